@@ -1,0 +1,3 @@
+//! Countersign keeps a billing API in step with the contracts a company keeps in Git.
+
+pub mod terms;

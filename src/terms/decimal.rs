@@ -1,0 +1,214 @@
+//! Exact decimals: money, quantities with fractions, factors.
+//!
+//! A decimal is a string in YAML and a JSON number with exactly those digits on the wire. No float ever holds one.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Pattern of a decimal string in a custom resource. Digits before and after the point together may not exceed 28.
+pub const PATTERN: &str = r"^-?(0|[1-9][0-9]{0,27})(\.[0-9]{1,27})?$";
+/// [`PATTERN`] without the sign, for amounts that may not be negative.
+pub const NON_NEGATIVE_PATTERN: &str = r"^(0|[1-9][0-9]{0,27})(\.[0-9]{1,27})?$";
+/// 28 digits, a sign and a point.
+pub const MAX_LENGTH: usize = 30;
+/// Most significant digits that a decimal can hold exactly.
+pub const MAX_DIGITS: usize = 28;
+
+/// An exact decimal number, with the scale it was written with (`0.50` stays `0.50`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Decimal(rust_decimal::Decimal);
+
+/// Why a text is not a [`Decimal`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` must be a decimal such as \"1250.00\": digits with at most one point, no exponent, at most 28 digits")]
+pub struct DecimalError(String);
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Self = Self(rust_decimal::Decimal::ZERO);
+
+    /// Reads a JSON number as a billing API wrote it: exponents are allowed, and digits past the 28th are rounded,
+    /// since an API that computes in binary floating point may print them.
+    ///
+    /// # Errors
+    /// When the text is no number or its magnitude is beyond 28 digits.
+    pub fn from_wire(text: &str) -> Result<Self, DecimalError> {
+        rust_decimal::Decimal::from_str_exact(text)
+            .or_else(|_| rust_decimal::Decimal::from_scientific(text))
+            .or_else(|_| rust_decimal::Decimal::from_str(text))
+            .map(Self)
+            .map_err(|_| DecimalError(text.to_owned()))
+    }
+
+    /// Whether the number is below zero.
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.0 < rust_decimal::Decimal::ZERO
+    }
+
+    /// The same number without trailing zeros: `0.50` becomes `0.5`.
+    #[must_use]
+    pub fn normalized(self) -> Self {
+        Self(self.0.normalize())
+    }
+
+    /// Whether a billing API's `observed` number says the same as this one.
+    ///
+    /// Equal values always do. An API that keeps binary floats returns the 15 digits that those can hold (IEEE 754
+    /// double precision), so a number with at least that many digits is compared to that precision.
+    #[must_use]
+    pub fn agrees_with(self, observed: Self) -> bool {
+        const FLOAT_DIGITS: u32 = 15;
+        if self.0 == observed.0 {
+            return true;
+        }
+        let digits = observed.0.normalize().mantissa().unsigned_abs().to_string().len();
+        digits >= 15 && self.0.round_sf(FLOAT_DIGITS) == observed.0.round_sf(FLOAT_DIGITS)
+    }
+
+    /// The sum, or `None` beyond 28 digits.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The difference, or `None` beyond 28 digits.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The product, or `None` beyond 28 digits.
+    #[must_use]
+    pub fn checked_mul(self, other: Self) -> Option<Self> {
+        self.0.checked_mul(other.0).map(Self)
+    }
+}
+
+impl From<i64> for Decimal {
+    fn from(value: i64) -> Self {
+        Self(value.into())
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = DecimalError;
+
+    /// Accepts what [`PATTERN`] accepts, and nothing that would have to be rounded.
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let refuse = || DecimalError(text.chars().take(MAX_LENGTH + 10).collect());
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = match unsigned.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (unsigned, None),
+        };
+        let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let well_formed = all_digits(whole)
+            && fraction.is_none_or(all_digits)
+            && (whole == "0" || !whole.starts_with('0'))
+            && whole.len() + fraction.map_or(0, str::len) <= MAX_DIGITS;
+        if !well_formed {
+            return Err(refuse());
+        }
+        rust_decimal::Decimal::from_str_exact(text).map(Self).map_err(|_| refuse())
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Decimal;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal in quotes, such as \"1250.00\"")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+impl JsonSchema for Decimal {
+    fn schema_name() -> Cow<'static, str> {
+        "Decimal".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH})
+    }
+}
+
+/// Schema of a decimal that may not be negative, for `#[schemars(schema_with = …)]`.
+pub fn non_negative(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": NON_NEGATIVE_PATTERN, "maxLength": MAX_LENGTH})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_digits_of_a_decimal_survive() {
+        for text in ["0", "0.50", "-12.30", "9999999999999999999999999999", "0.000000000000000000000000001"] {
+            assert_eq!(decimal(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_would_be_rounded_or_guessed_is_refused() {
+        for text in [
+            "", "-", ".5", "1.", "1e3", "+1", "1_000", "007", "1,5", " 1", "NaN", "0.0000000000000000000000000001",
+        ] {
+            assert!(text.parse::<Decimal>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn unquoted_money_is_refused() {
+        let error = serde_json::from_str::<Decimal>("0.5").unwrap_err().to_string();
+        assert!(error.contains("in quotes"), "{error}");
+    }
+
+    #[test]
+    fn a_number_from_the_wire_may_have_an_exponent() {
+        assert_eq!(Decimal::from_wire("1e5").unwrap(), decimal("100000"));
+        assert_eq!(Decimal::from_wire("100000.0").unwrap(), decimal("100000"));
+        assert!(Decimal::from_wire("1e99").is_err());
+    }
+
+    #[test]
+    fn a_float_keeping_api_agrees_to_fifteen_digits_and_no_fewer() {
+        let price = decimal("0.12345678901234567890");
+        assert!(price.agrees_with(Decimal::from_wire("0.12345678901234568").unwrap()));
+        assert!(!price.agrees_with(Decimal::from_wire("0.1234567890").unwrap()));
+        assert!(!decimal("0.50").agrees_with(decimal("0.55")));
+    }
+}

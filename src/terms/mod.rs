@@ -1,0 +1,15 @@
+//! What a contract says: one set of types that is the custom resource's schema, the plan's subject and the wire form.
+//!
+//! Pure. Knows nothing of Kubernetes clients, HTTP or time passing.
+
+pub mod decimal;
+pub mod digest;
+pub mod json;
+pub mod shape;
+pub mod time;
+pub mod zoo;
+
+pub use decimal::Decimal;
+pub use digest::Digest;
+pub use shape::Shape;
+pub use time::Timestamp;

@@ -1,0 +1,79 @@
+//! Instants, as RFC 3339 text at second or finer precision; compared as instants, never as text.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A point in time, written in UTC with `Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub DateTime<Utc>);
+
+/// Why a text is not a [`Timestamp`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` must be a time such as 2026-01-01T00:00:00Z (RFC 3339)")]
+pub struct TimestampError(String);
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| Self(time.to_utc()))
+            .map_err(|_| TimestampError(text.chars().take(60).collect()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "format": "date-time", "maxLength": 35})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_and_fractions_name_the_same_instant() {
+        let z: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        assert_eq!("2026-01-01T01:00:00.000+01:00".parse(), Ok(z));
+        assert_eq!(z.to_string(), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_date_without_a_time_is_refused() {
+        assert!("2026-01-01".parse::<Timestamp>().unwrap_err().to_string().contains("RFC 3339"));
+    }
+}

@@ -1,0 +1,283 @@
+//! The terms of a Zoo billing contract: the request of `PUT /orgs/{id}/billing/contract`, field by field.
+//!
+//! Source: `BillingContractUpsert` and its parts in Zoo's OpenAPI description.
+
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Decimal, Shape, Timestamp, decimal::non_negative};
+
+/// Shape of [`Contract`], without the organization, which travels in the path.
+pub static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Contract>);
+
+/// A Zoo billing contract of one organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "timestamp(self.effectiveAt) < timestamp(self.termEndAt)",
+     "message": "`effectiveAt` must be before `termEndAt`", "fieldPath": ".termEndAt"}]))]
+pub struct Contract {
+    /// Human-readable label of the contract.
+    #[schemars(length(min = 1, max = 512))]
+    pub name: String,
+    /// Lifecycle state the contract should have. Zoo's API shows only `active` contracts and the latest `draft`, so
+    /// drift of the other states cannot be seen.
+    pub status: ContractStatus,
+    /// Who collects the money.
+    pub provider: Provider,
+    /// How often the contract is billed.
+    pub billing_cadence: BillingCadence,
+    /// Whether commitments are shared by all items or kept for each.
+    pub commitment_scope: CommitmentScope,
+    /// What becomes of unused commitment at the end of a period.
+    pub rollover_policy: RolloverPolicy,
+    /// Currency of every amount in the contract: a three-letter ISO 4217 code such as `USD`.
+    #[schemars(regex(pattern = "^[A-Z]{3}$"), length(max = 3))]
+    pub currency: String,
+    /// When the contract starts to apply (inclusive).
+    pub effective_at: Timestamp,
+    /// When the term ends (exclusive).
+    pub term_end_at: Timestamp,
+    /// What is sold, one entry an item code.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["code"]))]
+    pub items: Vec<Item>,
+    /// Commitment periods of the term, contiguous and in order.
+    #[schemars(length(max = 240), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["periodIndex"]))]
+    pub periods: Vec<Period>,
+    /// Note of the finance team on discounts. Left out, it is the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub discount_description: Option<String>,
+    /// The billing provider's own reference of the customer (with Stripe, `cus_…`). Left out, it is the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub external_customer_id: Option<String>,
+    /// Internal notes. Left out, they are the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub notes: Option<String>,
+}
+
+/// One item that the contract sells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// Canonical code, by which metering finds the price; used once a contract.
+    pub code: ItemCode,
+    /// Name on invoices.
+    #[schemars(length(min = 1, max = 512))]
+    pub display_name: String,
+    /// How the item is charged: `fixed_fee` takes `fixedFeeAmount`, the usage kinds take `rateTiers`.
+    pub kind: ItemKind,
+    /// What is counted.
+    pub unit: Unit,
+    /// Whether the item is charged.
+    #[serde(default = "enabled")]
+    pub active: bool,
+    /// Whether charges of this item draw down the commitment.
+    #[serde(default)]
+    pub is_commitment_eligible: bool,
+    /// Prices by quantity: the first tier starts at 0, each starts where the one before ends, the last is open-ended.
+    #[serde(default)]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["tierStartInclusive"]))]
+    pub rate_tiers: Vec<RateTier>,
+    /// Granularity that usage is rounded to, for the units `minute` and `second`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billing_unit_granularity: Option<UnitGranularity>,
+    /// Amount of a `fixed_fee` item, in the contract's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "non_negative")]
+    pub fixed_fee_amount: Option<Decimal>,
+}
+
+/// Price of one range of quantities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateTier {
+    /// First quantity that the tier covers.
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
+    pub tier_start_inclusive: i64,
+    /// First quantity that it no longer covers; left out in the last tier, which is open-ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 9_007_199_254_740_991_i64))]
+    pub tier_end_exclusive: Option<i64>,
+    /// Price of one unit, in the contract's currency.
+    #[schemars(schema_with = "non_negative")]
+    pub unit_price: Decimal,
+}
+
+/// One commitment period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Period {
+    /// Position in the term; the first period is 0.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub period_index: i32,
+    /// Start (inclusive).
+    pub period_start_at: Timestamp,
+    /// End (exclusive).
+    pub period_end_at: Timestamp,
+    /// Amount that the customer commits to, in the contract's currency.
+    #[schemars(schema_with = "non_negative")]
+    pub commitment_amount: Decimal,
+    /// Amount carried in from the period before. Left out, it is the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "non_negative")]
+    pub rollover_in_amount: Option<Decimal>,
+    /// Amount carried out to the next period. Left out, it is the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "non_negative")]
+    pub rollover_out_amount: Option<Decimal>,
+    /// Whether the period is open or closed (finalized). Left out, it is the API's to keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<PeriodStatus>,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// Declares an enum in the API's own spelling.
+macro_rules! api_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+    };
+}
+
+api_enum! {
+    /// Lifecycle state of a contract (`BillingContractStatus`).
+    ContractStatus {
+        /// Being prepared; not billed.
+        Draft,
+        /// Agreed, in force from its start.
+        Scheduled,
+        /// In force.
+        Active,
+        /// Ended at its term.
+        Closed,
+        /// Ended before its term.
+        Canceled,
+    }
+}
+
+api_enum! {
+    /// Who collects the money (`BillingProvider`).
+    Provider {
+        /// Stripe.
+        Stripe,
+        /// Invoices written by hand.
+        ManualInvoice,
+    }
+}
+
+api_enum! {
+    /// How often a contract is billed (`BillingCadence`).
+    BillingCadence {
+        /// Once a year.
+        Annual,
+        /// Four times a year.
+        Quarterly,
+        /// Every month.
+        Monthly,
+        /// When somebody says so.
+        Manual,
+    }
+}
+
+api_enum! {
+    /// Whether commitments are shared (`BillingCommitmentScope`).
+    CommitmentScope {
+        /// Shared by all items.
+        Pooled,
+        /// Kept for each item.
+        PerItem,
+    }
+}
+
+api_enum! {
+    /// What becomes of unused commitment (`BillingRolloverPolicy`).
+    RolloverPolicy {
+        /// It lapses.
+        None,
+        /// The first year's rest is carried into the second, once.
+        #[serde(rename = "year1_to_year2_once")]
+        Year1ToYear2Once,
+    }
+}
+
+api_enum! {
+    /// What is sold (`BillingItemCode`).
+    ItemCode {
+        /// Enterprise support.
+        EnterpriseSupport,
+        /// Forward-deployed engineering.
+        Fde,
+        /// Management of a government cloud.
+        GovcloudManagement,
+        /// File ingestion and conversion.
+        FileIngestionConversion,
+        /// Licensed API credits.
+        LicensedApiCredits,
+    }
+}
+
+api_enum! {
+    /// How an item is charged (`BillingItemKind`).
+    ItemKind {
+        /// A fixed amount.
+        FixedFee,
+        /// By use, priced in tiers.
+        UsageTiered,
+        /// By use, drawn from a committed bucket.
+        UsageCommitmentBucket,
+    }
+}
+
+api_enum! {
+    /// What is counted (`BillingUnit`).
+    Unit {
+        /// Files.
+        File,
+        /// Minutes.
+        Minute,
+        /// Seconds.
+        Second,
+        /// Years.
+        Year,
+        /// Periods.
+        Period,
+    }
+}
+
+api_enum! {
+    /// What usage is rounded to (`BillingUnitGranularity`).
+    UnitGranularity {
+        /// Whole minutes.
+        Minute,
+        /// Whole seconds.
+        Second,
+    }
+}
+
+api_enum! {
+    /// State of a period (`BillingPeriodStatus`).
+    PeriodStatus {
+        /// Still billed.
+        Open,
+        /// Finalized and read-only.
+        Closed,
+    }
+}
+
+impl ContractStatus {
+    /// Whether `GET` can show a contract in this state (it "returns the active contract, or the latest draft").
+    #[must_use]
+    pub fn is_visible(self) -> bool {
+        matches!(self, Self::Active | Self::Draft)
+    }
+}
