@@ -1,3 +1,5 @@
 //! Countersign keeps a billing API in step with the contracts a company keeps in Git.
 
+pub mod api;
 pub mod terms;
+pub mod validate;

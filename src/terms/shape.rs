@@ -164,6 +164,15 @@ impl Shape {
         Wire { shape: self, value }
     }
 
+    /// The same object without a member that the billing API does not have in its body.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        if let Self::Object(members) = &mut self {
+            members.remove(name);
+        }
+        self
+    }
+
     /// The members of an object, none for any other shape.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Member)> {
         let members = if let Self::Object(members) = self { Some(members) } else { None };

@@ -10,15 +10,21 @@ use serde::{Deserialize, Serialize};
 use super::{Decimal, Shape, Timestamp, decimal::non_negative};
 
 /// Shape of [`Contract`], without the organization, which travels in the path.
-pub static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Contract>);
+pub static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<Contract>().without("organizationId"));
 
 /// A Zoo billing contract of one organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "timestamp(self.effectiveAt) < timestamp(self.termEndAt)",
-     "message": "`effectiveAt` must be before `termEndAt`", "fieldPath": ".termEndAt"}]))]
+     "message": "`effectiveAt` must be before `termEndAt`", "fieldPath": ".termEndAt"},
+    {"rule": "self.organizationId == oldSelf.organizationId",
+     "message": "`organizationId` must not change: a contract stays with its customer; write a new BillingContract for the other one",
+     "fieldPath": ".organizationId"}]))]
 pub struct Contract {
+    /// The customer: ID of the organization (a UUID) whose contract this is. An organization has one contract.
+    #[schemars(length(max = 36), regex(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"))]
+    pub organization_id: String,
     /// Human-readable label of the contract.
     #[schemars(length(min = 1, max = 512))]
     pub name: String,

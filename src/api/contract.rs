@@ -1,0 +1,248 @@
+//! `BillingContract`: one contract of one customer.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::conditions;
+use crate::terms::{Digest, Timestamp, zoo};
+
+/// What a contract should be, and how Countersign may act on it.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "billing.countersign.dev",
+    version = "v1alpha1",
+    kind = "BillingContract",
+    namespaced,
+    doc = "One billing contract of one customer, kept in step with the billing API.",
+    shortname = "bc",
+    category = "billing",
+    status = "BillingContractStatus",
+    validation = Rule::new("has(self.spec.zoo)").message("exactly one billing API must be set: `spec.zoo`"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Customer", type_ = "string", json_path = ".status.customerId"),
+    printcolumn(name = "Contract", type_ = "string", json_path = ".status.contractId"),
+    printcolumn(name = "Ends", type_ = "string", json_path = ".status.term.endDate"),
+    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue", priority = 1),
+    printcolumn(name = "Drifted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status", priority = 1),
+    printcolumn(name = "Provider", type_ = "string", json_path = ".spec.providerRef.name", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingContractSpec {
+    /// The billing account that the contract belongs to.
+    pub provider_ref: ProviderRef,
+    /// What happens to the contract in the billing API when this resource is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// Whether changes are carried out, wait for approval, or are only looked at.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+    /// What happens when somebody changes the contract in the billing API.
+    #[serde(default)]
+    pub drift_policy: DriftPolicy,
+    /// JSON pointers into the terms (`/items/fde/fixedFeeAmount`; items of keyed lists by their key) whose
+    /// differences are neither reported nor corrected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 512), regex(pattern = "^/")), extend("x-kubernetes-list-type" = "set"))]
+    pub ignore_drift: Vec<String>,
+    /// Takes over a contract that exists already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adopt>,
+    /// Stops all work on this contract, reads included, until it is taken away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+    /// How often the contract is compared with the billing API again, in seconds; the provider's period when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10, max = 604_800))]
+    pub sync_period_seconds: Option<i32>,
+    /// Terms of a Zoo contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoo: Option<zoo::Contract>,
+}
+
+/// Names a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderRef {
+    /// Name of the provider.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Kind of the provider: `BillingProvider` is looked up in the contract's namespace.
+    #[serde(default)]
+    pub kind: ProviderKind,
+}
+
+/// Kinds of provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ProviderKind {
+    /// A provider of the same namespace.
+    #[default]
+    BillingProvider,
+    /// A provider of the cluster, which must name the contract's namespace.
+    ClusterBillingProvider,
+}
+
+/// What deleting the resource does in the billing API: `Orphan` leaves the contract as it is, `End` ends it at its
+/// term or as soon as the API can, `Cancel` cancels it at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// Leaves the contract as it is.
+    #[default]
+    Orphan,
+    /// Ends the contract in good order.
+    End,
+    /// Cancels the contract at once.
+    Cancel,
+}
+
+/// Whether changes are carried out: `Apply` does, `Plan` writes the plan to the status and waits for its digest in the
+/// annotation `billing.countersign.dev/approved-plan`, `Observe` only reports differences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ManagementPolicy {
+    /// Carries changes out.
+    #[default]
+    Apply,
+    /// Waits for each plan to be approved.
+    Plan,
+    /// Reads only.
+    Observe,
+}
+
+/// What happens on drift: `Correct` restores what Git says, `Report` only says so in `Drifted` and `status.drift`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DriftPolicy {
+    /// Restores what Git says.
+    #[default]
+    Correct,
+    /// Only reports.
+    Report,
+}
+
+/// Which existing contract to take over, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Adopt {
+    /// ID of the contract in the billing API.
+    #[schemars(length(min = 1, max = 128))]
+    pub contract_id: String,
+    /// `Match` takes it over only if it says what the spec says; `Override` changes it to what the spec says.
+    #[serde(default)]
+    pub mode: AdoptMode,
+}
+
+/// How to take over an existing contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AdoptMode {
+    /// Only if it says what the spec says.
+    #[default]
+    Match,
+    /// In any case; it is changed to what the spec says.
+    Override,
+}
+
+/// What is known of the contract in the billing API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingContractStatus {
+    /// `Ready` and, once known, `Drifted`; `Reconciling` and `Stalled` only while true, and never both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
+    pub conditions: Vec<Condition>,
+    /// Generation of the spec that the status speaks of; -1 before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// ID of the contract in the billing API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub contract_id: Option<String>,
+    /// ID of the customer in the billing API; with Zoo, of the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub customer_id: Option<String>,
+    /// ID of the billing account that owns the contract (Zoo).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub account_id: Option<String>,
+    /// The billing API's own lifecycle state of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub state: Option<String>,
+    /// The contract's term.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
+    /// Sum of what the customer commits to, with its currency: `120000 USD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub committed_value: Option<String>,
+    /// What was last seen to be in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_applied: Option<LastApplied>,
+    /// A write whose outcome is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_write: Option<UnconfirmedWrite>,
+    /// The plan that waits for approval, or that cannot be made to hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+    /// Differences that are only reported, the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub drift: Vec<String>,
+    /// Last value of the `reconcile.fluxcd.io/requestedAt` annotation that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// When a contract applies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Term {
+    /// First day (UTC), as `2026-01-01`.
+    #[schemars(length(max = 10))]
+    pub start_date: String,
+    /// Day (UTC) on which it ends; left out when open-ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub end_date: Option<String>,
+}
+
+/// The last state in which spec and billing API agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastApplied {
+    /// Digest of the terms in the spec.
+    pub spec_digest: Digest,
+    /// Digest of the terms in the billing API.
+    pub observed_digest: Digest,
+    /// When they were first seen to agree.
+    pub time: Timestamp,
+}
+
+/// A write that was sent and whose reply did not come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnconfirmedWrite {
+    /// Digest of the terms that were sent.
+    pub digest: Digest,
+    /// When it was sent.
+    pub time: Timestamp,
+}
+
+/// A plan, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStatus {
+    /// Digest of what is observed and what is wanted: another plan has another digest.
+    pub digest: Digest,
+    /// Number of changes.
+    #[schemars(range(min = 0))]
+    pub changes: i32,
+    /// The changes in a few lines, amounts included.
+    #[schemars(length(max = 4096))]
+    pub summary: String,
+}

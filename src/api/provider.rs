@@ -1,0 +1,166 @@
+//! `BillingProvider` and `ClusterBillingProvider`: an account with a billing API.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::conditions;
+
+/// How to reach one billing account. Exactly one of `zoo` and `metronome` is set.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "billing.countersign.dev",
+    version = "v1alpha1",
+    kind = "BillingProvider",
+    namespaced,
+    doc = "An account with a billing API, for contracts of the same namespace.",
+    shortname = "bprov",
+    category = "billing",
+    status = "ProviderStatus",
+    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
+        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingProviderSpec {
+    /// A Zoo account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoo: Option<ZooAccount>,
+    /// A Metronome account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metronome: Option<MetronomeAccount>,
+    /// Secret with the API token. It is read from the provider's own namespace; for a `ClusterBillingProvider` from
+    /// the operator's.
+    pub token_secret_ref: SecretKeyRef,
+    /// Most requests a second to the billing API, all contracts of this provider together.
+    #[serde(default = "requests_per_second")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub requests_per_second: i32,
+    /// How long one request may take, in seconds. A write that takes longer counts as unknown and is looked up.
+    #[serde(default = "request_timeout_seconds")]
+    #[schemars(range(min = 1, max = 300))]
+    pub request_timeout_seconds: i32,
+    /// How often a contract that is in sync is compared with the billing API again, in seconds.
+    #[serde(default = "sync_period_seconds")]
+    #[schemars(range(min = 10, max = 604_800))]
+    pub sync_period_seconds: i32,
+}
+
+/// How to reach one billing account, and from which namespaces.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "billing.countersign.dev",
+    version = "v1alpha1",
+    kind = "ClusterBillingProvider",
+    doc = "An account with a billing API, for contracts of the namespaces that it names.",
+    shortname = "cbprov",
+    category = "billing",
+    status = "ProviderStatus",
+    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
+        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterBillingProviderSpec {
+    /// The account.
+    #[serde(flatten)]
+    pub account: BillingProviderSpec,
+    /// Namespaces whose contracts may use this provider; none when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = 63)), extend("x-kubernetes-list-type" = "set"))]
+    pub allowed_namespaces: Vec<String>,
+}
+
+/// A Zoo account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ZooAccount {
+    /// Base URL of the API. Plain `http` is accepted for this machine and for services of the cluster only.
+    #[serde(default = "zoo_url")]
+    #[schemars(length(max = 512), regex(pattern = "^https?://[^/?#]+/?$"))]
+    pub base_url: String,
+}
+
+/// A Metronome account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetronomeAccount {
+    /// Base URL of the API. Plain `http` is accepted for this machine and for services of the cluster only.
+    #[serde(default = "metronome_url")]
+    #[schemars(length(max = 512), regex(pattern = "^https?://[^/?#]+/?$"))]
+    pub base_url: String,
+    /// Start of every derived uniqueness key, which ends in `<namespace>/<name>`. Two clusters that share an account
+    /// and have contracts of the same namespace and name need different prefixes.
+    #[serde(default = "uniqueness_key_prefix")]
+    #[schemars(length(min = 1, max = 32), regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub uniqueness_key_prefix: String,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub name: String,
+    /// Key in the Secret's data.
+    #[serde(default = "token_key")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+/// What is known of a billing account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderStatus {
+    /// `Ready`, `CredentialsValid`; `Reconciling` and `Stalled` only while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions")]
+    pub conditions: Vec<Condition>,
+    /// Generation of the spec that the status speaks of; -1 before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Base URL in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub base_url: Option<String>,
+    /// Last value of the `reconcile.fluxcd.io/requestedAt` annotation that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+fn requests_per_second() -> i32 {
+    10
+}
+
+fn request_timeout_seconds() -> i32 {
+    20
+}
+
+fn sync_period_seconds() -> i32 {
+    600
+}
+
+fn zoo_url() -> String {
+    "https://api.zoo.dev".to_owned()
+}
+
+fn metronome_url() -> String {
+    "https://api.metronome.com".to_owned()
+}
+
+fn uniqueness_key_prefix() -> String {
+    "countersign".to_owned()
+}
+
+fn token_key() -> String {
+    "token".to_owned()
+}
