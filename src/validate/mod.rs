@@ -6,6 +6,7 @@ pub mod zoo;
 
 use std::fmt;
 
+
 /// One thing that is wrong with a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -26,6 +27,18 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.path, self.message)
+    }
+}
+
+/// Something that has passed validation; there is no other way to make one, and only this can be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validated<T>(T);
+
+impl<T> std::ops::Deref for Validated<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
 

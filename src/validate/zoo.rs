@@ -1,6 +1,6 @@
 //! House rules of a Zoo contract that neither its schema nor, as far as is known, Zoo itself checks.
 
-use super::Violation;
+use super::{Validated, Violation};
 use crate::terms::{
     Decimal,
     zoo::{Contract, Item, ItemKind, Period, RateTier, RolloverPolicy, Unit},
@@ -10,7 +10,7 @@ use crate::terms::{
 ///
 /// # Errors
 /// Every violation, in the order of the fields.
-pub fn contract(contract: &Contract) -> Result<(), Vec<Violation>> {
+pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violation>> {
     let mut found = Violations { at: "spec.zoo".to_owned(), list: Vec::new() };
     found.check(!contract.name.trim().is_empty(), "name", || "must not be blank".to_owned());
     found.check(is_uuid(&contract.organization_id), "organizationId", || {
@@ -36,7 +36,7 @@ pub fn contract(contract: &Contract) -> Result<(), Vec<Violation>> {
         found.within(&format!("items[{code}]"), |found| check_item(item, found));
     }
     check_periods(contract, &mut found);
-    if found.list.is_empty() { Ok(()) } else { Err(found.list) }
+    if found.list.is_empty() { Ok(Validated(contract)) } else { Err(found.list) }
 }
 
 fn check_item(item: &Item, found: &mut Violations) {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_sound_contract_passes() {
-        assert_eq!(contract(&serde_json::from_value(valid()).unwrap()), Ok(()));
+        assert!(contract(&serde_json::from_value(valid()).unwrap()).is_ok());
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
     fn rollover_needs_two_periods() {
         let mut short = valid();
         short["rolloverPolicy"] = json!("year1_to_year2_once");
-        assert_eq!(contract(&serde_json::from_value(short.clone()).unwrap()), Ok(()));
+        assert!(contract(&serde_json::from_value(short.clone()).unwrap()).is_ok());
         short["periods"].as_array_mut().unwrap().truncate(1);
         let violations = contract(&serde_json::from_value(short).unwrap()).unwrap_err();
         assert_eq!(violations.first().unwrap().path, "spec.zoo.rolloverPolicy");

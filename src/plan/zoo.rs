@@ -1,0 +1,335 @@
+//! Plans for Zoo: compare, then replace.
+//!
+//! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec leaves out must be carried over.
+//! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Call, Decision, Memory, Method, Plan, Policy,
+    diff::{Change, covers, diff, keep_observed},
+    summarize,
+};
+use crate::{
+    api::contract::{AdoptMode, DeletionPolicy},
+    terms::{
+        Decimal, Digest,
+        shape::{ShapeError, Spelling},
+        zoo::{Contract, ContractStatus, SHAPE},
+    },
+    validate::Validated,
+};
+
+/// Members of the contract that are the API's to keep when the spec leaves them out.
+const SERVERS_OWN: [&str; 3] = ["discountDescription", "externalCustomerId", "notes"];
+/// The same, of a period: billing moves them along, and a closed period must never be reopened by a replace.
+const SERVERS_OWN_IN_PERIOD: [&str; 3] = ["rolloverInAmount", "rolloverOutAmount", "status"];
+
+/// A contract as `GET` or `PUT` returned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The contract's ID.
+    pub contract_id: String,
+    /// ID of the billing account that owns it.
+    pub account_id: String,
+    /// Its lifecycle state.
+    pub state: String,
+    /// Its terms, in canonical form.
+    pub terms: Value,
+}
+
+/// What a contract should be, in the forms that planning needs.
+#[derive(Clone, Debug)]
+pub struct Desired<'a> {
+    contract: &'a Contract,
+    /// Terms with the digits of the spec.
+    written: Value,
+    /// Terms in canonical form.
+    canonical: Value,
+    /// Digest of the canonical terms and their customer.
+    pub digest: Digest,
+}
+
+impl<'a> Desired<'a> {
+    /// Prepares a validated contract.
+    ///
+    /// # Errors
+    /// Never for terms that came through the types; the error names the place otherwise.
+    pub fn new(contract: Validated<&'a Contract>) -> Result<Self, ShapeError> {
+        let contract: &'a Contract = *contract;
+        let written = serde_json::to_value(contract)
+            .map_err(|error| ShapeError { path: String::new(), expected: "a contract", found: error.to_string() })?;
+        let canonical = SHAPE.canonical(&written, Spelling::Spec)?;
+        let digest = Digest::of(&json!([contract.organization_id, canonical]));
+        Ok(Self { contract, written, canonical, digest })
+    }
+
+    /// The terms in canonical form.
+    #[must_use]
+    pub fn terms(&self) -> &Value {
+        &self.canonical
+    }
+
+    /// The organization.
+    #[must_use]
+    pub fn organization_id(&self) -> &str {
+        &self.contract.organization_id
+    }
+
+    /// Differences of what is observed from what is wanted, ignored places left out.
+    #[must_use]
+    pub fn changes(&self, observed: &Value, ignore: &[String]) -> Vec<Change> {
+        let mut changes = diff(&SHAPE, &self.canonical, observed);
+        changes.retain(|change| !ignore.iter().any(|pointer| covers(pointer, &change.path)));
+        changes
+    }
+}
+
+/// Path of an organization's contract.
+#[must_use]
+pub fn path(organization_id: &str) -> String {
+    format!("orgs/{organization_id}/billing/contract")
+}
+
+/// Decides what to do about a contract.
+#[must_use]
+pub fn plan(
+    desired: &Desired<'_>,
+    observed: Option<&View>,
+    memory: &Memory,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Decision {
+    let status = desired.contract.status;
+    let applied = memory.applied_spec.as_ref() == Some(&desired.digest);
+    let holds = |view: &View| memory.contract_id.as_ref() == Some(&view.contract_id);
+    let Some(view) = observed else {
+        let unseen = applied && !status.is_visible();
+        let ended = memory.contract_id.is_some() && desired.contract.term_end_at.0 <= now;
+        return if unseen || ended { Decision::Settle } else { create(desired, memory, policy, applied) };
+    };
+    if applied && !status.is_visible() && !holds(view) {
+        return Decision::Settle;
+    }
+    let changes = desired.changes(&view.terms, &policy.ignore);
+    if let Err(refusal) = own(view, memory, policy, &changes) {
+        return refusal;
+    }
+    let mut changes = changes;
+    let activated_in_time = status == ContractStatus::Scheduled && view.state == "active";
+    if activated_in_time && applied && desired.contract.effective_at.0 <= now {
+        changes.retain(|change| change.path != "/status");
+    }
+    if changes.is_empty() {
+        return Decision::Settle;
+    }
+    if let Some(refusal) = forbidden(status, view, &changes) {
+        return refusal;
+    }
+    let body = body(desired, view, policy);
+    let effect = commitment_effect(&view.terms, &desired.canonical);
+    let calls = vec![put(desired.organization_id(), &body)];
+    Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, memory, applied)
+}
+
+/// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do.
+#[must_use]
+pub fn end(desired: &Desired<'_>, observed: Option<&View>, memory: &Memory, policy: DeletionPolicy) -> Option<Call> {
+    let status = match policy {
+        DeletionPolicy::Orphan => return None,
+        DeletionPolicy::End => ContractStatus::Closed,
+        DeletionPolicy::Cancel => ContractStatus::Canceled,
+    };
+    let held = observed.filter(|view| memory.contract_id.as_ref() == Some(&view.contract_id));
+    let was_scheduled = memory.contract_id.is_some() && memory.state.as_deref() == Some("scheduled");
+    let mut terms = match held {
+        Some(view) => view.terms.clone(),
+        None if was_scheduled => desired.written.clone(),
+        None => return None,
+    };
+    if let Some(terms) = terms.as_object_mut() {
+        terms.insert("status".to_owned(), json!(status));
+    }
+    Some(put(desired.organization_id(), &terms))
+}
+
+/// Whether the contract is this resource's to change.
+fn own(view: &View, memory: &Memory, policy: &Policy, changes: &[Change]) -> Result<(), Decision> {
+    let holds = memory.contract_id.as_ref() == Some(&view.contract_id);
+    let wrote = memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms));
+    if holds || wrote || (changes.is_empty() && policy.adopt.is_none()) {
+        return Ok(());
+    }
+    let differences = || summarize(changes, "");
+    let Some(adopt) = &policy.adopt else {
+        let (reason, story) = match &memory.contract_id {
+            Some(recorded) => ("ReplacedOutside", format!("contract {recorded} was replaced outside of Git by {}", view.contract_id)),
+            None => ("ContractExists", format!("the organization has a contract already, {}", view.contract_id)),
+        };
+        return Err(Decision::refuse(
+            reason,
+            format!(
+                "Nothing was written: {story}, and it differs. To take it over and change it, set `spec.adopt` to \
+                 {{contractId: {}, mode: Override}}; to take it over as it is, write its terms into the spec. Differences: {}",
+                view.contract_id,
+                differences()
+            ),
+        ));
+    };
+    if adopt.contract_id != view.contract_id {
+        return Err(Decision::refuse(
+            "AdoptionTargetNotFound",
+            format!(
+                "Nothing was written: `spec.adopt.contractId` is {}, but the organization's contract is {}",
+                adopt.contract_id, view.contract_id
+            ),
+        ));
+    }
+    if adopt.mode == AdoptMode::Match && !changes.is_empty() {
+        return Err(Decision::refuse(
+            "AdoptionMismatch",
+            format!(
+                "Nothing was written: contract {} is to be adopted as it is, but differs from the spec. Correct the spec, \
+                 or set `spec.adopt.mode: Override` to change the contract. Differences: {}",
+                view.contract_id,
+                differences()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Changes that a replace must not make.
+fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<Decision> {
+    let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
+    if view.state == "active" && takes_out_of_force {
+        return Some(Decision::refuse(
+            "ActiveNotReplaced",
+            format!(
+                "Nothing was written: contract {} is active, and `spec.zoo.status: {}` would take it out of force. Set \
+                 `status: active` to change it, or `closed` or `canceled` to end it first",
+                view.contract_id,
+                json!(status).as_str().unwrap_or_default()
+            ),
+        ));
+    }
+    let periods = view.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
+    let closed = periods.filter(|period| period.get("status") == Some(&json!("closed")));
+    for index in closed.filter_map(|period| period.get("periodIndex")) {
+        let pointer = format!("/periods/{index}");
+        if let Some(change) = changes.iter().find(|change| covers(&pointer, &change.path)) {
+            return Some(Decision::refuse(
+                "PeriodClosed",
+                format!(
+                    "Nothing was written: period {index} is closed, and closed periods are read-only. Restore its terms in \
+                     the spec, or name the place in `spec.ignoreDrift`. Difference: {change}"
+                ),
+            ));
+        }
+    }
+    None
+}
+
+/// Plans a contract where none can be seen.
+fn create(desired: &Desired<'_>, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
+    if let (Some(adopt), None) = (&policy.adopt, &memory.contract_id) {
+        return Decision::refuse(
+            "AdoptionTargetNotFound",
+            format!(
+                "Nothing was written: `spec.adopt.contractId` is {}, but the organization shows no contract. Take `adopt` \
+                 out to create one",
+                adopt.contract_id
+            ),
+        );
+    }
+    let effect = commitment_effect(&Value::Null, &desired.canonical);
+    let change = Change { path: String::new(), from: None, to: desired.canonical.get("name").cloned() };
+    let calls = vec![put(desired.organization_id(), &desired.written)];
+    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, memory, applied)
+}
+
+fn put(organization_id: &str, terms: &Value) -> Call {
+    let body = serde_json::to_string(&SHAPE.wire(terms)).unwrap_or_default();
+    let fingerprint = SHAPE.canonical(terms, Spelling::Spec).as_ref().map_or_else(|_| Digest::of(terms), fingerprint);
+    Call { method: Method::Put, path: path(organization_id), body, fingerprint }
+}
+
+/// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.
+fn body(desired: &Desired<'_>, view: &View, policy: &Policy) -> Value {
+    let mut body = desired.written.clone();
+    carry_over(&SERVERS_OWN, &mut body, &view.terms);
+    for_each_pair(&mut body, &view.terms, "periods", "periodIndex", |period, observed| {
+        carry_over(&SERVERS_OWN_IN_PERIOD, period, observed);
+    });
+    for_each_pair(&mut body, &view.terms, "items", "code", |item, observed| {
+        if item.get("kind") == observed.get("kind") && item.get("unit") == observed.get("unit") {
+            carry_over(&["billingUnitGranularity"], item, observed);
+        }
+    });
+    keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
+    body
+}
+
+fn carry_over(names: &[&str], body: &mut Value, observed: &Value) {
+    let Some(body) = body.as_object_mut() else { return };
+    for name in names {
+        if let (None, Some(value)) = (body.get(*name), observed.get(name)) {
+            body.insert((*name).to_owned(), value.clone());
+        }
+    }
+}
+
+fn for_each_pair(body: &mut Value, observed: &Value, list: &str, key: &str, mut visit: impl FnMut(&mut Value, &Value)) {
+    let observed = observed.get(list).and_then(Value::as_array);
+    for item in body.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+        let pair = observed.into_iter().flatten().find(|observed| observed.get(key) == item.get(key));
+        if let Some(pair) = pair {
+            visit(item, pair);
+        }
+    }
+}
+
+/// Recognises terms by what every request and every reply has, whatever the API fills in beside it.
+#[must_use]
+pub fn fingerprint(terms: &Value) -> Digest {
+    let required = |value: &Value, left_out: &[&str]| -> Map<String, Value> {
+        let members = value.as_object().into_iter().flatten();
+        members.filter(|(name, _)| !left_out.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut core = required(terms, &SERVERS_OWN);
+    for (list, left_out) in [("periods", &SERVERS_OWN_IN_PERIOD[..]), ("items", &["billingUnitGranularity"][..])] {
+        if let Some(items) = core.get_mut(list).and_then(Value::as_array_mut) {
+            items.iter_mut().for_each(|item| *item = required(item, left_out).into());
+        }
+    }
+    Digest::of(&core.into())
+}
+
+/// Sum of the commitments of all periods; `None` beyond 28 digits.
+#[must_use]
+pub fn committed(terms: &Value) -> Option<Decimal> {
+    let periods = terms.get("periods").and_then(Value::as_array).into_iter().flatten();
+    let amounts = periods.filter_map(|period| period.get("commitmentAmount")?.as_str()?.parse::<Decimal>().ok());
+    amounts.map(Decimal::normalized).try_fold(Decimal::ZERO, Decimal::checked_add)
+}
+
+/// The sum of the commitments with its currency: `120000 USD`.
+#[must_use]
+pub fn committed_value(terms: &Value) -> Option<String> {
+    Some(format!("{} {}", committed(terms)?, terms.get("currency")?.as_str()?))
+}
+
+/// What a change does to the sum that the customer commits to, empty when nothing.
+fn commitment_effect(observed: &Value, desired: &Value) -> String {
+    let currency = desired.get("currency").and_then(Value::as_str).unwrap_or_default();
+    match (committed(observed), committed(desired)) {
+        (_, Some(to)) if observed.is_null() => format!("committed: {to} {currency}"),
+        (Some(from), Some(to)) if from != to => match to.checked_sub(from) {
+            Some(by) if by.is_negative() => format!("committed: {from} -> {to} {currency}, {by}"),
+            Some(by) => format!("committed: {from} -> {to} {currency}, +{by}"),
+            None => String::new(),
+        },
+        _ => String::new(),
+    }
+}
