@@ -1,0 +1,66 @@
+//! The request budget of one provider: so many requests a second, and none while the API asks for a pause.
+
+use std::{num::NonZeroU32, sync::Mutex, time::Duration};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
+
+/// Longest pause that an API can ask for; a longer one is cut to it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Shared by every call of one provider.
+#[derive(Debug)]
+pub struct Budget {
+    limiter: DefaultDirectRateLimiter,
+    paused_until: Mutex<Option<Instant>>,
+}
+
+impl Budget {
+    /// A budget of so many requests a second, at least one; a burst may use one second's worth.
+    #[must_use]
+    pub fn new(requests_per_second: i32) -> Self {
+        let rate = u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        Self { limiter: RateLimiter::direct(Quota::per_second(rate)), paused_until: Mutex::new(None) }
+    }
+
+    /// Waits for a turn.
+    pub async fn turn(&self) {
+        while let Some(until) = self.pause() {
+            tokio::time::sleep_until(until).await;
+        }
+        self.limiter.until_ready().await;
+    }
+
+    /// Holds every call back for at least this long.
+    pub fn hold(&self, pause: Duration) {
+        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        if let Ok(mut paused) = self.paused_until.lock() {
+            *paused = Some(paused.map_or(until, |earlier| earlier.max(until)));
+        }
+    }
+
+    fn pause(&self) -> Option<Instant> {
+        let paused = self.paused_until.lock().ok().and_then(|paused| *paused);
+        paused.filter(|until| *until > Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_holds_every_call_and_a_shorter_one_does_not_end_it() {
+        let budget = Budget::new(1000);
+        budget.hold(Duration::from_millis(60));
+        budget.hold(Duration::from_millis(1));
+        let start = Instant::now();
+        budget.turn().await;
+        assert!(start.elapsed() >= Duration::from_millis(60));
+    }
+
+    #[tokio::test]
+    async fn a_budget_of_nothing_is_a_budget_of_one() {
+        Budget::new(0).turn().await;
+    }
+}
