@@ -1,0 +1,26 @@
+//! `billing-sim`: a billing API to try things on, stored on disk, with faults on request.
+//!
+//! - `server`: state, routes, connections
+//! - `call`: the way of every API request through fault, caller, handler and journal
+//! - `store`: documents, transactions, durability
+//! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share
+//! - `control`: the routes under `/_sim/`
+//! - `zoo`: Zoo's organization billing contract
+//!
+//! It shares no type with the program that it is there to test: they would make the same mistakes.
+
+mod auth;
+mod call;
+mod clock;
+mod control;
+mod faults;
+mod journal;
+mod json;
+mod problem;
+mod server;
+mod settings;
+mod store;
+mod zoo;
+
+pub use server::{Options, Server, StartError};
+pub use store::StoreError;
