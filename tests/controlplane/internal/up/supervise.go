@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,7 +20,7 @@ import (
 )
 
 const (
-	stopTimeout  = 5 * time.Second  // then a part is killed
+	stopTimeout  = 2 * time.Second  // then a part is killed, which costs no data
 	steadyAfter  = 10 * time.Second // a part that ran this long did start
 	maxFailures  = 5                // in a row, none of them steady
 	restartPause = 100 * time.Millisecond
@@ -41,7 +42,8 @@ type part struct {
 	name    string
 	command []string
 	cancel  context.CancelFunc
-	done    chan struct{}
+	started func()        // called when it runs, or never will
+	done    chan struct{} // closed when it does not run and will not again
 }
 
 // partError is why a part could not be started, or not again.
@@ -59,18 +61,28 @@ func (e *partError) Error() string {
 	return fmt.Sprintf("%s failed (%v); the end of %s:\n%s", e.name, e.err, e.log, tail(e.log))
 }
 
-// start starts a part and keeps it running until stop.
+// start starts a part and keeps it running until stop. When start returns, the
+// part has its pid file, or has failed.
 func (s *supervisor) start(name string, command []string) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &part{name: name, command: command, cancel: cancel, done: make(chan struct{})}
+	started := make(chan struct{})
+	p := &part{
+		name:    name,
+		command: command,
+		cancel:  cancel,
+		started: sync.OnceFunc(func() { close(started) }),
+		done:    make(chan struct{}),
+	}
 	s.parts = append(s.parts, p)
 	go func() {
 		defer close(p.done)
+		defer p.started()
 		runtime.LockOSThread() // as lifeline.Line.Attach wants it; the thread ends with the goroutine
 		if err := s.keep(ctx, p); err != nil {
 			s.fail(s.failure(name, err))
 		}
 	}()
+	<-started
 }
 
 // stop stops the parts, the last one first, and waits until all have ended.
@@ -140,6 +152,7 @@ func (s *supervisor) run(ctx context.Context, p *part) error {
 	if err := replaceFile(pidPath, []byte(strconv.Itoa(cmd.Process.Pid)+"\n")); err != nil {
 		s.log.Printf("write the pid of %s: %v", p.name, err)
 	}
+	p.started()
 	return cmd.Wait()
 }
 
