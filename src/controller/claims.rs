@@ -22,12 +22,12 @@ pub fn subject(contract: &BillingContract) -> Option<&str> {
 
 /// The resource, among others that claim the same contract, that holds it in place of this one; `None` when this one
 /// does. The oldest holds it; of those created in the same second, one that has a contract already, then by name.
-pub fn holder<'a, C>(this: &BillingContract, others: impl Iterator<Item = &'a C>) -> Option<&'a C>
-where
-    C: AsRef<BillingContract>,
-{
+pub fn holder<'a>(
+    this: &BillingContract,
+    others: impl Iterator<Item = &'a BillingContract>,
+) -> Option<&'a BillingContract> {
     let own = rank(this);
-    others.filter(|other| other.as_ref().uid() != this.uid() && rank(other.as_ref()) < own).min_by_key(|other| rank(other.as_ref()))
+    others.filter(|other| other.uid() != this.uid() && rank(other) < own).min_by_key(|other| rank(other))
 }
 
 fn rank(contract: &BillingContract) -> (Option<Time>, bool, String, String) {
@@ -40,14 +40,6 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    struct Other(BillingContract);
-
-    impl AsRef<BillingContract> for Other {
-        fn as_ref(&self) -> &BillingContract {
-            &self.0
-        }
-    }
-
     fn contract(name: &str, created: &str, id: Option<&str>) -> BillingContract {
         serde_json::from_value(json!({
             "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
@@ -59,8 +51,7 @@ mod tests {
     }
 
     fn holder_of(this: &BillingContract, others: [BillingContract; 2]) -> Option<String> {
-        let others = others.map(Other);
-        holder(this, others.iter()).map(|other| other.0.name_any())
+        holder(this, others.iter()).map(ResourceExt::name_any)
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub fn plan(
 
 /// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do.
 #[must_use]
-pub fn end(desired: &Desired<'_>, observed: Option<&View>, memory: &Memory, policy: DeletionPolicy) -> Option<Call> {
+pub fn end(contract: &Contract, observed: Option<&View>, memory: &Memory, policy: DeletionPolicy) -> Option<Call> {
     let status = match policy {
         DeletionPolicy::Orphan => return None,
         DeletionPolicy::End => ContractStatus::Closed,
@@ -145,13 +145,13 @@ pub fn end(desired: &Desired<'_>, observed: Option<&View>, memory: &Memory, poli
     let was_scheduled = memory.contract_id.is_some() && memory.state.as_deref() == Some("scheduled");
     let mut terms = match held {
         Some(view) => view.terms.clone(),
-        None if was_scheduled => desired.written.clone(),
+        None if was_scheduled => serde_json::to_value(contract).ok()?,
         None => return None,
     };
     if let Some(terms) = terms.as_object_mut() {
         terms.insert("status".to_owned(), json!(status));
     }
-    Some(put(desired.organization_id(), &terms))
+    Some(put(&contract.organization_id, &terms))
 }
 
 /// Whether the contract is this resource's to change.

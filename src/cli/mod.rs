@@ -1,0 +1,44 @@
+//! The commands.
+
+pub mod crds;
+pub mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps a billing API in step with the contracts a company keeps in Git.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the operator.
+    Run(run::Run),
+    /// Writes the custom resource definitions.
+    Crds(crds::Crds),
+}
+
+impl Cli {
+    /// Does what the arguments say.
+    pub async fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(run) => run.run().await,
+            Command::Crds(crds) => crds.run(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("countersign: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// An error for people.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,483 @@
+//! Reconcile of contracts: resolve, validate, observe, plan, execute, report.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    runtime::{
+        controller::Action,
+        reflector::{ObjectRef, Store},
+    },
+};
+use serde_json::json;
+
+use super::{
+    Context, Error, Guarded, Handled, bounded,
+    claims::{self, Claim},
+    decoded, events,
+    providers::{Account, Backend, Lookup, ProviderKey},
+    schedule::{Trigger, Turn},
+    status::{self, Finding, Held},
+    undecodable,
+};
+use crate::{
+    api::{
+        APPROVED_PLAN, BillingContract, BillingContractStatus, FINALIZER, RELEASE, REQUESTED_AT,
+        contract::{DeletionPolicy, ProviderKind},
+    },
+    billing::{CallError, zoo::Zoo},
+    plan::{self, Decision, Memory, Plan, Policy, zoo},
+    validate,
+};
+
+/// How often a write may leave the same difference before writing stops.
+const MAX_ROUNDS: u32 = 3;
+/// How many failed reads in a row a contract that is ready stays ready for.
+const TOLERATED_FAILURES: u32 = 2;
+/// How often a status write is repeated when the object moves on.
+const MAX_CONFLICTS: u32 = 5;
+/// How soon a contract looks again for a provider or a holder that is not there yet.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How long a new contract waits for its provider before it says so.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often something is asked for again that the billing API does not know, or may not show.
+const RARELY: Duration = Duration::from_secs(300);
+
+/// A finding, and when to look again.
+struct Outcome {
+    finding: Finding,
+    next: Next,
+}
+
+/// When to look again.
+enum Next {
+    /// After the sync period.
+    Settled,
+    /// After so long.
+    After(Duration),
+    /// After an exponential delay, at least so long.
+    Retry(Duration),
+    /// When something changes.
+    Change,
+}
+
+impl Outcome {
+    fn new(finding: Finding, next: Next) -> Self {
+        Self { finding, next }
+    }
+
+    fn refused(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Finding::refused(reason, message), Next::Settled)
+    }
+}
+
+/// Brings one contract from what its spec says to what the billing API says, and reports.
+///
+/// # Errors
+/// When the API server does not do its part; the pass is tried again.
+pub async fn reconcile(guarded: Arc<Guarded<BillingContract>>, context: Arc<Context>) -> Result<Action, Error> {
+    let contract = match decoded(&guarded) {
+        Ok(contract) => contract,
+        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
+    };
+    let uid = contract.uid().unwrap_or_default();
+    let key = provider_key(contract);
+    let provider = context.providers.lookup(&key, &contract.namespace().unwrap_or_default());
+    match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &provider)) {
+        Turn::Stale => return Ok(Action::await_change()),
+        Turn::Later(wait) => return Ok(Action::requeue(wait)),
+        Turn::Now => {}
+    }
+    if contract.meta().deletion_timestamp.is_some() {
+        return delete(contract, &key, &provider, &context).await;
+    }
+    if waits_for_provider(contract, &key, &provider, &context) {
+        return Ok(Action::requeue(GRACE));
+    }
+    let contract = with_finalizer(contract, &context).await?;
+    let outcome = match examine(&contract, &key, &provider, &context).await {
+        Ok(outcome) | Err(outcome) => outcome,
+    };
+    report(&contract, outcome, &provider, &context).await
+}
+
+/// The steps between an object and a finding; each may end the pass.
+async fn examine(
+    contract: &BillingContract,
+    key: &ProviderKey,
+    provider: &Lookup,
+    context: &Context,
+) -> Result<Outcome, Outcome> {
+    if contract.spec.suspend {
+        return Err(Outcome::new(Finding::Suspended, Next::Change));
+    }
+    let account = resolve(contract, key, provider)?;
+    let terms = contract.spec.zoo.as_ref().ok_or_else(|| Outcome::refused("InvalidSpec", "`spec.zoo` must be set"))?;
+    let Backend::Zoo(zoo) = &account.backend;
+    let valid = validate::zoo::contract(terms)
+        .map_err(|violations| Outcome::refused("InvalidSpec", validate::summary(&violations)))?;
+    let desired = zoo::Desired::new(valid).map_err(|error| Outcome::refused("InvalidSpec", error.to_string()))?;
+    check_claim(contract, account, context)?;
+    let pass = Pass { contract, key, account, context };
+    let observed = zoo.observe(desired.organization_id()).await.map_err(|error| pass.failed(error))?;
+    let (memory, policy) = (Memory::of(contract), Policy::of(contract));
+    let decision = zoo::plan(&desired, observed.as_ref(), &memory, &policy, Utc::now());
+    Ok(pass.execute(zoo, &desired, observed, decision, memory, &policy).await)
+}
+
+/// One pass over one contract whose account is ready.
+struct Pass<'a> {
+    contract: &'a BillingContract,
+    key: &'a ProviderKey,
+    account: &'a Account,
+    context: &'a Context,
+}
+
+impl Pass<'_> {
+    async fn execute(
+        &self,
+        zoo: &Zoo,
+        desired: &zoo::Desired<'_>,
+        observed: Option<zoo::View>,
+        decision: Decision,
+        memory: Memory,
+        policy: &Policy,
+    ) -> Outcome {
+        let held = observed.as_ref().map(Held::zoo);
+        let customer_id = desired.organization_id().to_owned();
+        match decision {
+            Decision::Settle => {
+                let own = held.filter(|_| observed.as_ref().is_some_and(|view| shows(view, desired, &memory)));
+                self.settled(own, desired, None)
+            }
+            Decision::Report(changes) => Outcome::new(Finding::Drifted { held, customer_id, changes }, Next::Settled),
+            Decision::AwaitApproval(plan) => Outcome::new(Finding::AwaitingApproval(plan), Next::Settled),
+            Decision::Refuse(refusal) => Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled),
+            Decision::Write(plan) => match self.write(zoo, &plan).await {
+                Ok(view) => self.verify(desired, &plan, &view, memory, policy),
+                Err(outcome) => outcome,
+            },
+        }
+    }
+
+    fn settled(&self, held: Option<Held>, desired: &zoo::Desired<'_>, applied: Option<String>) -> Outcome {
+        let customer_id = desired.organization_id().to_owned();
+        let spec_digest = desired.digest.clone();
+        Outcome::new(Finding::Settled { held, customer_id, spec_digest, applied }, Next::Settled)
+    }
+
+    /// Carries out the plan's calls, in order.
+    async fn write(&self, zoo: &Zoo, plan: &Plan) -> Result<zoo::View, Outcome> {
+        let mut last = None;
+        for call in &plan.calls {
+            last = Some(zoo.write(call).await.map_err(|error| match error {
+                CallError::Unknown(message) => {
+                    let finding = Finding::Unconfirmed {
+                        fingerprint: call.fingerprint.clone(),
+                        message: format!("The outcome of a write is not known yet ({message}); it is looked up before anything is written again."),
+                    };
+                    Outcome::new(finding, Next::Retry(Duration::ZERO))
+                }
+                error => self.failed(error),
+            })?);
+        }
+        last.ok_or_else(|| Outcome::refused("EmptyPlan", "The plan has no call."))
+    }
+
+    /// A write is done when nothing more would be written after it.
+    fn verify(
+        &self,
+        desired: &zoo::Desired<'_>,
+        plan: &Plan,
+        view: &zoo::View,
+        mut memory: Memory,
+        policy: &Policy,
+    ) -> Outcome {
+        memory.contract_id = Some(view.contract_id.clone());
+        memory.applied_spec = None;
+        let left = match zoo::plan(desired, Some(view), &memory, policy, Utc::now()) {
+            Decision::Write(left) | Decision::AwaitApproval(left) => left,
+            _ => return self.settled(Some(Held::zoo(view)), desired, Some(plan.summary.clone())),
+        };
+        if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest) < MAX_ROUNDS {
+            let message = format!("The billing API accepted the change but says something else: {}", left.summary);
+            return Outcome::new(Finding::waiting("NotYetInForce", message), Next::Retry(Duration::ZERO));
+        }
+        let Decision::Refuse(refusal) = plan::not_converging(&left) else {
+            return Outcome::refused(plan::NON_CONVERGING, left.summary);
+        };
+        Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
+    }
+
+    /// What a failed call means for the contract.
+    fn failed(&self, error: CallError) -> Outcome {
+        let message = error.to_string();
+        match error {
+            CallError::Rejected { .. } => Outcome::refused("Rejected", message),
+            CallError::NotFound { .. } => {
+                let message = format!("{message}. Check `organizationId` and the provider's account.");
+                Outcome::new(Finding::refused("CustomerNotFound", message), Next::After(RARELY))
+            }
+            CallError::Credentials { .. } => {
+                self.context.providers.suspect(self.key, self.account);
+                Outcome::new(Finding::waiting("CredentialsRefused", message), Next::Retry(LOOK_AGAIN))
+            }
+            CallError::Throttled => Outcome::new(Finding::waiting("Throttled", message), Next::Retry(Duration::ZERO)),
+            CallError::NotLeader => Outcome::new(Finding::waiting("NotLeader", message), Next::Retry(Duration::ZERO)),
+            CallError::Unreachable(_) | CallError::Unknown(_) => {
+                Outcome::new(Finding::waiting("BillingUnreachable", message), Next::Retry(Duration::ZERO))
+            }
+        }
+    }
+}
+
+/// Whether what `GET` showed is the contract that the spec means, and not an older one in its place.
+fn shows(view: &zoo::View, desired: &zoo::Desired<'_>, memory: &Memory) -> bool {
+    memory.contract_id.as_ref() == Some(&view.contract_id) || desired.changes(&view.terms, &[]).is_empty()
+}
+
+/// The contract's account, if it may be used now.
+fn resolve<'a>(
+    contract: &BillingContract,
+    key: &ProviderKey,
+    provider: &'a Lookup,
+) -> Result<&'a Account, Outcome> {
+    let wait = |reason, message: String| Err(Outcome::new(Finding::waiting(reason, message), Next::After(LOOK_AGAIN)));
+    match provider {
+        Lookup::Ready(account) => Ok(account),
+        Lookup::NotReady(why) => wait("ProviderNotReady", format!("{key} is not ready: {why}")),
+        Lookup::NotAllowed => {
+            let namespace = contract.namespace().unwrap_or_default();
+            let message = format!("{key} does not name namespace {namespace}; add it to its `spec.allowedNamespaces`");
+            Err(Outcome::refused("ProviderNotAllowed", message))
+        }
+        Lookup::Unknown => wait("ProviderNotFound", format!("{key} does not exist; create it or correct `spec.providerRef`")),
+    }
+}
+
+/// Whether nothing can be said of the provider yet: it is being looked at, or both were only just applied.
+fn waits_for_provider(contract: &BillingContract, key: &ProviderKey, provider: &Lookup, context: &Context) -> bool {
+    let age = contract.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
+    let is_new = age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs());
+    matches!(provider, Lookup::Unknown) && (is_new || provider_exists(key, context))
+}
+
+fn provider_exists(key: &ProviderKey, context: &Context) -> bool {
+    match (&key.kind, &key.namespace) {
+        (ProviderKind::BillingProvider, Some(namespace)) => {
+            context.provider_store.get(&ObjectRef::new(&key.name).within(namespace)).is_some()
+        }
+        _ => context.cluster_provider_store.get(&ObjectRef::new(&key.name)).is_some(),
+    }
+}
+
+/// Refuses a contract that an older resource claims.
+fn check_claim(contract: &BillingContract, account: &Account, context: &Context) -> Result<(), Outcome> {
+    let Some(subject) = claims::subject(contract) else { return Ok(()) };
+    let claim = Claim { base_url: account.base_url.clone(), subject: subject.to_owned() };
+    let cached = context.contract_store.state();
+    let rivals = cached
+        .iter()
+        .filter_map(|other| decoded(other).ok())
+        .filter(|other| claims::subject(other) == Some(subject))
+        .filter(|other| claim_of(other, context).as_ref() == Some(&claim));
+    let Some(holder) = claims::holder(contract, rivals) else { return Ok(()) };
+    let holder = ObjectRef::from_obj(holder);
+    let message = format!(
+        "BillingContract {}/{} claims organization {subject} already, and it is older. Delete one of the two",
+        holder.namespace.unwrap_or_default(),
+        holder.name
+    );
+    Err(Outcome::new(Finding::refused("DuplicateClaim", message), Next::After(LOOK_AGAIN)))
+}
+
+fn claim_of(contract: &BillingContract, context: &Context) -> Option<Claim> {
+    let account = context.providers.account(&provider_key(contract))?;
+    Some(Claim { base_url: account.base_url.clone(), subject: claims::subject(contract)?.to_owned() })
+}
+
+/// Ends the contract in the billing API, as the policy says, and lets the resource go.
+async fn delete(
+    contract: &BillingContract,
+    key: &ProviderKey,
+    provider: &Lookup,
+    context: &Context,
+) -> Result<Action, Error> {
+    let uid = contract.uid().unwrap_or_default();
+    if !contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        context.contracts.forget(&uid);
+        return Ok(Action::await_change());
+    }
+    let released = contract.annotations().get(RELEASE).is_some_and(|value| value == "true");
+    if contract.spec.deletion_policy != DeletionPolicy::Orphan && !released {
+        let ended = match resolve(contract, key, provider) {
+            Ok(account) => end(&Pass { contract, key, account, context }).await,
+            Err(blocked) => Err(blocked),
+        };
+        if let Err(mut outcome) = ended {
+            if let Finding::Waiting { message, .. } | Finding::Refused { refusal: plan::Refusal { message, .. }, .. } =
+                &mut outcome.finding
+            {
+                message.push_str(&format!(
+                    " The contract in the billing API has not been ended yet. To delete the resource without ending it, run: \
+                     kubectl annotate billingcontract {} {RELEASE}=true",
+                    contract.name_any()
+                ));
+            }
+            return report(contract, outcome, provider, context).await;
+        }
+    }
+    set_finalizer(contract, false, context).await?;
+    context.contracts.forget(&uid);
+    Ok(Action::await_change())
+}
+
+/// Ends the contract in the billing API; harmless when repeated.
+async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
+    let Some(terms) = &pass.contract.spec.zoo else { return Ok(()) };
+    let Backend::Zoo(zoo) = &pass.account.backend;
+    let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(error))?;
+    let policy = pass.contract.spec.deletion_policy;
+    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else { return Ok(()) };
+    match zoo.write(&call).await {
+        Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(pass.failed(error)),
+    }
+}
+
+/// The contract with our finalizer exactly when its deletion takes a billing call.
+async fn with_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {
+    let has = contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let needs = contract.spec.deletion_policy != DeletionPolicy::Orphan;
+    if has == needs { Ok(contract.clone()) } else { set_finalizer(contract, needs, context).await }
+}
+
+async fn set_finalizer(contract: &BillingContract, set: bool, context: &Context) -> Result<BillingContract, Error> {
+    let mut finalizers = contract.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    if set {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    let patch = json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
+    let api = api(contract, context);
+    let patched = bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
+    context.contracts.wrote(&contract.uid().unwrap_or_default(), patched.resource_version().as_deref());
+    Ok(patched)
+}
+
+/// Writes the status if it changed, at most one event, and says when to look again.
+async fn report(
+    contract: &BillingContract,
+    outcome: Outcome,
+    provider: &Lookup,
+    context: &Context,
+) -> Result<Action, Error> {
+    let Outcome { finding, next } = outcome;
+    let uid = contract.uid().unwrap_or_default();
+    context.metrics.reconciled(BillingContract::LABEL, finding.outcome());
+    if !is_tolerated(contract, &finding, context.contracts.failures(&uid)) {
+        let status = status::contract(contract, &finding, Utc::now());
+        if contract.status.as_ref() != Some(&status) {
+            write_status(contract, status, context).await?;
+        }
+        if let Some(note) = status::note(contract, &finding) {
+            tracing::info!(contract = contract.name_any(), namespace = contract.namespace(), reason = note.reason, note.message);
+            events::publish(&context.client, contract.object_ref(&()), &context.options.identity, note).await;
+        }
+    }
+    let period = contract.spec.sync_period_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    let period = match (period, provider) {
+        (Some(seconds), _) => Duration::from_secs(seconds),
+        (None, Lookup::Ready(account)) => account.sync_period,
+        (None, _) => RARELY,
+    };
+    Ok(match next {
+        Next::Settled => Action::requeue(context.contracts.settle(&uid, period)),
+        Next::After(wait) => Action::requeue(context.contracts.settle(&uid, wait)),
+        Next::Retry(floor) => Action::requeue(context.contracts.retry(&uid, floor)),
+        Next::Change => {
+            context.contracts.settle(&uid, Duration::from_secs(86_400));
+            Action::await_change()
+        }
+    })
+}
+
+/// Whether a contract that is ready may stay so through a short failure of the billing API.
+fn is_tolerated(contract: &BillingContract, finding: &Finding, failures: u32) -> bool {
+    let Some(status) = &contract.status else { return false };
+    let ready = status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let short = matches!(finding, Finding::Waiting { reason: "BillingUnreachable" | "Throttled", .. });
+    short && ready && status.observed_generation == contract.metadata.generation && failures < TOLERATED_FAILURES
+}
+
+/// Replaces the status; should the object have moved on meanwhile, the newer object gets it.
+async fn write_status(
+    contract: &BillingContract,
+    status: BillingContractStatus,
+    context: &Context,
+) -> Result<(), Error> {
+    let (api, name) = (api(contract, context), contract.name_any());
+    let mut object = contract.clone();
+    object.status = Some(status.clone());
+    for _ in 0..MAX_CONFLICTS {
+        match bounded(api.replace_status(&name, &PostParams::default(), &object)).await {
+            Ok(written) => {
+                context.metrics.status_written(BillingContract::LABEL);
+                context.contracts.wrote(&contract.uid().unwrap_or_default(), written.resource_version().as_deref());
+                return Ok(());
+            }
+            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_conflict()) => {
+                object = bounded(api.get(&name)).await?;
+                if object.uid() != contract.uid() {
+                    return Ok(());
+                }
+                object.status = Some(status.clone());
+            }
+            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()) => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Timeout)
+}
+
+/// The contracts in the cache that use a provider.
+#[must_use]
+pub fn using(store: &Store<Guarded<BillingContract>>, key: &ProviderKey) -> Vec<ObjectRef<Guarded<BillingContract>>> {
+    let uses = |contract: &Arc<Guarded<BillingContract>>| {
+        decoded(contract).is_ok_and(|contract| provider_key(contract) == *key)
+    };
+    store.state().iter().filter(|contract| uses(contract)).map(|contract| ObjectRef::from_obj(contract.as_ref())).collect()
+}
+
+fn provider_key(contract: &BillingContract) -> ProviderKey {
+    let reference = &contract.spec.provider_ref;
+    let namespace = match reference.kind {
+        ProviderKind::BillingProvider => contract.namespace(),
+        ProviderKind::ClusterBillingProvider => None,
+    };
+    ProviderKey { kind: reference.kind, namespace, name: reference.name.clone() }
+}
+
+/// What a new pass over the contract depends on.
+fn trigger(contract: &BillingContract, provider: &Lookup) -> Trigger {
+    let provider = match provider {
+        Lookup::Ready(account) => account.epoch.to_string(),
+        Lookup::NotReady(why) => why.clone(),
+        Lookup::NotAllowed => "not allowed".to_owned(),
+        Lookup::Unknown => "unknown".to_owned(),
+    };
+    Trigger {
+        generation: contract.metadata.generation,
+        deleting: contract.metadata.deletion_timestamp.is_some(),
+        annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE].map(|name| contract.annotations().get(name).cloned()).to_vec(),
+        dependencies: vec![provider],
+    }
+}
+
+fn api(contract: &BillingContract, context: &Context) -> Api<BillingContract> {
+    Api::namespaced(context.client.clone(), &contract.namespace().unwrap_or_default())
+}

@@ -1,0 +1,353 @@
+//! The controllers: what is watched, what runs when, and who may write.
+//!
+//! `status`, `claims` and `schedule` are pure; the rest is the thin shell around `plan`.
+
+pub mod claims;
+pub mod contract;
+pub mod events;
+pub mod lease;
+pub mod provider;
+pub mod providers;
+pub mod schedule;
+pub mod secrets;
+pub mod server;
+pub mod status;
+pub mod undecodable;
+
+use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, error_boundary::InvalidObject},
+    runtime::{
+        Controller,
+        controller::{self, Action},
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    lease::Lease,
+    provider::ProviderResource,
+    providers::{ProviderKey, Providers},
+    schedule::Schedule,
+    secrets::SecretWatches,
+};
+use crate::{
+    api::{BillingContract, BillingProvider, ClusterBillingProvider},
+    billing::WriteGate,
+    metrics::Metrics,
+};
+
+/// Longest that a call to the API server may take.
+const API_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often contracts are counted for the metrics.
+const COUNT_PERIOD: Duration = Duration::from_secs(10);
+
+/// How the operator runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The only namespace whose resources are handled; every namespace when left out.
+    pub namespace: Option<String>,
+    /// The operator's own namespace: of its Lease, and of the Secrets of cluster providers.
+    pub own_namespace: String,
+    /// Unique among the processes that run at the same time.
+    pub identity: String,
+    /// Contracts that are reconciled at once.
+    pub concurrency: u16,
+    /// How long the lease lasts without being renewed.
+    pub lease_duration: Duration,
+    /// Whether to wait for a lease; without it, two operators could write at once.
+    pub leader_election: bool,
+}
+
+/// A resource as the watch delivers it: decoded, or with the reason why not.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// What every reconcile needs.
+pub struct Context {
+    /// Client of the API server.
+    pub client: Client,
+    /// How the operator runs.
+    pub options: Options,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Billing accounts.
+    pub providers: Providers,
+    /// Watches on Secrets.
+    pub secrets: SecretWatches,
+    /// Opens for writes while the lease lasts.
+    pub gate: WriteGate,
+    /// Schedule of the contracts.
+    pub contracts: Schedule,
+    /// Schedule of the providers.
+    pub accounts: Schedule,
+    /// Cache of the contracts.
+    pub contract_store: Store<Guarded<BillingContract>>,
+    /// Cache of the providers.
+    pub provider_store: Store<Guarded<BillingProvider>>,
+    /// Cache of the cluster providers.
+    pub cluster_provider_store: Store<Guarded<ClusterBillingProvider>>,
+}
+
+/// Why a pass could not be finished; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server did not do what it was asked.
+    #[error("the API server: {0}")]
+    Kubernetes(#[from] Box<kube::Error>),
+    /// The API server did not answer in time.
+    #[error("the API server did not answer in time")]
+    Timeout,
+}
+
+impl From<kube::Error> for Error {
+    fn from(error: kube::Error) -> Self {
+        Self::Kubernetes(Box::new(error))
+    }
+}
+
+/// A call to the API server, bounded in time.
+///
+/// # Errors
+/// The call's own, or that it took too long.
+pub async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Error> {
+    Ok(tokio::time::timeout(API_TIMEOUT, call).await.map_err(|_| Error::Timeout)??)
+}
+
+/// Whether this process leads and has seen every object.
+pub type Readiness = watch::Receiver<bool>;
+
+/// Runs the operator until `shutdown`, or until the lease is lost.
+///
+/// # Errors
+/// When the lease is lost: the process must end, so that whoever holds the lease is the only writer.
+pub async fn run(
+    client: Client,
+    options: Options,
+    metrics: Metrics,
+    ready: watch::Sender<bool>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), LeaseLost> {
+    let shutdown = shutdown.shared();
+    let lease = Lease::new(
+        client.clone(),
+        &options.own_namespace,
+        "countersign",
+        options.identity.clone(),
+        options.lease_duration,
+    );
+    let gate: WriteGate = if options.leader_election { lease.gate() } else { Arc::new(|_| true) };
+    if options.leader_election {
+        ready.send_replace(true);
+        tracing::info!(identity = options.identity, "waiting for the lease");
+        tokio::select! {
+            () = lease.acquire() => {}
+            () = shutdown.clone() => return Ok(()),
+        }
+    }
+    tracing::info!("leading");
+    metrics.leads(true);
+    let leader_election = options.leader_election;
+    let lost = async {
+        if leader_election { lease.keep().await } else { std::future::pending().await }
+    };
+    let controllers = controllers(client, options, metrics.clone(), gate, ready, shutdown.clone());
+    let outcome = tokio::select! {
+        () = controllers => Ok(()),
+        () = lost => Err(LeaseLost),
+    };
+    metrics.leads(false);
+    if leader_election && outcome.is_ok() {
+        lease.release().await;
+    }
+    outcome
+}
+
+/// Another replica leads, or the API server could not be reached for as long as the lease lasts.
+#[derive(Debug, thiserror::Error)]
+#[error("the lease was lost")]
+pub struct LeaseLost;
+
+type Shutdown = futures::future::Shared<BoxFuture<'static, ()>>;
+
+async fn controllers<F>(
+    client: Client,
+    options: Options,
+    metrics: Metrics,
+    gate: WriteGate,
+    ready: watch::Sender<bool>,
+    shutdown: futures::future::Shared<F>,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let shutdown: Shutdown = shutdown.map(|()| ()).boxed().shared();
+    let (providers, changed, suspected) = Providers::new();
+    let (secrets, rotated) = SecretWatches::new(client.clone());
+    let contracts = Controller::new(scoped::<BillingContract>(&client, &options), watcher::Config::default());
+    let accounts = Controller::new(scoped::<BillingProvider>(&client, &options), watcher::Config::default());
+    let cluster_accounts =
+        Controller::new(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()), watcher::Config::default());
+    let concurrency = controller::Config::default().concurrency(options.concurrency);
+    let context = Arc::new(Context {
+        client,
+        options,
+        metrics,
+        providers,
+        secrets,
+        gate,
+        contracts: Schedule::default(),
+        accounts: Schedule::default(),
+        contract_store: contracts.store(),
+        provider_store: accounts.store(),
+        cluster_provider_store: cluster_accounts.store(),
+    });
+
+    let (doubtful, doubtful_cluster) = by_kind(futures::stream::select(receive(rotated), receive(suspected)));
+    let accounts = accounts.reconcile_on(doubtful.map(|key| provider_ref(&key)));
+    let cluster_accounts = cluster_accounts.reconcile_on(doubtful_cluster.map(|key| provider_ref(&key)));
+    let affected = {
+        let store = contracts.store();
+        receive(changed).flat_map(move |key| stream::iter(contract::using(&store, &key)))
+    };
+    let contracts = contracts.with_config(concurrency).reconcile_on(affected);
+
+    let seen = async {
+        let all = futures::try_join!(
+            context.contract_store.wait_until_ready(),
+            context.provider_store.wait_until_ready(),
+            context.cluster_provider_store.wait_until_ready(),
+        );
+        if all.is_ok() {
+            tracing::info!(contracts = context.contract_store.len(), "watching");
+            ready.send_replace(true);
+        }
+        loop {
+            server::count_contracts(&context.metrics, &context.contract_store);
+            tokio::time::sleep(COUNT_PERIOD).await;
+        }
+    };
+    let all = futures::future::join3(
+        drive(contracts, contract::reconcile, &context, &shutdown),
+        drive(accounts, provider::reconcile::<BillingProvider>, &context, &shutdown),
+        drive(cluster_accounts, provider::reconcile::<ClusterBillingProvider>, &context, &shutdown),
+    );
+    tokio::select! {
+        _ = all => {}
+        () = seen => {}
+    }
+}
+
+/// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
+async fn drive<K, R, F>(controller: Controller<Guarded<K>>, reconcile: R, context: &Arc<Context>, shutdown: &Shutdown)
+where
+    K: Handled,
+    R: FnMut(Arc<Guarded<K>>, Arc<Context>) -> F,
+    F: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    let on_error = |object: Arc<Guarded<K>>, error: &Error, context: Arc<Context>| {
+        let uid = object.uid().unwrap_or_default();
+        let wait = K::schedule(&context).retry(&uid, Duration::ZERO);
+        tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "try again in {wait:?}");
+        context.metrics.reconciled(K::LABEL, "error");
+        Action::requeue(wait)
+    };
+    let outcomes = controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
+    let watch_errors = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
+        match outcome {
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
+        }
+    };
+    outcomes.for_each(watch_errors).await;
+}
+
+/// A kind that has a controller.
+pub trait Handled: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+    /// Its label in metrics.
+    const LABEL: &'static str;
+
+    /// The schedule of its objects.
+    fn schedule(context: &Context) -> &Schedule;
+}
+
+impl Handled for BillingContract {
+    const LABEL: &'static str = "BillingContract";
+
+    fn schedule(context: &Context) -> &Schedule {
+        &context.contracts
+    }
+}
+
+impl Handled for BillingProvider {
+    const LABEL: &'static str = "BillingProvider";
+
+    fn schedule(context: &Context) -> &Schedule {
+        &context.accounts
+    }
+}
+
+impl Handled for ClusterBillingProvider {
+    const LABEL: &'static str = "ClusterBillingProvider";
+
+    fn schedule(context: &Context) -> &Schedule {
+        &context.accounts
+    }
+}
+
+/// The decoded object, or what is to be reported on it.
+///
+/// # Errors
+/// The reason why it could not be decoded.
+pub fn decoded<K>(guarded: &Guarded<K>) -> Result<&K, &InvalidObject> {
+    guarded.0.as_ref()
+}
+
+fn scoped<K>(client: &Client, options: &Options) -> Api<Guarded<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match &options.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn receive<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> BoxStream<'static, T> {
+    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) }).boxed()
+}
+
+/// Splits a stream of providers by their kind.
+fn by_kind(
+    keys: impl futures::Stream<Item = ProviderKey> + Send + 'static,
+) -> (BoxStream<'static, ProviderKey>, BoxStream<'static, ProviderKey>) {
+    use crate::api::contract::ProviderKind;
+    let ((namespaced, of_namespaces), (cluster, of_cluster)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    tokio::spawn(keys.for_each(move |key| {
+        let sent = match key.kind {
+            ProviderKind::BillingProvider => namespaced.send(key),
+            ProviderKind::ClusterBillingProvider => cluster.send(key),
+        };
+        async move { drop(sent) }
+    }));
+    (receive(of_namespaces), receive(of_cluster))
+}
+
+fn provider_ref<K>(key: &ProviderKey) -> ObjectRef<Guarded<K>>
+where
+    K: ProviderResource,
+    Guarded<K>: Resource<DynamicType = ()>,
+    <Guarded<K> as Resource>::DynamicType: Hash + Eq,
+{
+    let reference = ObjectRef::new(&key.name);
+    match &key.namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
+}

@@ -1,0 +1,210 @@
+//! The billing accounts that are known now, with a client for each that is ready.
+//!
+//! Providers put their state in; contracts look it up and never call a billing API that is not ready.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, atomic::{AtomicBool, AtomicU64, Ordering}},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use crate::{api::contract::ProviderKind, billing::{CallError, zoo::Zoo}};
+
+/// Names one provider.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProviderKey {
+    /// Kind.
+    pub kind: ProviderKind,
+    /// Namespace; none for a cluster provider.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ProviderKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {}", self.kind, self.name)
+    }
+}
+
+/// A client of one of the billing APIs.
+#[derive(Debug)]
+pub enum Backend {
+    /// Zoo.
+    Zoo(Zoo),
+}
+
+/// A billing account that is ready.
+#[derive(Debug)]
+pub struct Account {
+    /// Its client.
+    pub backend: Backend,
+    /// Base URL.
+    pub base_url: String,
+    /// How often contracts in sync are compared again.
+    pub sync_period: Duration,
+    /// Grows with each new client, so that contracts notice.
+    pub epoch: u64,
+    built_from: Origin,
+    suspect: AtomicBool,
+}
+
+/// What a client was built from: while it stays the same, so does the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Generation of the provider's spec.
+    pub generation: Option<i64>,
+    /// Version of the Secret.
+    pub secret_version: Option<String>,
+}
+
+impl Account {
+    /// A ready account.
+    #[must_use]
+    pub fn new(backend: Backend, base_url: String, sync_period: Duration, built_from: Origin) -> Self {
+        static EPOCH: AtomicU64 = AtomicU64::new(1);
+        let epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
+        Self { backend, base_url, sync_period, epoch, built_from, suspect: AtomicBool::new(false) }
+    }
+
+    /// Whether the client was built from this.
+    #[must_use]
+    pub fn is_from(&self, origin: &Origin) -> bool {
+        self.built_from == *origin
+    }
+
+    /// Asks the billing API whether it accepts the token.
+    ///
+    /// # Errors
+    /// [`CallError::Credentials`] when it does not; the others when that cannot be told.
+    pub async fn probe(&self) -> Result<(), CallError> {
+        match &self.backend {
+            Backend::Zoo(zoo) => zoo.probe().await,
+        }
+    }
+
+    /// Whether a contract's call was refused for its credentials.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Relaxed)
+    }
+}
+
+/// State of a provider.
+#[derive(Clone, Debug)]
+pub enum Readiness {
+    /// Ready.
+    Ready(Arc<Account>),
+    /// Not ready, with the reason and message of its `Ready` condition.
+    NotReady(String),
+}
+
+#[derive(Debug)]
+struct Entry {
+    readiness: Readiness,
+    serves: Option<Vec<String>>,
+}
+
+/// What a contract finds when it looks up its provider.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// Ready to be used.
+    Ready(Arc<Account>),
+    /// Not ready, and why.
+    NotReady(String),
+    /// The provider does not name the contract's namespace.
+    NotAllowed,
+    /// Nothing is known of it (yet).
+    Unknown,
+}
+
+/// Every provider, by name.
+#[derive(Debug)]
+pub struct Providers {
+    entries: RwLock<HashMap<ProviderKey, Entry>>,
+    changed: mpsc::UnboundedSender<ProviderKey>,
+    suspected: mpsc::UnboundedSender<ProviderKey>,
+}
+
+impl Providers {
+    /// An empty registry, the stream of providers that changed, and the stream of those whose token is in doubt.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
+        let ((changed, changes), (suspected, suspects)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        (Self { entries: RwLock::default(), changed, suspected }, changes, suspects)
+    }
+
+    /// Puts a provider's state in; `serves` lists the namespaces of a cluster provider. Contracts hear of a change.
+    pub fn set(&self, key: &ProviderKey, readiness: Readiness, serves: Option<Vec<String>>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let same = entries.get(key).is_some_and(|entry| {
+            entry.serves == serves
+                && match (&entry.readiness, &readiness) {
+                    (Readiness::Ready(old), Readiness::Ready(new)) => Arc::ptr_eq(old, new),
+                    (Readiness::NotReady(old), Readiness::NotReady(new)) => old == new,
+                    _ => false,
+                }
+        });
+        entries.insert(key.clone(), Entry { readiness, serves });
+        drop(entries);
+        if !same {
+            self.announce(key);
+        }
+    }
+
+    /// Takes a provider out that is gone.
+    pub fn remove(&self, key: &ProviderKey) {
+        if self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some() {
+            self.announce(key);
+        }
+    }
+
+    /// The account of a provider, if it is ready.
+    #[must_use]
+    pub fn account(&self, key: &ProviderKey) -> Option<Arc<Account>> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        match &entries.get(key)?.readiness {
+            Readiness::Ready(account) => Some(Arc::clone(account)),
+            Readiness::NotReady(_) => None,
+        }
+    }
+
+    /// Looks a provider up for a contract of a namespace.
+    #[must_use]
+    pub fn lookup(&self, key: &ProviderKey, namespace: &str) -> Lookup {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(entry) = entries.get(key) else { return Lookup::Unknown };
+        if entry.serves.as_ref().is_some_and(|serves| !serves.iter().any(|served| served == namespace)) {
+            return Lookup::NotAllowed;
+        }
+        match &entry.readiness {
+            Readiness::Ready(account) if account.is_suspect() => {
+                Lookup::NotReady("The billing API refused the token; it is being checked.".to_owned())
+            }
+            Readiness::Ready(account) => Lookup::Ready(Arc::clone(account)),
+            Readiness::NotReady(why) => Lookup::NotReady(why.clone()),
+        }
+    }
+
+    /// A contract's call was refused for its credentials: its provider checks the token, and the others wait.
+    pub fn suspect(&self, key: &ProviderKey, account: &Account) {
+        if !account.suspect.swap(true, Ordering::Relaxed) && self.suspected.send(key.clone()).is_err() {
+            tracing::debug!(%key, "no provider controller is running");
+        }
+    }
+
+    /// The token of a suspected account was accepted after all: contracts may go on.
+    pub fn clear(&self, key: &ProviderKey, account: &Account) {
+        if account.suspect.swap(false, Ordering::Relaxed) {
+            self.announce(key);
+        }
+    }
+
+    fn announce(&self, key: &ProviderKey) {
+        if self.changed.send(key.clone()).is_err() {
+            tracing::debug!(%key, "no contract controller is running");
+        }
+    }
+}
