@@ -57,8 +57,13 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("countersign");
         let calls = Family::default();
-        registry.register("billing_requests", "Requests to billing APIs, by method and outcome", calls.clone());
-        let call_seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(CALL_SECONDS));
+        registry.register(
+            "billing_requests",
+            "Requests to billing APIs, by method and outcome",
+            calls.clone(),
+        );
+        let call_seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(CALL_SECONDS));
         registry.register_with_unit(
             "billing_request",
             "How long requests to billing APIs took",
@@ -66,14 +71,26 @@ impl Default for Metrics {
             call_seconds.clone(),
         );
         let reconciles = Family::default();
-        registry.register("reconciles", "Passes over a resource that did some work, by outcome", reconciles.clone());
+        registry.register(
+            "reconciles",
+            "Passes over a resource that did some work, by outcome",
+            reconciles.clone(),
+        );
         let status_writes = Family::default();
         registry.register("status_writes", "Statuses written to the API server", status_writes.clone());
         let contracts = Family::default();
         registry.register("contracts", "BillingContracts, by their Ready condition", contracts.clone());
         let leader = Gauge::default();
         registry.register("leader", "Whether this replica holds the lease", leader.clone());
-        Self { registry: Arc::new(registry), calls, call_seconds, reconciles, status_writes, contracts, leader }
+        Self {
+            registry: Arc::new(registry),
+            calls,
+            call_seconds,
+            reconciles,
+            status_writes,
+            contracts,
+            leader,
+        }
     }
 }
 
@@ -117,7 +134,7 @@ impl Metrics {
         }
     }
 
-    /// Everything in the OpenMetrics text format.
+    /// Everything in the `OpenMetrics` text format.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();

@@ -6,7 +6,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 /// Longest pause that an API can ask for; a longer one is cut to it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 /// Shared by every call of one provider.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl Budget {
     /// A budget of so many requests a second, at least one; a burst may use one second's worth.
     #[must_use]
     pub fn new(requests_per_second: i32) -> Self {
-        let rate = u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        let rate =
+            u32::try_from(requests_per_second).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         Self { limiter: RateLimiter::direct(Quota::per_second(rate)), paused_until: Mutex::new(None) }
     }
 

@@ -72,17 +72,26 @@ impl fmt::Debug for Http {
 /// When it is no such URL; the message says what is wrong.
 pub fn base_url(text: &str) -> Result<Url, EndpointError> {
     let refuse = |message: String| Err(EndpointError::Url(message));
-    let mut url = Url::parse(text).map_err(|error| EndpointError::Url(format!("{text:?} is no URL: {error}")))?;
+    let mut url =
+        Url::parse(text).map_err(|error| EndpointError::Url(format!("{text:?} is no URL: {error}")))?;
     let host = url.host_str().unwrap_or_default().to_owned();
-    let at_home = host == "localhost" || host == "[::1]" || host.starts_with("127.") || host.ends_with(".svc")
-        || host.ends_with(".svc.cluster.local");
+    let mut labels = host.rsplit('.');
+    let in_cluster = matches!(
+        (labels.next(), labels.next(), labels.next()),
+        (Some("svc"), Some(_), _) | (Some("local"), Some("cluster"), Some("svc"))
+    );
+    let at_home = in_cluster || host == "localhost" || host == "[::1]" || host.starts_with("127.");
     match url.scheme() {
         "https" => {}
         "http" if at_home => {}
         "http" => return refuse(format!("{text:?} would send the token in clear text; use https")),
         scheme => return refuse(format!("{text:?} has the scheme {scheme}; use https")),
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return refuse("must be a plain address without user, query or fragment".to_owned());
     }
     if !url.path().ends_with('/') {
@@ -123,7 +132,7 @@ impl Http {
     /// # Errors
     /// By what to do next; never [`CallError::Unknown`].
     pub async fn get(&self, path: &str) -> Result<String, CallError> {
-        let result = self.send(path, "GET", |client, url| client.get(url)).await;
+        let result = self.send(path, "GET", Client::get).await;
         result.map_err(|error| match error {
             CallError::Unknown(why) => CallError::Unreachable(why),
             error => error,
@@ -191,7 +200,9 @@ impl Http {
                 self.budget.hold(pause.unwrap_or(DEFAULT_PAUSE));
                 Err(CallError::Throttled)
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(CallError::Credentials { status: code, message }),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(CallError::Credentials { status: code, message })
+            }
             StatusCode::NOT_FOUND => Err(CallError::NotFound { what: path.to_owned(), message }),
             StatusCode::REQUEST_TIMEOUT => Err(CallError::Unknown(format!("HTTP {code}"))),
             _ if status.is_client_error() => Err(CallError::Rejected { status: code, message }),
@@ -247,7 +258,8 @@ fn api_message(body: &str) -> String {
     struct ApiError {
         message: String,
     }
-    let message = serde_json::from_str::<ApiError>(body).map_or_else(|_| "no reason given".to_owned(), |error| error.message);
+    let message = serde_json::from_str::<ApiError>(body)
+        .map_or_else(|_| "no reason given".to_owned(), |error| error.message);
     let printable = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     printable.take(MAX_MESSAGE).collect()
 }
@@ -258,10 +270,18 @@ mod tests {
 
     #[test]
     fn the_token_travels_in_clear_text_at_home_only() {
-        for url in ["http://127.0.0.1:8080", "http://localhost", "http://sim.billing.svc", "https://api.zoo.dev"] {
+        for url in
+            ["http://127.0.0.1:8080", "http://localhost", "http://sim.billing.svc", "https://api.zoo.dev"]
+        {
             assert!(base_url(url).is_ok(), "{url}");
         }
-        for url in ["http://api.zoo.dev", "http://localhost.example.com", "ftp://localhost", "https://u:p@api.zoo.dev", "acme"] {
+        for url in [
+            "http://api.zoo.dev",
+            "http://localhost.example.com",
+            "ftp://localhost",
+            "https://u:p@api.zoo.dev",
+            "acme",
+        ] {
             assert!(base_url(url).is_err(), "{url}");
         }
     }

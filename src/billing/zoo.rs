@@ -73,7 +73,12 @@ fn read_view(reply: &str) -> Result<View, String> {
         let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
     };
-    Ok(View { contract_id: text("contract_id")?, account_id: text("account_id")?, state: text("status")?, terms })
+    Ok(View {
+        contract_id: text("contract_id")?,
+        account_id: text("account_id")?,
+        state: text("status")?,
+        terms,
+    })
 }
 
 #[cfg(test)]

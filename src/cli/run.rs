@@ -68,9 +68,9 @@ impl Run {
         };
         let metrics = Metrics::default();
         let (ready, readiness) = watch::channel(false);
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| format!("cannot listen on {}: {error}; choose another address with --listen", self.listen))?;
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            format!("cannot listen on {}: {error}; choose another address with --listen", self.listen)
+        })?;
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
         let probes = server::Probes { metrics: metrics.clone(), ready: readiness };
         tokio::select! {
@@ -83,7 +83,8 @@ impl Run {
 }
 
 fn start_logs(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_runtime::controller=warn"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,kube_runtime::controller=warn"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Human => logs.init(),

@@ -50,21 +50,23 @@ mod tests {
         .unwrap()
     }
 
-    fn holder_of(this: &BillingContract, others: [BillingContract; 2]) -> Option<String> {
+    fn holder_of(this: &BillingContract, others: &[BillingContract; 2]) -> Option<String> {
         holder(this, others.iter()).map(ResourceExt::name_any)
     }
 
     #[test]
     fn the_oldest_holds_the_contract() {
-        let (old, new) = (contract("z", "2026-01-01T00:00:00Z", None), contract("a", "2026-01-02T00:00:00Z", Some("c")));
-        assert_eq!(holder_of(&new, [old.clone(), new.clone()]), Some("z".to_owned()));
-        assert_eq!(holder_of(&old, [old.clone(), new.clone()]), None);
+        let (old, new) =
+            (contract("z", "2026-01-01T00:00:00Z", None), contract("a", "2026-01-02T00:00:00Z", Some("c")));
+        assert_eq!(holder_of(&new, &[old.clone(), new.clone()]), Some("z".to_owned()));
+        assert_eq!(holder_of(&old, &[old.clone(), new.clone()]), None);
     }
 
     #[test]
     fn of_two_as_old_the_one_with_a_contract_holds_it() {
-        let (first, second) = (contract("a", "2026-01-01T00:00:00Z", None), contract("b", "2026-01-01T00:00:00Z", Some("c")));
-        assert_eq!(holder_of(&first, [first.clone(), second.clone()]), Some("b".to_owned()));
-        assert_eq!(holder_of(&second, [first.clone(), second.clone()]), None);
+        let (first, second) =
+            (contract("a", "2026-01-01T00:00:00Z", None), contract("b", "2026-01-01T00:00:00Z", Some("c")));
+        assert_eq!(holder_of(&first, &[first.clone(), second.clone()]), Some("b".to_owned()));
+        assert_eq!(holder_of(&second, &[first.clone(), second.clone()]), None);
     }
 }

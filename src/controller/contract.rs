@@ -43,11 +43,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How long a new contract waits for its provider before it says so.
 const GRACE: Duration = Duration::from_secs(3);
 /// How often something is asked for again that the billing API does not know, or may not show.
-const RARELY: Duration = Duration::from_secs(300);
+const RARELY: Duration = Duration::from_mins(5);
 
 /// A finding, and when to look again.
 struct Outcome {
-    finding: Finding,
+    finding: Box<Finding>,
     next: Next,
 }
 
@@ -65,11 +65,17 @@ enum Next {
 
 impl Outcome {
     fn new(finding: Finding, next: Next) -> Self {
-        Self { finding, next }
+        Self { finding: Box::new(finding), next }
     }
 
     fn refused(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Finding::refused(reason, message), Next::Settled)
+    }
+
+    fn settled(held: Option<Held>, desired: &zoo::Desired<'_>, applied: Option<String>) -> Self {
+        let customer_id = desired.organization_id().to_owned();
+        let spec_digest = desired.digest.clone();
+        Self::new(Finding::Settled { held, customer_id, spec_digest, applied }, Next::Settled)
     }
 }
 
@@ -77,7 +83,10 @@ impl Outcome {
 ///
 /// # Errors
 /// When the API server does not do its part; the pass is tried again.
-pub async fn reconcile(guarded: Arc<Guarded<BillingContract>>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile(
+    guarded: Arc<Guarded<BillingContract>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
     let contract = match decoded(&guarded) {
         Ok(contract) => contract,
         Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
@@ -85,7 +94,8 @@ pub async fn reconcile(guarded: Arc<Guarded<BillingContract>>, context: Arc<Cont
     let uid = contract.uid().unwrap_or_default();
     let key = provider_key(contract);
     let provider = context.providers.lookup(&key, &contract.namespace().unwrap_or_default());
-    match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &provider)) {
+    match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &provider))
+    {
         Turn::Stale => return Ok(Action::await_change()),
         Turn::Later(wait) => return Ok(Action::requeue(wait)),
         Turn::Now => {}
@@ -114,14 +124,19 @@ async fn examine(
         return Err(Outcome::new(Finding::Suspended, Next::Change));
     }
     let account = resolve(contract, key, provider)?;
-    let terms = contract.spec.zoo.as_ref().ok_or_else(|| Outcome::refused("InvalidSpec", "`spec.zoo` must be set"))?;
+    let terms = contract
+        .spec
+        .zoo
+        .as_ref()
+        .ok_or_else(|| Outcome::refused("InvalidSpec", "`spec.zoo` must be set"))?;
     let Backend::Zoo(zoo) = &account.backend;
     let valid = validate::zoo::contract(terms)
         .map_err(|violations| Outcome::refused("InvalidSpec", validate::summary(&violations)))?;
-    let desired = zoo::Desired::new(valid).map_err(|error| Outcome::refused("InvalidSpec", error.to_string()))?;
+    let desired =
+        zoo::Desired::new(valid).map_err(|error| Outcome::refused("InvalidSpec", error.to_string()))?;
     check_claim(contract, account, context)?;
     let pass = Pass { contract, key, account, context };
-    let observed = zoo.observe(desired.organization_id()).await.map_err(|error| pass.failed(error))?;
+    let observed = zoo.observe(desired.organization_id()).await.map_err(|error| pass.failed(&error))?;
     let (memory, policy) = (Memory::of(contract), Policy::of(contract));
     let decision = zoo::plan(&desired, observed.as_ref(), &memory, &policy, Utc::now());
     Ok(pass.execute(zoo, &desired, observed, decision, memory, &policy).await)
@@ -149,23 +164,22 @@ impl Pass<'_> {
         let customer_id = desired.organization_id().to_owned();
         match decision {
             Decision::Settle => {
-                let own = held.filter(|_| observed.as_ref().is_some_and(|view| shows(view, desired, &memory)));
-                self.settled(own, desired, None)
+                let own =
+                    held.filter(|_| observed.as_ref().is_some_and(|view| shows(view, desired, &memory)));
+                Outcome::settled(own, desired, None)
             }
-            Decision::Report(changes) => Outcome::new(Finding::Drifted { held, customer_id, changes }, Next::Settled),
+            Decision::Report(changes) => {
+                Outcome::new(Finding::Drifted { held, customer_id, changes }, Next::Settled)
+            }
             Decision::AwaitApproval(plan) => Outcome::new(Finding::AwaitingApproval(plan), Next::Settled),
-            Decision::Refuse(refusal) => Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled),
+            Decision::Refuse(refusal) => {
+                Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled)
+            }
             Decision::Write(plan) => match self.write(zoo, &plan).await {
                 Ok(view) => self.verify(desired, &plan, &view, memory, policy),
                 Err(outcome) => outcome,
             },
         }
-    }
-
-    fn settled(&self, held: Option<Held>, desired: &zoo::Desired<'_>, applied: Option<String>) -> Outcome {
-        let customer_id = desired.organization_id().to_owned();
-        let spec_digest = desired.digest.clone();
-        Outcome::new(Finding::Settled { held, customer_id, spec_digest, applied }, Next::Settled)
     }
 
     /// Carries out the plan's calls, in order.
@@ -180,7 +194,7 @@ impl Pass<'_> {
                     };
                     Outcome::new(finding, Next::Retry(Duration::ZERO))
                 }
-                error => self.failed(error),
+                error => self.failed(&error),
             })?);
         }
         last.ok_or_else(|| Outcome::refused("EmptyPlan", "The plan has no call."))
@@ -197,12 +211,15 @@ impl Pass<'_> {
     ) -> Outcome {
         memory.contract_id = Some(view.contract_id.clone());
         memory.applied_spec = None;
-        let left = match zoo::plan(desired, Some(view), &memory, policy, Utc::now()) {
-            Decision::Write(left) | Decision::AwaitApproval(left) => left,
-            _ => return self.settled(Some(Held::zoo(view)), desired, Some(plan.summary.clone())),
+        let again = zoo::plan(desired, Some(view), &memory, policy, Utc::now());
+        let (Decision::Write(left) | Decision::AwaitApproval(left)) = again else {
+            return Outcome::settled(Some(Held::zoo(view)), desired, Some(plan.summary.clone()));
         };
-        if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest) < MAX_ROUNDS {
-            let message = format!("The billing API accepted the change but says something else: {}", left.summary);
+        if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest)
+            < MAX_ROUNDS
+        {
+            let message =
+                format!("The billing API accepted the change but says something else: {}", left.summary);
             return Outcome::new(Finding::waiting("NotYetInForce", message), Next::Retry(Duration::ZERO));
         }
         let Decision::Refuse(refusal) = plan::not_converging(&left) else {
@@ -212,7 +229,7 @@ impl Pass<'_> {
     }
 
     /// What a failed call means for the contract.
-    fn failed(&self, error: CallError) -> Outcome {
+    fn failed(&self, error: &CallError) -> Outcome {
         let message = error.to_string();
         match error {
             CallError::Rejected { .. } => Outcome::refused("Rejected", message),
@@ -224,8 +241,12 @@ impl Pass<'_> {
                 self.context.providers.suspect(self.key, self.account);
                 Outcome::new(Finding::waiting("CredentialsRefused", message), Next::Retry(LOOK_AGAIN))
             }
-            CallError::Throttled => Outcome::new(Finding::waiting("Throttled", message), Next::Retry(Duration::ZERO)),
-            CallError::NotLeader => Outcome::new(Finding::waiting("NotLeader", message), Next::Retry(Duration::ZERO)),
+            CallError::Throttled => {
+                Outcome::new(Finding::waiting("Throttled", message), Next::Retry(Duration::ZERO))
+            }
+            CallError::NotLeader => {
+                Outcome::new(Finding::waiting("NotLeader", message), Next::Retry(Duration::ZERO))
+            }
             CallError::Unreachable(_) | CallError::Unknown(_) => {
                 Outcome::new(Finding::waiting("BillingUnreachable", message), Next::Retry(Duration::ZERO))
             }
@@ -244,21 +265,31 @@ fn resolve<'a>(
     key: &ProviderKey,
     provider: &'a Lookup,
 ) -> Result<&'a Account, Outcome> {
-    let wait = |reason, message: String| Err(Outcome::new(Finding::waiting(reason, message), Next::After(LOOK_AGAIN)));
+    let wait = |reason, message: String| {
+        Err(Outcome::new(Finding::waiting(reason, message), Next::After(LOOK_AGAIN)))
+    };
     match provider {
         Lookup::Ready(account) => Ok(account),
         Lookup::NotReady(why) => wait("ProviderNotReady", format!("{key} is not ready: {why}")),
         Lookup::NotAllowed => {
             let namespace = contract.namespace().unwrap_or_default();
-            let message = format!("{key} does not name namespace {namespace}; add it to its `spec.allowedNamespaces`");
+            let message =
+                format!("{key} does not name namespace {namespace}; add it to its `spec.allowedNamespaces`");
             Err(Outcome::refused("ProviderNotAllowed", message))
         }
-        Lookup::Unknown => wait("ProviderNotFound", format!("{key} does not exist; create it or correct `spec.providerRef`")),
+        Lookup::Unknown => {
+            wait("ProviderNotFound", format!("{key} does not exist; create it or correct `spec.providerRef`"))
+        }
     }
 }
 
 /// Whether nothing can be said of the provider yet: it is being looked at, or both were only just applied.
-fn waits_for_provider(contract: &BillingContract, key: &ProviderKey, provider: &Lookup, context: &Context) -> bool {
+fn waits_for_provider(
+    contract: &BillingContract,
+    key: &ProviderKey,
+    provider: &Lookup,
+    context: &Context,
+) -> bool {
     let age = contract.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
     let is_new = age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs());
     matches!(provider, Lookup::Unknown) && (is_new || provider_exists(key, context))
@@ -317,14 +348,14 @@ async fn delete(
             Err(blocked) => Err(blocked),
         };
         if let Err(mut outcome) = ended {
-            if let Finding::Waiting { message, .. } | Finding::Refused { refusal: plan::Refusal { message, .. }, .. } =
-                &mut outcome.finding
+            if let Finding::Waiting { message, .. }
+            | Finding::Refused { refusal: plan::Refusal { message, .. }, .. } = outcome.finding.as_mut()
             {
-                message.push_str(&format!(
-                    " The contract in the billing API has not been ended yet. To delete the resource without ending it, run: \
-                     kubectl annotate billingcontract {} {RELEASE}=true",
+                *message = format!(
+                    "{message} The contract in the billing API has not been ended yet. To delete the resource without \
+                     ending it, run: kubectl annotate billingcontract {} {RELEASE}=true",
                     contract.name_any()
-                ));
+                );
             }
             return report(contract, outcome, provider, context).await;
         }
@@ -338,12 +369,14 @@ async fn delete(
 async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
     let Some(terms) = &pass.contract.spec.zoo else { return Ok(()) };
     let Backend::Zoo(zoo) = &pass.account.backend;
-    let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(error))?;
+    let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
     let policy = pass.contract.spec.deletion_policy;
-    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else { return Ok(()) };
+    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else {
+        return Ok(());
+    };
     match zoo.write(&call).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(pass.failed(error)),
+        Err(error) => Err(pass.failed(&error)),
     }
 }
 
@@ -354,15 +387,21 @@ async fn with_finalizer(contract: &BillingContract, context: &Context) -> Result
     if has == needs { Ok(contract.clone()) } else { set_finalizer(contract, needs, context).await }
 }
 
-async fn set_finalizer(contract: &BillingContract, set: bool, context: &Context) -> Result<BillingContract, Error> {
+async fn set_finalizer(
+    contract: &BillingContract,
+    set: bool,
+    context: &Context,
+) -> Result<BillingContract, Error> {
     let mut finalizers = contract.finalizers().to_vec();
     finalizers.retain(|finalizer| finalizer != FINALIZER);
     if set {
         finalizers.push(FINALIZER.to_owned());
     }
-    let patch = json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
+    let patch =
+        json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
     let api = api(contract, context);
-    let patched = bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
+    let patched =
+        bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
     context.contracts.wrote(&contract.uid().unwrap_or_default(), patched.resource_version().as_deref());
     Ok(patched)
 }
@@ -383,7 +422,12 @@ async fn report(
             write_status(contract, status, context).await?;
         }
         if let Some(note) = status::note(contract, &finding) {
-            tracing::info!(contract = contract.name_any(), namespace = contract.namespace(), reason = note.reason, note.message);
+            tracing::info!(
+                contract = contract.name_any(),
+                namespace = contract.namespace(),
+                reason = note.reason,
+                note.message
+            );
             events::publish(&context.client, contract.object_ref(&()), &context.options.identity, note).await;
         }
     }
@@ -398,7 +442,7 @@ async fn report(
         Next::After(wait) => Action::requeue(context.contracts.settle(&uid, wait)),
         Next::Retry(floor) => Action::requeue(context.contracts.retry(&uid, floor)),
         Next::Change => {
-            context.contracts.settle(&uid, Duration::from_secs(86_400));
+            context.contracts.settle(&uid, Duration::from_hours(24));
             Action::await_change()
         }
     })
@@ -407,9 +451,13 @@ async fn report(
 /// Whether a contract that is ready may stay so through a short failure of the billing API.
 fn is_tolerated(contract: &BillingContract, finding: &Finding, failures: u32) -> bool {
     let Some(status) = &contract.status else { return false };
-    let ready = status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    let ready =
+        status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     let short = matches!(finding, Finding::Waiting { reason: "BillingUnreachable" | "Throttled", .. });
-    short && ready && status.observed_generation == contract.metadata.generation && failures < TOLERATED_FAILURES
+    short
+        && ready
+        && status.observed_generation == contract.metadata.generation
+        && failures < TOLERATED_FAILURES
 }
 
 /// Replaces the status; should the object have moved on meanwhile, the newer object gets it.
@@ -425,17 +473,21 @@ async fn write_status(
         match bounded(api.replace_status(&name, &PostParams::default(), &object)).await {
             Ok(written) => {
                 context.metrics.status_written(BillingContract::LABEL);
-                context.contracts.wrote(&contract.uid().unwrap_or_default(), written.resource_version().as_deref());
+                context
+                    .contracts
+                    .wrote(&contract.uid().unwrap_or_default(), written.resource_version().as_deref());
                 return Ok(());
             }
-            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_conflict()) => {
+            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_conflict()) =>
+            {
                 object = bounded(api.get(&name)).await?;
                 if object.uid() != contract.uid() {
                     return Ok(());
                 }
                 object.status = Some(status.clone());
             }
-            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()) => {
+            Err(Error::Kubernetes(error)) if matches!(error.as_ref(), kube::Error::Api(status) if status.is_not_found()) =>
+            {
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -446,11 +498,19 @@ async fn write_status(
 
 /// The contracts in the cache that use a provider.
 #[must_use]
-pub fn using(store: &Store<Guarded<BillingContract>>, key: &ProviderKey) -> Vec<ObjectRef<Guarded<BillingContract>>> {
+pub fn using(
+    store: &Store<Guarded<BillingContract>>,
+    key: &ProviderKey,
+) -> Vec<ObjectRef<Guarded<BillingContract>>> {
     let uses = |contract: &Arc<Guarded<BillingContract>>| {
         decoded(contract).is_ok_and(|contract| provider_key(contract) == *key)
     };
-    store.state().iter().filter(|contract| uses(contract)).map(|contract| ObjectRef::from_obj(contract.as_ref())).collect()
+    store
+        .state()
+        .iter()
+        .filter(|contract| uses(contract))
+        .map(|contract| ObjectRef::from_obj(contract.as_ref()))
+        .collect()
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {
@@ -473,7 +533,9 @@ fn trigger(contract: &BillingContract, provider: &Lookup) -> Trigger {
     Trigger {
         generation: contract.metadata.generation,
         deleting: contract.metadata.deletion_timestamp.is_some(),
-        annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE].map(|name| contract.annotations().get(name).cloned()).to_vec(),
+        annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
+            .map(|name| contract.annotations().get(name).cloned())
+            .to_vec(),
         dependencies: vec![provider],
     }
 }

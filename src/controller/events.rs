@@ -22,11 +22,16 @@ const MAX_NOTE: usize = 1000;
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
 pub async fn publish(client: &Client, about: ObjectReference, instance: &str, note: Note) {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let name = about.name.clone().unwrap_or_default();
     let event = Event {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{}.", name.chars().take(200).collect::<String>())),
+            name: Some(format!(
+                "{}.{}",
+                name.chars().take(200).collect::<String>(),
+                uuid::Uuid::new_v4().simple()
+            )),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
@@ -40,7 +45,9 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, no
         type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     };
-    if let Err(error) = Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await {
+    if let Err(error) =
+        Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
+    {
         tracing::warn!(%error, "an event could not be written");
     }
 }

@@ -91,12 +91,15 @@ impl Lease {
     pub async fn release(&self) {
         self.hold(None);
         let Ok(Ok(mut lease)) = timeout(self.retry(), self.api.get(&self.name)).await else { return };
-        let Some(spec) = lease.spec.as_mut().filter(|spec| spec.holder_identity.as_deref() == Some(&self.identity)) else {
+        let Some(spec) =
+            lease.spec.as_mut().filter(|spec| spec.holder_identity.as_deref() == Some(&self.identity))
+        else {
             return;
         };
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(1);
-        let released = timeout(self.retry(), self.api.replace(&self.name, &PostParams::default(), &lease)).await;
+        let released =
+            timeout(self.retry(), self.api.replace(&self.name, &PostParams::default(), &lease)).await;
         tracing::info!(released = matches!(released, Ok(Ok(_))), "lease given up");
     }
 
@@ -156,7 +159,8 @@ impl Lease {
     }
 
     fn claim(&self, metadata: ObjectMeta, before: Option<LeaseSpec>) -> LeaseObject {
-        let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let before = before.unwrap_or_default();
         let renewed = before.holder_identity.as_deref() == Some(&self.identity);
         let transitions = before.lease_transitions.unwrap_or(0);

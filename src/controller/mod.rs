@@ -155,9 +155,7 @@ pub async fn run(
     tracing::info!("leading");
     metrics.leads(true);
     let leader_election = options.leader_election;
-    let lost = async {
-        if leader_election { lease.keep().await } else { std::future::pending().await }
-    };
+    let lost = async { if leader_election { lease.keep().await } else { std::future::pending().await } };
     let controllers = controllers(client, options, metrics.clone(), gate, ready, shutdown.clone());
     let outcome = tokio::select! {
         () = controllers => Ok(()),
@@ -192,8 +190,10 @@ async fn controllers<F>(
     let (secrets, rotated) = SecretWatches::new(client.clone());
     let contracts = Controller::new(scoped::<BillingContract>(&client, &options), watcher::Config::default());
     let accounts = Controller::new(scoped::<BillingProvider>(&client, &options), watcher::Config::default());
-    let cluster_accounts =
-        Controller::new(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()), watcher::Config::default());
+    let cluster_accounts = Controller::new(
+        Api::<Guarded<ClusterBillingProvider>>::all(client.clone()),
+        watcher::Config::default(),
+    );
     let concurrency = controller::Config::default().concurrency(options.concurrency);
     let context = Arc::new(Context {
         client,
@@ -245,8 +245,12 @@ async fn controllers<F>(
 }
 
 /// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
-async fn drive<K, R, F>(controller: Controller<Guarded<K>>, reconcile: R, context: &Arc<Context>, shutdown: &Shutdown)
-where
+async fn drive<K, R, F>(
+    controller: Controller<Guarded<K>>,
+    reconcile: R,
+    context: &Arc<Context>,
+    shutdown: &Shutdown,
+) where
     K: Handled,
     R: FnMut(Arc<Guarded<K>>, Arc<Context>) -> F,
     F: Future<Output = Result<Action, Error>> + Send + 'static,
@@ -258,7 +262,8 @@ where
         context.metrics.reconciled(K::LABEL, "error");
         Action::requeue(wait)
     };
-    let outcomes = controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
+    let outcomes =
+        controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
     let watch_errors = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
         match outcome {
             Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
@@ -269,7 +274,9 @@ where
 }
 
 /// A kind that has a controller.
-pub trait Handled: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+pub trait Handled:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
     /// Its label in metrics.
     const LABEL: &'static str;
 
@@ -320,7 +327,8 @@ where
 }
 
 fn receive<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> BoxStream<'static, T> {
-    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) }).boxed()
+    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) })
+        .boxed()
 }
 
 /// Splits a stream of providers by their kind.
@@ -328,7 +336,8 @@ fn by_kind(
     keys: impl futures::Stream<Item = ProviderKey> + Send + 'static,
 ) -> (BoxStream<'static, ProviderKey>, BoxStream<'static, ProviderKey>) {
     use crate::api::contract::ProviderKind;
-    let ((namespaced, of_namespaces), (cluster, of_cluster)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    let ((namespaced, of_namespaces), (cluster, of_cluster)) =
+        (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     tokio::spawn(keys.for_each(move |key| {
         let sent = match key.kind {
             ProviderKind::BillingProvider => namespaced.send(key),

@@ -4,11 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Resource, ResourceExt,
-    api::PostParams,
-    runtime::controller::Action,
-};
+use kube::{Api, Resource, ResourceExt, api::PostParams, runtime::controller::Action};
 use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,8 +17,7 @@ use super::{
 };
 use crate::{
     api::{
-        BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
-        contract::ProviderKind,
+        BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT, contract::ProviderKind,
         provider::BillingProviderSpec,
     },
     billing::{
@@ -111,7 +106,11 @@ where
     let provider = match decoded(&guarded) {
         Ok(provider) => provider,
         Err(invalid) => {
-            context.providers.set(&key, Readiness::NotReady(format!("it cannot be read: {}", invalid.error)), None);
+            context.providers.set(
+                &key,
+                Readiness::NotReady(format!("it cannot be read: {}", invalid.error)),
+                None,
+            );
             return undecodable::report(&context, &guarded, &invalid.error).await;
         }
     };
@@ -160,7 +159,8 @@ where
     };
     let ready = verdict.account.clone();
     let retries = verdict.standing.gate.is_some_and(|(gate, _)| gate == "Reconciling");
-    let readiness = ready.map_or_else(|| Readiness::NotReady(verdict.standing.message.clone()), Readiness::Ready);
+    let readiness =
+        ready.map_or_else(|| Readiness::NotReady(verdict.standing.message.clone()), Readiness::Ready);
     context.metrics.reconciled(K::LABEL, if verdict.account.is_some() { "ready" } else { "not_ready" });
     write_status(&context, &key, provider, &verdict).await?;
     context.providers.set(&key, readiness, provider.serves());
@@ -173,7 +173,11 @@ where
 }
 
 /// Reads the Secret; the inner error is for people, the outer for the next try.
-async fn read_secret(context: &Context, namespace: &str, name: &str) -> Result<Result<Secret, String>, Error> {
+async fn read_secret(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Result<Secret, String>, Error> {
     match bounded(Api::<Secret>::namespaced(context.client.clone(), namespace).get(name)).await {
         Ok(secret) => Ok(Ok(secret)),
         Err(Error::Kubernetes(error)) => match error.as_ref() {
@@ -208,10 +212,7 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         Ok(token) => token,
         Err(why) => return Verdict::without_token("TokenNotReadable", why),
     };
-    let zoo = match &spec.zoo {
-        Some(zoo) => zoo,
-        None => return Verdict::invalid("`spec.zoo` must be set"),
-    };
+    let Some(zoo) = &spec.zoo else { return Verdict::invalid("`spec.zoo` must be set") };
     let timeout = Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or(20));
     let endpoint = base_url(&zoo.base_url).map(|base| Endpoint {
         base,
@@ -219,7 +220,8 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         requests_per_second: spec.requests_per_second,
     });
-    let client = endpoint.and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
+    let client = endpoint
+        .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
     let backend = match client {
         Ok(http) => Backend::Zoo(Zoo::new(http)),
         Err(error) => return Verdict::invalid(&error.to_string()),
@@ -236,9 +238,14 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
 fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, String> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
         let keys: Vec<_> = secret.data.iter().flatten().map(|(key, _)| key.as_str()).collect();
-        format!("Secret {name} has no key `{key}` (it has: {})", if keys.is_empty() { "none".to_owned() } else { keys.join(", ") })
+        format!(
+            "Secret {name} has no key `{key}` (it has: {})",
+            if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }
+        )
     })?;
-    let text = std::str::from_utf8(&bytes.0).map_err(|_| format!("key `{key}` of Secret {name} is not text"))?.trim();
+    let text = std::str::from_utf8(&bytes.0)
+        .map_err(|_| format!("key `{key}` of Secret {name} is not text"))?
+        .trim();
     if text.is_empty() {
         return Err(format!("key `{key}` of Secret {name} is empty"));
     }
@@ -270,7 +277,11 @@ impl Verdict {
 
     fn unreachable(error: &CallError) -> Self {
         let credentials = fact(None, "NotTried", "");
-        Self { standing: Standing::waiting("BillingUnreachable", error.to_string()), credentials, account: None }
+        Self {
+            standing: Standing::waiting("BillingUnreachable", error.to_string()),
+            credentials,
+            account: None,
+        }
     }
 }
 
@@ -278,7 +289,12 @@ fn fact(holds: Option<bool>, reason: &'static str, message: &str) -> Fact {
     Fact { type_: "CredentialsValid", holds, reason, message: message.to_owned() }
 }
 
-async fn write_status<K>(context: &Context, key: &ProviderKey, provider: &K, verdict: &Verdict) -> Result<(), Error>
+async fn write_status<K>(
+    context: &Context,
+    key: &ProviderKey,
+    provider: &K,
+    verdict: &Verdict,
+) -> Result<(), Error>
 where
     K: ProviderResource + DeserializeOwned,
 {
@@ -296,7 +312,9 @@ where
     }
     let mut written = provider.clone();
     written.set_status(status);
-    let written = bounded(K::api(context, key).replace_status(&provider.name_any(), &PostParams::default(), &written)).await?;
+    let written =
+        bounded(K::api(context, key).replace_status(&provider.name_any(), &PostParams::default(), &written))
+            .await?;
     context.metrics.status_written(K::LABEL);
     context.accounts.wrote(&provider.uid().unwrap_or_default(), written.resource_version().as_deref());
     Ok(())

@@ -4,13 +4,19 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::{AtomicBool, AtomicU64, Ordering}},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::sync::mpsc;
 
-use crate::{api::contract::ProviderKind, billing::{CallError, zoo::Zoo}};
+use crate::{
+    api::contract::ProviderKind,
+    billing::{CallError, zoo::Zoo},
+};
 
 /// Names one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -132,8 +138,9 @@ impl Providers {
     /// An empty registry, the stream of providers that changed, and the stream of those whose token is in doubt.
     #[must_use]
     pub fn new() -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
-        let ((changed, changes), (suspected, suspects)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        (Self { entries: RwLock::default(), changed, suspected }, changes, suspects)
+        let ((changed, to_contracts), (suspected, to_providers)) =
+            (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        (Self { entries: RwLock::default(), changed, suspected }, to_contracts, to_providers)
     }
 
     /// Puts a provider's state in; `serves` lists the namespaces of a cluster provider. Contracts hear of a change.

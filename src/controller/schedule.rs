@@ -15,7 +15,7 @@ use crate::terms::Digest;
 /// First delay after a failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest delay between tries.
-const LONGEST_RETRY: Duration = Duration::from_secs(900);
+const LONGEST_RETRY: Duration = Duration::from_mins(15);
 
 /// What a new pass depends on: while it stays the same and the object is not due, there is nothing to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,7 +113,8 @@ impl Schedule {
     pub fn unsettled(&self, uid: &str, difference: &Digest) -> u32 {
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
-        let before = entry.unsettled.take().filter(|(digest, _)| digest == difference).map_or(0, |(_, rounds)| rounds);
+        let before =
+            entry.unsettled.take().filter(|(digest, _)| digest == difference).map_or(0, |(_, rounds)| rounds);
         entry.unsettled = Some((difference.clone(), before + 1));
         before + 1
     }
@@ -135,14 +136,16 @@ fn backoff(failures: u32) -> Duration {
 /// A duration within a tenth of the one given, so that objects do not come due together.
 fn jittered(period: Duration) -> Duration {
     let tenth = u64::try_from((period / 10).as_millis()).unwrap_or(u64::MAX);
-    period.saturating_sub(period / 10).saturating_add(Duration::from_millis(fastrand::u64(0..=tenth.saturating_mul(2))))
+    period
+        .saturating_sub(period / 10)
+        .saturating_add(Duration::from_millis(fastrand::u64(0..=tenth.saturating_mul(2))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PERIOD: Duration = Duration::from_secs(600);
+    const PERIOD: Duration = Duration::from_mins(10);
 
     fn generation(generation: i64) -> Trigger {
         Trigger { generation: Some(generation), ..Trigger::default() }
@@ -176,14 +179,14 @@ mod tests {
         assert_eq!(schedule.failures("a"), 40);
         schedule.turn("a", None, &generation(2));
         assert_eq!(schedule.failures("a"), 0);
-        assert!(schedule.retry("a", PERIOD) >= PERIOD - PERIOD / 10);
+        assert!(schedule.retry("a", PERIOD) >= PERIOD * 9 / 10);
     }
 
     #[test]
     fn periods_are_spread_by_a_tenth() {
         for _ in 0..100 {
             let wait = jittered(PERIOD);
-            assert!(wait >= PERIOD - PERIOD / 10 && wait <= PERIOD + PERIOD / 10);
+            assert!(wait >= PERIOD * 9 / 10 && wait <= PERIOD + PERIOD / 10);
         }
     }
 
@@ -191,6 +194,9 @@ mod tests {
     fn rounds_count_while_the_difference_stays_the_same() {
         let schedule = Schedule::default();
         let (one, two) = (Digest::of(&1.into()), Digest::of(&2.into()));
-        assert_eq!([&one, &one, &two, &two, &one].map(|digest| schedule.unsettled("a", digest)), [1, 2, 1, 2, 1]);
+        assert_eq!(
+            [&one, &one, &two, &two, &one].map(|digest| schedule.unsettled("a", digest)),
+            [1, 2, 1, 2, 1]
+        );
     }
 }

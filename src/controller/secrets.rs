@@ -44,8 +44,8 @@ impl SecretWatches {
     /// No watches yet, and the stream of providers whose Secret changed.
     #[must_use]
     pub fn new(client: Client) -> (Self, mpsc::UnboundedReceiver<ProviderKey>) {
-        let (changed, changes) = mpsc::unbounded_channel();
-        (Self { client, watches: Mutex::default(), changed }, changes)
+        let (changed, to_providers) = mpsc::unbounded_channel();
+        (Self { client, watches: Mutex::default(), changed }, to_providers)
     }
 
     /// From now on `provider` hears of changes of this Secret, and of no other.

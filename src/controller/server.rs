@@ -32,7 +32,11 @@ pub async fn serve(listener: TcpListener, probes: Probes) -> io::Result<()> {
 }
 
 async fn ready(State(probes): State<Probes>) -> (StatusCode, &'static str) {
-    if *probes.ready.borrow() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") }
+    if *probes.ready.borrow() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+    }
 }
 
 /// Counts the contracts of a cache by their Ready condition.

@@ -143,8 +143,11 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
     let standing = match finding {
         Finding::Settled { held, customer_id, spec_digest, applied } => {
             record(&mut status, held.as_ref(), customer_id);
-            let observed_digest = held.as_ref().map_or_else(|| spec_digest.clone(), |held| held.digest.clone());
-            let same = |last: &LastApplied| last.spec_digest == *spec_digest && last.observed_digest == observed_digest;
+            let observed_digest =
+                held.as_ref().map_or_else(|| spec_digest.clone(), |held| held.digest.clone());
+            let same = |last: &LastApplied| {
+                last.spec_digest == *spec_digest && last.observed_digest == observed_digest
+            };
             if !previous.last_applied.as_ref().is_some_and(same) {
                 let (spec_digest, time) = (spec_digest.clone(), whole_seconds(now));
                 status.last_applied = Some(LastApplied { spec_digest, observed_digest, time });
@@ -154,11 +157,14 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             status.drift.clear();
             drifted = Some((false, "InSync", String::new()));
             let unseen = held.is_none() && applied.is_none();
-            Standing::ready("InSync", if unseen {
-                "The billing API does not show contracts in this state; it was written as the spec says."
-            } else {
-                "The billing API says what the spec says."
-            })
+            Standing::ready(
+                "InSync",
+                if unseen {
+                    "The billing API does not show contracts in this state; it was written as the spec says."
+                } else {
+                    "The billing API says what the spec says."
+                },
+            )
         }
         Finding::Drifted { held, customer_id, changes } => {
             record(&mut status, held.as_ref(), customer_id);
@@ -167,15 +173,25 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             status.drift = drift_lines(changes);
             let summary = summarize(changes, "");
             drifted = Some((true, "DriftDetected", summary.clone()));
-            Standing::ready("DriftReported", format!("Differences are only reported, not corrected: {summary}"))
+            Standing::ready(
+                "DriftReported",
+                format!("Differences are only reported, not corrected: {summary}"),
+            )
         }
         Finding::AwaitingApproval(plan) => {
             status.plan = Some(plan_status(plan));
             let message = format!(
                 "To carry the plan out, annotate the contract with {}={}: {}",
-                crate::api::APPROVED_PLAN, plan.digest, plan.summary
+                crate::api::APPROVED_PLAN,
+                plan.digest,
+                plan.summary
             );
-            Standing { ready: "False", reason: "AwaitingApproval", message, gate: Some(("Reconciling", "AwaitingApproval")) }
+            Standing {
+                ready: "False",
+                reason: "AwaitingApproval",
+                message,
+                gate: Some(("Reconciling", "AwaitingApproval")),
+            }
         }
         Finding::Unconfirmed { fingerprint, message } => {
             if previous.unconfirmed_write.as_ref().is_none_or(|write| write.digest != *fingerprint) {
@@ -186,23 +202,37 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
         }
         Finding::Waiting { reason, message } => Standing::waiting(reason, message),
         Finding::Refused { refusal, stuck } => {
-            status.plan = stuck.as_ref().map(plan_status).or_else(|| {
-                previous.plan.clone().filter(|_| refusal.reason == NON_CONVERGING)
-            });
+            status.plan = stuck
+                .as_ref()
+                .map(plan_status)
+                .or_else(|| previous.plan.clone().filter(|_| refusal.reason == NON_CONVERGING));
             let gate = Some(("Stalled", refusal.reason));
             Standing { ready: "False", reason: refusal.reason, message: refusal.message.clone(), gate }
         }
         Finding::Suspended => {
-            status.conditions.retain(|condition| !matches!(condition.type_.as_str(), "Reconciling" | "Stalled"));
+            status
+                .conditions
+                .retain(|condition| !matches!(condition.type_.as_str(), "Reconciling" | "Stalled"));
             if !status.conditions.iter().any(|condition| condition.type_ == "Ready") {
-                let standing = Standing { ready: "Unknown", reason: "Suspended", message: "The contract is suspended.".into(), gate: None };
+                let standing = Standing {
+                    ready: "Unknown",
+                    reason: "Suspended",
+                    message: "The contract is suspended.".into(),
+                    gate: None,
+                };
                 status.conditions = conditions(&[], &standing, &[], contract.metadata.generation, now);
             }
             return status;
         }
     };
-    let more = drifted.map(|(drifted, reason, message)| Fact { type_: "Drifted", holds: Some(drifted), reason, message });
-    status.conditions = conditions(&previous.conditions, &standing, more.as_slice(), contract.metadata.generation, now);
+    let more = drifted.map(|(drifted, reason, message)| Fact {
+        type_: "Drifted",
+        holds: Some(drifted),
+        reason,
+        message,
+    });
+    status.conditions =
+        conditions(&previous.conditions, &standing, more.as_slice(), contract.metadata.generation, now);
     status
 }
 
@@ -222,22 +252,31 @@ pub struct Note {
 pub fn note(contract: &BillingContract, finding: &Finding) -> Option<Note> {
     let previous = contract.status.clone().unwrap_or_default();
     let was = |type_: &str, reason: &str, message: &str| {
-        let same = |c: &Condition| c.type_ == type_ && c.status == "True" && c.reason == reason && c.message == message;
+        let same = |c: &Condition| {
+            c.type_ == type_ && c.status == "True" && c.reason == reason && c.message == message
+        };
         previous.observed_generation == contract.metadata.generation && previous.conditions.iter().any(same)
     };
     match finding {
         Finding::Settled { applied: Some(summary), .. } => {
             Some(Note { warning: false, reason: "Applied", message: summary.clone() })
         }
-        Finding::Settled { held: Some(held), applied: None, .. } if previous.contract_id.is_none() => Some(Note {
-            warning: false,
-            reason: "Found",
-            message: format!("Contract {} says what the spec says; nothing was written.", held.contract_id),
-        }),
+        Finding::Settled { held: Some(held), applied: None, .. } if previous.contract_id.is_none() => {
+            Some(Note {
+                warning: false,
+                reason: "Found",
+                message: format!(
+                    "Contract {} says what the spec says; nothing was written.",
+                    held.contract_id
+                ),
+            })
+        }
         Finding::Drifted { changes, .. } if previous.drift != drift_lines(changes) => {
             Some(Note { warning: true, reason: "Drifted", message: summarize(changes, "") })
         }
-        Finding::AwaitingApproval(plan) if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) => {
+        Finding::AwaitingApproval(plan)
+            if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
+        {
             Some(Note { warning: false, reason: "AwaitingApproval", message: plan.summary.clone() })
         }
         Finding::Refused { refusal, .. } if !was("Stalled", refusal.reason, &refusal.message) => {
@@ -269,7 +308,12 @@ impl Standing {
     /// Not yet as it should be; tried again.
     #[must_use]
     pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { ready: "False", reason, message: message.into(), gate: Some(("Reconciling", "ProgressingWithRetry")) }
+        Self {
+            ready: "False",
+            reason,
+            message: message.into(),
+            gate: Some(("Reconciling", "ProgressingWithRetry")),
+        }
     }
 
     /// Not as it should be, until somebody acts.
@@ -309,7 +353,8 @@ pub fn conditions(
             reason: reason.to_owned(),
             message: message.to_owned(),
             observed_generation: generation,
-            last_transition_time: before.map_or_else(|| time(now), |before| before.last_transition_time.clone()),
+            last_transition_time: before
+                .map_or_else(|| time(now), |before| before.last_transition_time.clone()),
         }
     };
     let mut conditions = vec![condition("Ready", standing.ready, standing.reason, &standing.message)];

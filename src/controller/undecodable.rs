@@ -21,7 +21,11 @@ use super::{
 ///
 /// # Errors
 /// When the API server does not do its part; the pass is tried again.
-pub async fn report<K: Handled>(context: &Context, guarded: &Guarded<K>, error: &str) -> Result<Action, Error> {
+pub async fn report<K: Handled>(
+    context: &Context,
+    guarded: &Guarded<K>,
+    error: &str,
+) -> Result<Action, Error> {
     let (uid, generation) = (guarded.uid().unwrap_or_default(), guarded.meta().generation);
     let schedule = K::schedule(context);
     if schedule.turn(&uid, None, &Trigger { generation, ..Trigger::default() }) != Turn::Now {
@@ -38,6 +42,6 @@ pub async fn report<K: Handled>(context: &Context, guarded: &Guarded<K>, error: 
         None => Api::all_with(client, &resource),
     };
     bounded(api.patch_status(&guarded.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
-    schedule.settle(&uid, Duration::from_secs(86_400));
+    schedule.settle(&uid, Duration::from_hours(24));
     Ok(Action::await_change())
 }

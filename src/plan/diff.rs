@@ -43,7 +43,13 @@ pub fn diff(shape: &Shape, desired: &Value, observed: &Value) -> Vec<Change> {
     changes
 }
 
-fn compare(shape: &Shape, desired: &Value, observed: Option<&Value>, path: &mut String, changes: &mut Vec<Change>) {
+fn compare(
+    shape: &Shape,
+    desired: &Value,
+    observed: Option<&Value>,
+    path: &mut String,
+    changes: &mut Vec<Change>,
+) {
     match (shape, desired, observed) {
         (Shape::Object(_) | Shape::Map(_), Value::Object(desired), Some(Value::Object(observed))) => {
             for (name, desired) in desired {
@@ -56,7 +62,9 @@ fn compare(shape: &Shape, desired: &Value, observed: Option<&Value>, path: &mut 
                 }
             }
         }
-        (Shape::List { item, keys }, Value::Array(desired), Some(Value::Array(observed))) if !keys.is_empty() => {
+        (Shape::List { item, keys }, Value::Array(desired), Some(Value::Array(observed)))
+            if !keys.is_empty() =>
+        {
             for wanted in desired {
                 let key = key_of(wanted, keys);
                 let found = observed.iter().find(|observed| key_of(observed, keys) == key);
@@ -71,7 +79,11 @@ fn compare(shape: &Shape, desired: &Value, observed: Option<&Value>, path: &mut 
         }
         (_, desired, observed) => {
             if !observed.is_some_and(|observed| agrees(shape, desired, observed)) {
-                changes.push(Change { path: path.clone(), from: observed.cloned(), to: Some(desired.clone()) });
+                changes.push(Change {
+                    path: path.clone(),
+                    from: observed.cloned(),
+                    to: Some(desired.clone()),
+                });
             }
         }
     }

@@ -125,7 +125,12 @@ impl Policy {
             drift: spec.drift_policy,
             ignore: spec.ignore_drift.clone(),
             adopt: spec.adopt.clone(),
-            approved: contract.metadata.annotations.as_ref().and_then(|all| all.get(crate::api::APPROVED_PLAN)).cloned(),
+            approved: contract
+                .metadata
+                .annotations
+                .as_ref()
+                .and_then(|all| all.get(crate::api::APPROVED_PLAN))
+                .cloned(),
         }
     }
 }
@@ -149,7 +154,10 @@ impl Memory {
 pub const NON_CONVERGING: &str = "NonConverging";
 
 fn is_stuck(status: &crate::api::BillingContractStatus) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == "Stalled" && condition.reason == NON_CONVERGING)
+    status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == "Stalled" && condition.reason == NON_CONVERGING)
 }
 
 impl Plan {
@@ -166,7 +174,9 @@ impl Plan {
             Decision::Report(self.changes)
         } else if memory.stuck.as_ref() == Some(&self.digest) {
             not_converging(&self)
-        } else if policy.management == ManagementPolicy::Plan && policy.approved.as_deref() != Some(self.digest.as_str()) {
+        } else if policy.management == ManagementPolicy::Plan
+            && policy.approved.as_deref() != Some(self.digest.as_str())
+        {
             Decision::AwaitApproval(self)
         } else {
             Decision::Write(self)
@@ -193,7 +203,7 @@ pub fn summarize(changes: &[Change], effect: &str) -> String {
     let mut text = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     if text.chars().count() > SUMMARY_LENGTH {
         text = text.chars().take(SUMMARY_LENGTH).collect();
-        text.push_str("…");
+        text.push('…');
     }
     match (text.is_empty(), effect.is_empty()) {
         (_, true) => text,

@@ -58,8 +58,11 @@ impl<'a> Desired<'a> {
     /// Never for terms that came through the types; the error names the place otherwise.
     pub fn new(contract: Validated<&'a Contract>) -> Result<Self, ShapeError> {
         let contract: &'a Contract = *contract;
-        let written = serde_json::to_value(contract)
-            .map_err(|error| ShapeError { path: String::new(), expected: "a contract", found: error.to_string() })?;
+        let written = serde_json::to_value(contract).map_err(|error| ShapeError {
+            path: String::new(),
+            expected: "a contract",
+            found: error.to_string(),
+        })?;
         let canonical = SHAPE.canonical(&written, Spelling::Spec)?;
         let digest = Digest::of(&json!([contract.organization_id, canonical]));
         Ok(Self { contract, written, canonical, digest })
@@ -135,7 +138,12 @@ pub fn plan(
 
 /// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do.
 #[must_use]
-pub fn end(contract: &Contract, observed: Option<&View>, memory: &Memory, policy: DeletionPolicy) -> Option<Call> {
+pub fn end(
+    contract: &Contract,
+    observed: Option<&View>,
+    memory: &Memory,
+    policy: DeletionPolicy,
+) -> Option<Call> {
     let status = match policy {
         DeletionPolicy::Orphan => return None,
         DeletionPolicy::End => ContractStatus::Closed,
@@ -164,8 +172,13 @@ fn own(view: &View, memory: &Memory, policy: &Policy, changes: &[Change]) -> Res
     let differences = || summarize(changes, "");
     let Some(adopt) = &policy.adopt else {
         let (reason, story) = match &memory.contract_id {
-            Some(recorded) => ("ReplacedOutside", format!("contract {recorded} was replaced outside of Git by {}", view.contract_id)),
-            None => ("ContractExists", format!("the organization has a contract already, {}", view.contract_id)),
+            Some(recorded) => (
+                "ReplacedOutside",
+                format!("contract {recorded} was replaced outside of Git by {}", view.contract_id),
+            ),
+            None => {
+                ("ContractExists", format!("the organization has a contract already, {}", view.contract_id))
+            }
         };
         return Err(Decision::refuse(
             reason,
@@ -244,14 +257,16 @@ fn create(desired: &Desired<'_>, memory: &Memory, policy: &Policy, applied: bool
         );
     }
     let effect = commitment_effect(&Value::Null, &desired.canonical);
-    let change = Change { path: String::new(), from: None, to: desired.canonical.get("name").cloned() };
+    let change =
+        Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
     let calls = vec![put(desired.organization_id(), &desired.written)];
     Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, memory, applied)
 }
 
 fn put(organization_id: &str, terms: &Value) -> Call {
     let body = serde_json::to_string(&SHAPE.wire(terms)).unwrap_or_default();
-    let fingerprint = SHAPE.canonical(terms, Spelling::Spec).as_ref().map_or_else(|_| Digest::of(terms), fingerprint);
+    let fingerprint =
+        SHAPE.canonical(terms, Spelling::Spec).as_ref().map_or_else(|_| Digest::of(terms), fingerprint);
     Call { method: Method::Put, path: path(organization_id), body, fingerprint }
 }
 
@@ -280,7 +295,13 @@ fn carry_over(names: &[&str], body: &mut Value, observed: &Value) {
     }
 }
 
-fn for_each_pair(body: &mut Value, observed: &Value, list: &str, key: &str, mut visit: impl FnMut(&mut Value, &Value)) {
+fn for_each_pair(
+    body: &mut Value,
+    observed: &Value,
+    list: &str,
+    key: &str,
+    mut visit: impl FnMut(&mut Value, &Value),
+) {
     let observed = observed.get(list).and_then(Value::as_array);
     for item in body.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
         let pair = observed.into_iter().flatten().find(|observed| observed.get(key) == item.get(key));
@@ -295,12 +316,19 @@ fn for_each_pair(body: &mut Value, observed: &Value, list: &str, key: &str, mut 
 pub fn fingerprint(terms: &Value) -> Digest {
     let required = |value: &Value, left_out: &[&str]| -> Map<String, Value> {
         let members = value.as_object().into_iter().flatten();
-        members.filter(|(name, _)| !left_out.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect()
+        members
+            .filter(|(name, _)| !left_out.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     };
     let mut core = required(terms, &SERVERS_OWN);
-    for (list, left_out) in [("periods", &SERVERS_OWN_IN_PERIOD[..]), ("items", &["billingUnitGranularity"][..])] {
+    for (list, left_out) in
+        [("periods", &SERVERS_OWN_IN_PERIOD[..]), ("items", &["billingUnitGranularity"][..])]
+    {
         if let Some(items) = core.get_mut(list).and_then(Value::as_array_mut) {
-            items.iter_mut().for_each(|item| *item = required(item, left_out).into());
+            for item in items {
+                *item = required(item, left_out).into();
+            }
         }
     }
     Digest::of(&core.into())
@@ -310,7 +338,8 @@ pub fn fingerprint(terms: &Value) -> Digest {
 #[must_use]
 pub fn committed(terms: &Value) -> Option<Decimal> {
     let periods = terms.get("periods").and_then(Value::as_array).into_iter().flatten();
-    let amounts = periods.filter_map(|period| period.get("commitmentAmount")?.as_str()?.parse::<Decimal>().ok());
+    let amounts =
+        periods.filter_map(|period| period.get("commitmentAmount")?.as_str()?.parse::<Decimal>().ok());
     amounts.map(Decimal::normalized).try_fold(Decimal::ZERO, Decimal::checked_add)
 }
 

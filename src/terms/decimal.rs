@@ -22,7 +22,9 @@ pub struct Decimal(rust_decimal::Decimal);
 
 /// Why a text is not a [`Decimal`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` must be a decimal such as \"1250.00\": digits with at most one point, no exponent, at most 28 digits")]
+#[error(
+    "`{0}` must be a decimal such as \"1250.00\": digits with at most one point, no exponent, at most 28 digits"
+)]
 pub struct DecimalError(String);
 
 impl Decimal {
@@ -163,6 +165,7 @@ impl JsonSchema for Decimal {
 }
 
 /// Schema of a decimal that may not be negative, for `#[schemars(schema_with = …)]`.
+#[must_use]
 pub fn non_negative(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": NON_NEGATIVE_PATTERN, "maxLength": MAX_LENGTH})
 }
@@ -185,7 +188,18 @@ mod tests {
     #[test]
     fn what_would_be_rounded_or_guessed_is_refused() {
         for text in [
-            "", "-", ".5", "1.", "1e3", "+1", "1_000", "007", "1,5", " 1", "NaN", "0.0000000000000000000000000001",
+            "",
+            "-",
+            ".5",
+            "1.",
+            "1e3",
+            "+1",
+            "1_000",
+            "007",
+            "1,5",
+            " 1",
+            "NaN",
+            "0.0000000000000000000000000001",
         ] {
             assert!(text.parse::<Decimal>().is_err(), "{text}");
         }

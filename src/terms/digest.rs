@@ -18,8 +18,9 @@ impl Digest {
     pub fn of(value: &Value) -> Self {
         let mut hasher = Sha256::new();
         feed(&mut hasher, value);
-        let hex = hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Self(hex)
+        let hash = hasher.finalize();
+        let first_half = hash.iter().take(16).fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
+        Self(format!("{first_half:032x}"))
     }
 
     /// The digest as text.

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_every_digit() {
-        let value = parse_exact(r#"{"a": [0.1234567890123456789012345678, 7], "b": null, "c": "x"}"#).unwrap();
+        let value =
+            parse_exact(r#"{"a": [0.1234567890123456789012345678, 7], "b": null, "c": "x"}"#).unwrap();
         assert_eq!(value, json!({"a": ["0.1234567890123456789012345678", 7], "b": null, "c": "x"}));
     }
 

@@ -76,7 +76,8 @@ impl Shape {
     fn from_schema(schema: &Value) -> Self {
         let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
         if let Some(alternatives) = alternatives.filter(|_| schema.get("properties").is_none()) {
-            let mut shapes = alternatives.iter().filter(|schema| !is_type(schema, "null")).map(Self::from_schema);
+            let mut shapes =
+                alternatives.iter().filter(|schema| !is_type(schema, "null")).map(Self::from_schema);
             return shapes.next().unwrap_or(Self::Plain);
         }
         if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {

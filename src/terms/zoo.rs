@@ -23,7 +23,10 @@ pub static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<Contract>().wit
      "fieldPath": ".organizationId"}]))]
 pub struct Contract {
     /// The customer: ID of the organization (a UUID) whose contract this is. An organization has one contract.
-    #[schemars(length(max = 36), regex(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"))]
+    #[schemars(
+        length(max = 36),
+        regex(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+    )]
     pub organization_id: String,
     /// Human-readable label of the contract.
     #[schemars(length(min = 1, max = 512))]

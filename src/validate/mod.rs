@@ -6,7 +6,6 @@ pub mod zoo;
 
 use std::fmt;
 
-
 /// One thing that is wrong with a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {

@@ -25,7 +25,10 @@ pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violati
     found.check(
         contract.rollover_policy == RolloverPolicy::None || contract.periods.len() >= 2,
         "rolloverPolicy",
-        || "may be `year1_to_year2_once` only with at least two periods: add the second, or write `none`".to_owned(),
+        || {
+            "may be `year1_to_year2_once` only with at least two periods: add the second, or write `none`"
+                .to_owned()
+        },
     );
     for (index, item) in contract.items.iter().enumerate() {
         let code = spelled(&item.code);
@@ -111,15 +114,20 @@ fn check_periods(contract: &Contract, found: &mut Violations) {
                 format!("must be {position}: periods are numbered from 0, in order, none left out")
             });
             found.check(period.period_start_at < period.period_end_at, "periodEndAt", || {
-                format!("must be after `periodStartAt` ({}), not {}", period.period_start_at, period.period_end_at)
+                format!(
+                    "must be after `periodStartAt` ({}), not {}",
+                    period.period_start_at, period.period_end_at
+                )
             });
             match before {
-                Some(before) => found.check(period.period_start_at == before.period_end_at, "periodStartAt", || {
-                    format!(
-                        "must be {}, where the period before ends, not {}",
-                        before.period_end_at, period.period_start_at
-                    )
-                }),
+                Some(before) => {
+                    found.check(period.period_start_at == before.period_end_at, "periodStartAt", || {
+                        format!(
+                            "must be {}, where the period before ends, not {}",
+                            before.period_end_at, period.period_start_at
+                        )
+                    })
+                }
                 None => found.check(period.period_start_at >= contract.effective_at, "periodStartAt", || {
                     format!(
                         "must not be before the contract's `effectiveAt` ({}), but is {}",
@@ -134,9 +142,10 @@ fn check_periods(contract: &Contract, found: &mut Violations) {
                 )
             });
             found.not_negative(period.commitment_amount, "commitmentAmount");
-            for (amount, name) in
-                [(period.rollover_in_amount, "rolloverInAmount"), (period.rollover_out_amount, "rolloverOutAmount")]
-            {
+            for (amount, name) in [
+                (period.rollover_in_amount, "rolloverInAmount"),
+                (period.rollover_out_amount, "rolloverOutAmount"),
+            ] {
                 if let Some(amount) = amount {
                     found.not_negative(amount, name);
                 }
@@ -227,7 +236,9 @@ mod tests {
     #[track_caller]
     fn refused(pointer: &str, value: Value, path: &str, part: &str) {
         let violations = after(pointer, value);
-        let hit = violations.iter().any(|violation| violation.starts_with(&format!("`{path}`")) && violation.contains(part));
+        let hit = violations
+            .iter()
+            .any(|violation| violation.starts_with(&format!("`{path}`")) && violation.contains(part));
         assert!(hit, "no violation at {path} with {part:?} in {violations:#?}");
     }
 
@@ -244,56 +255,156 @@ mod tests {
     #[test]
     fn names_and_codes_must_be_well_formed() {
         refused("/name", json!(" "), "spec.zoo.name", "blank");
-        refused("/items/0/displayName", json!(""), "spec.zoo.items[licensed_api_credits].displayName", "blank");
+        refused(
+            "/items/0/displayName",
+            json!(""),
+            "spec.zoo.items[licensed_api_credits].displayName",
+            "blank",
+        );
         refused("/currency", json!("usd"), "spec.zoo.currency", "USD");
         refused("/organizationId", json!("acme"), "spec.zoo.organizationId", "UUID");
     }
 
     #[test]
     fn an_item_code_is_used_once() {
-        refused("/items/1/code", json!("licensed_api_credits"), "spec.zoo.items[licensed_api_credits].code", "twice");
+        refused(
+            "/items/1/code",
+            json!("licensed_api_credits"),
+            "spec.zoo.items[licensed_api_credits].code",
+            "twice",
+        );
     }
 
     #[test]
     fn tiers_leave_no_gap_and_no_overlap() {
         let tiers = "spec.zoo.items[licensed_api_credits].rateTiers";
-        refused("/items/0/rateTiers/1/tierStartInclusive", json!(101), &format!("{tiers}[1].tierStartInclusive"), "must be 100");
-        refused("/items/0/rateTiers/1/tierStartInclusive", json!(99), &format!("{tiers}[1].tierStartInclusive"), "must be 100");
-        refused("/items/0/rateTiers/0/tierStartInclusive", json!(1), &format!("{tiers}[0].tierStartInclusive"), "must be 0");
-        refused("/items/0/rateTiers/0/tierEndExclusive", json!(0), &format!("{tiers}[0].tierEndExclusive"), "more than");
+        refused(
+            "/items/0/rateTiers/1/tierStartInclusive",
+            json!(101),
+            &format!("{tiers}[1].tierStartInclusive"),
+            "must be 100",
+        );
+        refused(
+            "/items/0/rateTiers/1/tierStartInclusive",
+            json!(99),
+            &format!("{tiers}[1].tierStartInclusive"),
+            "must be 100",
+        );
+        refused(
+            "/items/0/rateTiers/0/tierStartInclusive",
+            json!(1),
+            &format!("{tiers}[0].tierStartInclusive"),
+            "must be 0",
+        );
+        refused(
+            "/items/0/rateTiers/0/tierEndExclusive",
+            json!(0),
+            &format!("{tiers}[0].tierEndExclusive"),
+            "more than",
+        );
     }
 
     #[test]
     fn only_the_last_tier_is_open_ended() {
         let tiers = "spec.zoo.items[licensed_api_credits].rateTiers";
-        refused("/items/0/rateTiers/1/tierEndExclusive", json!(200), &format!("{tiers}[1].tierEndExclusive"), "last tier");
-        refused("/items/0/rateTiers/0", json!({"tierStartInclusive": 0, "unitPrice": "1"}), &format!("{tiers}[1].tierStartInclusive"), "open-ended");
+        refused(
+            "/items/0/rateTiers/1/tierEndExclusive",
+            json!(200),
+            &format!("{tiers}[1].tierEndExclusive"),
+            "last tier",
+        );
+        refused(
+            "/items/0/rateTiers/0",
+            json!({"tierStartInclusive": 0, "unitPrice": "1"}),
+            &format!("{tiers}[1].tierStartInclusive"),
+            "open-ended",
+        );
     }
 
     #[test]
     fn each_kind_takes_its_own_price() {
-        refused("/items/0/rateTiers", json!([]), "spec.zoo.items[licensed_api_credits].rateTiers", "required");
-        refused("/items/0/fixedFeeAmount", json!("1"), "spec.zoo.items[licensed_api_credits].fixedFeeAmount", "left out");
+        refused(
+            "/items/0/rateTiers",
+            json!([]),
+            "spec.zoo.items[licensed_api_credits].rateTiers",
+            "required",
+        );
+        refused(
+            "/items/0/fixedFeeAmount",
+            json!("1"),
+            "spec.zoo.items[licensed_api_credits].fixedFeeAmount",
+            "left out",
+        );
         refused("/items/1/fixedFeeAmount", json!(null), "spec.zoo.items[fde].fixedFeeAmount", "required");
-        refused("/items/1/rateTiers", json!([{"tierStartInclusive": 0, "unitPrice": "1"}]), "spec.zoo.items[fde].rateTiers", "left out");
-        refused("/items/1/billingUnitGranularity", json!("minute"), "spec.zoo.items[fde].billingUnitGranularity", "minute");
+        refused(
+            "/items/1/rateTiers",
+            json!([{"tierStartInclusive": 0, "unitPrice": "1"}]),
+            "spec.zoo.items[fde].rateTiers",
+            "left out",
+        );
+        refused(
+            "/items/1/billingUnitGranularity",
+            json!("minute"),
+            "spec.zoo.items[fde].billingUnitGranularity",
+            "minute",
+        );
     }
 
     #[test]
     fn amounts_are_not_negative() {
-        refused("/items/0/rateTiers/0/unitPrice", json!("-0.01"), "spec.zoo.items[licensed_api_credits].rateTiers[0].unitPrice", "negative");
+        refused(
+            "/items/0/rateTiers/0/unitPrice",
+            json!("-0.01"),
+            "spec.zoo.items[licensed_api_credits].rateTiers[0].unitPrice",
+            "negative",
+        );
         refused("/items/1/fixedFeeAmount", json!("-1"), "spec.zoo.items[fde].fixedFeeAmount", "negative");
-        refused("/periods/0/commitmentAmount", json!("-1"), "spec.zoo.periods[0].commitmentAmount", "negative");
-        refused("/periods/0/rolloverInAmount", json!("-1"), "spec.zoo.periods[0].rolloverInAmount", "negative");
-        refused("/periods/0/rolloverOutAmount", json!("-1"), "spec.zoo.periods[0].rolloverOutAmount", "negative");
+        refused(
+            "/periods/0/commitmentAmount",
+            json!("-1"),
+            "spec.zoo.periods[0].commitmentAmount",
+            "negative",
+        );
+        refused(
+            "/periods/0/rolloverInAmount",
+            json!("-1"),
+            "spec.zoo.periods[0].rolloverInAmount",
+            "negative",
+        );
+        refused(
+            "/periods/0/rolloverOutAmount",
+            json!("-1"),
+            "spec.zoo.periods[0].rolloverOutAmount",
+            "negative",
+        );
     }
 
     #[test]
     fn periods_are_contiguous_and_inside_the_term() {
-        refused("/periods/1/periodStartAt", json!("2027-02-01T00:00:00Z"), "spec.zoo.periods[1].periodStartAt", "where the period before ends");
-        refused("/periods/0/periodStartAt", json!("2025-01-01T00:00:00Z"), "spec.zoo.periods[0].periodStartAt", "effectiveAt");
-        refused("/periods/1/periodEndAt", json!("2029-01-01T00:00:00Z"), "spec.zoo.periods[1].periodEndAt", "termEndAt");
-        refused("/periods/1/periodEndAt", json!("2027-01-01T00:00:00Z"), "spec.zoo.periods[1].periodEndAt", "must be after");
+        refused(
+            "/periods/1/periodStartAt",
+            json!("2027-02-01T00:00:00Z"),
+            "spec.zoo.periods[1].periodStartAt",
+            "where the period before ends",
+        );
+        refused(
+            "/periods/0/periodStartAt",
+            json!("2025-01-01T00:00:00Z"),
+            "spec.zoo.periods[0].periodStartAt",
+            "effectiveAt",
+        );
+        refused(
+            "/periods/1/periodEndAt",
+            json!("2029-01-01T00:00:00Z"),
+            "spec.zoo.periods[1].periodEndAt",
+            "termEndAt",
+        );
+        refused(
+            "/periods/1/periodEndAt",
+            json!("2027-01-01T00:00:00Z"),
+            "spec.zoo.periods[1].periodEndAt",
+            "must be after",
+        );
         refused("/periods/1/periodIndex", json!(2), "spec.zoo.periods[2].periodIndex", "must be 1");
     }
 
