@@ -23,7 +23,7 @@ use crate::server::Sim;
 use crate::store::Tx;
 
 /// The largest request body, in bytes.
-const BODY_LIMIT: usize = 4 << 20;
+const BODY_LIMIT: usize = 2 << 20;
 
 /// How one API talks.
 pub(crate) struct Api {

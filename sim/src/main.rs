@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long)]
     data: PathBuf,
     /// An admin token; may be given more than once
-    #[arg(long = "token", env = "BILLING_SIM_TOKEN", hide_env_values = true, value_delimiter = ',')]
+    #[arg(long = "token", env = "BILLING_SIM_TOKEN", hide_env_values = true)]
     tokens: Vec<String>,
     /// Stop when stdin ends, so that the server never outlives the program that started it
     #[arg(long)]

@@ -99,7 +99,7 @@ fn router(sim: &Arc<Sim>) -> Router {
     let api = |routes: Router, api: &'static Api| {
         routes.layer(middleware::from_fn_with_state((Arc::clone(sim), api), carry_out))
     };
-    Router::new().nest("/_sim", control::router(sim)).merge(api(zoo::router(), &zoo::API))
+    Router::new().nest("/_sim/", control::router(sim)).merge(api(zoo::router(), &zoo::API))
 }
 
 async fn serve(listener: TcpListener, app: Router, mut stopped: oneshot::Receiver<()>) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::store::{Collection, StoreError, Tx};
-use crate::zoo::{ReplaceMode, UnknownOrganizations};
+use crate::zoo::{ReplaceMode, UnknownOrganizations, Wording};
 
 const SETTINGS: Collection<Settings> = Collection::new("settings");
 const ONLY: &str = "all";
@@ -12,11 +12,14 @@ const ONLY: &str = "all";
 /// All switches; each starts at its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are the control API's, one prefix an API")]
 pub(crate) struct Settings {
     /// Whether Zoo organizations must be registered first.
     pub(crate) zoo_unknown_orgs: UnknownOrganizations,
     /// What replacing a Zoo contract does to its id.
     pub(crate) zoo_replace: ReplaceMode,
+    /// How a Zoo contract is told.
+    pub(crate) zoo_view: Wording,
 }
 
 impl Settings {

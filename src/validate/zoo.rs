@@ -119,22 +119,16 @@ fn check_periods(contract: &Contract, found: &mut Violations) {
                     period.period_start_at, period.period_end_at
                 )
             });
-            match before {
-                Some(before) => {
-                    found.check(period.period_start_at == before.period_end_at, "periodStartAt", || {
-                        format!(
-                            "must be {}, where the period before ends, not {}",
-                            before.period_end_at, period.period_start_at
-                        )
-                    })
-                }
-                None => found.check(period.period_start_at >= contract.effective_at, "periodStartAt", || {
-                    format!(
-                        "must not be before the contract's `effectiveAt` ({}), but is {}",
-                        contract.effective_at, period.period_start_at
-                    )
-                }),
-            }
+            let (earliest, why) = match before {
+                Some(before) => (before.period_end_at, "where the period before ends"),
+                None => (
+                    period.period_start_at.max(contract.effective_at),
+                    "the contract's `effectiveAt`, or later",
+                ),
+            };
+            found.check(period.period_start_at == earliest, "periodStartAt", || {
+                format!("must be {earliest}, {why}, not {}", period.period_start_at)
+            });
             found.check(period.period_end_at <= contract.term_end_at, "periodEndAt", || {
                 format!(
                     "must not be after the contract's `termEndAt` ({}), but is {}",

@@ -7,10 +7,12 @@
 
 mod control;
 mod organization;
+mod retell;
 mod routes;
 mod validate;
 mod wire;
 
 pub(crate) use control::router as control_router;
 pub(crate) use organization::{ReplaceMode, UnknownOrganizations};
+pub(crate) use routes::Wording;
 pub(crate) use routes::{API, router};

@@ -5,11 +5,13 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::organization::{Organization, UnknownOrganizations};
-use super::validate;
 use super::wire::{BillingContractUpsert, BillingContractView};
+use super::{retell, validate};
 use crate::auth::{Caller, Role};
 use crate::call::{Api, RequestId};
 use crate::problem::Problem;
@@ -18,6 +20,26 @@ use crate::{clock, json, settings};
 
 /// Registered organizations, by id.
 const ORGANIZATIONS: Collection<Organization> = Collection::new("zoo/organizations");
+
+/// How a contract is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Wording {
+    /// In the order and with the digits in which it was sent.
+    #[default]
+    AsSent,
+    /// In other words that mean the same; see [`retell`].
+    Retold,
+}
+
+impl Wording {
+    fn tell(self, view: &BillingContractView) -> Result<Json<Box<RawValue>>, StoreError> {
+        Ok(Json(match self {
+            Self::AsSent => to_raw_value(view)?,
+            Self::Retold => retell::retell(&serde_json::to_string(view)?)?,
+        }))
+    }
+}
 
 /// How Zoo talks.
 pub(crate) const API: Api = Api {
@@ -50,7 +72,7 @@ async fn get_contract(
     tx: Tx,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<BillingContractView>, Problem> {
+) -> Result<Json<Box<RawValue>>, Problem> {
     require_admin(&caller)?;
     let id = organization_id(&id)?;
     if find(&tx, id)?.is_none() {
@@ -60,7 +82,7 @@ async fn get_contract(
     let contract = organization.as_ref().and_then(Organization::visible);
     let contract =
         contract.ok_or_else(|| Problem::not_found(format!("no billing contract for organization {id}")))?;
-    Ok(Json(contract.view.clone()))
+    Ok(settings::get(&tx)?.zoo_view.tell(&contract.view)?)
 }
 
 async fn put_contract(
@@ -69,7 +91,7 @@ async fn put_contract(
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<BillingContractView>, Problem> {
+) -> Result<Json<Box<RawValue>>, Problem> {
     require_admin(&caller)?;
     let id = organization_id(&id)?;
     let terms = terms(&headers, &body)?;
@@ -79,9 +101,9 @@ async fn put_contract(
         (None, UnknownOrganizations::Accept) => Organization::new(Uuid::new_v4()),
         (None, UnknownOrganizations::Reject) => return Err(unknown_organization(id)),
     };
-    let view = organization.upsert(terms, settings.zoo_replace, clock::now(&tx)?).clone();
+    let reply = settings.zoo_view.tell(organization.upsert(terms, settings.zoo_replace, clock::now(&tx)?))?;
     save(&tx, id, &organization)?;
-    Ok(Json(view))
+    Ok(reply)
 }
 
 fn require_admin(caller: &Caller) -> Result<(), Problem> {
