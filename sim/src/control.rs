@@ -22,7 +22,8 @@ use crate::server::Sim;
 use crate::settings::Settings;
 use crate::{clock, faults, journal, json, settings, zoo};
 
-const HELP: &str = include_str!("help.txt");
+/// What can be asked of the simulator.
+pub const HELP: &str = include_str!("help.txt");
 
 /// The routes.
 pub(crate) fn router(sim: &Arc<Sim>) -> Router {

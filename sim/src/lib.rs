@@ -22,5 +22,6 @@ mod settings;
 mod store;
 mod zoo;
 
+pub use control::HELP;
 pub use server::{Options, Server, StartError};
 pub use store::StoreError;

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 /// A billing API to try things on. Prints one line of JSON to stdout when it is ready.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_long_help = billing_sim::HELP)]
 struct Arguments {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8480")]

@@ -57,7 +57,7 @@ pub(crate) struct Sim {
     pub(crate) tokens: Vec<Fingerprint>,
 }
 
-/// A running server. Dropping it leaves it running until the runtime ends; [`Server::stop`] ends it in order.
+/// A running server. Dropping it ends it as well, but does not wait for the end as [`Server::stop`] does.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -95,6 +95,8 @@ impl Server {
     }
 }
 
+/// All routes. A path that no API has is answered by Zoo, whose paths have no prefix; an API with one answers
+/// whatever is under it.
 fn router(sim: &Arc<Sim>) -> Router {
     let api = |routes: Router, api: &'static Api| {
         routes.layer(middleware::from_fn_with_state((Arc::clone(sim), api), carry_out))

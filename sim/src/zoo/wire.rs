@@ -19,7 +19,8 @@ impl Money {
 
     /// Whether it is below zero.
     pub(super) fn is_negative(&self) -> bool {
-        self.0.get().starts_with('-') && self.0.get().bytes().any(|byte| matches!(byte, b'1'..=b'9'))
+        let mantissa = self.0.get().split(['e', 'E']).next().unwrap_or_default();
+        mantissa.starts_with('-') && mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'))
     }
 }
 
@@ -188,4 +189,34 @@ pub(super) struct BillingPeriodView {
     pub(super) rollover_in_amount: Money,
     pub(super) rollover_out_amount: Money,
     pub(super) status: BillingPeriodStatus,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_a_number_and_keeps_its_text() {
+        for text in ["0", "-0.10", "1.50e4", "123456789012345678901234567890.000000000000000000001"] {
+            let money: Money = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&money).unwrap(), text);
+        }
+        for (text, found) in [
+            ("\"1\"", "string"),
+            ("true", "boolean `true`"),
+            ("null", "null"),
+            ("[1]", "sequence"),
+            ("{}", "map"),
+        ] {
+            let error = serde_json::from_str::<Money>(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("invalid type: {found}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_less_than_nothing_is_negative() {
+        let negative = |text: &str| serde_json::from_str::<Money>(text).unwrap().is_negative();
+        assert!(negative("-0.01") && negative("-1e-3"));
+        assert!(!negative("-0") && !negative("-0.00e1") && !negative("0.01") && !negative("1e-3"));
+    }
 }

@@ -46,7 +46,7 @@ async fn an_answered_write_survives_kill_9() {
     let mut simulator = Simulator::start_with(&[]);
     let ids: Vec<String> = (0..WRITERS).map(org).collect();
     simulator.control(Method::POST, "/zoo/orgs", &json!({"ids": ids}).to_string()).await.expect(204);
-    let mut tried = BTreeMap::from_iter((0..WRITERS).map(|writer| (writer, 0)));
+    let mut tried = (0..WRITERS).map(|writer| (writer, 0)).collect::<BTreeMap<_, _>>();
     let mut all_answered = 0;
 
     for round in 0..ROUNDS {
