@@ -19,7 +19,8 @@ use super::{
     decoded, events,
     providers::{Account, Backend, Lookup, ProviderKey},
     schedule::{Trigger, Turn},
-    status::{self, Finding, Held},
+    status::{self, Finding},
+    target::{Target, View},
     undecodable,
 };
 use crate::{
@@ -27,15 +28,16 @@ use crate::{
         APPROVED_PLAN, BillingContract, BillingContractStatus, FINALIZER, RELEASE, REQUESTED_AT,
         contract::{DeletionPolicy, ProviderKind},
     },
-    billing::{CallError, zoo::Zoo},
+    billing::CallError,
     plan::{self, Decision, Memory, Plan, Policy, zoo},
-    validate,
 };
 
 /// How often a write may leave the same difference before writing stops.
 const MAX_ROUNDS: u32 = 3;
 /// How many failed reads in a row a contract that is ready stays ready for.
 const TOLERATED_FAILURES: u32 = 2;
+/// How many plans one pass carries out: a create, what it could not take, and what shows only then.
+const MAX_PLANS: usize = 4;
 /// How often a status write is repeated when the object moves on.
 const MAX_CONFLICTS: u32 = 5;
 /// How soon a contract looks again for a provider or a holder that is not there yet.
@@ -70,12 +72,6 @@ impl Outcome {
 
     fn refused(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Finding::refused(reason, message), Next::Settled)
-    }
-
-    fn settled(held: Option<Held>, desired: &zoo::Desired<'_>, applied: Option<String>) -> Self {
-        let customer_id = desired.organization_id().to_owned();
-        let spec_digest = desired.digest.clone();
-        Self::new(Finding::Settled { held, customer_id, spec_digest, applied }, Next::Settled)
     }
 }
 
@@ -124,22 +120,13 @@ async fn examine(
         return Err(Outcome::new(Finding::Suspended, Next::Change));
     }
     let account = resolve(contract, key, provider)?;
-    let terms = contract
-        .spec
-        .zoo
-        .as_ref()
-        .ok_or_else(|| Outcome::refused("InvalidSpec", "`spec.zoo` must be set"))?;
-    let Backend::Zoo(zoo) = &account.backend;
-    let valid = validate::zoo::contract(terms)
-        .map_err(|violations| Outcome::refused("InvalidSpec", validate::summary(&violations)))?;
-    let desired =
-        zoo::Desired::new(valid).map_err(|error| Outcome::refused("InvalidSpec", error.to_string()))?;
+    let target = Target::new(contract, account).map_err(|why| Outcome::refused("InvalidSpec", why))?;
     check_claim(contract, account, context)?;
-    let pass = Pass { contract, key, account, context };
-    let observed = zoo.observe(desired.organization_id()).await.map_err(|error| pass.failed(&error))?;
     let (memory, policy) = (Memory::of(contract), Policy::of(contract));
-    let decision = zoo::plan(&desired, observed.as_ref(), &memory, &policy, Utc::now());
-    Ok(pass.execute(zoo, &desired, observed, decision, memory, &policy).await)
+    let pass = Pass { contract, key, account, context };
+    let observed = target.observe().await.map_err(|error| pass.failed(&error))?;
+    let decision = target.plan(observed.as_ref(), &memory, &policy, Utc::now());
+    pass.execute(&target, observed, decision, memory, &policy).await
 }
 
 /// One pass over one contract whose account is ready.
@@ -151,70 +138,80 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Does what was decided. A write is done when nothing more would be written after it.
     async fn execute(
         &self,
-        zoo: &Zoo,
-        desired: &zoo::Desired<'_>,
-        observed: Option<zoo::View>,
-        decision: Decision,
-        memory: Memory,
-        policy: &Policy,
-    ) -> Outcome {
-        let held = observed.as_ref().map(Held::zoo);
-        let customer_id = desired.organization_id().to_owned();
-        match decision {
-            Decision::Settle => {
-                let own =
-                    held.filter(|_| observed.as_ref().is_some_and(|view| shows(view, desired, &memory)));
-                Outcome::settled(own, desired, None)
-            }
-            Decision::Report(changes) => {
-                Outcome::new(Finding::Drifted { held, customer_id, changes }, Next::Settled)
-            }
-            Decision::AwaitApproval(plan) => Outcome::new(Finding::AwaitingApproval(plan), Next::Settled),
-            Decision::Refuse(refusal) => {
-                Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled)
-            }
-            Decision::Write(plan) => match self.write(zoo, &plan).await {
-                Ok(view) => self.verify(desired, &plan, &view, memory, policy),
-                Err(outcome) => outcome,
-            },
-        }
-    }
-
-    /// Carries out the plan's calls, in order.
-    async fn write(&self, zoo: &Zoo, plan: &Plan) -> Result<zoo::View, Outcome> {
-        let mut last = None;
-        for call in &plan.calls {
-            last = Some(zoo.write(call).await.map_err(|error| match error {
-                CallError::Unknown(message) => {
-                    let finding = Finding::Unconfirmed {
-                        fingerprint: call.fingerprint.clone(),
-                        message: format!("The outcome of a write is not known yet ({message}); it is looked up before anything is written again."),
-                    };
-                    Outcome::new(finding, Next::Retry(Duration::ZERO))
-                }
-                error => self.failed(&error),
-            })?);
-        }
-        last.ok_or_else(|| Outcome::refused("EmptyPlan", "The plan has no call."))
-    }
-
-    /// A write is done when nothing more would be written after it.
-    fn verify(
-        &self,
-        desired: &zoo::Desired<'_>,
-        plan: &Plan,
-        view: &zoo::View,
+        target: &Target<'_>,
+        mut observed: Option<View>,
+        mut decision: Decision,
         mut memory: Memory,
         policy: &Policy,
+    ) -> Result<Outcome, Outcome> {
+        let mut written: Vec<Plan> = Vec::new();
+        loop {
+            let plan = match decision {
+                Decision::Write(plan) => plan,
+                decision => return Ok(self.conclude(target, observed.as_ref(), decision, &memory, &written)),
+            };
+            if written.iter().any(|before| before.digest == plan.digest) || written.len() >= MAX_PLANS {
+                return Ok(self.unsettled(plan));
+            }
+            observed = self.write(target, &plan).await?;
+            if observed.is_none() {
+                observed = target.observe().await.map_err(|error| self.failed(&error))?;
+            }
+            memory.contract_id = observed.as_ref().map(|view| view.contract_id().to_owned());
+            memory.applied_spec = None;
+            written.push(plan);
+            decision = target.plan(observed.as_ref(), &memory, policy, Utc::now());
+        }
+    }
+
+    /// Carries out the plan's calls, in order; the view is what the last of them replied.
+    async fn write(&self, target: &Target<'_>, plan: &Plan) -> Result<Option<View>, Outcome> {
+        let mut view = None;
+        for call in &plan.calls {
+            view = target.write(call).await.map_err(|error| match error {
+                CallError::Unknown(why) => {
+                    let message = format!(
+                        "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
+                    );
+                    let fingerprint = call.fingerprint.clone();
+                    Outcome::new(Finding::Unconfirmed { fingerprint, message }, Next::Retry(Duration::ZERO))
+                }
+                error => self.failed(&error),
+            })?;
+        }
+        Ok(view)
+    }
+
+    /// The outcome when there is nothing (more) to write.
+    fn conclude(
+        &self,
+        target: &Target<'_>,
+        observed: Option<&View>,
+        decision: Decision,
+        memory: &Memory,
+        written: &[Plan],
     ) -> Outcome {
-        memory.contract_id = Some(view.contract_id.clone());
-        memory.applied_spec = None;
-        let again = zoo::plan(desired, Some(view), &memory, policy, Utc::now());
-        let (Decision::Write(left) | Decision::AwaitApproval(left)) = again else {
-            return Outcome::settled(Some(Held::zoo(view)), desired, Some(plan.summary.clone()));
+        let held = observed.and_then(|view| target.held(view, memory));
+        let customer_id = target.customer_id().to_owned();
+        let finding = match decision {
+            Decision::Settle => {
+                let applied = written.iter().map(|plan| plan.summary.as_str()).collect::<Vec<_>>().join("; ");
+                let applied = Some(applied).filter(|applied| !applied.is_empty());
+                Finding::Settled { held, customer_id, spec_digest: target.digest().clone(), applied }
+            }
+            Decision::Report(changes) => Finding::Drifted { held, customer_id, changes },
+            Decision::AwaitApproval(plan) => Finding::AwaitingApproval(plan),
+            Decision::Refuse(refusal) => Finding::Refused { refusal, stuck: None },
+            Decision::Write(plan) => return self.unsettled(plan),
         };
+        Outcome::new(finding, Next::Settled)
+    }
+
+    /// The outcome when a write left a difference: another try, and after a few rounds none.
+    fn unsettled(&self, left: Plan) -> Outcome {
         if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest)
             < MAX_ROUNDS
         {
@@ -222,10 +219,10 @@ impl Pass<'_> {
                 format!("The billing API accepted the change but says something else: {}", left.summary);
             return Outcome::new(Finding::waiting("NotYetInForce", message), Next::Retry(Duration::ZERO));
         }
-        let Decision::Refuse(refusal) = plan::not_converging(&left) else {
-            return Outcome::refused(plan::NON_CONVERGING, left.summary);
-        };
-        Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
+        Outcome::new(
+            Finding::Refused { refusal: plan::not_converging(&left), stuck: Some(left) },
+            Next::Settled,
+        )
     }
 
     /// What a failed call means for the contract.
@@ -252,11 +249,6 @@ impl Pass<'_> {
             }
         }
     }
-}
-
-/// Whether what `GET` showed is the contract that the spec means, and not an older one in its place.
-fn shows(view: &zoo::View, desired: &zoo::Desired<'_>, memory: &Memory) -> bool {
-    memory.contract_id.as_ref() == Some(&view.contract_id) || desired.changes(&view.terms, &[]).is_empty()
 }
 
 /// The contract's account, if it may be used now.

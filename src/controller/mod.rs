@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod secrets;
 pub mod server;
 pub mod status;
+pub mod target;
 pub mod undecodable;
 
 use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};

@@ -173,7 +173,7 @@ impl Plan {
         if policy.management == ManagementPolicy::Observe || only_report {
             Decision::Report(self.changes)
         } else if memory.stuck.as_ref() == Some(&self.digest) {
-            not_converging(&self)
+            Decision::Refuse(not_converging(&self))
         } else if policy.management == ManagementPolicy::Plan
             && policy.approved.as_deref() != Some(self.digest.as_str())
         {
@@ -186,15 +186,15 @@ impl Plan {
 
 /// The refusal for a plan that was carried out and whose changes are still not in force.
 #[must_use]
-pub fn not_converging(plan: &Plan) -> Decision {
-    Decision::refuse(
-        NON_CONVERGING,
-        format!(
+pub fn not_converging(plan: &Plan) -> Refusal {
+    Refusal {
+        reason: NON_CONVERGING,
+        message: format!(
             "The billing API accepted the change several times but still says something else, so writing has stopped. \
              Write what it says into the spec, or name the place in `spec.ignoreDrift`: {}",
             plan.summary
         ),
-    )
+    }
 }
 
 /// Changes as one line for people, cut at a bound.
