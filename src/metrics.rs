@@ -100,6 +100,7 @@ impl Metrics {
         let outcome = match error {
             None => "done",
             Some(CallError::Rejected { .. }) => "rejected",
+            Some(CallError::KeyUsed { .. }) => "key_used",
             Some(CallError::Credentials { .. }) => "credentials",
             Some(CallError::NotFound { .. }) => "not_found",
             Some(CallError::Throttled) => "throttled",

@@ -50,6 +50,15 @@ pub struct BillingProviderSpec {
     pub sync_period_seconds: i32,
 }
 
+impl BillingProviderSpec {
+    /// Base URL of the billing API; none when the spec names no API.
+    #[must_use]
+    pub fn base_url(&self) -> Option<&str> {
+        let zoo = self.zoo.as_ref().map(|account| account.base_url.as_str());
+        zoo.or_else(|| self.metronome.as_ref().map(|account| account.base_url.as_str()))
+    }
+}
+
 /// How to reach one billing account, and from which namespaces.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(

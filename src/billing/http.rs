@@ -9,6 +9,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{CallError, WriteGate, budget::Budget};
 use crate::{
@@ -133,10 +134,16 @@ impl Http {
     /// By what to do next; never [`CallError::Unknown`].
     pub async fn get(&self, path: &str) -> Result<String, CallError> {
         let result = self.send(path, "GET", Client::get).await;
-        result.map_err(|error| match error {
-            CallError::Unknown(why) => CallError::Unreachable(why),
-            error => error,
-        })
+        result.map_err(as_read)
+    }
+
+    /// Reads by `POST`, as Metronome has it.
+    ///
+    /// # Errors
+    /// By what to do next; never [`CallError::Unknown`].
+    pub async fn query(&self, path: &str, body: &Value) -> Result<String, CallError> {
+        let result = self.send(path, "QUERY", |client, url| client.post(url).json(body)).await;
+        result.map_err(as_read)
     }
 
     /// Carries out one write of a plan.
@@ -193,7 +200,7 @@ impl Http {
         if status.is_success() {
             return read.map_err(CallError::Unknown);
         }
-        let message = api_message(&read.unwrap_or_default());
+        let ApiError { message, code: named } = api_error(&read.unwrap_or_default());
         let code = status.as_u16();
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
@@ -203,6 +210,10 @@ impl Http {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(CallError::Credentials { status: code, message })
             }
+            StatusCode::BAD_REQUEST if named.ends_with("NotFound") => {
+                Err(CallError::NotFound { what: path.to_owned(), message })
+            }
+            StatusCode::CONFLICT => Err(CallError::KeyUsed { message }),
             StatusCode::NOT_FOUND => Err(CallError::NotFound { what: path.to_owned(), message }),
             StatusCode::REQUEST_TIMEOUT => Err(CallError::Unknown(format!("HTTP {code}"))),
             _ if status.is_client_error() => Err(CallError::Rejected { status: code, message }),
@@ -213,6 +224,14 @@ impl Http {
                 Err(CallError::Unknown(format!("HTTP {code}")))
             }
         }
+    }
+}
+
+/// What a failed call means when nothing was to be changed: that the outcome is not known does no harm.
+fn as_read(error: CallError) -> CallError {
+    match error {
+        CallError::Unknown(why) => CallError::Unreachable(why),
+        error => error,
     }
 }
 
@@ -252,16 +271,21 @@ async fn read_bounded(mut response: Response) -> Result<String, String> {
     String::from_utf8(body).map_err(|_| "the reply is not text".to_owned())
 }
 
-/// The API's own message, in one line and bounded; a reply in another form is not passed on.
-fn api_message(body: &str) -> String {
-    #[derive(Deserialize)]
-    struct ApiError {
-        message: String,
-    }
-    let message = serde_json::from_str::<ApiError>(body)
-        .map_or_else(|_| "no reason given".to_owned(), |error| error.message);
+/// What an API says of an error: Zoo has a message, Metronome's newer endpoints a code as well.
+#[derive(Deserialize)]
+struct ApiError {
+    message: String,
+    #[serde(default)]
+    code: String,
+}
+
+/// The API's own words, in one line and bounded; a reply in another form is not passed on.
+fn api_error(body: &str) -> ApiError {
+    let error = serde_json::from_str::<ApiError>(body);
+    let ApiError { message, code } =
+        error.unwrap_or_else(|_| ApiError { message: "no reason given".to_owned(), code: String::new() });
     let printable = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    printable.take(MAX_MESSAGE).collect()
+    ApiError { message: printable.take(MAX_MESSAGE).collect(), code }
 }
 
 #[cfg(test)]
@@ -294,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_page_of_html_is_not_passed_on() {
-        assert_eq!(api_message("<html>secret</html>"), "no reason given");
-        assert_eq!(api_message(r#"{"message": "bad\nname", "request_id": "1"}"#), "bad name");
+        assert_eq!(api_error("<html>secret</html>").message, "no reason given");
+        assert_eq!(api_error(r#"{"message": "bad\nname", "request_id": "1"}"#).message, "bad name");
     }
 }

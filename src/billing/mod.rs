@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod http;
+pub mod metronome;
 pub mod zoo;
 
 use std::time::Duration;
@@ -11,11 +12,18 @@ use std::time::Duration;
 /// Why a call to the billing API did not do what it was to do; each variant is one thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The API understood and refused (400, 406, 409, 422): nothing changes until the request does.
+    /// The API understood and refused (400, 406, 422): nothing changes until the request does.
     #[error("The billing API refused: {message} (HTTP {status})")]
     Rejected {
         /// HTTP status.
         status: u16,
+        /// The API's own words, shortened.
+        message: String,
+    },
+    /// The uniqueness key of a create or an edit was used before (409): what it made must be found, and nothing sent
+    /// again.
+    #[error("The billing API says that the uniqueness key was used before: {message} (HTTP 409)")]
+    KeyUsed {
         /// The API's own words, shortened.
         message: String,
     },

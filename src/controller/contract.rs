@@ -5,19 +5,18 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{Patch, PatchParams, PostParams},
+    api::PostParams,
     runtime::{
         controller::Action,
         reflector::{ObjectRef, Store},
     },
 };
-use serde_json::json;
 
 use super::{
     Context, Error, Guarded, Handled, bounded,
     claims::{self, Claim},
-    decoded, events,
-    providers::{Account, Backend, Lookup, ProviderKey},
+    decoded, deletion, events,
+    providers::{Account, Lookup, ProviderKey},
     schedule::{Trigger, Turn},
     status::{self, Finding},
     target::{Target, View},
@@ -25,11 +24,10 @@ use super::{
 };
 use crate::{
     api::{
-        APPROVED_PLAN, BillingContract, BillingContractStatus, FINALIZER, RELEASE, REQUESTED_AT,
-        contract::{DeletionPolicy, ProviderKind},
+        APPROVED_PLAN, BillingContract, BillingContractStatus, RELEASE, REQUESTED_AT, contract::ProviderKind,
     },
     billing::CallError,
-    plan::{self, Decision, Memory, Plan, Policy, zoo},
+    plan::{self, Decision, Memory, Plan, Policy},
 };
 
 /// How often a write may leave the same difference before writing stops.
@@ -48,13 +46,13 @@ const GRACE: Duration = Duration::from_secs(3);
 const RARELY: Duration = Duration::from_mins(5);
 
 /// A finding, and when to look again.
-struct Outcome {
-    finding: Box<Finding>,
+pub(super) struct Outcome {
+    pub(super) finding: Box<Finding>,
     next: Next,
 }
 
 /// When to look again.
-enum Next {
+pub(super) enum Next {
     /// After the sync period.
     Settled,
     /// After so long.
@@ -66,7 +64,7 @@ enum Next {
 }
 
 impl Outcome {
-    fn new(finding: Finding, next: Next) -> Self {
+    pub(super) fn new(finding: Finding, next: Next) -> Self {
         Self { finding: Box::new(finding), next }
     }
 
@@ -97,12 +95,12 @@ pub async fn reconcile(
         Turn::Now => {}
     }
     if contract.meta().deletion_timestamp.is_some() {
-        return delete(contract, &key, &provider, &context).await;
+        return deletion::delete(contract, &key, &provider, &context).await;
     }
     if waits_for_provider(contract, &key, &provider, &context) {
         return Ok(Action::requeue(GRACE));
     }
-    let contract = with_finalizer(contract, &context).await?;
+    let contract = deletion::with_finalizer(contract, &context).await?;
     let outcome = match examine(&contract, &key, &provider, &context).await {
         Ok(outcome) | Err(outcome) => outcome,
     };
@@ -130,11 +128,11 @@ async fn examine(
 }
 
 /// One pass over one contract whose account is ready.
-struct Pass<'a> {
-    contract: &'a BillingContract,
-    key: &'a ProviderKey,
-    account: &'a Account,
-    context: &'a Context,
+pub(super) struct Pass<'a> {
+    pub(super) contract: &'a BillingContract,
+    pub(super) key: &'a ProviderKey,
+    pub(super) account: &'a Account,
+    pub(super) context: &'a Context,
 }
 
 impl Pass<'_> {
@@ -226,10 +224,13 @@ impl Pass<'_> {
     }
 
     /// What a failed call means for the contract.
-    fn failed(&self, error: &CallError) -> Outcome {
+    pub(super) fn failed(&self, error: &CallError) -> Outcome {
         let message = error.to_string();
         match error {
             CallError::Rejected { .. } => Outcome::refused("Rejected", message),
+            CallError::KeyUsed { .. } => {
+                Outcome::new(Finding::refused("UniquenessKeyTaken", message), Next::Retry(LOOK_AGAIN))
+            }
             CallError::NotFound { .. } => {
                 let message = format!("{message}. Check `organizationId` and the provider's account.");
                 Outcome::new(Finding::refused("CustomerNotFound", message), Next::After(RARELY))
@@ -252,7 +253,7 @@ impl Pass<'_> {
 }
 
 /// The contract's account, if it may be used now.
-fn resolve<'a>(
+pub(super) fn resolve<'a>(
     contract: &BillingContract,
     key: &ProviderKey,
     provider: &'a Lookup,
@@ -321,85 +322,8 @@ fn claim_of(contract: &BillingContract, context: &Context) -> Option<Claim> {
     Some(Claim { base_url: account.base_url.clone(), subject: claims::subject(contract)?.to_owned() })
 }
 
-/// Ends the contract in the billing API, as the policy says, and lets the resource go.
-async fn delete(
-    contract: &BillingContract,
-    key: &ProviderKey,
-    provider: &Lookup,
-    context: &Context,
-) -> Result<Action, Error> {
-    let uid = contract.uid().unwrap_or_default();
-    if !contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-        context.contracts.forget(&uid);
-        return Ok(Action::await_change());
-    }
-    let released = contract.annotations().get(RELEASE).is_some_and(|value| value == "true");
-    if contract.spec.deletion_policy != DeletionPolicy::Orphan && !released {
-        let ended = match resolve(contract, key, provider) {
-            Ok(account) => end(&Pass { contract, key, account, context }).await,
-            Err(blocked) => Err(blocked),
-        };
-        if let Err(mut outcome) = ended {
-            if let Finding::Waiting { message, .. }
-            | Finding::Refused { refusal: plan::Refusal { message, .. }, .. } = outcome.finding.as_mut()
-            {
-                *message = format!(
-                    "{message} The contract in the billing API has not been ended yet. To delete the resource without \
-                     ending it, run: kubectl annotate billingcontract {} {RELEASE}=true",
-                    contract.name_any()
-                );
-            }
-            return report(contract, outcome, provider, context).await;
-        }
-    }
-    set_finalizer(contract, false, context).await?;
-    context.contracts.forget(&uid);
-    Ok(Action::await_change())
-}
-
-/// Ends the contract in the billing API; harmless when repeated.
-async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
-    let Some(terms) = &pass.contract.spec.zoo else { return Ok(()) };
-    let Backend::Zoo(zoo) = &pass.account.backend;
-    let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
-    let policy = pass.contract.spec.deletion_policy;
-    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else {
-        return Ok(());
-    };
-    match zoo.write(&call).await {
-        Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(pass.failed(&error)),
-    }
-}
-
-/// The contract with our finalizer exactly when its deletion takes a billing call.
-async fn with_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {
-    let has = contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    let needs = contract.spec.deletion_policy != DeletionPolicy::Orphan;
-    if has == needs { Ok(contract.clone()) } else { set_finalizer(contract, needs, context).await }
-}
-
-async fn set_finalizer(
-    contract: &BillingContract,
-    set: bool,
-    context: &Context,
-) -> Result<BillingContract, Error> {
-    let mut finalizers = contract.finalizers().to_vec();
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
-    if set {
-        finalizers.push(FINALIZER.to_owned());
-    }
-    let patch =
-        json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
-    let api = api(contract, context);
-    let patched =
-        bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
-    context.contracts.wrote(&contract.uid().unwrap_or_default(), patched.resource_version().as_deref());
-    Ok(patched)
-}
-
 /// Writes the status if it changed, at most one event, and says when to look again.
-async fn report(
+pub(super) async fn report(
     contract: &BillingContract,
     outcome: Outcome,
     provider: &Lookup,
@@ -532,6 +456,6 @@ fn trigger(contract: &BillingContract, provider: &Lookup) -> Trigger {
     }
 }
 
-fn api(contract: &BillingContract, context: &Context) -> Api<BillingContract> {
+pub(super) fn api(contract: &BillingContract, context: &Context) -> Api<BillingContract> {
     Api::namespaced(context.client.clone(), &contract.namespace().unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 
 pub mod claims;
 pub mod contract;
+pub mod deletion;
 pub mod events;
 pub mod lease;
 pub mod provider;

@@ -23,6 +23,7 @@ use crate::{
     billing::{
         CallError,
         http::{Endpoint, Http, base_url},
+        metronome::Metronome,
         zoo::Zoo,
     },
 };
@@ -212,9 +213,11 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         Ok(token) => token,
         Err(why) => return Verdict::without_token("TokenNotReadable", why),
     };
-    let Some(zoo) = &spec.zoo else { return Verdict::invalid("`spec.zoo` must be set") };
+    let Some(url) = spec.base_url() else {
+        return Verdict::invalid("exactly one of `spec.zoo` and `spec.metronome` must be set");
+    };
     let timeout = Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or(20));
-    let endpoint = base_url(&zoo.base_url).map(|base| Endpoint {
+    let endpoint = base_url(url).map(|base| Endpoint {
         base,
         token,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
@@ -223,11 +226,14 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
     let client = endpoint
         .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
     let backend = match client {
-        Ok(http) => Backend::Zoo(Zoo::new(http)),
+        Ok(http) => match &spec.metronome {
+            Some(account) => Backend::Metronome(Metronome::new(http, account.uniqueness_key_prefix.clone())),
+            None => Backend::Zoo(Zoo::new(http)),
+        },
         Err(error) => return Verdict::invalid(&error.to_string()),
     };
     let period = Duration::from_secs(u64::try_from(spec.sync_period_seconds).unwrap_or(600));
-    let account = Account::new(backend, zoo.base_url.clone(), period, origin);
+    let account = Account::new(backend, url.to_owned(), period, origin);
     match account.probe().await {
         Ok(()) => Verdict::ready(Arc::new(account)),
         Err(error @ CallError::Credentials { .. }) => Verdict::refused(&error),
@@ -304,7 +310,7 @@ where
     let status = ProviderStatus {
         conditions: conditions(&previous.conditions, &verdict.standing, facts, generation, Utc::now()),
         observed_generation: generation,
-        base_url: provider.account().zoo.as_ref().map(|zoo| zoo.base_url.clone()),
+        base_url: provider.account().base_url().map(str::to_owned),
         last_handled_reconcile_at: provider.annotations().get(REQUESTED_AT).cloned(),
     };
     if status == previous {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::contract::ProviderKind,
-    billing::{CallError, zoo::Zoo},
+    billing::{CallError, metronome::Metronome, zoo::Zoo},
 };
 
 /// Names one provider.
@@ -40,6 +40,8 @@ impl std::fmt::Display for ProviderKey {
 pub enum Backend {
     /// Zoo.
     Zoo(Zoo),
+    /// Metronome.
+    Metronome(Metronome),
 }
 
 /// A billing account that is ready.
@@ -88,6 +90,7 @@ impl Account {
     pub async fn probe(&self) -> Result<(), CallError> {
         match &self.backend {
             Backend::Zoo(zoo) => zoo.probe().await,
+            Backend::Metronome(metronome) => metronome.probe().await,
         }
     }
 

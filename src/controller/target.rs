@@ -39,11 +39,9 @@ impl<'a> Target<'a> {
     /// # Errors
     /// What is wrong with the spec, for people.
     pub fn new(contract: &'a BillingContract, account: &'a Account) -> Result<Self, String> {
-        let Backend::Zoo(client) = &account.backend;
-        let terms = contract.spec.zoo.as_ref().ok_or_else(|| {
-            "The provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other kind"
-                .to_owned()
-        })?;
+        let (Backend::Zoo(client), Some(terms)) = (&account.backend, &contract.spec.zoo) else {
+            return Err(other_api(&account.backend).to_owned());
+        };
         let valid = validate::zoo::contract(terms).map_err(|violations| validate::summary(&violations))?;
         let desired = zoo::Desired::new(valid).map_err(|error| error.to_string())?;
         Ok(Self::Zoo { client, desired: Box::new(desired) })
@@ -113,6 +111,17 @@ impl<'a> Target<'a> {
     pub fn digest(&self) -> &Digest {
         match self {
             Self::Zoo { desired, .. } => &desired.digest,
+        }
+    }
+}
+
+fn other_api(backend: &Backend) -> &'static str {
+    match backend {
+        Backend::Zoo(_) => {
+            "The provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other API"
+        }
+        Backend::Metronome(_) => {
+            "The provider is a Metronome account, so the terms must be in `spec.metronome`; or name a provider of the other API"
         }
     }
 }

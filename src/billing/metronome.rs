@@ -1,0 +1,168 @@
+//! Metronome's back end: contracts, customers, packages and custom fields.
+//!
+//! Nearly everything is `POST`, reads as well, and replies are wrapped in `data`. Replies are returned with exact
+//! numbers; what they mean is the planner's to say.
+
+use serde_json::{Value, json};
+
+use super::{CallError, http::Http};
+use crate::{plan::Call, terms::json::parse_exact};
+
+/// Contracts on a page of a list, the most that the API gives.
+const PAGE: u32 = 20;
+/// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
+const MAX_PAGES: u32 = 500;
+
+/// A client of Metronome's API.
+#[derive(Debug)]
+pub struct Metronome {
+    http: Http,
+    /// Start of the uniqueness keys that are derived from names.
+    pub key_prefix: String,
+}
+
+impl Metronome {
+    /// A client over HTTP.
+    #[must_use]
+    pub fn new(http: Http, key_prefix: String) -> Self {
+        Self { http, key_prefix }
+    }
+
+    /// Asks whether the token is accepted; the API has no endpoint of its own for that.
+    ///
+    /// # Errors
+    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    pub async fn probe(&self) -> Result<(), CallError> {
+        match self.http.get("v1/customers?limit=1").await {
+            Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// ID of the customer that has an ingest alias.
+    ///
+    /// # Errors
+    /// By what to do next; [`CallError::NotFound`] when no customer has it.
+    pub async fn customer_by_alias(&self, alias: &str) -> Result<String, CallError> {
+        let query: String = form_urlencoded(alias);
+        let reply = parse(&self.http.get(&format!("v1/customers?limit=2&ingest_alias={query}")).await?)?;
+        let id = reply.pointer("/data/0/id").and_then(Value::as_str);
+        id.map(str::to_owned).ok_or_else(|| CallError::NotFound {
+            what: format!("a customer with the ingest alias {alias:?}"),
+            message: "no customer has it".to_owned(),
+        })
+    }
+
+    /// A contract as `v2/contracts/get` has it; nothing when the API does not know it.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<Value>, CallError> {
+        self.named("v2/contracts/get", customer_id, contract_id).await
+    }
+
+    /// A contract as `v1/contracts/get` has it, for what the newer read lacks.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn contract_v1(
+        &self,
+        customer_id: &str,
+        contract_id: &str,
+    ) -> Result<Option<Value>, CallError> {
+        self.named("v1/contracts/get", customer_id, contract_id).await
+    }
+
+    /// ID of the last edit of a contract; nothing when it was never edited.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn last_edit(&self, customer_id: &str, contract_id: &str) -> Result<Option<String>, CallError> {
+        let edits = self.named("v2/contracts/getEditHistory", customer_id, contract_id).await?;
+        let time =
+            |edit: &Value| edit.get("timestamp").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let edits = edits.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let last = edits.max_by_key(|edit| time(edit));
+        Ok(last.and_then(|edit| edit.get("id")?.as_str()).map(str::to_owned))
+    }
+
+    /// Every contract of a customer, archived ones as well.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn contracts(&self, customer_id: &str) -> Result<Vec<Value>, CallError> {
+        let mut contracts = Vec::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
+            if let (Some(query), Some(cursor)) = (query.as_object_mut(), &cursor) {
+                query.insert("cursor".to_owned(), json!(cursor));
+            }
+            let reply = match self.http.query("v2/contracts/list", &query).await {
+                Ok(reply) => parse(&reply)?,
+                Err(CallError::NotFound { message, .. }) => {
+                    return Err(CallError::NotFound { what: format!("customer {customer_id}"), message });
+                }
+                Err(error) => return Err(error),
+            };
+            let page = reply.get("data").and_then(Value::as_array);
+            contracts.extend(page.ok_or_else(|| unreadable("`data` is no list"))?.iter().cloned());
+            cursor = reply
+                .get("cursor")
+                .and_then(Value::as_str)
+                .filter(|next| !next.is_empty())
+                .map(str::to_owned);
+            if cursor.is_none() {
+                return Ok(contracts);
+            }
+        }
+        Err(unreadable("the list has too many pages"))
+    }
+
+    /// Carries out one write; the reply is its `data`.
+    ///
+    /// # Errors
+    /// By what to do next. A reply that cannot be read leaves the outcome unknown.
+    pub async fn write(&self, call: &Call) -> Result<Value, CallError> {
+        let reply = self.http.write(call).await?;
+        if reply.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        let mut reply =
+            parse_exact(&reply).map_err(|_| CallError::Unknown("the reply is not JSON".to_owned()))?;
+        Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
+    }
+
+    async fn named(
+        &self,
+        path: &str,
+        customer_id: &str,
+        contract_id: &str,
+    ) -> Result<Option<Value>, CallError> {
+        let query = json!({"customer_id": customer_id, "contract_id": contract_id});
+        match self.http.query(path, &query).await {
+            Ok(reply) => {
+                let data = parse(&reply)?.get_mut("data").map(Value::take);
+                data.map(Some).ok_or_else(|| unreadable("`data` is missing"))
+            }
+            Err(CallError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn parse(reply: &str) -> Result<Value, CallError> {
+    parse_exact(reply).map_err(|_| unreadable("it is not JSON"))
+}
+
+fn unreadable(why: &str) -> CallError {
+    CallError::Unreachable(format!("the reply cannot be read: {why}"))
+}
+
+/// A text as the value of a query parameter.
+fn form_urlencoded(text: &str) -> String {
+    reqwest::Url::parse_with_params("http://localhost", [("q", text)])
+        .ok()
+        .and_then(|url| url.query().and_then(|query| query.strip_prefix("q=")).map(str::to_owned))
+        .unwrap_or_default()
+}

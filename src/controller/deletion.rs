@@ -1,0 +1,103 @@
+//! What happens when a contract's resource is deleted, and the finalizer that holds it until then.
+//!
+//! With `Orphan` there is no finalizer, so nothing can be stuck; otherwise the contract is ended first.
+
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::controller::Action,
+};
+use serde_json::json;
+
+use super::{
+    Context, Error, bounded,
+    contract::{Outcome, Pass, api, report, resolve},
+    providers::{Backend, Lookup, ProviderKey},
+    status::Finding,
+};
+use crate::{
+    api::{BillingContract, FINALIZER, RELEASE, contract::DeletionPolicy},
+    billing::CallError,
+    plan::{self, Memory, zoo},
+};
+
+/// Ends the contract in the billing API, as the policy says, and lets the resource go.
+pub(super) async fn delete(
+    contract: &BillingContract,
+    key: &ProviderKey,
+    provider: &Lookup,
+    context: &Context,
+) -> Result<Action, Error> {
+    let uid = contract.uid().unwrap_or_default();
+    if !contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        context.contracts.forget(&uid);
+        return Ok(Action::await_change());
+    }
+    let released = contract.annotations().get(RELEASE).is_some_and(|value| value == "true");
+    if contract.spec.deletion_policy != DeletionPolicy::Orphan && !released {
+        let ended = match resolve(contract, key, provider) {
+            Ok(account) => end(&Pass { contract, key, account, context }).await,
+            Err(blocked) => Err(blocked),
+        };
+        if let Err(mut outcome) = ended {
+            if let Finding::Waiting { message, .. }
+            | Finding::Refused { refusal: plan::Refusal { message, .. }, .. } = outcome.finding.as_mut()
+            {
+                *message = format!(
+                    "{message} The contract in the billing API has not been ended yet. To delete the resource without \
+                     ending it, run: kubectl annotate billingcontract {} {RELEASE}=true",
+                    contract.name_any()
+                );
+            }
+            return report(contract, outcome, provider, context).await;
+        }
+    }
+    set_finalizer(contract, false, context).await?;
+    context.contracts.forget(&uid);
+    Ok(Action::await_change())
+}
+
+/// Ends the contract in the billing API; harmless when repeated.
+async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
+    let (Backend::Zoo(zoo), Some(terms)) = (&pass.account.backend, &pass.contract.spec.zoo) else {
+        return Ok(());
+    };
+    let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
+    let policy = pass.contract.spec.deletion_policy;
+    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else {
+        return Ok(());
+    };
+    match zoo.write(&call).await {
+        Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(pass.failed(&error)),
+    }
+}
+
+/// The contract with our finalizer exactly when its deletion takes a billing call.
+pub(super) async fn with_finalizer(
+    contract: &BillingContract,
+    context: &Context,
+) -> Result<BillingContract, Error> {
+    let has = contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let needs = contract.spec.deletion_policy != DeletionPolicy::Orphan;
+    if has == needs { Ok(contract.clone()) } else { set_finalizer(contract, needs, context).await }
+}
+
+async fn set_finalizer(
+    contract: &BillingContract,
+    set: bool,
+    context: &Context,
+) -> Result<BillingContract, Error> {
+    let mut finalizers = contract.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    if set {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    let patch =
+        json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
+    let api = api(contract, context);
+    let patched =
+        bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
+    context.contracts.wrote(&contract.uid().unwrap_or_default(), patched.resource_version().as_deref());
+    Ok(patched)
+}
