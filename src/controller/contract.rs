@@ -85,6 +85,7 @@ pub async fn reconcile(
         Ok(contract) => contract,
         Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
     };
+    context.filled().await;
     let uid = contract.uid().unwrap_or_default();
     let key = provider_key(contract);
     let provider = context.providers.lookup(&key, &contract.namespace().unwrap_or_default());
@@ -435,7 +436,7 @@ fn provider_key(contract: &BillingContract) -> ProviderKey {
         ProviderKind::BillingProvider => contract.namespace(),
         ProviderKind::ClusterBillingProvider => None,
     };
-    ProviderKey { kind: reference.kind, namespace, name: reference.name.clone() }
+    ProviderKey::new(reference.kind, namespace, &reference.name)
 }
 
 /// What a new pass over the contract depends on.

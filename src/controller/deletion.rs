@@ -28,9 +28,7 @@ pub(super) async fn delete(
     provider: &Lookup,
     context: &Context,
 ) -> Result<Action, Error> {
-    let uid = contract.uid().unwrap_or_default();
     if !contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-        context.contracts.forget(&uid);
         return Ok(Action::await_change());
     }
     let released = contract.annotations().get(RELEASE).is_some_and(|value| value == "true");
@@ -53,7 +51,6 @@ pub(super) async fn delete(
         }
     }
     set_finalizer(contract, false, context).await?;
-    context.contracts.forget(&uid);
     Ok(Action::await_change())
 }
 

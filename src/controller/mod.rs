@@ -16,7 +16,7 @@ pub mod status;
 pub mod target;
 pub mod undecodable;
 
-use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
@@ -41,7 +41,7 @@ use self::{
     secrets::SecretWatches,
 };
 use crate::{
-    api::{BillingContract, BillingProvider, ClusterBillingProvider},
+    api::{BillingContract, BillingProvider, ClusterBillingProvider, contract::ProviderKind},
     billing::WriteGate,
     metrics::Metrics,
 };
@@ -49,8 +49,8 @@ use crate::{
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How often contracts are counted for the metrics.
-const COUNT_PERIOD: Duration = Duration::from_secs(10);
+/// How often contracts are counted for the metrics, and what is gone is forgotten.
+const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(10);
 
 /// How the operator runs.
 #[derive(Clone, Debug)]
@@ -96,6 +96,20 @@ pub struct Context {
     pub provider_store: Store<Guarded<BillingProvider>>,
     /// Cache of the cluster providers.
     pub cluster_provider_store: Store<Guarded<ClusterBillingProvider>>,
+}
+
+impl Context {
+    /// Waits until every cache is filled: before that, what is not there yet would seem to be missing.
+    pub async fn filled(&self) {
+        let all = futures::join!(
+            self.contract_store.wait_until_ready(),
+            self.provider_store.wait_until_ready(),
+            self.cluster_provider_store.wait_until_ready(),
+        );
+        if let (Err(_), ..) | (_, Err(_), _) | (.., Err(_)) = all {
+            tracing::debug!("stopping before the caches were filled");
+        }
+    }
 }
 
 /// Why a pass could not be finished; it is tried again.
@@ -220,19 +234,17 @@ async fn controllers<F>(
     };
     let contracts = contracts.with_config(concurrency).reconcile_on(affected);
 
-    let seen = async {
-        let all = futures::try_join!(
-            context.contract_store.wait_until_ready(),
-            context.provider_store.wait_until_ready(),
-            context.cluster_provider_store.wait_until_ready(),
-        );
-        if all.is_ok() {
-            tracing::info!(contracts = context.contract_store.len(), "watching");
-            ready.send_replace(true);
-        }
+    let housekeeping = async {
+        context.filled().await;
+        tracing::info!(contracts = context.contract_store.len(), "watching");
+        ready.send_replace(true);
         loop {
             server::count_contracts(&context.metrics, &context.contract_store);
-            tokio::time::sleep(COUNT_PERIOD).await;
+            context.contracts.keep(&uids(&context.contract_store));
+            let mut accounts = uids(&context.provider_store);
+            accounts.extend(uids(&context.cluster_provider_store));
+            context.accounts.keep(&accounts);
+            tokio::time::sleep(HOUSEKEEPING_PERIOD).await;
         }
     };
     let all = futures::future::join3(
@@ -242,7 +254,7 @@ async fn controllers<F>(
     );
     tokio::select! {
         _ = all => {}
-        () = seen => {}
+        () = housekeeping => {}
     }
 }
 
@@ -266,13 +278,16 @@ async fn drive<K, R, F>(
     };
     let outcomes =
         controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
-    let watch_errors = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
+    let after = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
         match outcome {
-            Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+            Err(controller::Error::ObjectNotFound(object)) => {
+                K::gone(context, object.namespace.clone(), &object.name);
+            }
             Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
         }
     };
-    outcomes.for_each(watch_errors).await;
+    outcomes.for_each(after).await;
 }
 
 /// A kind that has a controller.
@@ -284,6 +299,9 @@ pub trait Handled:
 
     /// The schedule of its objects.
     fn schedule(context: &Context) -> &Schedule;
+
+    /// Hears that an object is gone; without a finalizer nothing else says so.
+    fn gone(_context: &Context, _namespace: Option<String>, _name: &str) {}
 }
 
 impl Handled for BillingContract {
@@ -300,6 +318,10 @@ impl Handled for BillingProvider {
     fn schedule(context: &Context) -> &Schedule {
         &context.accounts
     }
+
+    fn gone(context: &Context, namespace: Option<String>, name: &str) {
+        provider::gone(context, &ProviderKey::new(ProviderKind::BillingProvider, namespace, name));
+    }
 }
 
 impl Handled for ClusterBillingProvider {
@@ -308,6 +330,14 @@ impl Handled for ClusterBillingProvider {
     fn schedule(context: &Context) -> &Schedule {
         &context.accounts
     }
+
+    fn gone(context: &Context, _: Option<String>, name: &str) {
+        provider::gone(context, &ProviderKey::new(ProviderKind::ClusterBillingProvider, None, name));
+    }
+}
+
+fn uids<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>) -> HashSet<String> {
+    store.state().iter().filter_map(|object| object.uid()).collect()
 }
 
 /// The decoded object, or what is to be reported on it.
@@ -337,7 +367,6 @@ fn receive<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> BoxStream
 fn by_kind(
     keys: impl futures::Stream<Item = ProviderKey> + Send + 'static,
 ) -> (BoxStream<'static, ProviderKey>, BoxStream<'static, ProviderKey>) {
-    use crate::api::contract::ProviderKind;
     let ((namespaced, of_namespaces), (cluster, of_cluster)) =
         (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     tokio::spawn(keys.for_each(move |key| {

@@ -55,8 +55,7 @@ impl ProviderResource for BillingProvider {
         self.status = Some(status);
     }
     fn key(metadata: &impl ResourceExt) -> ProviderKey {
-        let (namespace, name) = (metadata.namespace(), metadata.name_any());
-        ProviderKey { kind: ProviderKind::BillingProvider, namespace, name }
+        ProviderKey::new(ProviderKind::BillingProvider, metadata.namespace(), &metadata.name_any())
     }
     fn serves(&self) -> Option<Vec<String>> {
         None
@@ -77,7 +76,7 @@ impl ProviderResource for ClusterBillingProvider {
         self.status = Some(status);
     }
     fn key(metadata: &impl ResourceExt) -> ProviderKey {
-        ProviderKey { kind: ProviderKind::ClusterBillingProvider, namespace: None, name: metadata.name_any() }
+        ProviderKey::new(ProviderKind::ClusterBillingProvider, None, &metadata.name_any())
     }
     fn serves(&self) -> Option<Vec<String>> {
         Some(self.spec.allowed_namespaces.clone())
@@ -116,9 +115,7 @@ where
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
-        context.providers.remove(&key);
-        context.secrets.release(&key, None);
-        context.accounts.forget(&uid);
+        gone(&context, &key);
         return Ok(Action::await_change());
     }
     if let (Some(own), Some(serves)) = (&context.options.namespace, provider.serves())
@@ -171,6 +168,12 @@ where
     } else {
         context.accounts.settle(&uid, period)
     }))
+}
+
+/// Forgets a provider that is gone; its contracts hear of it.
+pub fn gone(context: &Context, key: &ProviderKey) {
+    context.providers.remove(key);
+    context.secrets.release(key, None);
 }
 
 /// Reads the Secret; the inner error is for people, the outer for the next try.

@@ -29,6 +29,14 @@ pub struct ProviderKey {
     pub name: String,
 }
 
+impl ProviderKey {
+    /// The key of a provider by name.
+    #[must_use]
+    pub fn new(kind: ProviderKind, namespace: Option<String>, name: &str) -> Self {
+        Self { kind, namespace, name: name.to_owned() }
+    }
+}
+
 impl std::fmt::Display for ProviderKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}", self.kind, self.name)
