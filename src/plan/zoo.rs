@@ -362,3 +362,6 @@ fn commitment_effect(observed: &Value, desired: &Value) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

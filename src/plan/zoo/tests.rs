@@ -1,0 +1,305 @@
+//! Each rule of planning for Zoo, on one contract.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    api::contract::{Adopt, DriftPolicy, ManagementPolicy},
+    plan::Refusal,
+    validate,
+};
+
+const ORGANIZATION: &str = "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
+
+fn now() -> DateTime<Utc> {
+    "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+fn contract(status: &str) -> Contract {
+    serde_json::from_value(json!({
+        "organizationId": ORGANIZATION, "name": "Acme 2026", "status": status, "provider": "stripe",
+        "billingCadence": "annual", "commitmentScope": "pooled", "rolloverPolicy": "none", "currency": "USD",
+        "effectiveAt": "2026-01-01T00:00:00Z", "termEndAt": "2028-01-01T00:00:00Z",
+        "items": [{"code": "licensed_api_credits", "displayName": "API credits", "kind": "usage_tiered", "unit": "minute",
+                   "rateTiers": [{"tierStartInclusive": 0, "unitPrice": "0.50"}]}],
+        "periods": [
+            {"periodIndex": 0, "periodStartAt": "2026-01-01T00:00:00Z", "periodEndAt": "2027-01-01T00:00:00Z", "commitmentAmount": "100.00"},
+            {"periodIndex": 1, "periodStartAt": "2027-01-01T00:00:00Z", "periodEndAt": "2028-01-01T00:00:00Z", "commitmentAmount": "200"},
+        ],
+    }))
+    .unwrap()
+}
+
+fn desired(contract: &Contract) -> Desired<'_> {
+    Desired::new(validate::zoo::contract(contract).unwrap()).unwrap()
+}
+
+/// The contract as the API shows it, with what the API fills in.
+fn view(contract: &Contract) -> View {
+    let mut terms = desired(contract).canonical;
+    for period in terms["periods"].as_array_mut().unwrap() {
+        let period = period.as_object_mut().unwrap();
+        for (name, value) in [("rolloverInAmount", "0"), ("rolloverOutAmount", "0"), ("status", "open")] {
+            period.entry(name).or_insert(json!(value));
+        }
+    }
+    let state = terms["status"].as_str().unwrap().to_owned();
+    View { contract_id: "contract-1".into(), account_id: "account-1".into(), state, terms }
+}
+
+/// The memory of a resource that holds the contract and once saw it in force.
+fn holding(contract: &Contract) -> Memory {
+    Memory {
+        contract_id: Some("contract-1".into()),
+        state: Some("active".into()),
+        applied_spec: Some(desired(contract).digest),
+        ..Memory::default()
+    }
+}
+
+fn decide(contract: &Contract, observed: Option<&View>, memory: &Memory) -> Decision {
+    plan(&desired(contract), observed, memory, &Policy::default(), now())
+}
+
+#[track_caller]
+fn written(decision: Decision) -> Plan {
+    match decision {
+        Decision::Write(plan) => plan,
+        other => panic!("expected a write, not {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refusal(decision: Decision) -> Refusal {
+    match decision {
+        Decision::Refuse(refusal) => refusal,
+        other => panic!("expected a refusal, not {other:?}"),
+    }
+}
+
+fn body(plan: &Plan) -> Value {
+    crate::terms::json::parse_exact(&plan.calls[0].body).unwrap()
+}
+
+#[test]
+fn a_new_contract_is_written_with_the_digits_of_the_spec() {
+    let plan = written(decide(&contract("active"), None, &Memory::default()));
+    assert_eq!(plan.calls.len(), 1);
+    assert_eq!(plan.calls[0].path, format!("orgs/{ORGANIZATION}/billing/contract"));
+    assert!(plan.calls[0].body.contains(r#""commitment_amount":100.00"#), "{}", plan.calls[0].body);
+    assert!(!plan.calls[0].body.contains("organization_id"));
+    assert_eq!(plan.summary, "new contract: + Acme 2026 (committed: 300 USD)");
+}
+
+#[test]
+fn a_contract_that_says_the_same_is_settled_even_when_this_resource_never_saw_it() {
+    let contract = contract("active");
+    assert_eq!(decide(&contract, Some(&view(&contract)), &Memory::default()), Decision::Settle);
+    assert_eq!(decide(&contract, Some(&view(&contract)), &holding(&contract)), Decision::Settle);
+}
+
+#[test]
+fn a_change_names_what_changes_and_what_it_costs() {
+    let old = contract("active");
+    let mut new = old.clone();
+    new.periods[1].commitment_amount = "250.50".parse().unwrap();
+    let plan = written(decide(&new, Some(&view(&old)), &holding(&old)));
+    assert_eq!(
+        plan.summary,
+        "/periods/1/commitmentAmount: 200 -> 250.5 (committed: 300 -> 350.5 USD, +50.5)"
+    );
+}
+
+#[test]
+fn what_the_spec_leaves_out_is_carried_over() {
+    let old = contract("active");
+    let mut observed = view(&old);
+    observed.terms["notes"] = json!("theirs");
+    observed.terms["periods"][0]["rolloverOutAmount"] = json!("7.5");
+    observed.terms["periods"][0]["status"] = json!("closed");
+    let mut new = old.clone();
+    new.name = "Acme renamed".into();
+    let body = body(&written(decide(&new, Some(&observed), &holding(&old))));
+    assert_eq!(body["notes"], "theirs");
+    assert_eq!(body["periods"][0]["rollover_out_amount"], "7.5");
+    assert_eq!(body["periods"][0]["status"], "closed");
+}
+
+#[test]
+fn a_closed_period_is_read_only() {
+    let old = contract("active");
+    let mut observed = view(&old);
+    observed.terms["periods"][0]["status"] = json!("closed");
+    let mut new = old.clone();
+    new.periods[0].commitment_amount = "1".parse().unwrap();
+    let refusal = refusal(decide(&new, Some(&observed), &holding(&old)));
+    assert_eq!(refusal.reason, "PeriodClosed");
+    assert!(refusal.message.contains("/periods/0/commitmentAmount: 100 -> 1"), "{}", refusal.message);
+}
+
+#[test]
+fn someone_elses_contract_is_not_overwritten() {
+    let spec = contract("active");
+    let mut other = spec.clone();
+    other.name = "Typed by hand".into();
+    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &Memory::default())).reason, "ContractExists");
+    let replaced = Memory { contract_id: Some("contract-0".into()), ..holding(&spec) };
+    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &replaced)).reason, "ReplacedOutside");
+}
+
+#[test]
+fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
+    let sent = contract("active");
+    let lost = written(decide(&sent, None, &Memory::default())).calls[0].fingerprint.clone();
+    let mut newer = sent.clone();
+    newer.name = "Acme renamed".into();
+    let memory = Memory { unconfirmed: Some(lost), ..Memory::default() };
+    written(decide(&newer, Some(&view(&sent)), &memory));
+}
+
+#[test]
+fn adoption_takes_the_named_contract_and_no_other() {
+    let spec = contract("active");
+    let mut other = spec.clone();
+    other.name = "Typed by hand".into();
+    let adopt = |contract_id: &str, mode| Policy {
+        adopt: Some(Adopt { contract_id: contract_id.into(), mode }),
+        ..Policy::default()
+    };
+    let decide = |observed: Option<&View>, policy: &Policy| {
+        plan(&desired(&spec), observed, &Memory::default(), policy, now())
+    };
+    let (same, differing) = (view(&spec), view(&other));
+    written(decide(Some(&differing), &adopt("contract-1", AdoptMode::Override)));
+    assert_eq!(decide(Some(&same), &adopt("contract-1", AdoptMode::Match)), Decision::Settle);
+    let mismatch = refusal(decide(Some(&differing), &adopt("contract-1", AdoptMode::Match)));
+    assert_eq!(mismatch.reason, "AdoptionMismatch");
+    for (observed, mode) in
+        [(Some(&same), AdoptMode::Match), (Some(&differing), AdoptMode::Override), (None, AdoptMode::Match)]
+    {
+        assert_eq!(refusal(decide(observed, &adopt("contract-9", mode))).reason, "AdoptionTargetNotFound");
+    }
+}
+
+#[test]
+fn an_active_contract_is_not_taken_out_of_force_silently() {
+    let old = contract("active");
+    for status in ["draft", "scheduled"] {
+        let refusal = refusal(decide(&contract(status), Some(&view(&old)), &holding(&old)));
+        assert_eq!(refusal.reason, "ActiveNotReplaced");
+        assert!(refusal.message.contains(status), "{}", refusal.message);
+    }
+    for status in ["closed", "canceled"] {
+        written(decide(&contract(status), Some(&view(&old)), &holding(&old)));
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_seen_is_written_once() {
+    let draft = view(&contract("draft"));
+    for status in ["scheduled", "closed", "canceled"] {
+        let spec = contract(status);
+        written(decide(&spec, None, &Memory::default()));
+        assert_eq!(decide(&spec, None, &holding(&spec)), Decision::Settle);
+        let older = Memory { contract_id: Some("contract-2".into()), ..holding(&spec) };
+        assert_eq!(decide(&spec, Some(&draft), &older), Decision::Settle);
+    }
+}
+
+#[test]
+fn a_scheduled_contract_may_become_active_by_itself() {
+    let spec = contract("scheduled");
+    let mut activated = view(&spec);
+    activated.state = "active".into();
+    activated.terms["status"] = json!("active");
+    assert_eq!(decide(&spec, Some(&activated), &holding(&spec)), Decision::Settle);
+}
+
+#[test]
+fn a_contract_that_vanished_is_written_again_unless_its_term_is_over() {
+    let spec = contract("active");
+    written(decide(&spec, None, &holding(&spec)));
+    let later = "2028-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(plan(&desired(&spec), None, &holding(&spec), &Policy::default(), later), Decision::Settle);
+}
+
+#[test]
+fn drift_is_corrected_or_reported_as_the_policy_says_and_a_change_of_the_spec_is_no_drift() {
+    let spec = contract("active");
+    let mut observed = view(&spec);
+    observed.terms["name"] = json!("Changed in the console");
+    let report = Policy { drift: DriftPolicy::Report, ..Policy::default() };
+    let decide =
+        |memory: &Memory, policy: &Policy| plan(&desired(&spec), Some(&observed), memory, policy, now());
+    written(decide(&holding(&spec), &Policy::default()));
+    assert!(matches!(decide(&holding(&spec), &report), Decision::Report(changes) if changes.len() == 1));
+    written(decide(&holding(&contract("draft")), &report));
+}
+
+#[test]
+fn ignored_places_are_neither_reported_nor_overwritten() {
+    let spec = contract("active");
+    let mut observed = view(&spec);
+    observed.terms["items"][0]["displayName"] = json!("Theirs");
+    let policy =
+        Policy { ignore: vec!["/items/licensed_api_credits/displayName".into()], ..Policy::default() };
+    assert_eq!(plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now()), Decision::Settle);
+    observed.terms["name"] = json!("Changed");
+    let plan = written(plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now()));
+    assert_eq!(body(&plan)["items"][0]["display_name"], "Theirs");
+}
+
+#[test]
+fn a_plan_waits_for_its_own_approval() {
+    let spec = contract("active");
+    let ask = Policy { management: ManagementPolicy::Plan, ..Policy::default() };
+    let decide = |policy: &Policy| plan(&desired(&spec), None, &Memory::default(), policy, now());
+    let Decision::AwaitApproval(asked) = decide(&ask) else { panic!("no approval was asked for") };
+    written(decide(&Policy { approved: Some(asked.digest.to_string()), ..ask.clone() }));
+    assert!(matches!(decide(&Policy { approved: Some("other".into()), ..ask }), Decision::AwaitApproval(_)));
+}
+
+#[test]
+fn observing_never_writes() {
+    let policy = Policy { management: ManagementPolicy::Observe, ..Policy::default() };
+    assert!(matches!(
+        plan(&desired(&contract("active")), None, &Memory::default(), &policy, now()),
+        Decision::Report(_)
+    ));
+}
+
+#[test]
+fn a_plan_that_did_not_hold_is_not_carried_out_again() {
+    let spec = contract("active");
+    let mut observed = view(&spec);
+    observed.terms["name"] = json!("Stubborn");
+    let stuck = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
+    let memory = Memory { stuck: Some(stuck), ..holding(&spec) };
+    assert_eq!(refusal(decide(&spec, Some(&observed), &memory)).reason, crate::plan::NON_CONVERGING);
+}
+
+#[test]
+fn an_end_changes_the_state_and_nothing_else() {
+    let spec = contract("active");
+    let mut observed = view(&spec);
+    observed.terms["name"] = json!("As billing has it");
+    for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
+        let call = end(&spec, Some(&observed), &holding(&spec), policy).unwrap();
+        let mut sent =
+            SHAPE.canonical(&crate::terms::json::parse_exact(&call.body).unwrap(), Spelling::Wire).unwrap();
+        assert_eq!(sent["status"], status);
+        sent["status"] = json!("active");
+        assert_eq!(sent, observed.terms);
+    }
+}
+
+#[test]
+fn an_end_touches_only_a_contract_that_this_resource_holds() {
+    let spec = contract("active");
+    let observed = view(&spec);
+    assert_eq!(end(&spec, Some(&observed), &holding(&spec), DeletionPolicy::Orphan), None);
+    assert_eq!(end(&spec, Some(&observed), &Memory::default(), DeletionPolicy::End), None);
+    assert_eq!(end(&spec, None, &holding(&spec), DeletionPolicy::End), None);
+    let scheduled = Memory { state: Some("scheduled".into()), ..holding(&spec) };
+    assert!(end(&spec, None, &scheduled, DeletionPolicy::Cancel).is_some());
+}
