@@ -39,6 +39,13 @@ pub struct BillingContractSpec {
     /// What happens to the contract in the billing API when this resource is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+    /// When a contract that is ended on deletion ends (Metronome): a full hour, not in the past. At the next full hour
+    /// when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_at: Option<Timestamp>,
+    /// Whether invoices that are final already are voided when a contract is canceled on deletion (Metronome).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub void_invoices: bool,
     /// Whether changes are carried out, wait for approval, or are only looked at.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
@@ -172,6 +179,18 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub state: Option<String>,
+    /// IDs of the contract's items in the billing API, by their list and key (Metronome).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
+    pub items: Vec<ItemId>,
+    /// The contract that this one renews (Metronome).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub renews: Option<String>,
+    /// The contract that renews this one (Metronome).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub renewed_by: Option<String>,
     /// The contract's term.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
@@ -196,6 +215,18 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// The ID of one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemId {
+    /// The item's list and key: `commits/launch`.
+    #[schemars(length(max = 128))]
+    pub key: String,
+    /// Its ID in the billing API.
+    #[schemars(length(max = 128))]
+    pub id: String,
 }
 
 /// When a contract applies.

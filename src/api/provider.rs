@@ -110,6 +110,20 @@ pub struct MetronomeAccount {
     #[serde(default = "uniqueness_key_prefix")]
     #[schemars(length(min = 1, max = 32), regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub uniqueness_key_prefix: String,
+    /// Marks every contract with who owns it, in custom fields, and refuses contracts that another owner marked. The
+    /// keys of the fields are registered when they are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_stamp: Option<OwnerStamp>,
+}
+
+/// Who owns contracts: written as the custom fields `countersign_cluster`, `countersign_namespace`, `countersign_name`
+/// and, from the annotation `billing.countersign.dev/revision`, `countersign_revision`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerStamp {
+    /// Name of this cluster, unique among those that share the account.
+    #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub cluster: String,
 }
 
 /// A key of a Secret.

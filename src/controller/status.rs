@@ -414,3 +414,6 @@ fn whole_seconds(now: DateTime<Utc>) -> Timestamp {
 fn time(now: DateTime<Utc>) -> Time {
     Time(jiff::Timestamp::from_second(now.timestamp()).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
+
+#[cfg(test)]
+mod tests;
