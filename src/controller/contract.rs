@@ -343,6 +343,7 @@ pub(super) async fn report(
                 contract = contract.name_any(),
                 namespace = contract.namespace(),
                 reason = note.reason,
+                "{}",
                 note.message
             );
             events::publish(&context.client, contract.object_ref(&()), &context.options.identity, note).await;
