@@ -11,6 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const PATTERN: &str = r"^-?(0|[1-9][0-9]{0,27})(\.[0-9]{1,27})?$";
 /// [`PATTERN`] without the sign, for amounts that may not be negative.
 pub const NON_NEGATIVE_PATTERN: &str = r"^(0|[1-9][0-9]{0,27})(\.[0-9]{1,27})?$";
+/// [`PATTERN`] from 0 to 1, for shares of a whole.
+pub const FRACTION_PATTERN: &str = r"^(0(\.[0-9]{1,27})?|1(\.0{1,27})?)$";
+/// [`NON_NEGATIVE_PATTERN`] without a point, for counts that the billing API types as plain numbers.
+pub const WHOLE_PATTERN: &str = r"^(0|[1-9][0-9]{0,27})$";
+/// [`PATTERN`] without a point, for numbers of digits and the like.
+pub const INTEGER_PATTERN: &str = r"^-?(0|[1-9][0-9]{0,27})$";
 /// 28 digits, a sign and a point.
 pub const MAX_LENGTH: usize = 30;
 /// Most significant digits that a decimal can hold exactly.
@@ -152,6 +158,70 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
+/// Which decimals a member takes. The pattern in its schema says so to the API server; `validate` asks [`Range::allows`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Range {
+    /// Every decimal.
+    Any,
+    /// 0 and above.
+    NonNegative,
+    /// 0 to 1.
+    Fraction,
+    /// 0, 1, 2, …
+    Whole,
+    /// …, -1, 0, 1, …
+    Integer,
+}
+
+impl Range {
+    const ALL: [Self; 5] = [Self::Any, Self::NonNegative, Self::Fraction, Self::Whole, Self::Integer];
+
+    /// The range that a pattern stands for, `None` when it is no decimal's.
+    #[must_use]
+    pub fn of_pattern(pattern: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|range| range.pattern() == pattern)
+    }
+
+    /// Whether a decimal lies in the range.
+    #[must_use]
+    pub fn allows(self, decimal: Decimal) -> bool {
+        let is_integer = decimal.0.scale() == 0;
+        match self {
+            Self::Any => true,
+            Self::NonNegative => !decimal.is_negative(),
+            Self::Fraction => !decimal.is_negative() && decimal.0 <= rust_decimal::Decimal::ONE,
+            Self::Whole => is_integer && !decimal.is_negative(),
+            Self::Integer => is_integer,
+        }
+    }
+
+    const fn pattern(self) -> &'static str {
+        match self {
+            Self::Any => PATTERN,
+            Self::NonNegative => NON_NEGATIVE_PATTERN,
+            Self::Fraction => FRACTION_PATTERN,
+            Self::Whole => WHOLE_PATTERN,
+            Self::Integer => INTEGER_PATTERN,
+        }
+    }
+
+    fn schema(self) -> Schema {
+        json_schema!({"type": "string", "pattern": self.pattern(), "maxLength": MAX_LENGTH})
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "a decimal",
+            Self::NonNegative => "0 or more",
+            Self::Fraction => "from 0 to 1, such as \"0.25\"",
+            Self::Whole => "a whole number, 0 or more",
+            Self::Integer => "a whole number",
+        })
+    }
+}
+
 impl JsonSchema for Decimal {
     fn schema_name() -> Cow<'static, str> {
         "Decimal".into()
@@ -160,14 +230,32 @@ impl JsonSchema for Decimal {
         true
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": PATTERN, "maxLength": MAX_LENGTH})
+        Range::Any.schema()
     }
 }
 
 /// Schema of a decimal that may not be negative, for `#[schemars(schema_with = …)]`.
 #[must_use]
 pub fn non_negative(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": NON_NEGATIVE_PATTERN, "maxLength": MAX_LENGTH})
+    Range::NonNegative.schema()
+}
+
+/// Schema of a decimal from 0 to 1, for `#[schemars(schema_with = …)]`.
+#[must_use]
+pub fn fraction(_: &mut SchemaGenerator) -> Schema {
+    Range::Fraction.schema()
+}
+
+/// Schema of a whole number, for `#[schemars(schema_with = …)]`.
+#[must_use]
+pub fn integer(_: &mut SchemaGenerator) -> Schema {
+    Range::Integer.schema()
+}
+
+/// Schema of a whole number that may not be negative, for `#[schemars(schema_with = …)]`.
+#[must_use]
+pub fn whole(_: &mut SchemaGenerator) -> Schema {
+    Range::Whole.schema()
 }
 
 #[cfg(test)]
@@ -202,6 +290,20 @@ mod tests {
             "0.0000000000000000000000000001",
         ] {
             assert!(text.parse::<Decimal>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_takes_what_its_pattern_says() {
+        let takes =
+            |range: Range| ["-1", "0", "0.5", "1.00", "1.01", "2"].map(|text| range.allows(decimal(text)));
+        assert_eq!(takes(Range::Any), [true; 6]);
+        assert_eq!(takes(Range::NonNegative), [false, true, true, true, true, true]);
+        assert_eq!(takes(Range::Fraction), [false, true, true, true, false, false]);
+        assert_eq!(takes(Range::Whole), [false, true, false, false, false, true]);
+        assert_eq!(takes(Range::Integer), [true, true, false, false, false, true]);
+        for range in Range::ALL {
+            assert_eq!(Range::of_pattern(range.pattern()), Some(range));
         }
     }
 

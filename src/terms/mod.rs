@@ -2,10 +2,12 @@
 //!
 //! Pure. Knows nothing of Kubernetes clients, HTTP or time passing.
 
+mod api_enum;
 pub mod decimal;
 pub mod digest;
 pub mod json;
 pub mod shape;
+pub mod text;
 pub mod time;
 pub mod zoo;
 

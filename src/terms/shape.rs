@@ -29,7 +29,11 @@ pub enum Shape {
     Decimal,
     /// A [`Timestamp`].
     Time,
-    /// Text, an integer, a boolean or an enum: the same everywhere.
+    /// A 64-bit integer.
+    Integer,
+    /// One of these words, in the billing API's spelling.
+    Enum(Vec<String>),
+    /// Text or a boolean: the same everywhere.
     Plain,
     /// Anything; carried as it is.
     Any,
@@ -40,9 +44,29 @@ pub enum Shape {
 pub struct Member {
     /// Its name on the wire, in `snake_case`.
     pub wire: String,
+    /// Where the wire has it.
+    pub place: Place,
     /// Its shape.
     pub shape: Shape,
 }
+
+/// Where the wire has a member. Its schema says so by the keyword [`PLACE`], which CRDs drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the object, under its wire name.
+    Body,
+    /// Nowhere: only the custom resource has it.
+    SpecOnly,
+    /// Its own members stand beside it, as they are; a member that the terms know is not overruled.
+    Merged,
+}
+
+/// Schema keyword of a member's [`Place`]: [`SPEC_ONLY`], [`MERGED`], or absent for one in the body.
+pub const PLACE: &str = "x-countersign-place";
+/// Value of [`PLACE`] for a member that only the custom resource has.
+pub const SPEC_ONLY: &str = "spec-only";
+/// Value of [`PLACE`] for an object whose members are put beside it.
+pub const MERGED: &str = "merged";
 
 /// Which spelling a value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,15 +93,16 @@ impl Shape {
     /// The shape of `T`, read off its JSON schema.
     #[must_use]
     pub fn of<T: JsonSchema>() -> Self {
-        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        Self::from_schema(settings.into_generator().into_root_schema_for::<T>().as_value())
+        Self::from_schema(&schema_of::<T>())
     }
 
     fn from_schema(schema: &Value) -> Self {
+        if let Some(words) = words(schema) {
+            return Self::Enum(words);
+        }
         let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
         if let Some(alternatives) = alternatives.filter(|_| schema.get("properties").is_none()) {
-            let mut shapes =
-                alternatives.iter().filter(|schema| !is_type(schema, "null")).map(Self::from_schema);
+            let mut shapes = alternatives.iter().filter(|schema| !is_null(schema)).map(Self::from_schema);
             return shapes.next().unwrap_or(Self::Plain);
         }
         if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
@@ -85,7 +110,12 @@ impl Shape {
         }
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
             let member = |(name, schema): (&String, &Value)| {
-                (name.clone(), Member { wire: snake_case(name), shape: Self::from_schema(schema) })
+                let place = match schema.get(PLACE).and_then(Value::as_str) {
+                    Some(SPEC_ONLY) => Place::SpecOnly,
+                    Some(MERGED) => Place::Merged,
+                    _ => Place::Body,
+                };
+                (name.clone(), Member { wire: snake_case(name), place, shape: Self::from_schema(schema) })
             };
             return Self::Object(properties.iter().map(member).collect());
         }
@@ -98,15 +128,21 @@ impl Shape {
             return Self::List { item: Box::new(Self::from_schema(items)), keys };
         }
         let text = |key| schema.get(key).and_then(Value::as_str);
-        match (text("pattern"), text("format")) {
-            (Some(decimal::PATTERN | decimal::NON_NEGATIVE_PATTERN), _) => Self::Decimal,
-            (_, Some("date-time")) => Self::Time,
-            _ => Self::Plain,
+        if text("pattern").is_some_and(|pattern| decimal::Range::of_pattern(pattern).is_some()) {
+            Self::Decimal
+        } else if text("format") == Some("date-time") {
+            Self::Time
+        } else if is_type(schema, "integer") {
+            Self::Integer
+        } else {
+            Self::Plain
         }
     }
 
     /// Brings a value from either spelling into the one canonical form that comparison and digests use: spec
-    /// spelling, decimals without trailing zeros, times in UTC, no nulls, no members that the terms do not have.
+    /// spelling, decimals without trailing zeros, times in UTC, enums as the schema spells them, lists of single
+    /// values (sets of ids or tags) sorted, no nulls, no members that the terms do not have; of the wire, only what is
+    /// in its body. What is sent is made from the spec itself, not from this form.
     ///
     /// # Errors
     /// When a part of the value has another shape than the schema says.
@@ -121,7 +157,11 @@ impl Shape {
                 let found = value.as_object().ok_or_else(|| refuse("an object"))?;
                 let mut converted = Map::new();
                 for (name, member) in members {
-                    let spelled = if spelling == Spelling::Wire { &member.wire } else { name };
+                    let spelled = match (spelling, member.place) {
+                        (Spelling::Spec, _) => name,
+                        (Spelling::Wire, Place::Body) => &member.wire,
+                        (Spelling::Wire, Place::SpecOnly | Place::Merged) => continue,
+                    };
                     if let Some(value) = found.get(spelled).filter(|value| !value.is_null()) {
                         let value = member.shape.convert(value, spelling, &path.member(name))?;
                         converted.insert(name.clone(), value);
@@ -139,7 +179,11 @@ impl Shape {
             Self::List { item, .. } => {
                 let found = value.as_array().ok_or_else(|| refuse("a list"))?;
                 let convert = |(index, value)| item.convert(value, spelling, &path.index(index));
-                found.iter().enumerate().map(convert).collect()
+                let mut items = found.iter().enumerate().map(convert).collect::<Result<Vec<_>, _>>()?;
+                if matches!(**item, Self::Plain | Self::Enum(_)) {
+                    items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+                }
+                Ok(items.into())
             }
             Self::Decimal => {
                 let number = match value {
@@ -154,8 +198,19 @@ impl Shape {
                 let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
                 Ok(Value::String(time.ok_or_else(|| refuse("an RFC 3339 time"))?.to_string()))
             }
+            Self::Integer => {
+                let digits = value.as_str().and_then(|text| Decimal::from_wire(text).ok());
+                let integer = digits.and_then(|digits| digits.normalized().to_string().parse().ok());
+                Ok(value.as_i64().or(integer).ok_or_else(|| refuse("an integer"))?.into())
+            }
+            Self::Enum(words) => {
+                let found = value.as_str().ok_or_else(|| refuse("a word"))?;
+                let word = words.iter().find(|word| word.eq_ignore_ascii_case(found));
+                Ok(Value::String(word.map_or(found, String::as_str).to_owned()))
+            }
             Self::Plain if value.is_object() || value.is_array() => Err(refuse("a single value")),
-            Self::Plain | Self::Any => Ok(value.clone()),
+            Self::Plain => Ok(value.clone()),
+            Self::Any => Ok(exact(value)),
         }
     }
 
@@ -201,10 +256,14 @@ impl Serialize for Wire<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match (self.shape, self.value) {
             (Shape::Object(members), Value::Object(value)) => {
-                serializer.collect_map(value.iter().filter_map(|(name, value)| {
-                    let member = members.get(name)?;
-                    Some((&member.wire, Wire { shape: &member.shape, value }))
-                }))
+                let known = || value.iter().filter_map(|(name, value)| Some((members.get(name)?, value)));
+                let body = known().filter(|(member, _)| member.place == Place::Body);
+                let body = body.map(|(member, value)| (&member.wire, Wire { shape: &member.shape, value }));
+                let merged = known().filter(|(member, _)| member.place == Place::Merged);
+                let merged = merged.filter_map(|(_, value)| value.as_object()).flatten();
+                let merged = merged.filter(|(name, _)| members.values().all(|member| member.wire != **name));
+                let merged = merged.map(|(name, value)| (name, Wire { shape: &Shape::Any, value }));
+                serializer.collect_map(body.chain(merged))
             }
             (Shape::Map(shape), Value::Object(value)) => {
                 serializer.collect_map(value.iter().map(|(key, value)| (key, Wire { shape, value })))
@@ -248,8 +307,46 @@ impl fmt::Display for Pointer<'_> {
     }
 }
 
-fn is_type(schema: &Value, name: &str) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some(name)
+/// The JSON schema of `T`, with everything in place instead of by reference.
+pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The words that an enum's schema allows, `None` for any other schema.
+pub(crate) fn words(schema: &Value) -> Option<Vec<String>> {
+    let of_text = |value: &Value| value.as_str().map(str::to_owned);
+    if let Some(word) = schema.get("const") {
+        return of_text(word).map(|word| vec![word]);
+    }
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        return words.iter().filter(|word| !word.is_null()).map(of_text).collect();
+    }
+    let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array())?;
+    let alternatives = alternatives.iter().filter(|schema| !is_null(schema)).map(words);
+    alternatives.collect::<Option<Vec<_>>>().map(|words| words.concat())
+}
+
+/// Anything, with every number that is no 64-bit integer as its own digits, as an exactly parsed reply has it.
+fn exact(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => Value::String(number.to_string()),
+        Value::Array(values) => values.iter().map(exact).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), exact(value))).collect(),
+        _ => value.clone(),
+    }
+}
+
+fn is_null(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|found| found == "null")
+}
+
+/// Whether a schema is of a type, or of that type and null.
+pub(crate) fn is_type(schema: &Value, name: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|found| found == name),
+        found => found.is_some_and(|found| found == name),
+    }
 }
 
 /// `unitPrice` as `unit_price`.
@@ -326,5 +423,63 @@ mod tests {
             .canonical(&json!({"items": [{"code": "a", "unit_price": true}]}), Spelling::Wire)
             .unwrap_err();
         assert_eq!(error.to_string(), "`/items/0/unitPrice` must be a decimal, not true");
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Marked {
+        #[schemars(extend("x-countersign-place" = "spec-only"))]
+        key: String,
+        tags: Vec<String>,
+        kind: Option<Kind>,
+        months: Option<i32>,
+        #[schemars(extend("x-countersign-place" = "merged", "x-kubernetes-preserve-unknown-fields" = true))]
+        extra_fields: Option<BTreeMap<String, String>>,
+        #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+        custom_rate: Option<BTreeMap<String, String>>,
+    }
+
+    #[derive(JsonSchema)]
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Kind {
+        /// A documented word.
+        AsIs,
+        Remove,
+    }
+
+    #[test]
+    fn markers_say_what_the_wire_has() {
+        let shape = Shape::of::<Marked>();
+        let spec =
+            json!({"key": "a", "tags": ["x"], "extraFields": {"tags": ["y"], "new_field": {"camelCase": 1}}});
+        let wire = serde_json::to_value(shape.wire(&spec)).unwrap();
+        assert_eq!(wire, json!({"tags": ["x"], "new_field": {"camelCase": 1}}));
+        let read = shape.canonical(&json!({"key": "b", "extra_fields": {}, "tags": []}), Spelling::Wire);
+        assert_eq!(read, Ok(json!({"tags": []})));
+        let kept = shape.canonical(&spec, Spelling::Spec).unwrap();
+        assert_eq!(kept.get("key"), Some(&json!("a")));
+    }
+
+    #[test]
+    fn one_meaning_has_one_canonical_form() {
+        let shape = Shape::of::<Marked>();
+        let canonical = |text| shape.canonical(&parse_exact(text).unwrap(), Spelling::Wire);
+        let expected = Ok(json!({"tags": ["a", "b"], "kind": "AS_IS", "months": 6}));
+        assert_eq!(canonical(r#"{"tags": ["b", "a"], "kind": "as_is", "months": 6}"#), expected);
+        assert_eq!(canonical(r#"{"tags": ["a", "b"], "kind": "AS_IS", "months": "6"}"#), expected);
+        assert_eq!(canonical(r#"{"tags": ["a", "b"], "kind": "AS_IS", "months": 6.0}"#), expected);
+        assert_eq!(canonical(r#"{"kind": "NEW_WORD"}"#), Ok(json!({"kind": "NEW_WORD"})));
+        assert!(canonical(r#"{"months": "half"}"#).unwrap_err().to_string().contains("an integer"));
+    }
+
+    #[test]
+    fn free_forms_read_from_the_spec_and_from_the_wire_are_equal() {
+        let shape = Shape::of::<Marked>();
+        let spec = json!({"customRate": {"share": 0.5, "list": [1, "x", 1e30]}});
+        let wire = serde_json::to_string(&shape.wire(&spec)).unwrap();
+        let read = shape.canonical(&parse_exact(&wire).unwrap(), Spelling::Wire);
+        assert_eq!(read, shape.canonical(&spec, Spelling::Spec));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Decimal, Shape, Timestamp, decimal::non_negative};
+use super::{Decimal, Shape, Timestamp, api_enum::api_enums, decimal::non_negative};
 
 /// Shape of [`Contract`], without the organization, which travels in the path.
 pub static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<Contract>().without("organizationId"));
@@ -148,17 +148,7 @@ fn enabled() -> bool {
     true
 }
 
-/// Declares an enum in the API's own spelling.
-macro_rules! api_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-    };
-}
-
-api_enum! {
+api_enums! { "snake_case"
     /// Lifecycle state of a contract (`BillingContractStatus`).
     ContractStatus {
         /// Being prepared; not billed.
@@ -172,9 +162,7 @@ api_enum! {
         /// Ended before its term.
         Canceled,
     }
-}
 
-api_enum! {
     /// Who collects the money (`BillingProvider`).
     Provider {
         /// Stripe.
@@ -182,9 +170,7 @@ api_enum! {
         /// Invoices written by hand.
         ManualInvoice,
     }
-}
 
-api_enum! {
     /// How often a contract is billed (`BillingCadence`).
     BillingCadence {
         /// Once a year.
@@ -196,9 +182,7 @@ api_enum! {
         /// When somebody says so.
         Manual,
     }
-}
 
-api_enum! {
     /// Whether commitments are shared (`BillingCommitmentScope`).
     CommitmentScope {
         /// Shared by all items.
@@ -206,9 +190,7 @@ api_enum! {
         /// Kept for each item.
         PerItem,
     }
-}
 
-api_enum! {
     /// What becomes of unused commitment (`BillingRolloverPolicy`).
     RolloverPolicy {
         /// It lapses.
@@ -217,9 +199,7 @@ api_enum! {
         #[serde(rename = "year1_to_year2_once")]
         Year1ToYear2Once,
     }
-}
 
-api_enum! {
     /// What is sold (`BillingItemCode`).
     ItemCode {
         /// Enterprise support.
@@ -233,9 +213,7 @@ api_enum! {
         /// Licensed API credits.
         LicensedApiCredits,
     }
-}
 
-api_enum! {
     /// How an item is charged (`BillingItemKind`).
     ItemKind {
         /// A fixed amount.
@@ -245,9 +223,7 @@ api_enum! {
         /// By use, drawn from a committed bucket.
         UsageCommitmentBucket,
     }
-}
 
-api_enum! {
     /// What is counted (`BillingUnit`).
     Unit {
         /// Files.
@@ -261,9 +237,7 @@ api_enum! {
         /// Periods.
         Period,
     }
-}
 
-api_enum! {
     /// What usage is rounded to (`BillingUnitGranularity`).
     UnitGranularity {
         /// Whole minutes.
@@ -271,9 +245,7 @@ api_enum! {
         /// Whole seconds.
         Second,
     }
-}
 
-api_enum! {
     /// State of a period (`BillingPeriodStatus`).
     PeriodStatus {
         /// Still billed.

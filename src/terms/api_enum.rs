@@ -1,0 +1,37 @@
+//! Enums in a billing API's own spelling.
+
+/// Declares enums that the schema, the plan and the wire spell as the billing API does; the first literal names serde's
+/// rule for it. `Display` writes that spelling too.
+///
+/// Their schema is the bare list of words: a description in it would take the place of the member's own wherever the
+/// member is optional.
+macro_rules! api_enums {
+    ($case:literal $($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident),+ $(,)?
+    })+) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = $case)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                serde::Serialize::serialize(self, f)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn inline_schema() -> bool {
+                true
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "enum": [$(Self::$variant),+]})
+            }
+        }
+    )+ };
+}
+
+pub(crate) use api_enums;
