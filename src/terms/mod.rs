@@ -6,6 +6,8 @@ mod api_enum;
 pub mod decimal;
 pub mod digest;
 pub mod json;
+pub mod metronome;
+pub mod sample;
 pub mod shape;
 pub mod text;
 pub mod time;
