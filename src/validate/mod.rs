@@ -2,9 +2,12 @@
 //!
 //! Pure: the controller and the command line call the same functions.
 
+pub mod metronome;
 pub mod zoo;
 
 use std::fmt;
+
+use crate::terms::Decimal;
 
 /// One thing that is wrong with a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,4 +48,39 @@ impl<T> std::ops::Deref for Validated<T> {
 #[must_use]
 pub fn summary(violations: &[Violation]) -> String {
     violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Collects violations below a path.
+struct Violations {
+    at: String,
+    list: Vec<Violation>,
+}
+
+impl Violations {
+    fn below(path: &str) -> Self {
+        Self { at: path.to_owned(), list: Vec::new() }
+    }
+
+    /// The validated value if nothing was found.
+    fn or<T>(self, value: T) -> Result<Validated<T>, Vec<Violation>> {
+        if self.list.is_empty() { Ok(Validated(value)) } else { Err(self.list) }
+    }
+
+    fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
+        if !holds {
+            self.list.push(Violation::new(format!("{}.{field}", self.at), message()));
+        }
+    }
+
+    fn not_negative(&mut self, amount: Decimal, field: &str) {
+        self.check(!amount.is_negative(), field, || format!("must not be negative, but is {amount}"));
+    }
+
+    fn within(&mut self, place: &str, check: impl FnOnce(&mut Self)) {
+        let length = self.at.len();
+        self.at.push('.');
+        self.at.push_str(place);
+        check(self);
+        self.at.truncate(length);
+    }
 }

@@ -1,17 +1,14 @@
 //! House rules of a Zoo contract that neither its schema nor, as far as is known, Zoo itself checks.
 
-use super::{Validated, Violation};
-use crate::terms::{
-    Decimal,
-    zoo::{Contract, Item, ItemKind, Period, RateTier, RolloverPolicy, Unit},
-};
+use super::{Validated, Violation, Violations};
+use crate::terms::zoo::{Contract, Item, ItemKind, Period, RateTier, RolloverPolicy, Unit};
 
 /// Checks a contract.
 ///
 /// # Errors
 /// Every violation, in the order of the fields.
 pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violation>> {
-    let mut found = Violations { at: "spec.zoo".to_owned(), list: Vec::new() };
+    let mut found = Violations::below("spec.zoo");
     found.check(!contract.name.trim().is_empty(), "name", || "must not be blank".to_owned());
     found.check(is_uuid(&contract.organization_id), "organizationId", || {
         format!("must be a UUID in lower case, not {:?}", contract.organization_id)
@@ -31,7 +28,7 @@ pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violati
         },
     );
     for (index, item) in contract.items.iter().enumerate() {
-        let code = spelled(&item.code);
+        let code = item.code;
         let repeated = contract.items.iter().take(index).any(|earlier| earlier.code == item.code);
         found.check(!repeated, &format!("items[{code}].code"), || {
             format!("is used twice; a contract has one item `{code}`")
@@ -39,7 +36,7 @@ pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violati
         found.within(&format!("items[{code}]"), |found| check_item(item, found));
     }
     check_periods(contract, &mut found);
-    if found.list.is_empty() { Ok(Validated(contract)) } else { Err(found.list) }
+    found.or(contract)
 }
 
 fn check_item(item: &Item, found: &mut Violations) {
@@ -52,7 +49,7 @@ fn check_item(item: &Item, found: &mut Violations) {
             "must be left out when `kind` is `fixed_fee`: a fixed fee has no price by quantity".to_owned()
         });
     } else {
-        let kind = spelled(&item.kind);
+        let kind = item.kind;
         found.check(item.fixed_fee_amount.is_none(), "fixedFeeAmount", || {
             format!("must be left out when `kind` is `{kind}`; only `fixed_fee` takes it")
         });
@@ -65,7 +62,7 @@ fn check_item(item: &Item, found: &mut Violations) {
     }
     let is_time = matches!(item.unit, Unit::Minute | Unit::Second);
     found.check(item.billing_unit_granularity.is_none() || is_time, "billingUnitGranularity", || {
-        format!("may be set only when `unit` is `minute` or `second`, not `{}`", spelled(&item.unit))
+        format!("may be set only when `unit` is `minute` or `second`, not `{}`", item.unit)
     });
     check_tiers(&item.rate_tiers, found);
 }
@@ -147,37 +144,6 @@ fn check_periods(contract: &Contract, found: &mut Violations) {
         });
         before = Some(period);
     }
-}
-
-/// Collects violations below a path.
-struct Violations {
-    at: String,
-    list: Vec<Violation>,
-}
-
-impl Violations {
-    fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
-        if !holds {
-            self.list.push(Violation::new(format!("{}.{field}", self.at), message()));
-        }
-    }
-
-    fn not_negative(&mut self, amount: Decimal, field: &str) {
-        self.check(!amount.is_negative(), field, || format!("must not be negative, but is {amount}"));
-    }
-
-    fn within(&mut self, place: &str, check: impl FnOnce(&mut Self)) {
-        let length = self.at.len();
-        self.at.push('.');
-        self.at.push_str(place);
-        check(self);
-        self.at.truncate(length);
-    }
-}
-
-/// An enum value as the API spells it.
-fn spelled(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn is_uuid(text: &str) -> bool {
