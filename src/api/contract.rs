@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::conditions;
-use crate::terms::{Digest, Timestamp, zoo};
+use crate::terms::{Digest, Timestamp, metronome, zoo};
 
 /// What a contract should be, and how Countersign may act on it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +19,10 @@ use crate::terms::{Digest, Timestamp, zoo};
     shortname = "bc",
     category = "billing",
     status = "BillingContractStatus",
-    validation = Rule::new("has(self.spec.zoo)").message("exactly one billing API must be set: `spec.zoo`"),
+    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
+        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = Rule::new("has(self.spec.zoo) == has(oldSelf.spec.zoo)")
+        .message("the billing API must not change: a contract stays where it is; write a new BillingContract"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -70,6 +73,9 @@ pub struct BillingContractSpec {
     /// Terms of a Zoo contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zoo: Option<zoo::Contract>,
+    /// Terms of a Metronome contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metronome: Option<Box<metronome::Contract>>,
 }
 
 /// Names a provider.

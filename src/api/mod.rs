@@ -4,7 +4,11 @@ pub mod contract;
 pub mod provider;
 pub mod status;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt;
 use serde_json::json;
 
@@ -35,11 +39,33 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     for crd in &mut crds {
         for version in &mut crd.spec.versions {
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
-            let properties = schema.and_then(|schema| schema.properties.as_mut());
-            if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+            let Some(schema) = schema else { continue };
+            tidy(schema);
+            if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
                 status.default = Some(JSON(json!({"observedGeneration": -1})));
             }
         }
     }
     crds
+}
+
+/// Makes a schema read well in `kubectl explain`, and nulls go: the API server prunes them where they are not declared.
+fn tidy(schema: &mut JSONSchemaProps) {
+    if let Some(description) = &mut schema.description {
+        let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
+    schema.nullable = None;
+    if let Some(words) = &mut schema.enum_ {
+        words.retain(|word| !word.0.is_null());
+    }
+    for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
+        tidy(property);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        tidy(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        tidy(values);
+    }
 }
