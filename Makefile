@@ -1,0 +1,71 @@
+# Nothing has to be set up: each target builds what it needs, under $(CARGO_TARGET_DIR) or target/. See `make help`.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export TARGET
+export CARGO_TARGET_DIR := $(TARGET)
+
+DENY_VERSION := 0.20.2
+DENY := $(TARGET)/tools/bin/cargo-deny
+
+STEP := .ci/step
+
+.PHONY: help
+help: ## Says what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+		printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: controlplane ## Shows Countersign at work on this machine, and leaves it running
+	cargo build --locked --package countersign --package billing-sim
+	@examples/demo/demo.sh up
+
+.PHONY: demo-down
+demo-down: ## Ends what `make demo` left running
+	@examples/demo/demo.sh down
+
+.PHONY: test
+test: lint controlplane ## Checks and tests everything, on a real control plane
+	@$(STEP) "tests" cargo test --workspace --locked
+	@$(STEP) "tests of the control plane" $(MAKE) --no-print-directory test-controlplane
+	@$(STEP) "demo and documentation" $(MAKE) --no-print-directory test-demo
+
+.PHONY: lint
+lint: tools $(DENY) ## Checks form, lints, dependencies and licences
+	@$(STEP) "form" cargo fmt --all --check
+	@$(STEP) "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+	@$(STEP) "dependencies" $(DENY) --locked check --hide-inclusion-graph bans licenses sources
+
+.PHONY: controlplane
+controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
+	@tests/controlplane/build
+
+.PHONY: crds
+crds: tools ## Writes crds/ anew from the types in src/api
+	cargo run --quiet --locked --package countersign -- crds --dir crds
+
+.PHONY: tools
+tools:
+	@.ci/check-tools
+
+.PHONY: test-controlplane
+test-controlplane: export CGO_ENABLED := 0
+test-controlplane:
+	cd tests/controlplane && go vet ./internal/...
+	cd tests/controlplane && go test ./internal/...
+	cd tests/controlplane && go test ./internal/up -args -controlplane "$(TARGET)/controlplane/controlplane"
+
+# The demo as the README has it, in a folder of its own, and the documentation held against what then runs.
+.PHONY: test-demo
+test-demo: export DEMO := $(TARGET)/demo-test
+test-demo:
+	cargo build --locked --package countersign --package billing-sim
+	trap 'examples/demo/demo.sh down' EXIT && examples/demo/demo.sh up && .ci/check-docs
+
+# Unoptimized: it runs for two seconds, and is built in a fraction of the time.
+$(DENY):
+	@$(STEP) "cargo-deny" cargo install cargo-deny --version $(DENY_VERSION) --locked --debug \
+		--root $(TARGET)/tools --target-dir $(TARGET)/tools/build
+	rm -rf $(TARGET)/tools/build
