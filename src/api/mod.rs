@@ -41,7 +41,9 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
             let Some(schema) = schema else { continue };
             tidy(schema);
-            if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+            if let Some(status) =
+                schema.properties.as_mut().and_then(|properties| properties.get_mut("status"))
+            {
                 status.default = Some(JSON(json!({"observedGeneration": -1})));
             }
         }

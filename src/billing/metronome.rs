@@ -3,15 +3,28 @@
 //! Nearly everything is `POST`, reads as well, and replies are wrapped in `data`. Replies are returned with exact
 //! numbers; what they mean is the planner's to say.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::{CallError, http::Http};
-use crate::{plan::Call, terms::json::parse_exact};
+use crate::{
+    plan::{Call, Method},
+    terms::{Digest, json::parse_exact},
+};
 
 /// Contracts on a page of a list, the most that the API gives.
 const PAGE: u32 = 20;
 /// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
 const MAX_PAGES: u32 = 500;
+
+/// Keys of the custom fields that say who owns a contract.
+pub const STAMP_KEYS: [&str; 4] =
+    ["countersign_cluster", "countersign_namespace", "countersign_name", "countersign_revision"];
 
 /// A client of Metronome's API.
 #[derive(Debug)]
@@ -19,13 +32,17 @@ pub struct Metronome {
     http: Http,
     /// Start of the uniqueness keys that are derived from names.
     pub key_prefix: String,
+    /// Name of the cluster that contracts are stamped with, if they are.
+    pub stamp_cluster: Option<String>,
+    customers: Mutex<HashMap<String, String>>,
+    stamp_keys: OnceCell<()>,
 }
 
 impl Metronome {
     /// A client over HTTP.
     #[must_use]
-    pub fn new(http: Http, key_prefix: String) -> Self {
-        Self { http, key_prefix }
+    pub fn new(http: Http, key_prefix: String, stamp_cluster: Option<String>) -> Self {
+        Self { http, key_prefix, stamp_cluster, customers: Mutex::default(), stamp_keys: OnceCell::new() }
     }
 
     /// Asks whether the token is accepted; the API has no endpoint of its own for that.
@@ -39,18 +56,52 @@ impl Metronome {
         }
     }
 
-    /// ID of the customer that has an ingest alias.
+    /// ID of the customer that has an ingest alias; asked for once, since a contract cannot change its customer.
     ///
     /// # Errors
     /// By what to do next; [`CallError::NotFound`] when no customer has it.
     pub async fn customer_by_alias(&self, alias: &str) -> Result<String, CallError> {
-        let query: String = form_urlencoded(alias);
+        if let Some(id) = self.customers.lock().unwrap_or_else(PoisonError::into_inner).get(alias) {
+            return Ok(id.clone());
+        }
+        let query = form_urlencoded(alias);
         let reply = parse(&self.http.get(&format!("v1/customers?limit=2&ingest_alias={query}")).await?)?;
-        let id = reply.pointer("/data/0/id").and_then(Value::as_str);
-        id.map(str::to_owned).ok_or_else(|| CallError::NotFound {
+        let id = reply.pointer("/data/0/id").and_then(Value::as_str).ok_or_else(|| CallError::NotFound {
             what: format!("a customer with the ingest alias {alias:?}"),
             message: "no customer has it".to_owned(),
-        })
+        })?;
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner).insert(alias.to_owned(), id.to_owned());
+        Ok(id.to_owned())
+    }
+
+    /// Registers the custom fields of the owner stamp where they are missing, once.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn register_stamp_keys(&self) -> Result<(), CallError> {
+        self.stamp_keys.get_or_try_init(|| self.add_stamp_keys()).await.copied()
+    }
+
+    async fn add_stamp_keys(&self) -> Result<(), CallError> {
+        let listed =
+            parse(&self.http.query("v1/customFields/listKeys", &json!({"entities": ["contract"]})).await?)?;
+        let listed = listed.get("data").and_then(Value::as_array).into_iter().flatten();
+        let registered: Vec<_> = listed.filter_map(|field| field.get("key")?.as_str()).collect();
+        for key in STAMP_KEYS.iter().filter(|key| !registered.contains(*key)) {
+            let body = json!({"entity": "contract", "key": key, "enforce_uniqueness": false});
+            let call = Call {
+                method: Method::Post,
+                path: "v1/customFields/addKey".to_owned(),
+                fingerprint: Digest::of(&body),
+                body: body.to_string(),
+            };
+            match self.http.write(&call).await {
+                // Another replica, or an earlier call whose reply was lost, was faster.
+                Err(CallError::Rejected { message, .. }) if message.contains("Duplicate") => {}
+                result => drop(result?),
+            }
+        }
+        Ok(())
     }
 
     /// A contract as `v2/contracts/get` has it; nothing when the API does not know it.

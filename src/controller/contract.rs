@@ -27,7 +27,7 @@ use crate::{
         APPROVED_PLAN, BillingContract, BillingContractStatus, RELEASE, REQUESTED_AT, contract::ProviderKind,
     },
     billing::CallError,
-    plan::{self, Decision, Memory, Plan, Policy},
+    plan::{self, Decision, Memory, Plan, Policy, Refusal},
 };
 
 /// How often a write may leave the same difference before writing stops.
@@ -64,6 +64,12 @@ pub(super) enum Next {
 }
 
 impl Outcome {
+    /// Refused until the plan is another one.
+    fn stuck(reason: &'static str, message: String, plan: &Plan) -> Self {
+        let refusal = Refusal { reason, message };
+        Self::new(Finding::Refused { refusal, stuck: Some(plan.clone()) }, Next::Settled)
+    }
+
     pub(super) fn new(finding: Finding, next: Next) -> Self {
         Self { finding: Box::new(finding), next }
     }
@@ -178,6 +184,8 @@ impl Pass<'_> {
                     let fingerprint = call.fingerprint.clone();
                     Outcome::new(Finding::Unconfirmed { fingerprint, message }, Next::Retry(Duration::ZERO))
                 }
+                CallError::Rejected { .. } => Outcome::stuck(plan::REJECTED, error.to_string(), plan),
+                CallError::KeyUsed { .. } => Outcome::stuck(plan::KEY_TAKEN, error.to_string(), plan),
                 error => self.failed(&error),
             })?;
         }
@@ -218,23 +226,19 @@ impl Pass<'_> {
                 format!("The billing API accepted the change but says something else: {}", left.summary);
             return Outcome::new(Finding::waiting("NotYetInForce", message), Next::Retry(Duration::ZERO));
         }
-        Outcome::new(
-            Finding::Refused { refusal: plan::not_converging(&left), stuck: Some(left) },
-            Next::Settled,
-        )
+        let refusal = plan::not_converging(&left);
+        Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
     }
 
     /// What a failed call means for the contract.
     pub(super) fn failed(&self, error: &CallError) -> Outcome {
         let message = error.to_string();
         match error {
-            CallError::Rejected { .. } => Outcome::refused("Rejected", message),
-            CallError::KeyUsed { .. } => {
-                Outcome::new(Finding::refused("UniquenessKeyTaken", message), Next::Retry(LOOK_AGAIN))
-            }
+            CallError::Rejected { .. } => Outcome::refused(plan::REJECTED, message),
+            CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, message),
             CallError::NotFound { .. } => {
                 let message = format!("{message}. Check `organizationId` and the provider's account.");
-                Outcome::new(Finding::refused("CustomerNotFound", message), Next::After(RARELY))
+                Outcome::refused("CustomerNotFound", message)
             }
             CallError::Credentials { .. } => {
                 self.context.providers.suspect(self.key, self.account);

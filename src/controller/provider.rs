@@ -230,7 +230,10 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
     let backend = match client {
         Ok(http) => match &spec.metronome {
-            Some(account) => Backend::Metronome(Metronome::new(http, account.uniqueness_key_prefix.clone())),
+            Some(account) => {
+                let cluster = account.owner_stamp.as_ref().map(|stamp| stamp.cluster.clone());
+                Backend::Metronome(Metronome::new(http, account.uniqueness_key_prefix.clone(), cluster))
+            }
             None => Backend::Zoo(Zoo::new(http)),
         },
         Err(error) => return Verdict::invalid(&error.to_string()),

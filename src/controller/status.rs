@@ -14,7 +14,7 @@ use crate::{
         BillingContract, BillingContractStatus,
         contract::{LastApplied, PlanStatus, Term, UnconfirmedWrite},
     },
-    plan::{Change, NON_CONVERGING, Plan, Refusal, summarize, zoo},
+    plan::{Change, Plan, Refusal, is_sticky, summarize, zoo},
     terms::{Digest, Timestamp},
 };
 
@@ -205,7 +205,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             status.plan = stuck
                 .as_ref()
                 .map(plan_status)
-                .or_else(|| previous.plan.clone().filter(|_| refusal.reason == NON_CONVERGING));
+                .or_else(|| previous.plan.clone().filter(|_| is_sticky(refusal.reason)));
             let gate = Some(("Stalled", refusal.reason));
             Standing { ready: "False", reason: refusal.reason, message: refusal.message.clone(), gate }
         }

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 pub use diff::Change;
 
 use crate::{
-    api::contract::{Adopt, BillingContract, DriftPolicy, ManagementPolicy},
+    api::{
+        BillingContract, BillingContractStatus, REQUESTED_AT,
+        contract::{Adopt, DriftPolicy, ManagementPolicy},
+    },
     terms::Digest,
 };
 
@@ -97,7 +100,16 @@ pub struct Memory {
     /// Fingerprint of a write whose reply was lost.
     pub unconfirmed: Option<Digest>,
     /// Digest of a plan that was carried out several times and did not hold.
-    pub stuck: Option<Digest>,
+    pub stuck: Option<Stuck>,
+}
+
+/// A plan that must not be carried out again, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The plan.
+    pub digest: Digest,
+    /// What was said when it stopped.
+    pub refusal: Refusal,
 }
 
 /// The user's choices that bear on planning.
@@ -145,19 +157,35 @@ impl Memory {
             state: status.state.clone(),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: status.unconfirmed_write.as_ref().map(|write| write.digest.clone()),
-            stuck: status.plan.as_ref().filter(|_| is_stuck(status)).map(|plan| plan.digest.clone()),
+            stuck: stuck(contract, status),
         }
     }
 }
 
 /// Reason of a contract that keeps differing after it was written.
 pub const NON_CONVERGING: &str = "NonConverging";
+/// Reason of a contract whose write the billing API refused.
+pub const REJECTED: &str = "Rejected";
+/// Reason of a contract whose uniqueness key made something that cannot be found.
+pub const KEY_TAKEN: &str = "UniquenessKeyTaken";
 
-fn is_stuck(status: &crate::api::BillingContractStatus) -> bool {
-    status
-        .conditions
-        .iter()
-        .any(|condition| condition.type_ == "Stalled" && condition.reason == NON_CONVERGING)
+/// Whether a refusal with this reason holds for as long as the plan stays the same.
+#[must_use]
+pub fn is_sticky(reason: &str) -> bool {
+    [NON_CONVERGING, REJECTED, KEY_TAKEN].contains(&reason)
+}
+
+/// The plan that the status says must not be carried out again. A new spec or a request to reconcile tries it again.
+fn stuck(contract: &BillingContract, status: &BillingContractStatus) -> Option<Stuck> {
+    let requested = contract.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
+    let is_new = status.observed_generation != contract.metadata.generation
+        || requested != status.last_handled_reconcile_at.as_ref();
+    let stalled = status.conditions.iter().find(|condition| condition.type_ == "Stalled");
+    let stalled = stalled.filter(|_| !is_new)?;
+    let reason =
+        [NON_CONVERGING, REJECTED, KEY_TAKEN].into_iter().find(|reason| stalled.reason == **reason)?;
+    let refusal = Refusal { reason, message: stalled.message.clone() };
+    Some(Stuck { digest: status.plan.as_ref()?.digest.clone(), refusal })
 }
 
 impl Plan {
@@ -172,8 +200,8 @@ impl Plan {
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
         if policy.management == ManagementPolicy::Observe || only_report {
             Decision::Report(self.changes)
-        } else if memory.stuck.as_ref() == Some(&self.digest) {
-            Decision::Refuse(not_converging(&self))
+        } else if let Some(stuck) = memory.stuck.as_ref().filter(|stuck| stuck.digest == self.digest) {
+            Decision::Refuse(stuck.refusal.clone())
         } else if policy.management == ManagementPolicy::Plan
             && policy.approved.as_deref() != Some(self.digest.as_str())
         {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     api::contract::{Adopt, DriftPolicy, ManagementPolicy},
-    plan::Refusal,
+    plan::{Refusal, Stuck},
     validate,
 };
 
@@ -274,8 +274,11 @@ fn a_plan_that_did_not_hold_is_not_carried_out_again() {
     let mut observed = view(&spec);
     observed.terms["name"] = json!("Stubborn");
     let stuck = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
-    let memory = Memory { stuck: Some(stuck), ..holding(&spec) };
-    assert_eq!(refusal(decide(&spec, Some(&observed), &memory)).reason, crate::plan::NON_CONVERGING);
+    let said = Refusal { reason: crate::plan::NON_CONVERGING, message: "stopped".into() };
+    let memory = Memory { stuck: Some(Stuck { digest: stuck, refusal: said.clone() }), ..holding(&spec) };
+    assert_eq!(refusal(decide(&spec, Some(&observed), &memory)), said);
+    observed.terms["name"] = json!("Something else");
+    written(decide(&spec, Some(&observed), &memory));
 }
 
 #[test]
