@@ -96,17 +96,16 @@ pub struct Context {
     pub provider_store: Store<Guarded<BillingProvider>>,
     /// Cache of the cluster providers.
     pub cluster_provider_store: Store<Guarded<ClusterBillingProvider>>,
+    /// Whether every cache is filled.
+    pub caches: watch::Receiver<bool>,
 }
 
 impl Context {
     /// Waits until every cache is filled: before that, what is not there yet would seem to be missing.
+    ///
+    /// A store's own `wait_until_ready` is for one task only: of several that wait, it wakes the last.
     pub async fn filled(&self) {
-        let all = futures::join!(
-            self.contract_store.wait_until_ready(),
-            self.provider_store.wait_until_ready(),
-            self.cluster_provider_store.wait_until_ready(),
-        );
-        if let (Err(_), ..) | (_, Err(_), _) | (.., Err(_)) = all {
+        if self.caches.clone().wait_for(|filled| *filled).await.is_err() {
             tracing::debug!("stopping before the caches were filled");
         }
     }
@@ -211,6 +210,7 @@ async fn controllers<F>(
         watcher::Config::default(),
     );
     let concurrency = controller::Config::default().concurrency(options.concurrency);
+    let (filled, caches) = watch::channel(false);
     let context = Arc::new(Context {
         client,
         options,
@@ -223,6 +223,7 @@ async fn controllers<F>(
         contract_store: contracts.store(),
         provider_store: accounts.store(),
         cluster_provider_store: cluster_accounts.store(),
+        caches,
     });
 
     let (doubtful, doubtful_cluster) = by_kind(futures::stream::select(receive(rotated), receive(suspected)));
@@ -235,7 +236,15 @@ async fn controllers<F>(
     let contracts = contracts.with_config(concurrency).reconcile_on(affected);
 
     let housekeeping = async {
-        context.filled().await;
+        let stores = futures::try_join!(
+            context.contract_store.wait_until_ready(),
+            context.provider_store.wait_until_ready(),
+            context.cluster_provider_store.wait_until_ready(),
+        );
+        if stores.is_err() {
+            return;
+        }
+        filled.send_replace(true);
         tracing::info!(contracts = context.contract_store.len(), "watching");
         ready.send_replace(true);
         loop {
