@@ -1,0 +1,11 @@
+//! The operator as a whole: on a real control plane, against the billing simulator, with real processes only.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
+mod support;
+mod writes;

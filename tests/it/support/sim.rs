@@ -1,0 +1,169 @@
+//! The billing simulator, a process of its own for each test, and what it saw.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::program_beside;
+
+/// The token of a billing administrator. Nothing that anybody can read may ever contain it.
+pub(crate) const TOKEN: &str = "marker-7Qf2xW9s-billing-token";
+
+/// A running simulator.
+pub(crate) struct Sim {
+    pub(crate) url: String,
+    client: reqwest::Client,
+    child: Child,
+    _data: TempDir,
+}
+
+/// One request that the simulator got.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// The status answered, also when nobody got the answer.
+    pub(crate) status: Option<u64>,
+    pub(crate) body: String,
+}
+
+impl Sim {
+    /// A simulator on an empty folder.
+    pub(crate) fn start() -> Self {
+        let data = TempDir::with_prefix("billing-sim-").unwrap();
+        let mut child = Command::new(program_beside("billing-sim"))
+            .args(["--listen", "127.0.0.1:0", "--stop-with-stdin", "--token", TOKEN, "--data"])
+            .arg(data.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        let url = ready["url"].as_str().unwrap().to_owned();
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { url, client, child, _data: data }
+    }
+
+    async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = self.client.request(method, format!("{}/_sim{path}", self.url));
+        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        let response = request.send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+    }
+
+    /// Registers an organization, so that it may have a contract.
+    pub(crate) async fn register(&self, organization: &str) {
+        self.control(Method::PUT, &format!("/zoo/orgs/{organization}"), &Value::Null).await;
+    }
+
+    /// Puts a contract in, as somebody else would; `body` as in the API.
+    pub(crate) async fn seed(&self, organization: &str, contract_id: &str, body: &Value) {
+        let path = format!("/zoo/orgs/{organization}/contracts/{contract_id}");
+        self.control(Method::PUT, &path, body).await;
+    }
+
+    /// Every contract of an organization, whatever its state.
+    pub(crate) async fn contracts(&self, organization: &str) -> Vec<Value> {
+        let path = format!("/zoo/orgs/{organization}/contracts");
+        self.control(Method::GET, &path, &Value::Null).await["contracts"].as_array().unwrap().clone()
+    }
+
+    /// The only contract of an organization.
+    pub(crate) async fn contract(&self, organization: &str) -> Value {
+        let contracts = self.contracts(organization).await;
+        assert_eq!(contracts.len(), 1, "{contracts:#?}");
+        contracts[0].clone()
+    }
+
+    /// Changes the only contract of an organization behind the operator's back.
+    pub(crate) async fn change(&self, organization: &str, change: impl FnOnce(&mut Value)) {
+        let mut body = self.contract(organization).await;
+        let id = body["contract_id"].as_str().unwrap().to_owned();
+        for name in ["organization_id", "contract_id", "account_id", "updated_at", "writes"] {
+            body.as_object_mut().unwrap().remove(name);
+        }
+        change(&mut body);
+        self.seed(organization, &id, &body).await;
+    }
+
+    /// Switches for what the real service leaves open.
+    pub(crate) async fn set(&self, settings: Value) {
+        self.control(Method::PUT, "/settings", &settings).await;
+    }
+
+    /// Puts a fault into force.
+    pub(crate) async fn fault(&self, fault: Value) {
+        self.control(Method::POST, "/faults", &fault).await;
+    }
+
+    /// Ends every fault.
+    pub(crate) async fn heal(&self) {
+        self.control(Method::DELETE, "/faults", &Value::Null).await;
+    }
+
+    /// Makes a further token valid.
+    pub(crate) async fn admit(&self, token: &str) {
+        self.control(Method::POST, "/tokens", &json!({"token": token, "role": "admin"})).await;
+    }
+
+    /// Makes a token invalid.
+    pub(crate) async fn revoke(&self, token: &str) {
+        self.control(Method::DELETE, &format!("/tokens/{token}"), &Value::Null).await;
+    }
+
+    /// Every request, oldest first.
+    pub(crate) async fn requests(&self) -> Vec<Request> {
+        let journal = self.control(Method::GET, "/journal", &Value::Null).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let request = |entry: &Value| Request {
+            method: text(&entry["method"]),
+            path: text(&entry["path"]),
+            status: entry["status"].as_u64(),
+            body: text(&entry["body"]),
+        };
+        journal["entries"].as_array().unwrap().iter().map(request).collect()
+    }
+
+    /// Requests about one organization.
+    pub(crate) async fn requests_about(&self, organization: &str) -> Vec<Request> {
+        let mut requests = self.requests().await;
+        requests.retain(|request| request.path.contains(organization));
+        requests
+    }
+
+    /// How often an organization's contract was read and written.
+    pub(crate) async fn calls(&self, organization: &str) -> Calls {
+        let requests = self.requests_about(organization).await;
+        let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
+        Calls { gets: count("GET"), puts: count("PUT") }
+    }
+
+    /// Bodies of the writes to one organization, as they were sent.
+    pub(crate) async fn written(&self, organization: &str) -> Vec<String> {
+        let requests = self.requests_about(organization).await;
+        requests.into_iter().filter(|request| request.method == "PUT").map(|request| request.body).collect()
+    }
+}
+
+/// How often a contract was read and written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Calls {
+    pub(crate) gets: usize,
+    pub(crate) puts: usize,
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
