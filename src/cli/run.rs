@@ -75,7 +75,7 @@ impl Run {
         let probes = server::Probes { metrics: metrics.clone(), ready: readiness };
         tokio::select! {
             served = server::serve(listener, probes) => served?,
-            outcome = controller::run(client, options, metrics, ready, terminated()) => outcome?,
+            () = controller::run(client, options, metrics, ready, terminated()) => {}
         }
         tracing::info!("stopped");
         Ok(())

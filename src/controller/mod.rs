@@ -139,68 +139,61 @@ pub async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> R
 /// Whether this process leads and has seen every object.
 pub type Readiness = watch::Receiver<bool>;
 
-/// Runs the operator until `shutdown`, or until the lease is lost.
-///
-/// # Errors
-/// When the lease is lost: the process must end, so that whoever holds the lease is the only writer.
+/// Runs the operator until `shutdown`. Whenever the lease is lost, all work stops at once until it is held again.
 pub async fn run(
     client: Client,
     options: Options,
     metrics: Metrics,
     ready: watch::Sender<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), LeaseLost> {
-    let shutdown = shutdown.shared();
-    let lease = Lease::new(
-        client.clone(),
-        &options.own_namespace,
-        "countersign",
-        options.identity.clone(),
-        options.lease_duration,
-    );
-    let gate: WriteGate = if options.leader_election { lease.gate() } else { Arc::new(|_| true) };
-    if options.leader_election {
-        ready.send_replace(true);
+) {
+    let shutdown: Shutdown = shutdown.boxed().shared();
+    if !options.leader_election {
+        let gate: WriteGate = Arc::new(|_| true);
+        return controllers(client, options, metrics, gate, &ready, shutdown).await;
+    }
+    let (namespace, identity) = (&options.own_namespace, options.identity.clone());
+    let lease = Lease::new(client.clone(), namespace, "countersign", identity, options.lease_duration);
+    ready.send_replace(true);
+    loop {
         tracing::info!(identity = options.identity, "waiting for the lease");
         tokio::select! {
             () = lease.acquire() => {}
-            () = shutdown.clone() => return Ok(()),
+            () = shutdown.clone() => return,
         }
+        tracing::info!("leading");
+        metrics.leads(true);
+        let work = controllers(
+            client.clone(),
+            options.clone(),
+            metrics.clone(),
+            lease.gate(),
+            &ready,
+            shutdown.clone(),
+        );
+        let done = tokio::select! {
+            () = work => true,
+            () = lease.keep() => false,
+        };
+        metrics.leads(false);
+        if done {
+            return lease.release().await;
+        }
+        tracing::warn!("the lease was lost; all work has stopped");
     }
-    tracing::info!("leading");
-    metrics.leads(true);
-    let leader_election = options.leader_election;
-    let lost = async { if leader_election { lease.keep().await } else { std::future::pending().await } };
-    let controllers = controllers(client, options, metrics.clone(), gate, ready, shutdown.clone());
-    let outcome = tokio::select! {
-        () = controllers => Ok(()),
-        () = lost => Err(LeaseLost),
-    };
-    metrics.leads(false);
-    if leader_election && outcome.is_ok() {
-        lease.release().await;
-    }
-    outcome
 }
-
-/// Another replica leads, or the API server could not be reached for as long as the lease lasts.
-#[derive(Debug, thiserror::Error)]
-#[error("the lease was lost")]
-pub struct LeaseLost;
 
 type Shutdown = futures::future::Shared<BoxFuture<'static, ()>>;
 
-async fn controllers<F>(
+/// Runs the controllers until `shutdown`, and then for as long as passes under way take.
+async fn controllers(
     client: Client,
     options: Options,
     metrics: Metrics,
     gate: WriteGate,
-    ready: watch::Sender<bool>,
-    shutdown: futures::future::Shared<F>,
-) where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let shutdown: Shutdown = shutdown.map(|()| ()).boxed().shared();
+    ready: &watch::Sender<bool>,
+    shutdown: Shutdown,
+) {
     let (providers, changed, suspected) = Providers::new();
     let (secrets, rotated) = SecretWatches::new(client.clone());
     let contracts = Controller::new(scoped::<BillingContract>(&client, &options), watcher::Config::default());

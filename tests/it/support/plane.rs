@@ -8,7 +8,9 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{root, run};
+use serde_json::Value;
+
+use super::{rbac, root, run};
 
 /// Names a kubeconfig whose cluster is used instead of a control plane of our own.
 const OWN_CLUSTER: &str = "COUNTERSIGN_TEST_KUBECONFIG";
@@ -22,6 +24,7 @@ pub(crate) struct Plane {
     directory: Option<PathBuf>,
     /// The parts stop with the standard input of this process.
     child: Option<Child>,
+    rights: OnceLock<Vec<Value>>,
 }
 
 impl Plane {
@@ -35,6 +38,7 @@ impl Plane {
                     kubectl: "kubectl".into(),
                     directory: None,
                     child: None,
+                    rights: OnceLock::new(),
                 },
                 None => Self::start("shared"),
             };
@@ -66,7 +70,7 @@ impl Plane {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| {
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
             let log = fs::read_to_string(directory.join("up.log")).unwrap_or_default();
             panic!("the control plane is not ready: {error}; it said {line:?}\n{log}")
         });
@@ -76,6 +80,7 @@ impl Plane {
             kubectl: path("kubectl"),
             directory: Some(directory),
             child: Some(child),
+            rights: OnceLock::new(),
         }
     }
 
@@ -87,7 +92,25 @@ impl Plane {
 
     /// What kubectl prints, as an administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        run(Command::new(&self.kubectl).arg("--kubeconfig").arg(&self.kubeconfig).args(arguments))
+        run(&mut self.command(arguments))
+    }
+
+    /// What kubectl says of something that must not succeed.
+    pub(crate) fn kubectl_refusal(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        assert!(!output.status.success(), "kubectl {arguments:?} succeeded");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
+        command
+    }
+
+    /// The rights of the operator, as `manifests/` gives them.
+    pub(crate) fn rights(&self) -> &[Value] {
+        self.rights.get_or_init(|| rbac::rights(self))
     }
 
     /// Kills a part as `kill -9` does.

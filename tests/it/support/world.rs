@@ -23,6 +23,7 @@ use super::{
     observer::Observer,
     operator::{Operator, Options},
     plane::Plane,
+    rbac,
     sim::{Sim, TOKEN},
     terms,
 };
@@ -91,7 +92,13 @@ impl World {
         let observer = Observer::start(&client, &namespace);
         let sim = Sim::start();
         sim.register(terms::ORG).await;
-        Self { sim, namespace, client, options, operator: None, observer, folder }
+        let mut world = Self { sim, namespace, client, options, operator: None, observer, folder };
+        for right in rbac::moved_to(&world.namespace, plane.rights()) {
+            world.apply(&right).await;
+        }
+        world.options.kubeconfig =
+            rbac::kubeconfig(&world.client, &world.namespace, plane, world.folder.path()).await;
+        world
     }
 
     /// Applies the provider and its Secret.
@@ -155,7 +162,10 @@ impl World {
         let api = self.api(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
         let name = object["metadata"]["name"].as_str().unwrap();
         let applied = api.patch(name, &apply_params(), &Patch::Apply(object)).await;
-        applied.map(|object| serde_json::to_value(object).unwrap()).map_err(|error| error.to_string())
+        applied.map(|object| serde_json::to_value(object).unwrap()).map_err(|error| match error {
+            kube::Error::Api(status) => status.message,
+            error => error.to_string(),
+        })
     }
 
     /// Changes part of an object, as another tool than Git's would.
