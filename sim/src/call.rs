@@ -37,6 +37,10 @@ pub(crate) struct Api {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestId(pub(crate) Uuid);
 
+/// On a response: the paths of fields that the request has and the call does not take, for the journal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UnknownFields(pub(crate) Vec<String>);
+
 /// Mark on a response that must never be sent: the server closes the connection instead.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CloseConnection;
@@ -87,10 +91,11 @@ async fn run(sim: &Sim, id: RequestId, request: Request, next: Next) -> Result<R
         status: None,
         fault: effect.map(Effect::kind),
         body: text(&body),
+        unknown_fields: Vec::new(),
         token: caller.fingerprint().map(|fingerprint| fingerprint.short().to_owned()),
         request_id: id.0.to_string(),
     };
-    let response = match effect {
+    let mut response = match effect {
         Some(Effect::DropRequest) => None,
         Some(Effect::Status { status, retry_after_seconds }) => {
             Some(refusal(status, retry_after_seconds).into_response())
@@ -102,6 +107,8 @@ async fn run(sim: &Sim, id: RequestId, request: Request, next: Next) -> Result<R
             Some(next.run(request).await)
         }
     };
+    let unknown = response.as_mut().and_then(|response| response.extensions_mut().remove::<UnknownFields>());
+    entry.unknown_fields = unknown.unwrap_or_default().0;
     entry.status = response.as_ref().map(|response| response.status().as_u16());
     journal::record(&tx, entry)?;
     tx.commit()?;

@@ -20,7 +20,7 @@ use crate::auth::{self, Role};
 use crate::problem::{Problem, rendered};
 use crate::server::Sim;
 use crate::settings::Settings;
-use crate::{clock, faults, journal, json, settings, zoo};
+use crate::{clock, faults, journal, json, metronome, settings, zoo};
 
 /// What can be asked of the simulator.
 pub const HELP: &str = include_str!("help.txt");
@@ -39,6 +39,7 @@ pub(crate) fn router(sim: &Arc<Sim>) -> Router {
         .route("/faults/{id}", delete(remove_fault))
         .route("/reset", post(reset))
         .nest("/zoo", zoo::control_router())
+        .nest("/metronome", metronome::control_router())
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "see GET /_sim/"))
         .fallback(async || Problem::not_found("no such control; see GET /_sim/"))
         .with_state(Arc::clone(sim))

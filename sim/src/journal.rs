@@ -28,6 +28,9 @@ pub(crate) struct Entry {
     pub(crate) fault: Option<Kind>,
     /// The body as sent; `None` when it was empty.
     pub(crate) body: Option<String>,
+    /// The paths of fields that the body has and the call does not take; `?` before a query parameter.
+    #[serde(default)]
+    pub(crate) unknown_fields: Vec<String>,
     /// The first digits of the token's fingerprint; `None` when no token was sent.
     pub(crate) token: Option<String>,
     /// The id by which the answer names the request.

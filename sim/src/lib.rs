@@ -5,6 +5,7 @@
 //! - `store`: documents, transactions, durability
 //! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share
 //! - `control`: the routes under `/_sim/`
+//! - `metronome`: Metronome's contracts and packages
 //! - `zoo`: Zoo's organization billing contract
 //!
 //! It shares no type with the program that it is there to test: they would make the same mistakes.
@@ -16,6 +17,7 @@ mod control;
 mod faults;
 mod journal;
 mod json;
+mod metronome;
 mod problem;
 mod server;
 mod settings;

@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 use crate::auth::Fingerprint;
 use crate::call::{Api, CloseConnection, carry_out};
 use crate::store::{Store, StoreError};
-use crate::{control, zoo};
+use crate::{control, metronome, zoo};
 
 /// How long requests under way may take once the server stops.
 const GRACE: Duration = Duration::from_secs(2);
@@ -101,7 +101,10 @@ fn router(sim: &Arc<Sim>) -> Router {
     let api = |routes: Router, api: &'static Api| {
         routes.layer(middleware::from_fn_with_state((Arc::clone(sim), api), carry_out))
     };
-    Router::new().nest("/_sim/", control::router(sim)).merge(api(zoo::router(), &zoo::API))
+    Router::new()
+        .nest("/_sim/", control::router(sim))
+        .merge(api(metronome::router(), &metronome::API))
+        .merge(api(zoo::router(), &zoo::API))
 }
 
 async fn serve(listener: TcpListener, app: Router, mut stopped: oneshot::Receiver<()>) {

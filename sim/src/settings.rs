@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::metronome;
 use crate::store::{Collection, StoreError, Tx};
 use crate::zoo::{ReplaceMode, UnknownOrganizations, Wording};
 
@@ -12,7 +13,6 @@ const ONLY: &str = "all";
 /// All switches; each starts at its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "the names are the control API's, one prefix an API")]
 pub(crate) struct Settings {
     /// Whether Zoo organizations must be registered first.
     pub(crate) zoo_unknown_orgs: UnknownOrganizations,
@@ -20,6 +20,36 @@ pub(crate) struct Settings {
     pub(crate) zoo_replace: ReplaceMode,
     /// How a Zoo contract is told.
     pub(crate) zoo_view: Wording,
+    /// Whether the Metronome account may edit contracts.
+    pub(crate) metronome_editing: metronome::Editing,
+    /// Whether it may send fields that only some accounts have.
+    pub(crate) metronome_gated_fields: metronome::Admission,
+    /// Whether products, rate cards and credit types need not be known.
+    pub(crate) metronome_unknown_ids: metronome::Admission,
+    /// Whether times must be on a full hour.
+    pub(crate) metronome_hours: metronome::Hours,
+    /// What an edit without a change gets.
+    pub(crate) metronome_empty_edit: metronome::EmptyEdit,
+    /// How a contract's uniqueness key is read back.
+    pub(crate) metronome_contract_keys: metronome::ContractKeys,
+    /// How a package's uniqueness key is read back.
+    pub(crate) metronome_package_keys: metronome::PackageKeys,
+    /// What the body of a 409 says.
+    pub(crate) metronome_conflict: metronome::Conflict,
+    /// What creating and editing answer.
+    pub(crate) metronome_reply: metronome::WriteReply,
+    /// Whether archived commits, credits and charges are read back.
+    pub(crate) metronome_archived_items: metronome::ArchivedItems,
+    /// How many commits, and how many credits, a contract shows at most; all when null.
+    pub(crate) metronome_embedded_limit: Option<u32>,
+    /// How long lists do not show a new contract, in milliseconds of the machine's clock.
+    pub(crate) metronome_list_lag_ms: u32,
+    /// What a renewal does to the contract that it renews.
+    pub(crate) metronome_renewal: metronome::Renewal,
+    /// How the values of a package's offsets and durations are read back.
+    pub(crate) metronome_offset_values: metronome::Offsets,
+    /// How contracts and packages are told.
+    pub(crate) metronome_view: metronome::View,
 }
 
 impl Settings {

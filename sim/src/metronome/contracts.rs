@@ -1,0 +1,263 @@
+//! Contracts from creation to archive: create, get, list, archive.
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+
+use super::contract::{self, Contract, Invoice, Missing};
+use super::customers::{self, Customer};
+use super::failure::Failure;
+use super::minting::{Made, Mint};
+use super::routes::{Answer, Call};
+use super::schedules::fresh;
+use super::switches::WriteReply;
+use super::value::{Fields, Json};
+use super::{billing, catalog, custom_fields, paging, provisioning, relations, rules, settling, time, views};
+
+/// Fields of a contract that are written and read alike.
+const PLAIN: [&str; 10] = [
+    "ending_before",
+    "multiplier_override_prioritization",
+    "name",
+    "net_payment_terms_days",
+    "netsuite_sales_order_id",
+    "salesforce_opportunity_id",
+    "scheduled_charges_on_usage_invoices",
+    "starting_at",
+    "total_contract_value",
+    "custom_fields",
+];
+
+/// `POST /v1/contracts/create`
+pub(super) fn create(call: &Call) -> Result<Answer, Failure> {
+    let contract = make(call, fresh(), call.body.clone())?;
+    let mut data = Fields::default().with("id", contract.id.as_str());
+    if call.settings.metronome_reply == WriteReply::Full {
+        data.set("contract", views::v2(call, &contract, &contract.terms));
+    }
+    Ok(Answer::data(data))
+}
+
+/// Makes a contract under a chosen id.
+pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Failure> {
+    let customer = body.text("customer_id").unwrap_or_default();
+    let customer = customers::find(&call.tx, customer)?.ok_or_else(|| Missing::V1.customer(customer))?;
+    if customer.archived_at.is_some() {
+        return Err(Failure::bad_request("the customer is archived"));
+    }
+    let uniqueness_key = rules::uniqueness_key(&body)?.map(str::to_owned);
+    if let Some(key) = &uniqueness_key
+        && let Some(owner) = contract::with_key(&call.tx, key)?
+    {
+        return Err(Failure::key_taken(&owner, call.settings.metronome_conflict));
+    }
+    let (body, package_id) = provisioning::expand(call, &customer, body)?;
+    rules::gated(&body, call.settings.metronome_gated_fields)?;
+    rules::contract(&body)?;
+
+    let start = time::of(&body, "starting_at").unwrap_or(call.now);
+    let (terms, mint) = terms(call, &customer, &id, start, &body)?;
+    let mut contract = Contract {
+        customer_id: customer.id.clone(),
+        uniqueness_key,
+        package_id,
+        created_at: call.now,
+        created_by: call.actor.clone(),
+        recorded_at: Utc::now().trunc_subsecs(3),
+        archived_at: None,
+        renewed_by: None,
+        initial: terms.clone(),
+        terms,
+        edits: Vec::new(),
+        invoices: std::collections::BTreeMap::new(),
+        granted: std::collections::BTreeMap::new(),
+        seats: mint.seats,
+        id,
+    };
+    custom_fields::check(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;
+    relations::link(call, &mut contract, &body)?;
+    custom_fields::claim(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;
+    keep(call, &contract.id, &mint.made)?;
+    settling::settle(&mut contract, call)?;
+    contract.initial = contract.terms.clone();
+    contract::insert(&call.tx, &contract)?;
+    Ok(contract)
+}
+
+/// Remembers whose the items are that were made.
+pub(super) fn keep(call: &Call, contract: &str, made: &[Made]) -> Result<(), Failure> {
+    for Made { entity, id, custom_fields } in made {
+        contract::index_item(&call.tx, id, contract)?;
+        custom_fields::claim(call, entity, id, custom_fields.as_ref())?;
+    }
+    Ok(())
+}
+
+fn terms<'a>(
+    call: &'a Call,
+    customer: &Customer,
+    id: &str,
+    start: DateTime<Utc>,
+    body: &Fields,
+) -> Result<(Fields, Mint<'a>), Failure> {
+    let mut terms =
+        Fields::default().with("custom_fields", Fields::default()).with("transitions", Vec::new());
+    terms.copy(body, &PLAIN);
+    terms.set_default("multiplier_override_prioritization", "LOWEST_MULTIPLIER");
+    if let Some(rate_card) = catalog::rate_card(call, body)? {
+        terms.set("rate_card_id", rate_card);
+    }
+    terms.set("usage_statement_schedule", usage_statement_schedule(body, start));
+    terms.set("usage_filter", Vec::new());
+    if let Some(filter) = body.object("usage_filter") {
+        let mut segment = filter.clone();
+        segment.set_default("starting_at", time::json(start));
+        terms.extend("usage_filter", [segment]);
+    }
+    billing::begin(customer, body, &mut terms, start)?;
+
+    let mut mint = Mint::new(call, id, start, &terms);
+    add(&mut mint, &mut terms, body, "")?;
+    for list in ["commits", "credits", "overrides", "scheduled_charges"] {
+        terms.extend::<Json>(list, []);
+    }
+    for threshold in ["spend_threshold_configuration", "prepaid_balance_threshold_configuration"] {
+        if let Some(sent) = body.object(threshold) {
+            terms.set(threshold, mint.threshold(sent)?);
+        }
+    }
+    Ok((terms, mint))
+}
+
+type Make = fn(&mut Mint<'_>, &Fields) -> Result<Fields, Failure>;
+
+/// The lists of a contract whose items are made one by one, in an order in which each can refer to those before.
+pub(super) const LISTS: [(&str, Make); 10] = [
+    ("subscriptions", |mint, sent| mint.subscription(sent)),
+    ("commits", |mint, sent| mint.commit(sent)),
+    ("credits", |mint, sent| mint.credit(sent)),
+    ("recurring_commits", |mint, sent| mint.recurring(sent)),
+    ("recurring_credits", |mint, sent| mint.recurring(sent)),
+    ("overrides", |mint, sent| mint.r#override(sent)),
+    ("scheduled_charges", |mint, sent| mint.scheduled_charge(sent)),
+    ("discounts", |mint, sent| mint.discount(sent)),
+    ("professional_services", |mint, sent| mint.professional_service(sent)),
+    ("spend_trackers", |mint, sent| mint.spend_tracker(sent)),
+];
+
+/// Adds to the lists of a contract what the same lists of `sent`, with a prefix to their names, have; answers what
+/// was added, by the names in `sent`.
+pub(super) fn add(
+    mint: &mut Mint<'_>,
+    terms: &mut Fields,
+    sent: &Fields,
+    prefix: &str,
+) -> Result<Fields, Failure> {
+    let mut added = Fields::default();
+    for (list, make) in LISTS {
+        let field = format!("{prefix}{list}");
+        let made = mint.all(sent, &field, make)?;
+        if !made.is_empty() {
+            terms.extend(list, made.clone());
+            added.extend(&field, made);
+        }
+    }
+    let field = format!("{prefix}reseller_royalties");
+    for royalty in mint.all(sent, &field, |mint, sent| mint.royalty(sent))? {
+        relations::add_royalty(terms, royalty.clone())?;
+        added.extend(&field, [royalty]);
+    }
+    Ok(added)
+}
+
+fn usage_statement_schedule(body: &Fields, start: DateTime<Utc>) -> Fields {
+    let sent = body.object("usage_statement_schedule").cloned().unwrap_or_default();
+    let anchor = match sent.text("day") {
+        Some("CONTRACT_START") => start,
+        _ => time::of(&sent, "billing_anchor_date").unwrap_or_else(|| time::start_of_month(start)),
+    };
+    let schedule = Fields::default().with("billing_anchor_date", time::json(anchor));
+    schedule.with("frequency", sent.text("frequency").unwrap_or("MONTHLY"))
+}
+
+/// `POST /v1/contracts/get`
+pub(super) fn get_v1(call: &Call) -> Result<Answer, Failure> {
+    let contract = contract::named_to_show(call, Missing::V1)?;
+    Ok(Answer::data(views::v1(call, &contract)))
+}
+
+/// `POST /v2/contracts/get`
+pub(super) fn get_v2(call: &Call) -> Result<Answer, Failure> {
+    let contract = contract::named_to_show(call, Missing::V2)?;
+    let Some(at) = time::of(&call.body, "as_of_date") else {
+        return Ok(Answer::data(views::v2(call, &contract, &contract.terms)));
+    };
+    if call.body.flag("include_ledgers") == Some(true) {
+        return Err(Failure::bad_request("as_of_date and include_ledgers exclude each other"));
+    }
+    Ok(Answer::data(views::v2(call, &contract, &contract.terms_at(&call.tx, at)?)))
+}
+
+/// `POST /v1/contracts/list`
+pub(super) fn list_v1(call: &Call) -> Result<Answer, Failure> {
+    list(call, Missing::V1, views::v1)
+}
+
+/// `POST /v2/contracts/list`
+pub(super) fn list_v2(call: &Call) -> Result<Answer, Failure> {
+    list(call, Missing::V2, |call, contract| views::v2(call, contract, &contract.terms))
+}
+
+fn list(call: &Call, missing: Missing, view: fn(&Call, &Contract) -> Fields) -> Result<Answer, Failure> {
+    let body = &call.body;
+    let customer = body.text("customer_id").unwrap_or_default();
+    customers::require(call, customer).map_err(|_| missing.customer(customer))?;
+    let (covering, starting) = (time::of(body, "covering_date"), time::of(body, "starting_at"));
+    if covering.is_some() && starting.is_some() {
+        return Err(Failure::bad_request("covering_date and starting_at exclude each other"));
+    }
+    let archived = body.flag("include_archived") == Some(true);
+    let lag = chrono::Duration::milliseconds(call.settings.metronome_list_lag_ms.into());
+    let visible = Utc::now() - lag;
+    let wanted = |contract: &Contract| {
+        let (start, end) =
+            (time::of(&contract.terms, "starting_at"), time::of(&contract.terms, "ending_before"));
+        (archived || contract.archived_at.is_none())
+            && contract.recorded_at <= visible
+            && covering
+                .is_none_or(|at| start.is_none_or(|start| start <= at) && end.is_none_or(|end| at < end))
+            && starting.is_none_or(|at| start.is_none_or(|start| at <= start))
+    };
+    let contracts = contract::observe_all(call, customer)?.into_iter().filter(wanted);
+    let contracts = contracts.map(|contract| (contract.id.clone(), view(call, &contract)));
+    Ok(paging::by_body(call, contracts.collect(), "cursor", 20, 20)?.answer_as("cursor"))
+}
+
+/// `POST /v1/contracts/archive`
+pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
+    let mut contract = contract::named_to_change(call, Missing::V1)?;
+    if contract.archived_at.is_some() {
+        return Err(Failure::unprocessable("already archived"));
+    }
+    let finalized = contract.invoices.values().any(|invoice| *invoice == Invoice::Finalized);
+    if finalized && call.body.flag("void_invoices") != Some(true) {
+        return Err(Failure::bad_request(
+            "the contract has finalized invoices; void them first, or with void_invoices",
+        ));
+    }
+    close(call, &mut contract)?;
+    Ok(Answer::data(Fields::default().with("id", contract.id)))
+}
+
+/// Archives a contract with its commits and credits, and voids its invoices.
+pub(super) fn close(call: &Call, contract: &mut Contract) -> Result<(), Failure> {
+    contract.remember(&call.tx, call.now)?;
+    contract.archived_at = Some(call.now);
+    for list in ["commits", "credits"] {
+        for item in contract.terms.objects_mut(list) {
+            item.set_default("archived_at", time::json(call.now));
+        }
+    }
+    for invoice in contract.invoices.values_mut() {
+        *invoice = Invoice::Voided;
+    }
+    Ok(contract.save(&call.tx)?)
+}

@@ -1,0 +1,48 @@
+//! Metronome's contracts and packages, with the customers, rate cards and custom fields that they need.
+//!
+//! A contract is kept in the form in which v2 reads it, as JSON with the digits it was sent with. A request is checked
+//! against the tables in `fields/`; what they do not name is left out, and the journal tells it. What Metronome's own
+//! description leaves open is decided by [`crate::settings`]. There is no usage and there are no invoices: nothing of a
+//! balance is ever used, and that an item was invoiced is said by a test, through `/_sim/metronome/`.
+//!
+//! - `routes`: the way of every call; `fields`: the tables; `failure`: refusals
+//! - `contracts`, `contract`, `views`: contracts, as they are made, kept and told; `retold`: told in other words
+//! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
+//! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb
+//! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
+//! - `customers`, `billing`, `catalog`, `custom_fields`, `relations`, `balances`: what is around contracts
+//! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
+
+mod balances;
+mod billing;
+mod catalog;
+mod changes;
+mod contract;
+mod contracts;
+mod control;
+mod custom_fields;
+mod customers;
+mod decimal;
+mod edits;
+mod failure;
+mod fields;
+mod minting;
+mod package_view;
+mod packages;
+mod paging;
+mod provisioning;
+mod relations;
+mod retold;
+mod routes;
+mod rules;
+mod schedules;
+mod seats;
+mod settling;
+mod switches;
+mod time;
+mod value;
+mod views;
+
+pub(crate) use control::router as control_router;
+pub(crate) use routes::{API, router};
+pub(crate) use switches::*;

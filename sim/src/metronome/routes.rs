@@ -1,0 +1,198 @@
+//! Metronome's routes, and the way of each call: who calls, what the body says, what is answered.
+
+use std::collections::BTreeMap;
+
+use axum::body::Bytes;
+use axum::extract::{MatchedPath, Path, Query};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use axum::{Json as Body, Router};
+use chrono::{DateTime, Utc};
+
+use super::failure::Failure;
+use super::fields::{self, Checked, Table};
+use super::switches::Hours;
+use super::value::{Fields, Json};
+use super::{balances, billing, catalog, contracts, custom_fields, customers, edits, packages};
+use crate::auth::{Caller, Role};
+use crate::call::{Api, UnknownFields};
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::store::Tx;
+use crate::{clock, json, settings};
+
+/// How Metronome talks.
+pub(crate) const API: Api =
+    Api { problem: |problem, _| serde_json::json!({"message": problem.message}), headers: |_, _| {} };
+
+/// What a call is carried out with.
+pub(super) struct Call {
+    pub(super) tx: Tx,
+    pub(super) now: DateTime<Utc>,
+    pub(super) settings: Settings,
+    /// Who calls, as `created_by` tells it.
+    pub(super) actor: String,
+    /// The known fields of the body.
+    pub(super) body: Fields,
+    pub(super) query: BTreeMap<String, String>,
+    /// The id in the path, where there is one.
+    pub(super) path_id: String,
+}
+
+/// What a call answers when it succeeds.
+pub(super) enum Answer {
+    /// 200 with a body.
+    Body(Json),
+    /// 200 without a body.
+    Empty,
+}
+
+impl Answer {
+    /// `{"data": …}`.
+    pub(super) fn data(data: impl Into<Json>) -> Self {
+        Self::Body(Fields::default().with("data", data).into())
+    }
+}
+
+/// What carries a call out. It checks everything before it writes anything.
+type Act = fn(&Call) -> Result<Answer, Failure>;
+
+/// Metronome's routes; whatever else is asked for under its prefixes is 404 or 405.
+pub(crate) fn router() -> Router {
+    let unknown = async || Problem::not_found("Not Found");
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, route)| router.route(path, route))
+        .route("/v1/{*rest}", any(unknown))
+        .route("/v2/{*rest}", any(unknown))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+}
+
+fn routes() -> Vec<(&'static str, MethodRouter)> {
+    vec![
+        ("/v1/contracts/create", doing(contracts::create)),
+        ("/v1/contracts/get", doing(contracts::get_v1)),
+        ("/v2/contracts/get", doing(contracts::get_v2)),
+        ("/v1/contracts/list", doing(contracts::list_v1)),
+        ("/v2/contracts/list", doing(contracts::list_v2)),
+        ("/v2/contracts/edit", doing(edits::edit)),
+        ("/v2/contracts/commits/edit", doing(edits::edit_commit)),
+        ("/v2/contracts/credits/edit", doing(edits::edit_credit)),
+        ("/v2/contracts/getEditHistory", doing(edits::history)),
+        ("/v1/contracts/updateEndDate", doing(edits::update_end_date)),
+        ("/v1/contracts/setUsageFilter", doing(edits::set_usage_filter)),
+        ("/v1/contracts/archive", doing(contracts::archive)),
+        ("/v1/contracts/customerBalances/list", doing(balances::list)),
+        ("/v1/contracts/customerCommits/list", doing(balances::list_commits)),
+        ("/v1/contracts/customerCredits/list", doing(balances::list_credits)),
+        ("/v1/packages/create", doing(packages::create)),
+        ("/v1/packages/get", doing(packages::get)),
+        ("/v1/packages/list", doing(packages::list)),
+        ("/v1/packages/archive", doing(packages::archive)),
+        ("/v1/packages/listContractsOnPackage", doing(packages::contracts)),
+        ("/v1/customers", doing(customers::create).merge(reading(customers::list))),
+        ("/v1/customers/archive", doing(customers::archive)),
+        ("/v1/customers/{customer_id}", reading(customers::get)),
+        ("/v1/customers/{customer_id}/setIngestAliases", doing(customers::set_ingest_aliases)),
+        ("/v1/customers/{customer_id}/setName", doing(customers::set_name)),
+        ("/v1/customers/{customer_id}/updateConfig", doing(customers::update_config)),
+        ("/v1/getCustomerBillingProviderConfigurations", doing(billing::list)),
+        ("/v1/setCustomerBillingProviderConfigurations", doing(billing::set)),
+        ("/v1/listConfiguredBillingProviders", doing(billing::list_providers)),
+        ("/v1/contract-pricing/rate-cards/list", doing(catalog::list_rate_cards)),
+        ("/v1/contract-pricing/rate-cards/get", doing(catalog::get_rate_card)),
+        ("/v1/credit-types/list", reading(catalog::list_credit_types)),
+        ("/v1/services", reading(catalog::services)),
+        ("/v1/customFields/addKey", doing(custom_fields::add_key)),
+        ("/v1/customFields/setValues", doing(custom_fields::set_values)),
+        ("/v1/customFields/deleteValues", doing(custom_fields::delete_values)),
+        ("/v1/customFields/listKeys", doing(custom_fields::list_keys)),
+    ]
+}
+
+fn doing(act: Act) -> MethodRouter {
+    route(MethodFilter::POST, act)
+}
+
+fn reading(act: Act) -> MethodRouter {
+    route(MethodFilter::GET, act)
+}
+
+type Parameters = BTreeMap<String, String>;
+
+fn route(method: MethodFilter, act: Act) -> MethodRouter {
+    on(
+        method,
+        async move |tx: Tx,
+                    caller: Caller,
+                    method: Method,
+                    path: MatchedPath,
+                    Path(ids): Path<Parameters>,
+                    Query(query): Query<Parameters>,
+                    body: Bytes| {
+            let call = format!("{method} {}", path.as_str());
+            Incoming { tx, caller, call, ids, query, body }.answer(act)
+        },
+    )
+}
+
+/// A request that has arrived.
+struct Incoming {
+    tx: Tx,
+    caller: Caller,
+    /// Which call it is, as the tables name it.
+    call: String,
+    ids: Parameters,
+    query: Parameters,
+    body: Bytes,
+}
+
+impl Incoming {
+    fn answer(self, act: Act) -> Response {
+        let mut unknown = Vec::new();
+        let mut response = match self.carry_out(act, &mut unknown) {
+            Ok(Answer::Body(body)) => Body(body).into_response(),
+            Ok(Answer::Empty) => StatusCode::OK.into_response(),
+            Err(failure) => failure.into_response(),
+        };
+        response.extensions_mut().insert(UnknownFields(unknown));
+        response
+    }
+
+    fn carry_out(self, act: Act, unknown: &mut Vec<String>) -> Result<Answer, Failure> {
+        let Self { tx, caller, call, ids, query, body } = self;
+        let actor = match caller {
+            Caller::Known(fingerprint, Role::Admin) => format!("token {}", fingerprint.short()),
+            Caller::Known(_, Role::Member) => return Err(Failure::forbidden("Forbidden")),
+            Caller::Anonymous | Caller::Unknown(_) => return Err(Failure::unauthorized()),
+        };
+        let settings = settings::get(&tx)?;
+        let table = fields::table(&call).ok_or_else(Failure::internal)?;
+        unknown.extend(table.unknown_parameters(query.keys().map(String::as_str)));
+        let body = checked(table, &body, settings.metronome_hours, unknown)?;
+        let path_id = ids.into_values().next().unwrap_or_default();
+        act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, path_id })
+    }
+}
+
+/// The known fields of a body that fits its table; the paths of the others are added to `unknown`.
+pub(super) fn checked(
+    table: &Table,
+    body: &[u8],
+    hours: Hours,
+    unknown: &mut Vec<String>,
+) -> Result<Fields, Failure> {
+    let body = match body {
+        [] => Json::Object(Fields::default()),
+        body => json::parse(body).map_err(|wrong| Failure::bad_request(format!("invalid JSON: {wrong}")))?,
+    };
+    let Json::Object(body) = body else {
+        return Err(Failure::bad_request(format!("the body must be an object, not {}", body.kind())));
+    };
+    let (Checked { body, unknown: more }, wrong) = table.check(body, hours == Hours::Check);
+    unknown.extend(more);
+    if wrong.is_empty() { Ok(body) } else { Err(Failure::bad_request(wrong.join("; "))) }
+}
