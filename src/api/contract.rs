@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::status::conditions;
 use crate::terms::{Digest, Timestamp, metronome, zoo};
@@ -36,9 +37,13 @@ use crate::terms::{Digest, Timestamp, metronome, zoo};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = required_without_package()))]
 pub struct BillingContractSpec {
     /// The billing account that the contract belongs to.
     pub provider_ref: ProviderRef,
+    /// The package that gives the terms which the contract leaves out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_ref: Option<PackageRef>,
     /// What happens to the contract in the billing API when this resource is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -72,10 +77,39 @@ pub struct BillingContractSpec {
     pub sync_period_seconds: Option<i32>,
     /// Terms of a Zoo contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zoo: Option<zoo::Contract>,
+    pub zoo: Option<zoo::PartialContract>,
     /// Terms of a Metronome contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metronome: Option<Box<metronome::Contract>>,
+}
+
+/// CEL rules by which the API server names each field that a contract without a package lacks.
+fn required_without_package() -> Vec<serde_json::Value> {
+    let rule = |field| {
+        json!({
+            "rule": format!("has(self.packageRef) || !has(self.zoo) || has(self.zoo.{field})"),
+            "message": "write it, or name a package in `packageRef` that gives it",
+            "fieldPath": format!(".zoo.{field}"),
+            "reason": "FieldValueRequired",
+        })
+    };
+    zoo::partial::REQUIRED.map(rule).to_vec()
+}
+
+/// Names a ContractPackage of the contract's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "has(self.name) != has(self.alias)", "message": "exactly one of `name` and `alias` must be set"}]))]
+pub struct PackageRef {
+    /// Name of the ContractPackage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: Option<String>,
+    /// Alias of the ContractPackage, looked up as of the contract's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub alias: Option<String>,
 }
 
 /// Names a provider.
@@ -204,6 +238,9 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub committed_value: Option<String>,
+    /// The package that gave terms to the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<UsedPackage>,
     /// What was last seen to be in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_applied: Option<LastApplied>,
@@ -246,6 +283,21 @@ pub struct Term {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
     pub end_date: Option<String>,
+}
+
+/// A package that gave terms to a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UsedPackage {
+    /// Name of the ContractPackage.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// ID of the package in the billing API; none where the API has no packages (Zoo).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub id: Option<String>,
+    /// Digest of the package's terms.
+    pub digest: Digest,
 }
 
 /// The last state in which spec and billing API agreed.

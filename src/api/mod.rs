@@ -1,6 +1,7 @@
 //! The custom resources of `billing.countersign.dev/v1alpha1`: types, schema, CEL rules and columns; no logic.
 
 pub mod contract;
+pub mod package;
 pub mod provider;
 pub mod status;
 
@@ -13,6 +14,7 @@ use kube::CustomResourceExt;
 use serde_json::json;
 
 pub use contract::{BillingContract, BillingContractSpec, BillingContractStatus};
+pub use package::{ContractPackage, ContractPackageSpec, ContractPackageStatus};
 pub use provider::{BillingProvider, ClusterBillingProvider, ProviderStatus};
 
 /// API group of every kind.
@@ -35,7 +37,12 @@ pub const RELEASE: &str = "billing.countersign.dev/release";
 /// `status` has a default, since kstatus takes an object without a status for ready.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let mut crds = vec![BillingProvider::crd(), ClusterBillingProvider::crd(), BillingContract::crd()];
+    let mut crds = vec![
+        BillingProvider::crd(),
+        ClusterBillingProvider::crd(),
+        ContractPackage::crd(),
+        BillingContract::crd(),
+    ];
     for crd in &mut crds {
         for version in &mut crd.spec.versions {
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());

@@ -19,6 +19,7 @@ use crate::{
     api::{BillingContract, FINALIZER, RELEASE, contract::DeletionPolicy},
     billing::CallError,
     plan::{self, Memory, zoo},
+    terms::zoo::expand,
 };
 
 /// Ends the contract in the billing API, as the policy says, and lets the resource go.
@@ -61,7 +62,14 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
     };
     let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
     let policy = pass.contract.spec.deletion_policy;
-    let Some(call) = zoo::end(terms, observed.as_ref(), &Memory::of(pass.contract), policy) else {
+    let written = expand(terms, None).ok();
+    let Some(call) = zoo::end(
+        &terms.organization_id,
+        written.as_ref(),
+        observed.as_ref(),
+        &Memory::of(pass.contract),
+        policy,
+    ) else {
         return Ok(());
     };
     match zoo.write(&call).await {

@@ -23,7 +23,7 @@ pub enum Target<'a> {
         /// The client.
         client: &'a Zoo,
         /// What the contract should be.
-        desired: Box<zoo::Desired<'a>>,
+        desired: Box<zoo::Desired>,
     },
 }
 
@@ -42,7 +42,8 @@ impl<'a> Target<'a> {
         let (Backend::Zoo(client), Some(terms)) = (&account.backend, &contract.spec.zoo) else {
             return Err(other_api(&account.backend).to_owned());
         };
-        let valid = validate::zoo::contract(terms).map_err(|violations| validate::summary(&violations))?;
+        let valid =
+            validate::zoo::contract(terms, None).map_err(|violations| validate::summary(&violations))?;
         let desired = zoo::Desired::new(valid).map_err(|error| error.to_string())?;
         Ok(Self::Zoo { client, desired: Box::new(desired) })
     }

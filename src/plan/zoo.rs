@@ -41,8 +41,8 @@ pub struct View {
 
 /// What a contract should be, in the forms that planning needs.
 #[derive(Clone, Debug)]
-pub struct Desired<'a> {
-    contract: &'a Contract,
+pub struct Desired {
+    contract: Contract,
     /// Terms with the digits of the spec.
     written: Value,
     /// Terms in canonical form.
@@ -51,14 +51,14 @@ pub struct Desired<'a> {
     pub digest: Digest,
 }
 
-impl<'a> Desired<'a> {
+impl Desired {
     /// Prepares a validated contract.
     ///
     /// # Errors
     /// Never for terms that came through the types; the error names the place otherwise.
-    pub fn new(contract: Validated<&'a Contract>) -> Result<Self, ShapeError> {
-        let contract: &'a Contract = *contract;
-        let written = serde_json::to_value(contract).map_err(|error| ShapeError {
+    pub fn new(contract: Validated<Contract>) -> Result<Self, ShapeError> {
+        let contract = contract.into_inner();
+        let written = serde_json::to_value(&contract).map_err(|error| ShapeError {
             path: String::new(),
             expected: "a contract",
             found: error.to_string(),
@@ -98,7 +98,7 @@ pub fn path(organization_id: &str) -> String {
 /// Decides what to do about a contract.
 #[must_use]
 pub fn plan(
-    desired: &Desired<'_>,
+    desired: &Desired,
     observed: Option<&View>,
     memory: &Memory,
     policy: &Policy,
@@ -136,10 +136,12 @@ pub fn plan(
     Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, memory, applied)
 }
 
-/// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do.
+/// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do. `GET` does not show a
+/// scheduled contract: its terms are those that were `written`, if they are still known.
 #[must_use]
 pub fn end(
-    contract: &Contract,
+    organization_id: &str,
+    written: Option<&Contract>,
     observed: Option<&View>,
     memory: &Memory,
     policy: DeletionPolicy,
@@ -153,13 +155,13 @@ pub fn end(
     let was_scheduled = memory.contract_id.is_some() && memory.state.as_deref() == Some("scheduled");
     let mut terms = match held {
         Some(view) => view.terms.clone(),
-        None if was_scheduled => serde_json::to_value(contract).ok()?,
+        None if was_scheduled => serde_json::to_value(written?).ok()?,
         None => return None,
     };
     if let Some(terms) = terms.as_object_mut() {
         terms.insert("status".to_owned(), json!(status));
     }
-    Some(put(&contract.organization_id, &terms))
+    Some(put(organization_id, &terms))
 }
 
 /// Whether the contract is this resource's to change.
@@ -245,7 +247,7 @@ fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<
 }
 
 /// Plans a contract where none can be seen.
-fn create(desired: &Desired<'_>, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
+fn create(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
     if let (Some(adopt), None) = (&policy.adopt, &memory.contract_id) {
         return Decision::refuse(
             "AdoptionTargetNotFound",
@@ -271,7 +273,7 @@ fn put(organization_id: &str, terms: &Value) -> Call {
 }
 
 /// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.
-fn body(desired: &Desired<'_>, view: &View, policy: &Policy) -> Value {
+fn body(desired: &Desired, view: &View, policy: &Policy) -> Value {
     let mut body = desired.written.clone();
     carry_over(&SERVERS_OWN, &mut body, &view.terms);
     for_each_pair(&mut body, &view.terms, "periods", "periodIndex", |period, observed| {

@@ -3,6 +3,7 @@
 //! Pure. Knows nothing of Kubernetes clients, HTTP or time passing.
 
 mod api_enum;
+pub mod calendar;
 pub mod decimal;
 pub mod digest;
 pub mod json;

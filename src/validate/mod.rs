@@ -36,6 +36,14 @@ impl fmt::Display for Violation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validated<T>(T);
 
+impl<T> Validated<T> {
+    /// What was validated.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
 impl<T> std::ops::Deref for Validated<T> {
     type Target = T;
 

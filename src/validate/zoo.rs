@@ -1,14 +1,46 @@
 //! House rules of a Zoo contract that neither its schema nor, as far as is known, Zoo itself checks.
 
-use super::{Validated, Violation, Violations};
-use crate::terms::zoo::{Contract, Item, ItemKind, Period, RateTier, RolloverPolicy, Unit};
+mod package;
 
-/// Checks a contract.
+pub use package::package;
+
+use super::{Validated, Violation, Violations};
+use crate::terms::zoo::{
+    self, Contract, Item, ItemKind, Package, PartialContract, Period, RateTier, RolloverPolicy, Unit,
+};
+
+/// Where the terms are in the resource.
+const ROOT: &str = "spec.zoo";
+
+/// Completes a contract with the terms of its package, if it has one, and checks it.
+///
+/// # Errors
+/// Every violation: what is missing, or else what is wrong, in the order of the fields.
+pub fn contract(
+    written: &PartialContract,
+    package: Option<&Package>,
+) -> Result<Validated<Contract>, Vec<Violation>> {
+    let gap = |gap: zoo::Gap| Violation::new(format!("{ROOT}.{}", gap.field), gap.message);
+    let whole =
+        zoo::expand(written, package).map_err(|gaps| gaps.into_iter().map(gap).collect::<Vec<_>>())?;
+    complete(whole).map_err(|mut violations| {
+        let own = serde_json::to_value(written).unwrap_or_default();
+        for violation in &mut violations {
+            let field = violation.path.strip_prefix(ROOT).and_then(|path| path.split(['.', '[']).nth(1));
+            if field.is_some_and(|field| own.get(field).is_none()) {
+                violation.message.push_str("; it comes from the package");
+            }
+        }
+        violations
+    })
+}
+
+/// Checks a complete contract.
 ///
 /// # Errors
 /// Every violation, in the order of the fields.
-pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violation>> {
-    let mut found = Violations::below("spec.zoo");
+pub fn complete(contract: Contract) -> Result<Validated<Contract>, Vec<Violation>> {
+    let mut found = Violations::below(ROOT);
     found.check(!contract.name.trim().is_empty(), "name", || "must not be blank".to_owned());
     found.check(is_uuid(&contract.organization_id), "organizationId", || {
         format!("must be a UUID in lower case, not {:?}", contract.organization_id)
@@ -27,16 +59,20 @@ pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violati
                 .to_owned()
         },
     );
-    for (index, item) in contract.items.iter().enumerate() {
+    check_items(&contract.items, &mut found);
+    check_periods(&contract, &mut found);
+    found.or(contract)
+}
+
+fn check_items(items: &[Item], found: &mut Violations) {
+    for (index, item) in items.iter().enumerate() {
         let code = item.code;
-        let repeated = contract.items.iter().take(index).any(|earlier| earlier.code == item.code);
+        let repeated = items.iter().take(index).any(|earlier| earlier.code == item.code);
         found.check(!repeated, &format!("items[{code}].code"), || {
             format!("is used twice; a contract has one item `{code}`")
         });
         found.within(&format!("items[{code}]"), |found| check_item(item, found));
     }
-    check_periods(contract, &mut found);
-    found.or(contract)
 }
 
 fn check_item(item: &Item, found: &mut Violations) {
@@ -190,7 +226,7 @@ mod tests {
             parent => parent[member.parse::<usize>().unwrap()] = value,
         }
         let parsed: Contract = serde_json::from_value(changed).unwrap();
-        contract(&parsed).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+        complete(parsed).err().unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 
     #[track_caller]
@@ -204,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_sound_contract_passes() {
-        assert!(contract(&serde_json::from_value(valid()).unwrap()).is_ok());
+        assert!(complete(serde_json::from_value(valid()).unwrap()).is_ok());
     }
 
     #[test]
@@ -372,9 +408,9 @@ mod tests {
     fn rollover_needs_two_periods() {
         let mut short = valid();
         short["rolloverPolicy"] = json!("year1_to_year2_once");
-        assert!(contract(&serde_json::from_value(short.clone()).unwrap()).is_ok());
+        assert!(complete(serde_json::from_value(short.clone()).unwrap()).is_ok());
         short["periods"].as_array_mut().unwrap().truncate(1);
-        let violations = contract(&serde_json::from_value(short).unwrap()).unwrap_err();
+        let violations = complete(serde_json::from_value(short).unwrap()).unwrap_err();
         assert_eq!(violations.first().unwrap().path, "spec.zoo.rolloverPolicy");
     }
 
@@ -384,6 +420,6 @@ mod tests {
         wrong["name"] = json!("");
         wrong["items"][1]["fixedFeeAmount"] = json!("-1");
         wrong["periods"][0]["commitmentAmount"] = json!("-1");
-        assert_eq!(contract(&serde_json::from_value(wrong).unwrap()).unwrap_err().len(), 3);
+        assert_eq!(complete(serde_json::from_value(wrong).unwrap()).unwrap_err().len(), 3);
     }
 }

@@ -30,8 +30,8 @@ fn contract(status: &str) -> Contract {
     .unwrap()
 }
 
-fn desired(contract: &Contract) -> Desired<'_> {
-    Desired::new(validate::zoo::contract(contract).unwrap()).unwrap()
+fn desired(contract: &Contract) -> Desired {
+    Desired::new(validate::zoo::complete(contract.clone()).unwrap()).unwrap()
 }
 
 /// The contract as the API shows it, with what the API fills in.
@@ -287,7 +287,7 @@ fn an_end_changes_the_state_and_nothing_else() {
     let mut observed = view(&spec);
     observed.terms["name"] = json!("As billing has it");
     for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
-        let call = end(&spec, Some(&observed), &holding(&spec), policy).unwrap();
+        let call = end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), policy).unwrap();
         let mut sent =
             SHAPE.canonical(&crate::terms::json::parse_exact(&call.body).unwrap(), Spelling::Wire).unwrap();
         assert_eq!(sent["status"], status);
@@ -300,9 +300,15 @@ fn an_end_changes_the_state_and_nothing_else() {
 fn an_end_touches_only_a_contract_that_this_resource_holds() {
     let spec = contract("active");
     let observed = view(&spec);
-    assert_eq!(end(&spec, Some(&observed), &holding(&spec), DeletionPolicy::Orphan), None);
-    assert_eq!(end(&spec, Some(&observed), &Memory::default(), DeletionPolicy::End), None);
-    assert_eq!(end(&spec, None, &holding(&spec), DeletionPolicy::End), None);
+    assert_eq!(
+        end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), DeletionPolicy::Orphan),
+        None
+    );
+    assert_eq!(
+        end(ORGANIZATION, Some(&spec), Some(&observed), &Memory::default(), DeletionPolicy::End),
+        None
+    );
+    assert_eq!(end(ORGANIZATION, Some(&spec), None, &holding(&spec), DeletionPolicy::End), None);
     let scheduled = Memory { state: Some("scheduled".into()), ..holding(&spec) };
-    assert!(end(&spec, None, &scheduled, DeletionPolicy::Cancel).is_some());
+    assert!(end(ORGANIZATION, Some(&spec), None, &scheduled, DeletionPolicy::Cancel).is_some());
 }

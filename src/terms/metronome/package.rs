@@ -13,13 +13,14 @@ use super::{
     free_form,
     overrides::OverrideTerms,
     recurring::{CommitProrationRounding, CreditProrationRounding, InvoiceAmount, RecurringGrant},
-    schedules::{AccessSchedule, RelativeScheduleItem, RelativeSegment, RelativeTime},
+    schedules::{AccessSchedule, RelativeScheduleItem, RelativeSegment},
     selectors::OverrideSpecifier,
     subscriptions::{InvoicePlacement, SubscriptionTerms},
     thresholds::{PrepaidBalanceThreshold, SpendThreshold, SpendTracker},
 };
 use crate::terms::{
     Decimal, Timestamp,
+    calendar::RelativeTime,
     decimal::{fraction, whole},
     text::TextMap,
 };

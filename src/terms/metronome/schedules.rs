@@ -9,6 +9,7 @@ use super::{CustomFields, Id, Text};
 use crate::terms::{
     Decimal, Timestamp,
     api_enum::api_enums,
+    calendar::RelativeTime,
     decimal::non_negative,
     text::{ItemKey, TextMap},
 };
@@ -52,17 +53,6 @@ pub struct RelativeSegment {
     pub starting_at_offset: RelativeTime,
     /// For how long it may be used from then on.
     pub duration: RelativeTime,
-}
-
-/// A length of time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RelativeTime {
-    /// `DAYS`, `WEEKS`, `MONTHS` or `YEARS`.
-    pub unit: TimeUnit,
-    /// How many of them.
-    #[schemars(range(min = 0, max = 100_000))]
-    pub value: i32,
 }
 
 /// When which amounts are invoiced: either `scheduleItems` or a `recurringSchedule`.
@@ -183,18 +173,6 @@ api_enums! { "SCREAMING_SNAKE_CASE"
         Spend,
         /// Its number of units.
         Quantity,
-    }
-
-    /// Units of a length of time.
-    TimeUnit {
-        /// Days.
-        Days,
-        /// Weeks.
-        Weeks,
-        /// Months.
-        Months,
-        /// Years.
-        Years,
     }
 
     /// What the amount of a recurring schedule is the amount of.

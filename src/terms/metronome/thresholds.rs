@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GroupValues, Id, Name, Text, commits::Balance, schedules::RelativeTime};
+use super::{GroupValues, Id, Name, Text, commits::Balance};
 use crate::terms::{
     Decimal,
     api_enum::api_enums,
+    calendar::RelativeTime,
     decimal::{fraction, non_negative},
     text::TextMap,
 };

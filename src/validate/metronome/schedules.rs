@@ -3,13 +3,11 @@
 use crate::{
     terms::{
         Decimal, Timestamp,
+        calendar::RelativeTime,
         metronome::{
             Id,
             package::PackageChargeSchedule,
-            schedules::{
-                AccessSchedule, AccessType, RecurringSchedule, RelativeSegment, RelativeTime, Schedule,
-                Segment,
-            },
+            schedules::{AccessSchedule, AccessType, RecurringSchedule, RelativeSegment, Schedule, Segment},
         },
     },
     validate::Violations,

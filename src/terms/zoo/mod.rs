@@ -1,71 +1,64 @@
 //! The terms of a Zoo billing contract: the request of `PUT /orgs/{id}/billing/contract`, field by field.
 //!
-//! Source: `BillingContractUpsert` and its parts in Zoo's OpenAPI description.
+//! Source: `BillingContractUpsert` and its parts in Zoo's OpenAPI description. A [`PartialContract`] and a [`Package`] are
+//! what people write; [`expand()`] makes the [`Contract`] from them, which is what Zoo gets.
+
+pub mod expand;
+pub mod package;
+pub mod partial;
 
 use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use expand::{Gap, expand};
+pub use package::Package;
+pub use partial::{PartialContract, SharedTerms};
+
 use super::{Decimal, Shape, Timestamp, api_enum::api_enums, decimal::non_negative};
 
-/// Shape of [`Contract`], without the organization, which travels in the path.
-pub static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<Contract>().without("organizationId"));
+/// Shape of a contract's terms, without the organization, which travels in the path.
+pub static SHAPE: LazyLock<Shape> =
+    LazyLock::new(|| Shape::of::<PartialContract>().without("organizationId"));
 
-/// A Zoo billing contract of one organization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A Zoo billing contract of one organization, complete. What each field means stands at [`PartialContract`], which is
+/// what people write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [
-    {"rule": "timestamp(self.effectiveAt) < timestamp(self.termEndAt)",
-     "message": "`effectiveAt` must be before `termEndAt`", "fieldPath": ".termEndAt"},
-    {"rule": "self.organizationId == oldSelf.organizationId",
-     "message": "`organizationId` must not change: a contract stays with its customer; write a new BillingContract for the other one",
-     "fieldPath": ".organizationId"}]))]
 pub struct Contract {
-    /// The customer: ID of the organization (a UUID) whose contract this is. An organization has one contract.
-    #[schemars(
-        length(max = 36),
-        regex(pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
-    )]
+    /// The customer.
     pub organization_id: String,
-    /// Human-readable label of the contract.
-    #[schemars(length(min = 1, max = 512))]
+    /// Label.
     pub name: String,
-    /// Lifecycle state the contract should have. Zoo's API shows only `active` contracts and the latest `draft`, so
-    /// drift of the other states cannot be seen.
+    /// Lifecycle state that the contract should have.
     pub status: ContractStatus,
     /// Who collects the money.
     pub provider: Provider,
-    /// How often the contract is billed.
+    /// How often it is billed.
     pub billing_cadence: BillingCadence,
-    /// Whether commitments are shared by all items or kept for each.
+    /// Whether commitments are shared by all items.
     pub commitment_scope: CommitmentScope,
-    /// What becomes of unused commitment at the end of a period.
+    /// What becomes of unused commitment.
     pub rollover_policy: RolloverPolicy,
-    /// Currency of every amount in the contract: a three-letter ISO 4217 code such as `USD`.
-    #[schemars(regex(pattern = "^[A-Z]{3}$"), length(max = 3))]
+    /// Currency of every amount.
     pub currency: String,
-    /// When the contract starts to apply (inclusive).
+    /// Start (inclusive).
     pub effective_at: Timestamp,
-    /// When the term ends (exclusive).
+    /// End of the term (exclusive).
     pub term_end_at: Timestamp,
-    /// What is sold, one entry an item code.
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["code"]))]
+    /// What is sold.
     pub items: Vec<Item>,
-    /// Commitment periods of the term, contiguous and in order.
-    #[schemars(length(max = 240), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["periodIndex"]))]
+    /// Commitment periods.
     pub periods: Vec<Period>,
-    /// Note of the finance team on discounts. Left out, it is the API's to keep.
+    /// Note on discounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
     pub discount_description: Option<String>,
-    /// The billing provider's own reference of the customer (with Stripe, `cus_…`). Left out, it is the API's to keep.
+    /// The billing provider's reference of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
     pub external_customer_id: Option<String>,
-    /// Internal notes. Left out, they are the API's to keep.
+    /// Internal notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 4096))]
     pub notes: Option<String>,
 }
 
