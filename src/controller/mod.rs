@@ -18,15 +18,15 @@ pub mod undecodable;
 
 use std::{collections::HashSet, fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::{
-        Controller,
+        Controller, WatchStreamExt,
         controller::{self, Action},
-        reflector::{ObjectRef, Store},
+        reflector::{self, ObjectRef, Store},
         watcher,
     },
 };
@@ -96,17 +96,19 @@ pub struct Context {
     pub provider_store: Store<Guarded<BillingProvider>>,
     /// Cache of the cluster providers.
     pub cluster_provider_store: Store<Guarded<ClusterBillingProvider>>,
-    /// Whether every cache is filled.
-    pub caches: watch::Receiver<bool>,
+    /// Whether each cache is filled.
+    pub caches: [watch::Receiver<bool>; 3],
 }
 
 impl Context {
     /// Waits until every cache is filled: before that, what is not there yet would seem to be missing.
     ///
-    /// A store's own `wait_until_ready` is for one task only: of several that wait, it wakes the last.
+    /// A store's own `wait_until_ready` is its controller's: of several that wait, it wakes only the last.
     pub async fn filled(&self) {
-        if self.caches.clone().wait_for(|filled| *filled).await.is_err() {
-            tracing::debug!("stopping before the caches were filled");
+        for mut cache in self.caches.clone() {
+            if cache.wait_for(|filled| *filled).await.is_err() {
+                tracing::debug!("stopping before the caches were filled");
+            }
         }
     }
 }
@@ -196,14 +198,11 @@ async fn controllers(
 ) {
     let (providers, changed, suspected) = Providers::new();
     let (secrets, rotated) = SecretWatches::new(client.clone());
-    let contracts = Controller::new(scoped::<BillingContract>(&client, &options), watcher::Config::default());
-    let accounts = Controller::new(scoped::<BillingProvider>(&client, &options), watcher::Config::default());
-    let cluster_accounts = Controller::new(
-        Api::<Guarded<ClusterBillingProvider>>::all(client.clone()),
-        watcher::Config::default(),
-    );
+    let (contracts, has_contracts) = watched(scoped::<BillingContract>(&client, &options));
+    let (accounts, has_accounts) = watched(scoped::<BillingProvider>(&client, &options));
+    let (cluster_accounts, has_cluster_accounts) =
+        watched(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()));
     let concurrency = controller::Config::default().concurrency(options.concurrency);
-    let (filled, caches) = watch::channel(false);
     let context = Arc::new(Context {
         client,
         options,
@@ -216,7 +215,7 @@ async fn controllers(
         contract_store: contracts.store(),
         provider_store: accounts.store(),
         cluster_provider_store: cluster_accounts.store(),
-        caches,
+        caches: [has_contracts, has_accounts, has_cluster_accounts],
     });
 
     let (doubtful, doubtful_cluster) = by_kind(futures::stream::select(receive(rotated), receive(suspected)));
@@ -229,15 +228,7 @@ async fn controllers(
     let contracts = contracts.with_config(concurrency).reconcile_on(affected);
 
     let housekeeping = async {
-        let stores = futures::try_join!(
-            context.contract_store.wait_until_ready(),
-            context.provider_store.wait_until_ready(),
-            context.cluster_provider_store.wait_until_ready(),
-        );
-        if stores.is_err() {
-            return;
-        }
-        filled.send_replace(true);
+        context.filled().await;
         tracing::info!(contracts = context.contract_store.len(), "watching");
         ready.send_replace(true);
         loop {
@@ -258,6 +249,19 @@ async fn controllers(
         _ = all => {}
         () = housekeeping => {}
     }
+}
+
+/// A controller that hears of every change of a kind, deletions included, and whether its cache is filled.
+fn watched<K: Handled>(api: Api<Guarded<K>>) -> (Controller<Guarded<K>>, watch::Receiver<bool>) {
+    let (reader, writer) = reflector::store();
+    let (filled, cache) = watch::channel(false);
+    let note = move |event: &watcher::Event<_>| {
+        if matches!(event, watcher::Event::InitDone) {
+            filled.send_replace(true);
+        }
+    };
+    let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).inspect_ok(note);
+    (Controller::for_stream(events.touched_objects(), reader), cache)
 }
 
 /// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
