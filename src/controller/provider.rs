@@ -121,6 +121,10 @@ where
     if let (Some(own), Some(serves)) = (&context.options.namespace, provider.serves())
         && !serves.contains(own)
     {
+        // Another operator's to look at; contracts here learn that it is not for them.
+        context.secrets.release(&key, None);
+        let why = format!("it does not serve namespace {own}");
+        context.providers.set(&key, Readiness::NotReady(why), Some(serves));
         return Ok(Action::await_change());
     }
 
@@ -129,19 +133,17 @@ where
     context.secrets.watch(&key, &(secret_namespace.clone(), secret_name.clone()));
     let secret = read_secret(&context, &secret_namespace, secret_name).await?;
     let current = context.providers.account(&key);
+    let is_suspect = current.as_ref().is_some_and(|account| account.is_suspect());
     let trigger = Trigger {
         generation: guarded.meta().generation,
         annotations: vec![guarded.annotations().get(REQUESTED_AT).cloned()],
-        dependencies: vec![
-            secret.as_ref().ok().and_then(ResourceExt::resource_version).unwrap_or_default(),
-            current.as_ref().is_some_and(|account| account.is_suspect()).to_string(),
-        ],
+        dependencies: vec![secret.as_ref().ok().and_then(ResourceExt::resource_version).unwrap_or_default()],
         ..Trigger::default()
     };
     match context.accounts.turn(&uid, guarded.resource_version().as_deref(), &trigger) {
         Turn::Stale => return Ok(Action::await_change()),
-        Turn::Later(wait) => return Ok(Action::requeue(wait)),
-        Turn::Now => {}
+        Turn::Later(wait) if !is_suspect => return Ok(Action::requeue(wait)),
+        Turn::Later(_) | Turn::Now => {}
     }
 
     let verdict = match secret {
