@@ -29,6 +29,8 @@ pub struct Held {
     contract_id: String,
     account_id: Option<String>,
     state: String,
+    /// Whether the billing API shows contracts in this state.
+    is_shown: bool,
     term: Option<Term>,
     committed_value: Option<String>,
     digest: Digest,
@@ -46,6 +48,7 @@ impl Held {
             contract_id: view.contract_id.clone(),
             account_id: Some(view.account_id.clone()),
             state: view.state.clone(),
+            is_shown: matches!(view.state.as_str(), "active" | "draft"),
             term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
             committed_value: zoo::committed_value(&view.terms),
             digest: Digest::of(&view.terms),
@@ -143,12 +146,10 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
     let standing = match finding {
         Finding::Settled { held, customer_id, spec_digest, applied } => {
             record(&mut status, held.as_ref(), customer_id);
-            let observed_digest =
-                held.as_ref().map_or_else(|| spec_digest.clone(), |held| held.digest.clone());
-            let same = |last: &LastApplied| {
-                last.spec_digest == *spec_digest && last.observed_digest == observed_digest
-            };
-            if !previous.last_applied.as_ref().is_some_and(same) {
+            let last = previous.last_applied.as_ref().filter(|last| last.spec_digest == *spec_digest);
+            let seen = held.as_ref().map(|held| &held.digest).or(last.map(|last| &last.observed_digest));
+            let observed_digest = seen.unwrap_or(spec_digest).clone();
+            if last.is_none_or(|last| last.observed_digest != observed_digest) {
                 let (spec_digest, time) = (spec_digest.clone(), whole_seconds(now));
                 status.last_applied = Some(LastApplied { spec_digest, observed_digest, time });
             }
@@ -156,7 +157,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             status.unconfirmed_write = None;
             status.drift.clear();
             drifted = Some((false, "InSync", String::new()));
-            let unseen = held.is_none() && applied.is_none();
+            let unseen = held.as_ref().map_or(applied.is_none(), |held| !held.is_shown);
             Standing::ready(
                 "InSync",
                 if unseen {
