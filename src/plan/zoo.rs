@@ -151,7 +151,7 @@ pub fn end(
         DeletionPolicy::End => ContractStatus::Closed,
         DeletionPolicy::Cancel => ContractStatus::Canceled,
     };
-    let held = observed.filter(|view| memory.contract_id.as_ref() == Some(&view.contract_id));
+    let held = observed.filter(|view| is_ours(view, memory));
     let was_scheduled = memory.contract_id.is_some() && memory.state.as_deref() == Some("scheduled");
     let mut terms = match held {
         Some(view) => view.terms.clone(),
@@ -164,11 +164,15 @@ pub fn end(
     Some(put(organization_id, &terms))
 }
 
+/// Whether this resource recorded the contract as its own, or sent it and lost the reply.
+fn is_ours(view: &View, memory: &Memory) -> bool {
+    memory.contract_id.as_ref() == Some(&view.contract_id)
+        || memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms))
+}
+
 /// Whether the contract is this resource's to change.
 fn own(view: &View, memory: &Memory, policy: &Policy, changes: &[Change]) -> Result<(), Decision> {
-    let holds = memory.contract_id.as_ref() == Some(&view.contract_id);
-    let wrote = memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms));
-    if holds || wrote || (changes.is_empty() && policy.adopt.is_none()) {
+    if is_ours(view, memory) || (changes.is_empty() && policy.adopt.is_none()) {
         return Ok(());
     }
     let differences = || summarize(changes, "");
