@@ -3,7 +3,7 @@
 //! The schema that the API server enforces is so also what spells terms for the wire (`unitPrice: "0.50"` becomes
 //! `"unit_price": 0.50`), reads replies, and tells the planner how lists are matched. No field is listed twice.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, Serializer, ser};
@@ -176,13 +176,14 @@ impl Shape {
                 };
                 found.iter().filter(|(_, value)| !value.is_null()).map(convert).collect()
             }
-            Self::List { item, .. } => {
+            Self::List { item, keys } => {
                 let found = value.as_array().ok_or_else(|| refuse("a list"))?;
                 let convert = |(index, value)| item.convert(value, spelling, &path.index(index));
                 let mut items = found.iter().enumerate().map(convert).collect::<Result<Vec<_>, _>>()?;
                 if matches!(**item, Self::Plain | Self::Enum(_)) {
                     items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
                 }
+                items.sort_by(|a, b| compare_keys(keys, a, b));
                 Ok(items.into())
             }
             Self::Decimal => {
@@ -339,6 +340,15 @@ fn exact(value: &Value) -> Value {
 
 fn is_null(schema: &Value) -> bool {
     schema.get("type").is_some_and(|found| found == "null")
+}
+
+/// The order of two items of a keyed list; items of other lists stay in theirs.
+fn compare_keys(keys: &[String], a: &Value, b: &Value) -> Ordering {
+    let by_key = |key: &String| match (a.get(key), b.get(key)) {
+        (Some(Value::Number(a)), Some(Value::Number(b))) => a.as_i64().cmp(&b.as_i64()),
+        (a, b) => a.and_then(Value::as_str).cmp(&b.and_then(Value::as_str)),
+    };
+    keys.iter().map(by_key).fold(Ordering::Equal, Ordering::then)
 }
 
 /// Whether a schema is of a type, or of that type and null.
