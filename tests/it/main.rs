@@ -7,5 +7,8 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod lifecycle;
+mod ownership;
+mod providers;
 mod support;
 mod writes;

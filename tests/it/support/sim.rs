@@ -37,7 +37,7 @@ impl Sim {
     pub(crate) fn start() -> Self {
         let data = TempDir::with_prefix("billing-sim-").unwrap();
         let mut child = Command::new(program_beside("billing-sim"))
-            .args(["--listen", "127.0.0.1:0", "--stop-with-stdin", "--token", TOKEN, "--data"])
+            .args(["--listen", "127.0.0.1:0", "--stop-with-stdin", "--data"])
             .arg(data.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

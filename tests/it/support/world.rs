@@ -91,6 +91,7 @@ impl World {
         };
         let observer = Observer::start(&client, &namespace);
         let sim = Sim::start();
+        sim.admit(TOKEN).await;
         sim.register(terms::ORG).await;
         let mut world = Self { sim, namespace, client, options, operator: None, observer, folder };
         for right in rbac::moved_to(&world.namespace, plane.rights()) {

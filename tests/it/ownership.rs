@@ -1,0 +1,187 @@
+//! Whose contract it is: adoption, rebuilt clusters, two resources that mean one contract.
+
+use kube::api::{DeleteParams, PropagationPolicy};
+use serde_json::{Value, json};
+
+use crate::support::{
+    World, kstatus,
+    sim::Calls,
+    terms::{ORG, PRICE, acme, contract, wire, with},
+};
+
+const EXISTING: &str = "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa";
+
+/// The contract as somebody typed it in by hand, with another price.
+fn typed_by_hand() -> Value {
+    wire(&with(acme(), PRICE, json!("0.60")))
+}
+
+fn adopting(id: &str, mode: &str) -> Value {
+    with(acme(), "/spec/adopt", json!({"contractId": id, "mode": mode}))
+}
+
+#[tokio::test]
+async fn an_existing_contract_is_refused_without_adopt_and_untouched() {
+    let mut world = World::start().await;
+    world.sim.seed(ORG, EXISTING, &typed_by_hand()).await;
+    world.apply(&acme()).await;
+    let why = world.until_stalled("acme", "ContractExists").await;
+    for part in [EXISTING, "mode: Override", "unitPrice: 0.6 -> 0.5"] {
+        assert!(why.contains(part), "{why}");
+    }
+    world.second_look(1).await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 0);
+    let events = world.events("acme").await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!((events[0].type_.as_str(), events[0].reason.as_str()), ("Warning", "ContractExists"));
+}
+
+#[tokio::test]
+async fn an_existing_contract_that_says_the_same_is_taken_over_without_a_write() {
+    let mut world = World::start().await;
+    world.sim.seed(ORG, EXISTING, &wire(&acme())).await;
+    world.apply(&acme()).await;
+    let contract = world.until_ready("acme").await;
+    assert_eq!(contract["status"]["contractId"], EXISTING);
+    world.stop_operator().await;
+    assert_eq!(world.sim.calls(ORG).await, Calls { gets: 1, puts: 0 });
+    let events = world.events("acme").await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].reason, "Found");
+}
+
+#[tokio::test]
+async fn adoption_by_match_takes_what_agrees_and_refuses_what_differs() {
+    let world = World::start().await;
+    world.sim.seed(ORG, EXISTING, &typed_by_hand()).await;
+    world.apply(&adopting(EXISTING, "Match")).await;
+    let why = world.until_stalled("acme", "AdoptionMismatch").await;
+    assert!(why.contains("unitPrice: 0.6 -> 0.5"), "{why}");
+
+    world.apply(&with(adopting(EXISTING, "Match"), PRICE, json!("0.60"))).await;
+    let contract = world.until_ready("acme").await;
+    assert_eq!(contract["status"]["contractId"], EXISTING);
+    assert_eq!(world.sim.calls(ORG).await.puts, 0);
+
+    // From then on it is managed like any other.
+    world.apply(&with(adopting(EXISTING, "Match"), PRICE, json!("0.55"))).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn adoption_by_override_changes_the_contract_to_what_the_spec_says() {
+    let world = World::start().await;
+    world.sim.seed(ORG, EXISTING, &typed_by_hand()).await;
+    world.apply(&adopting(EXISTING, "Override")).await;
+    let contract = world.until_ready("acme").await;
+    assert_eq!(contract["status"]["contractId"], EXISTING);
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+    assert!(world.sim.written(ORG).await[0].contains(r#""unit_price":0.50}"#));
+}
+
+#[tokio::test]
+async fn adoption_of_another_contract_than_the_one_there_is_refused() {
+    let world = World::start().await;
+    world.apply(&adopting(EXISTING, "Override")).await;
+    let why = world.until_stalled("acme", "AdoptionTargetNotFound").await;
+    assert!(why.contains("shows no contract"), "{why}");
+    let other = "7a9b1c3d-5e2f-4064-8b8c-1d3e5f7a9c02";
+    world.sim.seed(ORG, other, &typed_by_hand()).await;
+    world.reconcile("acme").await;
+    let why = world.until_stalled("acme", "AdoptionTargetNotFound").await;
+    assert!(why.contains(EXISTING) && why.contains(other), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 0);
+}
+
+#[tokio::test]
+async fn a_contract_that_somebody_replaced_by_another_is_not_overwritten() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.sim.change(ORG, |body| body["status"] = json!("canceled")).await;
+    world.sim.seed(ORG, EXISTING, &typed_by_hand()).await;
+    world.ask("acme").await;
+    let why = world.until_stalled("acme", "ReplacedOutside").await;
+    assert!(why.contains(EXISTING), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn a_rebuilt_cluster_finds_its_contracts_and_writes_nothing() {
+    let mut world = World::start().await;
+    world.apply(&acme()).await;
+    let before = world.until_ready("acme").await;
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    world.stop_operator().await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1, "Orphan leaves the contract as it is");
+
+    world.apply(&acme()).await;
+    world.start_operator().await;
+    let after = world.until_ready("acme").await;
+    assert_ne!(before["metadata"]["uid"], after["metadata"]["uid"]);
+    assert_eq!(before["status"]["contractId"], after["status"]["contractId"]);
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn of_two_that_claim_one_organization_the_older_holds_it_and_the_younger_takes_over_when_it_goes() {
+    let mut world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let younger = with(contract("younger", ORG), PRICE, json!("0.10"));
+    world.apply(&younger).await;
+    let why = world.until_stalled("younger", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/acme", world.namespace)), "{why}");
+    assert!(world.sim.written(ORG).await.iter().all(|body| !body.contains("0.10")));
+    assert_eq!(kstatus::status_of(&world.get("acme").await, "Ready"), Some("True"));
+
+    // The contract now says what neither resource was told to leave: whoever comes next must match or adopt it.
+    world.apply(&contract("younger", ORG)).await;
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    world.until_ready("younger").await;
+    world.stop_operator().await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn two_created_at_once_come_to_one_holder_and_one_write() {
+    let mut world = World::bare().await;
+    world.connect().await;
+    world.apply(&contract("a", ORG)).await;
+    world.apply(&with(contract("b", ORG), PRICE, json!("0.10"))).await;
+    world.start_operator().await;
+    let is_decided = |contract: &Value| kstatus::compute(contract) != kstatus::Standing::InProgress;
+    let (a, b) = (world.until("a", is_decided).await, world.until("b", is_decided).await);
+    let ready = [&a, &b].map(|contract| kstatus::compute(contract) == kstatus::Standing::Current);
+    assert_eq!(ready.iter().filter(|ready| **ready).count(), 1, "{a:#} {b:#}");
+    world.second_look(2).await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn a_contract_cannot_move_to_another_organization() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let moved = contract("acme", "00000000-0000-4000-8000-000000000001");
+    let refusal = world.try_apply(&moved).await.unwrap_err();
+    assert!(refusal.contains("`organizationId` must not change"), "{refusal}");
+}
+
+#[tokio::test]
+async fn objects_deleted_with_their_dependents_orphaned_leave_the_billing_api_alone() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let api = world.api("billing.countersign.dev/v1alpha1", "BillingContract");
+    let orphan =
+        DeleteParams { propagation_policy: Some(PropagationPolicy::Orphan), ..DeleteParams::default() };
+    api.delete("acme", &orphan).await.unwrap();
+    world.until_gone("acme", 1).await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}

@@ -1,0 +1,195 @@
+//! Billing accounts: tokens, Secrets, who may use which.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    World, kstatus,
+    sim::{Calls, TOKEN},
+    terms::{ORG, acme, contract, organization, provider, secret, with, without},
+    world::reason,
+};
+
+#[tokio::test]
+async fn a_bad_token_costs_one_probe_and_its_contracts_wait() {
+    let mut world = World::bare().await;
+    world.apply(&secret("no-such-token")).await;
+    world.apply(&provider(&world.sim.url)).await;
+    for n in 0..20 {
+        world.sim.register(&organization(n)).await;
+        world.apply(&contract(&format!("c{n}"), &organization(n))).await;
+    }
+    world.start_operator().await;
+    for n in 0..20 {
+        let why = world.until_waiting(&format!("c{n}"), "ProviderNotReady").await;
+        assert!(why.contains("does not accept the token"), "{why}");
+    }
+    let provider =
+        world.until_provider(|provider| kstatus::compute(provider) == kstatus::Standing::Failed).await;
+    assert_eq!(reason(&provider), "CredentialsRefused");
+    assert_eq!(kstatus::status_of(&provider, "CredentialsValid"), Some("False"));
+    world.stop_operator().await;
+    assert_eq!(world.sim.requests().await.len(), 1);
+
+    // The right token is picked up at once, and everything goes on by itself.
+    world.start_operator().await;
+    world.apply(&secret(TOKEN)).await;
+    for n in 0..20 {
+        world.until_ready(&format!("c{n}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_token_is_used_at_once() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let fresh = "another-token-of-an-administrator";
+    world.sim.admit(fresh).await;
+    world.sim.revoke(TOKEN).await;
+    let before = world.sim.requests().await.len();
+    world.apply(&secret(fresh)).await;
+    // The probe of the new token and the look at the contract, nobody asked for either.
+    while world.sim.calls(ORG).await.gets < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.reconcile("acme").await;
+    let requests = world.sim.requests().await;
+    assert!(requests[before..].iter().all(|request| request.status != Some(401)), "{requests:#?}");
+}
+
+#[tokio::test]
+async fn a_token_that_stops_being_accepted_stops_the_provider_and_not_only_one_contract() {
+    let world = World::start().await;
+    for n in 0..3 {
+        world.sim.register(&organization(n)).await;
+        world.apply(&contract(&format!("c{n}"), &organization(n))).await;
+        world.until_ready(&format!("c{n}")).await;
+    }
+    world.sim.revoke(TOKEN).await;
+    world.ask("c0").await;
+    for n in 0..3 {
+        world.until_waiting(&format!("c{n}"), "ProviderNotReady").await;
+    }
+    let requests = world.sim.requests().await;
+    let refused = requests.iter().filter(|request| request.status == Some(401)).count();
+    assert_eq!(refused, 2, "the contract that noticed, and one probe");
+    world.apply(&secret("still-wrong")).await;
+    world.until_provider(|provider| kstatus::compute(provider) == kstatus::Standing::Failed).await;
+    world.sim.admit("right-again").await;
+    world.apply(&secret("right-again")).await;
+    for n in 0..3 {
+        world.until_ready(&format!("c{n}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named_and_noticed_when_it_comes() {
+    let mut world = World::bare().await;
+    world.apply(&provider(&world.sim.url)).await;
+    world.apply(&acme()).await;
+    world.start_operator().await;
+    let why = world.until_waiting("acme", "ProviderNotReady").await;
+    assert!(why.contains(&format!("Secret {}/zoo-token does not exist", world.namespace)), "{why}");
+    world.until_provider(|provider| reason(provider) == "SecretNotReadable").await;
+    assert_eq!(world.sim.requests().await, []);
+
+    // A Secret without the key, with an empty one, and with the right one.
+    let lacking = with(without(secret(""), "/stringData/token"), "/stringData/password", json!("x"));
+    world.apply(&lacking).await;
+    let contract = world
+        .until("acme", |contract| {
+            kstatus::condition(contract, "Ready")
+                .is_some_and(|ready| ready["message"].to_string().contains("no key"))
+        })
+        .await;
+    let why = crate::support::world::message(&contract);
+    assert!(why.contains("has no key `token` (it has: password)"), "{why}");
+    world.apply(&secret(" ")).await;
+    world
+        .until("acme", |contract| {
+            kstatus::condition(contract, "Ready")
+                .is_some_and(|ready| ready["message"].to_string().contains("is empty"))
+        })
+        .await;
+    assert_eq!(world.sim.requests().await, []);
+    world.apply(&secret(TOKEN)).await;
+    world.until_ready("acme").await;
+}
+
+#[tokio::test]
+async fn a_provider_may_come_after_its_contracts() {
+    let mut world = World::bare().await;
+    world.start_operator().await;
+    world.apply(&acme()).await;
+    let why = world.until_waiting("acme", "ProviderNotFound").await;
+    assert!(why.contains("BillingProvider zoo does not exist"), "{why}");
+    world.connect().await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await, Calls { gets: 1, puts: 1 });
+}
+
+#[tokio::test]
+async fn a_provider_that_goes_stops_its_contracts_and_one_that_comes_back_resumes_them() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.delete_object("BillingProvider", "zoo").await;
+    world.until_waiting("acme", "ProviderNotFound").await;
+    world.connect().await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn an_unknown_organization_is_refused_and_noticed_on_request_when_it_exists() {
+    let mut world = World::start().await;
+    let unknown = organization(7);
+    world.apply(&contract("acme", &unknown)).await;
+    let why = world.until_stalled("acme", "CustomerNotFound").await;
+    assert!(why.contains(&unknown) && why.contains("organizationId"), "{why}");
+    world.second_look(1).await;
+    world.sim.register(&unknown).await;
+    world.start_operator().await;
+    world.ask("acme").await;
+    world.until_ready("acme").await;
+}
+
+fn cluster_provider(world: &World, allowed: &[&str]) -> Value {
+    let mut provider = provider(&world.sim.url);
+    provider["kind"] = json!("ClusterBillingProvider");
+    provider["metadata"]["name"] = json!(world.namespace);
+    provider["spec"]["allowedNamespaces"] = json!(allowed);
+    provider
+}
+
+#[tokio::test]
+async fn a_cluster_provider_serves_the_namespaces_that_it_names_and_no_other() {
+    let mut world = World::bare().await;
+    world.apply(&secret(TOKEN)).await;
+    world.apply(&cluster_provider(&world, &["elsewhere"])).await;
+    world.start_operator().await;
+    let reference = json!({"kind": "ClusterBillingProvider", "name": world.namespace});
+    world.apply(&with(acme(), "/spec/providerRef", reference)).await;
+    let why = world.until_stalled("acme", "ProviderNotAllowed").await;
+    assert!(why.contains(&format!("does not name namespace {}", world.namespace)), "{why}");
+    assert_eq!(world.sim.calls(ORG).await, Calls::default());
+
+    world.apply(&cluster_provider(&world, &["elsewhere", &world.namespace])).await;
+    world.until_ready("acme").await;
+    world.apply(&cluster_provider(&world, &[])).await;
+    world.until_stalled("acme", "ProviderNotAllowed").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+    world.delete_object("ClusterBillingProvider", &world.namespace).await;
+}
+
+#[tokio::test]
+async fn plain_http_to_a_host_of_the_internet_is_refused() {
+    let mut world = World::bare().await;
+    world.apply(&secret(TOKEN)).await;
+    world.apply(&provider("http://billing.example.com")).await;
+    world.start_operator().await;
+    let provider =
+        world.until_provider(|provider| kstatus::compute(provider) == kstatus::Standing::Failed).await;
+    let why = crate::support::world::message(&provider);
+    assert!(why.contains("clear text"), "{why}");
+}
