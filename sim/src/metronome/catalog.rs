@@ -106,12 +106,12 @@ pub(super) fn list_credit_types(call: &Call) -> Result<Answer, Failure> {
 }
 
 /// `GET /v1/services`
-pub(super) fn services(_: &Call) -> Result<Answer, Failure> {
+pub(super) fn services() -> Answer {
     let service = |name: &str, usage: &str| {
         let ips = vec![Json::from("192.0.2.1"), Json::from("192.0.2.2")];
         Json::from(Fields::default().with("name", name).with("usage", usage).with("ips", ips))
     };
     let services =
         vec![service("API", "accepts_connections_at"), service("Webhooks", "makes_connections_from")];
-    Ok(Answer::Body(Fields::default().with("services", services).into()))
+    Answer::Body(Fields::default().with("services", services).into())
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::contract::Contract;
+use super::contract::{Contract, Invoice};
 use super::failure::Failure;
 use super::minting::Mint;
 use super::routes::Call;
@@ -37,9 +37,8 @@ pub(super) fn archive_items(call: &Call, contract: &mut Contract, body: &Fields)
             let item = item(&mut contract.terms, list, id)?;
             let bound = ["access_schedule", "invoice_schedule", "schedule"].iter().any(|field| {
                 let schedule = item.object(field).into_iter().flat_map(|it| it.objects("schedule_items"));
-                schedule
-                    .filter_map(|it| it.text("id"))
-                    .any(|id| contract.invoices.get(id) == Some(&super::contract::Invoice::Finalized))
+                let mut ids = schedule.filter_map(|it| it.text("id"));
+                ids.any(|id| contract.invoices.get(id) == Some(&Invoice::Finalized))
             });
             if bound {
                 return Err(refuse(format!("{list}: {id} has finalized invoices; void them first")));

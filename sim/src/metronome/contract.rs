@@ -17,6 +17,8 @@ const CONTRACTS: Collection<Contract> = Collection::new("metronome/contracts");
 const BY_CUSTOMER: Collection<Vec<String>> = Collection::new("metronome/contracts-of");
 /// Ids of contracts by the key they were created with, for ever.
 const BY_KEY: Collection<String> = Collection::new("metronome/contract-keys");
+/// Ids of contracts by the package they were made from, in the order of creation.
+const BY_PACKAGE: Collection<Vec<String>> = Collection::new("metronome/contracts-on");
 /// Ids of contracts by the id of one of their items.
 const BY_ITEM: Collection<String> = Collection::new("metronome/contract-items");
 /// What a contract was, by its id and the number of edits before.
@@ -86,7 +88,7 @@ impl Contract {
 
     /// What the contract said at a time.
     pub(super) fn terms_at(&self, tx: &Tx, at: DateTime<Utc>) -> Result<Fields, StoreError> {
-        for edits in 0..self.edits.len() {
+        for edits in 0..=self.edits.len() {
             match tx.get(&VERSIONS, &version_key(&self.id, edits))? {
                 Some(version) if at < version.until => return Ok(version.terms),
                 _ => {}
@@ -126,15 +128,29 @@ pub(super) fn with_key(tx: &Tx, key: &str) -> Result<Option<String>, StoreError>
 /// Stores a new contract with all that leads to it.
 pub(super) fn insert(tx: &Tx, contract: &Contract) -> Result<(), StoreError> {
     contract.save(tx)?;
-    let mut ids = tx.get(&BY_CUSTOMER, &contract.customer_id)?.unwrap_or_default();
-    if !ids.contains(&contract.id) {
-        ids.push(contract.id.clone());
-        tx.put(&BY_CUSTOMER, &contract.customer_id, &ids)?;
+    list_under(tx, &BY_CUSTOMER, &contract.customer_id, &contract.id)?;
+    if let Some(package) = &contract.package_id {
+        list_under(tx, &BY_PACKAGE, package, &contract.id)?;
     }
     if let Some(key) = &contract.uniqueness_key {
         tx.put(&BY_KEY, key, &contract.id)?;
     }
     Ok(())
+}
+
+fn list_under(tx: &Tx, lists: &Collection<Vec<String>>, key: &str, id: &str) -> Result<(), StoreError> {
+    let mut ids = tx.get(lists, key)?.unwrap_or_default();
+    if !ids.iter().any(|known| known == id) {
+        ids.push(id.to_owned());
+        tx.put(lists, key, &ids)?;
+    }
+    Ok(())
+}
+
+/// The contracts made from a package, oldest first.
+pub(super) fn on_package(tx: &Tx, package: &str) -> Result<Vec<Contract>, StoreError> {
+    let ids = tx.get(&BY_PACKAGE, package)?.unwrap_or_default();
+    ids.iter().filter_map(|id| find(tx, id).transpose()).collect()
 }
 
 /// Remembers whose an item is.

@@ -1,11 +1,11 @@
 //! Contracts from creation to archive: create, get, list, archive.
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, Utc};
 
 use super::contract::{self, Contract, Invoice, Missing};
 use super::customers::{self, Customer};
 use super::failure::Failure;
-use super::minting::{Made, Mint};
+use super::minting::{self, Made, Mint};
 use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::WriteReply;
@@ -54,14 +54,14 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
     rules::contract(&body)?;
 
     let start = time::of(&body, "starting_at").unwrap_or(call.now);
-    let (terms, mint) = terms(call, &customer, &id, start, &body)?;
+    let (terms, mint) = terms(call, &customer, &id, start, &body, package_id.is_some())?;
     let mut contract = Contract {
         customer_id: customer.id.clone(),
         uniqueness_key,
         package_id,
         created_at: call.now,
         created_by: call.actor.clone(),
-        recorded_at: Utc::now().trunc_subsecs(3),
+        recorded_at: Utc::now(),
         archived_at: None,
         renewed_by: None,
         initial: terms.clone(),
@@ -97,6 +97,7 @@ fn terms<'a>(
     id: &str,
     start: DateTime<Utc>,
     body: &Fields,
+    from_package: bool,
 ) -> Result<(Fields, Mint<'a>), Failure> {
     let mut terms =
         Fields::default().with("custom_fields", Fields::default()).with("transitions", Vec::new());
@@ -115,6 +116,7 @@ fn terms<'a>(
     billing::begin(customer, body, &mut terms, start)?;
 
     let mut mint = Mint::new(call, id, start, &terms);
+    mint.check_keys = !from_package;
     add(&mut mint, &mut terms, body, "")?;
     for list in ["commits", "credits", "overrides", "scheduled_charges"] {
         terms.extend::<Json>(list, []);
@@ -140,7 +142,7 @@ pub(super) const LISTS: [(&str, Make); 10] = [
     ("scheduled_charges", |mint, sent| mint.scheduled_charge(sent)),
     ("discounts", |mint, sent| mint.discount(sent)),
     ("professional_services", |mint, sent| mint.professional_service(sent)),
-    ("spend_trackers", |mint, sent| mint.spend_tracker(sent)),
+    ("spend_trackers", |_, sent| Ok(minting::spend_tracker(sent))),
 ];
 
 /// Adds to the lists of a contract what the same lists of `sent`, with a prefix to their names, have; answers what
@@ -161,7 +163,8 @@ pub(super) fn add(
         }
     }
     let field = format!("{prefix}reseller_royalties");
-    for royalty in mint.all(sent, &field, |mint, sent| mint.royalty(sent))? {
+    for sent in sent.objects(&field) {
+        let royalty = minting::royalty(sent);
         relations::add_royalty(terms, royalty.clone())?;
         added.extend(&field, [royalty]);
     }

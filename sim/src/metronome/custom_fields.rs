@@ -21,20 +21,21 @@ const LONGEST: usize = 200;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Key {
-    pub(super) entity: String,
-    pub(super) key: String,
+    entity: String,
+    #[serde(rename = "key")]
+    name: String,
     #[serde(default)]
-    pub(super) enforce_uniqueness: bool,
+    enforce_uniqueness: bool,
 }
 
 impl Key {
-    fn path(entity: &str, key: &str) -> String {
-        format!("{entity}/{key}")
+    fn path(entity: &str, name: &str) -> String {
+        format!("{entity}/{name}")
     }
 
     /// Stores the key; says whether it is new.
     pub(super) fn register(&self, tx: &crate::store::Tx) -> Result<bool, Failure> {
-        let path = Self::path(&self.entity, &self.key);
+        let path = Self::path(&self.entity, &self.name);
         if tx.get(&KEYS, &path)?.is_some() {
             return Ok(false);
         }
@@ -89,7 +90,7 @@ pub(super) fn claim(call: &Call, entity: &str, id: &str, values: Option<&Fields>
 pub(super) fn add_key(call: &Call) -> Result<Answer, Failure> {
     let text = |name| call.body.text(name).unwrap_or_default().to_owned();
     let enforce_uniqueness = call.body.flag("enforce_uniqueness").unwrap_or(false);
-    let key = Key { entity: text("entity"), key: text("key"), enforce_uniqueness };
+    let key = Key { entity: text("entity"), name: text("key"), enforce_uniqueness };
     if key.register(&call.tx)? {
         Ok(Answer::Empty)
     } else {
@@ -103,7 +104,7 @@ pub(super) fn list_keys(call: &Call) -> Result<Answer, Failure> {
     let keys = call.tx.all(&KEYS)?.into_iter();
     let keys = keys.filter(|(_, key)| wanted.is_empty() || wanted.contains(&key.entity.as_str())).map(
         |(path, key)| {
-            let shown = Fields::default().with("entity", key.entity).with("key", key.key);
+            let shown = Fields::default().with("entity", key.entity).with("key", key.name);
             (path, shown.with("enforce_uniqueness", key.enforce_uniqueness))
         },
     );

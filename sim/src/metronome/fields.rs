@@ -164,13 +164,11 @@ impl Check {
     }
 
     fn word(&mut self, words: &[&'static str], text: String, path: &str) -> Json {
-        match words.iter().find(|word| word.eq_ignore_ascii_case(&text)) {
-            Some(word) => Json::from(*word),
-            None => {
-                self.wrong.push(format!("{path}: `{text}` must be one of {}", words.join(", ")));
-                Json::Text(text)
-            }
+        if let Some(word) = words.iter().find(|word| word.eq_ignore_ascii_case(&text)) {
+            return Json::from(*word);
         }
+        self.wrong.push(format!("{path}: `{text}` must be one of {}", words.join(", ")));
+        Json::Text(text)
     }
 }
 

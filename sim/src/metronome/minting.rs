@@ -11,7 +11,7 @@ use super::routes::Call;
 use super::schedules::{self, fresh};
 use super::seats::Seats;
 use super::value::{Fields, Json};
-use super::{catalog, custom_fields, rules, time};
+use super::{catalog, custom_fields, rules, time, views};
 
 /// Fields that balances and templates of balances have in common, written and read alike.
 const BALANCE: [&str; 9] = [
@@ -38,6 +38,8 @@ pub(super) struct Mint<'a> {
     named: BTreeMap<String, String>,
     /// Ids of items that the contract already has.
     existing: BTreeSet<String>,
+    /// Whether the keys of custom fields must exist; those that come from a package need not.
+    pub(super) check_keys: bool,
     /// What was made.
     pub(super) made: Vec<Made>,
     /// Who sits on the subscriptions that were made.
@@ -62,6 +64,7 @@ impl<'a> Mint<'a> {
             start,
             named: BTreeMap::new(),
             existing: ids.map(str::to_owned).collect(),
+            check_keys: true,
             made: Vec::new(),
             seats: BTreeMap::new(),
         }
@@ -88,7 +91,9 @@ impl<'a> Mint<'a> {
         }
         if let Some(entity) = entity {
             let custom_fields = sent.object("custom_fields").cloned();
-            custom_fields::check(self.call, entity, &id, custom_fields.as_ref())?;
+            if self.check_keys {
+                custom_fields::check(self.call, entity, &id, custom_fields.as_ref())?;
+            }
             self.made.push(Made { entity, id: id.clone(), custom_fields });
         }
         Ok(Fields::default().with("id", id))
@@ -217,6 +222,7 @@ impl<'a> Mint<'a> {
         let first = Fields::default().with("quantity", quantity);
         let start = item.get("starting_at").cloned().unwrap_or_default();
         item.extend("quantity_schedule", [first.with("starting_at", start)]);
+        item.set("billing_periods", views::billing_periods(&item, self.call.now));
         Ok(item)
     }
 
@@ -291,15 +297,6 @@ impl<'a> Mint<'a> {
         Ok(specifier)
     }
 
-    /// A spend tracker.
-    pub(super) fn spend_tracker(&mut self, sent: &Fields) -> Result<Fields, Failure> {
-        let mut tracker = sent.clone();
-        for specifier in tracker.objects_mut("applicable_spend_specifiers") {
-            specifier.set_default("discounted", "ANY");
-        }
-        Ok(tracker)
-    }
-
     /// A threshold configuration, of spend or of the prepaid balance.
     pub(super) fn threshold(&mut self, sent: &Fields) -> Result<Fields, Failure> {
         let commit = sent.object("commit").cloned().unwrap_or_default();
@@ -308,17 +305,26 @@ impl<'a> Mint<'a> {
         threshold.edit("payment_gate_config", |gate| gate.set_default("tax_type", "NONE"));
         Ok(threshold)
     }
+}
 
-    /// A segment of reseller royalties, flat as it is read.
-    pub(super) fn royalty(&mut self, sent: &Fields) -> Result<Fields, Failure> {
-        let mut segment = sent.clone();
-        for options in ["aws_options", "gcp_options"] {
-            if let Some(Json::Object(options)) = segment.take(options) {
-                for (name, value) in options {
-                    segment.set(&name, value);
-                }
+/// A spend tracker.
+pub(super) fn spend_tracker(sent: &Fields) -> Fields {
+    let mut tracker = sent.clone();
+    for specifier in tracker.objects_mut("applicable_spend_specifiers") {
+        specifier.set_default("discounted", "ANY");
+    }
+    tracker
+}
+
+/// A segment of reseller royalties, flat as it is read.
+pub(super) fn royalty(sent: &Fields) -> Fields {
+    let mut segment = sent.clone();
+    for options in ["aws_options", "gcp_options"] {
+        if let Some(Json::Object(options)) = segment.take(options) {
+            for (name, value) in options {
+                segment.set(&name, value);
             }
         }
-        Ok(segment)
     }
+    segment
 }

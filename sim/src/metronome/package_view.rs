@@ -27,6 +27,8 @@ const PLAIN: [&str; 14] = [
     "usage_statement_schedule",
 ];
 
+type Read = fn(&mut Reader<'_>, &Fields) -> Result<Fields, Failure>;
+
 /// The package as it is read, and its items.
 pub(super) fn read(call: &Call, sent: &Fields) -> Result<(Fields, Vec<Made>), Failure> {
     let mut reader = Reader { call, named: BTreeMap::new(), made: Vec::new() };
@@ -41,7 +43,6 @@ pub(super) fn read(call: &Call, sent: &Fields) -> Result<(Fields, Vec<Made>), Fa
         schedule.set_default("frequency", "MONTHLY");
         schedule.set_default("day", "FIRST_OF_MONTH");
     });
-    type Read = fn(&mut Reader<'_>, &Fields) -> Result<Fields, Failure>;
     let lists: [(&str, Read); 7] = [
         ("subscriptions", |reader, sent| reader.subscription(sent)),
         ("commits", |reader, sent| reader.balance(sent, "package_commit")),

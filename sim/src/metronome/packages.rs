@@ -23,7 +23,8 @@ pub(super) struct Package {
     pub(super) id: String,
     pub(super) uniqueness_key: Option<String>,
     pub(super) archived_at: Option<DateTime<Utc>>,
-    pub(super) created_at: DateTime<Utc>,
+    /// When it was really created: the simulator's clock may stand still.
+    recorded_at: DateTime<Utc>,
     /// What was sent, to make contracts from.
     pub(super) terms: Fields,
     /// What is read, but for what depends on the moment.
@@ -72,7 +73,7 @@ pub(super) fn find(call: &Call, id: &str) -> Result<Option<Package>, StoreError>
 /// Every package, oldest first.
 pub(super) fn all(tx: &Tx) -> Result<Vec<Package>, StoreError> {
     let mut packages: Vec<_> = tx.all(&PACKAGES)?.into_iter().map(|(_, package)| package).collect();
-    packages.sort_by_key(|package| package.created_at);
+    packages.sort_by_key(|package| package.recorded_at);
     Ok(packages)
 }
 
@@ -103,7 +104,7 @@ pub(super) fn make(call: &Call, id: String) -> Result<Package, Failure> {
     let package = Package {
         uniqueness_key: key,
         archived_at: None,
-        created_at: call.now,
+        recorded_at: Utc::now(),
         terms: call.body.clone(),
         read,
         id,
@@ -195,13 +196,10 @@ pub(super) fn contracts(call: &Call) -> Result<Answer, Failure> {
         return Err(Failure::bad_request("covering_date and starting_at exclude each other"));
     }
     let archived = body.flag("include_archived") == Some(true);
-    let mut contracts = contract::all(&call.tx)?;
-    contracts.sort_by_key(|contract| contract.recorded_at);
-    let wanted = contracts.into_iter().filter(|contract| {
+    let wanted = contract::on_package(&call.tx, id)?.into_iter().filter(|contract| {
         let (start, end) =
             (time::of(&contract.terms, "starting_at"), time::of(&contract.terms, "ending_before"));
-        contract.package_id.as_deref() == Some(id)
-            && (archived || contract.archived_at.is_none())
+        (archived || contract.archived_at.is_none())
             && covering
                 .is_none_or(|at| start.is_none_or(|start| start <= at) && end.is_none_or(|end| at < end))
             && starting.is_none_or(|at| start.is_none_or(|start| at <= start))

@@ -107,7 +107,7 @@ fn absolute(relative: &Fields, start: DateTime<Utc>) -> Result<Fields, Failure> 
         match (name, value) {
             ("starting_at_offset", _) => made.set("starting_at", time::json(from)),
             ("duration", Json::Object(duration)) => {
-                made.set("ending_before", time::json(after(from, duration)?))
+                made.set("ending_before", time::json(after(from, duration)?));
             }
             ("date_offset", Json::Object(offset)) => made.set("timestamp", time::json(after(start, offset)?)),
             (_, Json::Object(inner)) => made.set(name, absolute(inner, start)?),

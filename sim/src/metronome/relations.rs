@@ -18,13 +18,12 @@ pub(super) fn link(call: &Call, contract: &mut Contract, body: &Fields) -> Resul
         return Err(Failure::bad_request("from_contract_id: is a contract of another customer"));
     }
     if let Some(sent) = body.object("hierarchy_configuration") {
-        match sent.object("parent") {
-            Some(parent) => make_child(call, contract, sent, parent)?,
-            None => {
-                let mut shown = Fields::default().with("children", Vec::new());
-                shown.copy(sent, &["parent_behavior"]);
-                contract.terms.set("hierarchy_configuration", shown);
-            }
+        if let Some(parent) = sent.object("parent") {
+            make_child(call, contract, sent, parent)?;
+        } else {
+            let mut shown = Fields::default().with("children", Vec::new());
+            shown.copy(sent, &["parent_behavior"]);
+            contract.terms.set("hierarchy_configuration", shown);
         }
     }
     match from {

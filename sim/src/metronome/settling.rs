@@ -82,8 +82,7 @@ fn grant(
     grant.copy(template, &["subscription_config", "netsuite_sales_order_id"]);
 
     let amount = template.object("access_amount").cloned().unwrap_or_default();
-    let quantity =
-        amount.number("quantity").map(str::to_owned).unwrap_or_else(|| seats(contract, template, start));
+    let quantity = amount.number("quantity").map_or_else(|| seats(contract, template, start), str::to_owned);
     let periods = template.object("commit_duration").and_then(|duration| duration.number("value"));
     let periods: u32 = periods.and_then(|periods| periods.parse().ok()).unwrap_or(1);
     let (from, step) = (time::of(template, "starting_at"), step(contract, template));

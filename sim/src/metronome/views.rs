@@ -134,7 +134,7 @@ fn without_amendments(call: &Call, contract: &Contract, terms: &Fields) -> Field
 }
 
 /// The billing periods of a subscription: the one that is now, the one before and the one after.
-fn billing_periods(subscription: &Fields, now: DateTime<Utc>) -> Fields {
+pub(super) fn billing_periods(subscription: &Fields, now: DateTime<Utc>) -> Fields {
     let mut periods = Fields::default();
     let step = subscription.object("subscription_rate").and_then(|rate| rate.text("billing_frequency"));
     let (Some(step), Some(start)) = (step.and_then(Step::every), time::of(subscription, "starting_at"))

@@ -1,0 +1,1 @@
+"""Metronome's published Python client against billing-sim."""
