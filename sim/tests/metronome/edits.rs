@@ -1,0 +1,58 @@
+//! Edits: one at a time, each of them whole.
+
+use serde_json::json;
+
+use crate::support::{Simulator, prepaid};
+
+#[tokio::test]
+async fn an_edit_with_a_used_key_changes_nothing() {
+    let simulator = Simulator::start().await;
+    let contract = simulator.create(json!({})).await;
+    simulator
+        .edit(&contract, json!({"update_contract_name": "one", "uniqueness_key": "k"}))
+        .await
+        .expect(200);
+    simulator
+        .edit(&contract, json!({"update_contract_name": "two", "uniqueness_key": "k"}))
+        .await
+        .expect(409);
+    let other = simulator.create(json!({})).await;
+    simulator.edit(&other, json!({"update_contract_name": "two", "uniqueness_key": "k"})).await.expect(409);
+    assert_eq!(simulator.get(&contract).await["name"], "one");
+    assert_eq!(simulator.get(&other).await.get("name"), None);
+    // A contract's key and an edit's are different things.
+    simulator.create(json!({"uniqueness_key": "k"})).await;
+}
+
+#[tokio::test]
+async fn an_edit_that_fails_halfway_leaves_everything_as_it_was() {
+    let simulator = Simulator::start().await;
+    let contract = simulator.create(json!({"name": "old", "commits": [prepaid()]})).await;
+    let before = simulator.get(&contract).await;
+    let commit = before["commits"][0]["id"].clone();
+    for verbs in [
+        json!({"update_commits": [{"commit_id": commit, "name": "x"}, {"commit_id": "nothing"}]}),
+        json!({"archive_commits": [{"id": commit}], "update_commits": [{"commit_id": commit, "name": "x"}]}),
+        json!({"add_commits": [prepaid()], "remove_overrides": [{"id": "nothing"}], "uniqueness_key": "k"}),
+        json!({"update_contract_name": "x", "update_contract_end_date": "2025-01-01T00:00:00Z"}),
+    ] {
+        simulator.edit(&contract, verbs).await.expect(400);
+    }
+    assert_eq!(simulator.get(&contract).await, before);
+    simulator.edit(&contract, json!({"update_contract_name": "x", "uniqueness_key": "k"})).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_override_is_replaced_in_one_edit() {
+    let simulator = Simulator::start().await;
+    let r#override =
+        |multiplier: u8| json!({"starting_at": "2026-01-01T00:00:00Z", "multiplier": multiplier});
+    let contract = simulator.create(json!({"overrides": [r#override(1)]})).await;
+    let old = simulator.get(&contract).await["overrides"][0]["id"].clone();
+    let verbs = json!({"remove_overrides": [{"id": old}], "add_overrides": [r#override(2)]});
+    let edit = simulator.edit(&contract, verbs).await.data();
+    let overrides = simulator.get(&contract).await["overrides"].take();
+    assert_eq!(overrides.as_array().unwrap().len(), 1);
+    assert_eq!(overrides[0]["id"], edit["edit"]["add_overrides"][0]["id"]);
+    assert_eq!(overrides[0]["multiplier"], 2);
+}
