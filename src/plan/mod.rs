@@ -4,6 +4,7 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+pub mod package;
 pub mod zoo;
 
 use serde_json::{Value, json};

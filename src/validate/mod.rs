@@ -3,7 +3,10 @@
 //! Pure: the controller and the command line call the same functions.
 
 pub mod metronome;
+mod package;
 pub mod zoo;
+
+pub use package::package;
 
 use std::fmt;
 

@@ -1,0 +1,195 @@
+//! Which package a contract means, whether it can be used, and who holds an alias.
+//!
+//! What a contract means follows from the resources alone: an alias is looked up as of the contract's start, never as
+//! of today, so that a contract keeps its package when the alias moves on.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::Refusal;
+use crate::{
+    api::{
+        BillingContract, ContractPackage, ContractPackageSpec,
+        contract::{PackageRef, ProviderKind},
+        package::{Alias, Lifecycle},
+    },
+    terms::{Digest, Timestamp, metronome, shape::Spelling},
+    validate,
+};
+
+/// Why a contract cannot have its package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// There is none of that name; it may come.
+    Missing(String),
+    /// There is one, but it cannot be used as it is.
+    NotReady(String),
+    /// The contract asks for what cannot be.
+    Wrong(String),
+}
+
+/// The package that gives terms to a contract, among all packages; `None` when the contract asks for none.
+///
+/// # Errors
+/// Why there is none that can be used.
+pub fn of<'a>(
+    contract: &BillingContract,
+    packages: &[&'a ContractPackage],
+) -> Result<Option<&'a ContractPackage>, Unusable> {
+    let Some(reference) = &contract.spec.package_ref else { return Ok(None) };
+    let near = packages.iter().copied().filter(|package| package.namespace() == contract.namespace());
+    let package = match (&reference.name, &reference.alias) {
+        (Some(name), None) => near.into_iter().find(|package| package.name_any() == *name),
+        (None, Some(alias)) => by_alias(alias, contract, near),
+        _ => {
+            let message = "exactly one of `spec.packageRef.name` and `spec.packageRef.alias` must be set";
+            return Err(Unusable::Wrong(message.to_owned()));
+        }
+    };
+    let package = package.ok_or_else(|| Unusable::Missing(missing(reference, contract)))?;
+    if is_zoo(&package.spec) != contract.spec.zoo.is_some() {
+        let message = format!(
+            "ContractPackage {} has terms of another billing API than the contract; name one of the same",
+            package.name_any()
+        );
+        return Err(Unusable::Wrong(message));
+    }
+    match ready(package, packages) {
+        Ok(()) => Ok(Some(package)),
+        Err(refusal) => {
+            let message =
+                format!("ContractPackage {} cannot be used: {}", package.name_any(), refusal.message);
+            Err(Unusable::NotReady(message))
+        }
+    }
+}
+
+/// Of packages near a contract, the one that has the alias when the contract starts.
+fn by_alias<'a>(
+    alias: &str,
+    contract: &BillingContract,
+    near: impl Iterator<Item = &'a ContractPackage>,
+) -> Option<&'a ContractPackage> {
+    let start = start(contract)?;
+    let has = |package: &&ContractPackage| {
+        let mut aliases = package.spec.aliases.iter().filter(|found| found.name == alias);
+        package.spec.lifecycle != Lifecycle::Draft
+            && is_zoo(&package.spec) == contract.spec.zoo.is_some()
+            && aliases.any(|alias| covers(alias, start))
+    };
+    near.filter(has).min_by_key(|package| rank(package))
+}
+
+fn missing(reference: &PackageRef, contract: &BillingContract) -> String {
+    match (&reference.name, &reference.alias) {
+        (Some(name), _) => format!(
+            "ContractPackage {name} does not exist in the contract's namespace; create it or correct `spec.packageRef.name`"
+        ),
+        (None, alias) => format!(
+            "no published ContractPackage in the contract's namespace has the alias {} on {}, when the contract starts; \
+             add it to a package's `spec.aliases` or correct `spec.packageRef.alias`",
+            alias.as_deref().unwrap_or_default(),
+            start(contract).map(|start| start.to_string()).unwrap_or_default()
+        ),
+    }
+}
+
+/// Whether contracts can use a package.
+///
+/// # Errors
+/// Why not, and what to do.
+pub fn ready(package: &ContractPackage, packages: &[&ContractPackage]) -> Result<(), Refusal> {
+    let refuse = |reason, message: String| Err(Refusal { reason, message });
+    if package.spec.lifecycle == Lifecycle::Draft {
+        return refuse("Draft", "it is a draft; set its `spec.lifecycle` to Published to use it".to_owned());
+    }
+    if let Err(violations) = validate::package(&package.spec) {
+        return refuse("InvalidSpec", validate::summary(&violations));
+    }
+    let published = package.status.as_ref().and_then(|status| status.digest.as_ref());
+    if published.is_some_and(|published| *published != digest(&package.spec)) {
+        let message = "its terms have changed since they were published: restore them, and write a new ContractPackage \
+                       with the new terms";
+        return refuse("TermsChanged", message.to_owned());
+    }
+    if let Some((alias, holder)) = rival(package, packages) {
+        let message = format!(
+            "ContractPackage {}/{} is older and has the alias {alias} at the same time; end it there with \
+             `endingBefore`, or start it here with `startingAt`",
+            holder.namespace().unwrap_or_default(),
+            holder.name_any()
+        );
+        return refuse("AliasTaken", message);
+    }
+    Ok(())
+}
+
+/// An older package that has one of the aliases at the same time, and that alias.
+fn rival<'a, 'b>(
+    package: &'a ContractPackage,
+    packages: &[&'b ContractPackage],
+) -> Option<(&'a str, &'b ContractPackage)> {
+    let own = rank(package);
+    let older = packages.iter().copied().filter(|other| {
+        other.spec.lifecycle != Lifecycle::Draft && rank(other) < own && shares_names(package, other)
+    });
+    let clash = |other: &'b ContractPackage| {
+        let taken = |alias: &&Alias| other.spec.aliases.iter().any(|theirs| overlap(alias, theirs));
+        package.spec.aliases.iter().find(taken).map(|alias| (alias.name.as_str(), other))
+    };
+    older.filter_map(clash).min_by_key(|(_, holder)| rank(holder))
+}
+
+/// Whether an alias can mean only one of two packages: of one namespace, or of one Metronome account.
+fn shares_names(one: &ContractPackage, other: &ContractPackage) -> bool {
+    let account = |package: &ContractPackage| {
+        let provider = package.spec.provider_ref.as_ref()?;
+        let is_near = provider.kind == ProviderKind::BillingProvider;
+        Some((provider.clone(), package.namespace().filter(|_| is_near)))
+    };
+    match (is_zoo(&one.spec), is_zoo(&other.spec)) {
+        (true, true) => one.namespace() == other.namespace(),
+        (false, false) => account(one) == account(other),
+        _ => false,
+    }
+}
+
+/// Two claims on one alias at the same time.
+fn overlap(one: &Alias, other: &Alias) -> bool {
+    let before = |start: &Alias, end: &Alias| match (start.starting_at, end.ending_before) {
+        (Some(start), Some(end)) => start < end,
+        _ => true,
+    };
+    one.name == other.name && before(one, other) && before(other, one)
+}
+
+fn covers(alias: &Alias, time: Timestamp) -> bool {
+    alias.starting_at.is_none_or(|start| start <= time) && alias.ending_before.is_none_or(|end| time < end)
+}
+
+/// Order of age; of those created in the same second, by name.
+fn rank(package: &ContractPackage) -> (Option<Time>, Option<String>, String) {
+    (package.creation_timestamp(), package.namespace(), package.name_any())
+}
+
+fn start(contract: &BillingContract) -> Option<Timestamp> {
+    let zoo = contract.spec.zoo.as_ref().map(|terms| terms.effective_at);
+    zoo.or_else(|| contract.spec.metronome.as_ref().map(|terms| terms.starting_at))
+}
+
+fn is_zoo(spec: &ContractPackageSpec) -> bool {
+    spec.zoo.is_some()
+}
+
+/// Digest of what a package says.
+#[must_use]
+pub fn digest(spec: &ContractPackageSpec) -> Digest {
+    if let Some(terms) = &spec.zoo {
+        return terms.digest();
+    }
+    let written = serde_json::to_value(&spec.metronome).unwrap_or_default();
+    Digest::of(&metronome::PACKAGE.canonical(&written, Spelling::Spec).unwrap_or(written))
+}
+
+#[cfg(test)]
+mod tests;

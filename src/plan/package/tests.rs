@@ -1,0 +1,194 @@
+//! Which package a contract means, and who holds an alias.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A published package of Zoo terms, created on a day of January 2026.
+fn package(name: &str, day: u8, aliases: Value) -> ContractPackage {
+    with_spec(name, day, json!({"lifecycle": "Published", "aliases": aliases, "zoo": terms("100")}))
+}
+
+fn with_spec(name: &str, day: u8, spec: Value) -> ContractPackage {
+    serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
+        "metadata": {"name": name, "namespace": "billing", "creationTimestamp": format!("2026-01-{day:02}T00:00:00Z")},
+        "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn terms(amount: &str) -> Value {
+    json!({
+        "term": {"unit": "YEARS", "value": 1},
+        "generatedPeriods": {"every": {"unit": "YEARS", "value": 1}, "commitmentAmount": amount},
+    })
+}
+
+/// A contract that starts on a date.
+fn contract(reference: Value, start: &str) -> BillingContract {
+    serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+        "metadata": {"name": "acme", "namespace": "billing"},
+        "spec": {
+            "providerRef": {"name": "zoo"}, "packageRef": reference,
+            "zoo": {"organizationId": "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11", "effectiveAt": format!("{start}T00:00:00Z")},
+        },
+    }))
+    .unwrap()
+}
+
+/// The name of the package that a contract means.
+fn meant(contract: &BillingContract, packages: &[&ContractPackage]) -> Result<Option<String>, Unusable> {
+    Ok(of(contract, packages)?.map(ResourceExt::name_any))
+}
+
+fn by_alias_on(start: &str, packages: &[&ContractPackage]) -> Result<Option<String>, Unusable> {
+    meant(&contract(json!({"alias": "enterprise"}), start), packages)
+}
+
+fn enterprise(from: Value, until: Value) -> Value {
+    json!([{"name": "enterprise", "startingAt": from, "endingBefore": until}])
+}
+
+#[test]
+fn a_contract_without_a_reference_means_no_package() {
+    assert_eq!(meant(&contract(json!(null), "2026-01-01"), &[]), Ok(None));
+}
+
+#[test]
+fn a_contract_means_the_package_that_it_names_in_its_namespace() {
+    let (a, b) = (package("a", 1, json!([])), package("b", 1, json!([])));
+    let mut elsewhere = package("c", 1, json!([]));
+    elsewhere.metadata.namespace = Some("sales".into());
+    let packages = [&a, &b, &elsewhere];
+    let named = |name: &str| meant(&contract(json!({"name": name}), "2026-01-01"), &packages);
+    assert_eq!(named("b"), Ok(Some("b".to_owned())));
+    assert!(
+        matches!(named("c"), Err(Unusable::Missing(why)) if why.contains("ContractPackage c does not exist"))
+    );
+}
+
+#[test]
+fn an_alias_means_the_package_that_has_it_when_the_contract_starts() {
+    let turn = json!("2027-01-01T00:00:00Z");
+    let old = package("enterprise-2026", 1, enterprise(json!(null), turn.clone()));
+    let new = package("enterprise-2027", 2, enterprise(turn, json!(null)));
+    let packages = [&new, &old];
+    assert_eq!(by_alias_on("2026-12-31", &packages), Ok(Some("enterprise-2026".to_owned())));
+    assert_eq!(by_alias_on("2027-01-01", &packages), Ok(Some("enterprise-2027".to_owned())));
+    assert!(
+        matches!(by_alias_on("2026-12-31", &[&new]), Err(Unusable::Missing(why)) if why.contains("enterprise on 2026-12-31"))
+    );
+}
+
+#[test]
+fn of_two_packages_that_claim_an_alias_at_once_the_younger_is_refused() {
+    let open = || enterprise(json!(null), json!(null));
+    let (old, new) = (package("z", 1, open()), package("a", 2, open()));
+    let packages = [&old, &new];
+    assert_eq!(ready(&old, &packages), Ok(()));
+    let refusal = ready(&new, &packages).unwrap_err();
+    assert_eq!(refusal.reason, "AliasTaken");
+    assert!(refusal.message.contains("billing/z is older"), "{}", refusal.message);
+    assert_eq!(by_alias_on("2026-06-01", &packages), Ok(Some("z".to_owned())));
+    let same_second = package("b", 1, open());
+    assert!(ready(&same_second, &[&same_second, &old]).is_ok());
+    assert!(ready(&old, &[&same_second, &old]).is_err());
+}
+
+#[test]
+fn times_that_touch_do_not_overlap() {
+    let time = |month: u8| json!(format!("2026-{month:02}-01T00:00:00Z"));
+    let old = package("old", 1, enterprise(time(3), time(6)));
+    let taken = |from: Value, until: Value| {
+        let new = package("new", 2, enterprise(from, until));
+        ready(&new, &[&old, &new]).is_err()
+    };
+    assert!(!taken(time(6), json!(null)));
+    assert!(!taken(json!(null), time(3)));
+    assert!(!taken(time(1), time(3)));
+    assert!(taken(time(5), time(7)));
+    assert!(taken(time(4), time(5)));
+    assert!(taken(json!(null), time(4)));
+    assert!(taken(json!(null), json!(null)));
+}
+
+#[test]
+fn drafts_and_other_namespaces_claim_nothing() {
+    let open = || enterprise(json!(null), json!(null));
+    let mut draft = package("draft", 1, open());
+    draft.spec.lifecycle = Lifecycle::Draft;
+    let mut elsewhere = package("elsewhere", 1, open());
+    elsewhere.metadata.namespace = Some("sales".into());
+    let new = package("new", 2, open());
+    assert_eq!(ready(&new, &[&draft, &elsewhere, &new]), Ok(()));
+    assert_eq!(by_alias_on("2026-06-01", &[&draft, &new]), Ok(Some("new".to_owned())));
+}
+
+#[test]
+fn metronome_aliases_belong_to_the_account() {
+    let metronome = |name: &str, day, namespace: &str, provider: Value| {
+        let spec = json!({
+            "lifecycle": "Published", "aliases": [{"name": "pro"}], "providerRef": provider,
+            "metronome": {"name": name},
+        });
+        let mut package = with_spec(name, day, spec);
+        package.metadata.namespace = Some(namespace.to_owned());
+        package
+    };
+    let shared = json!({"name": "shared", "kind": "ClusterBillingProvider"});
+    let old = metronome("old", 1, "billing", shared.clone());
+    let new = metronome("new", 2, "sales", shared);
+    assert_eq!(ready(&new, &[&old, &new]).unwrap_err().reason, "AliasTaken");
+    let old = metronome("old", 1, "billing", json!({"name": "own"}));
+    let new = metronome("new", 2, "sales", json!({"name": "own"}));
+    assert_eq!(ready(&new, &[&old, &new]), Ok(()));
+}
+
+#[test]
+fn a_draft_and_a_changed_package_cannot_be_used() {
+    let mut package = package("p", 1, json!([]));
+    let names = contract(json!({"name": "p"}), "2026-01-01");
+    package.spec.lifecycle = Lifecycle::Draft;
+    assert!(matches!(meant(&names, &[&package]), Err(Unusable::NotReady(why)) if why.contains("draft")));
+    package.spec.lifecycle = Lifecycle::Published;
+    let digest = Some(digest(&package.spec));
+    package.status = Some(crate::api::ContractPackageStatus { digest, ..Default::default() });
+    assert_eq!(meant(&names, &[&package]), Ok(Some("p".to_owned())));
+    package.spec.zoo = serde_json::from_value(terms("100.00")).unwrap();
+    assert_eq!(ready(&package, &[]), Ok(()), "the same terms written otherwise");
+    package.spec.zoo = serde_json::from_value(terms("101")).unwrap();
+    assert_eq!(ready(&package, &[]).unwrap_err().reason, "TermsChanged");
+    assert!(
+        matches!(meant(&names, &[&package]), Err(Unusable::NotReady(why)) if why.contains("restore them"))
+    );
+}
+
+#[test]
+fn an_archived_package_keeps_its_contracts_and_its_alias() {
+    let mut package = package("p", 1, enterprise(json!(null), json!(null)));
+    package.spec.lifecycle = Lifecycle::Archived;
+    assert_eq!(by_alias_on("2026-06-01", &[&package]), Ok(Some("p".to_owned())));
+}
+
+#[test]
+fn a_package_that_breaks_the_rules_is_refused() {
+    let mut wrong = package("p", 1, json!([]));
+    wrong.spec.zoo.as_mut().unwrap().term.value = 0;
+    let refusal = ready(&wrong, &[]).unwrap_err();
+    assert_eq!(refusal.reason, "InvalidSpec");
+    assert!(refusal.message.contains("spec.zoo.term.value"), "{}", refusal.message);
+}
+
+#[test]
+fn what_cannot_be_is_the_contracts_fault() {
+    let both = contract(json!({"name": "p", "alias": "p"}), "2026-01-01");
+    assert!(matches!(meant(&both, &[]), Err(Unusable::Wrong(_))));
+    let spec = json!({"lifecycle": "Published", "providerRef": {"name": "m"}, "metronome": {"name": "p"}});
+    let other_api = with_spec("p", 1, spec);
+    let names = contract(json!({"name": "p"}), "2026-01-01");
+    assert!(
+        matches!(meant(&names, &[&other_api]), Err(Unusable::Wrong(why)) if why.contains("another billing API"))
+    );
+}
