@@ -8,7 +8,7 @@
 //! - [`billing`]: the outside; billing APIs over HTTP.
 //! - [`controller`]: reconcile, status, leases, events.
 //! - [`metrics`]: what is counted.
-//! - [`cli`]: the commands.
+//! - [`cli`]: the commands; [`yaml`]: the files that they read and write.
 
 pub mod api;
 pub mod billing;
@@ -18,3 +18,4 @@ pub mod metrics;
 pub mod plan;
 pub mod terms;
 pub mod validate;
+pub mod yaml;

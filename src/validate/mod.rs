@@ -4,6 +4,7 @@
 
 pub mod metronome;
 mod package;
+pub mod schema;
 pub mod zoo;
 
 pub use package::package;
@@ -79,7 +80,8 @@ impl Violations {
 
     fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
         if !holds {
-            self.list.push(Violation::new(format!("{}.{field}", self.at), message()));
+            let dot = if self.at.is_empty() { "" } else { "." };
+            self.list.push(Violation::new(format!("{}{dot}{field}", self.at), message()));
         }
     }
 
@@ -89,7 +91,9 @@ impl Violations {
 
     fn within(&mut self, place: &str, check: impl FnOnce(&mut Self)) {
         let length = self.at.len();
-        self.at.push('.');
+        if length > 0 {
+            self.at.push('.');
+        }
         self.at.push_str(place);
         check(self);
         self.at.truncate(length);

@@ -1,0 +1,301 @@
+//! What the schema of a resource definition says, checked where no API server does it: files on the command line.
+//!
+//! Knows the keywords that our definitions use. CEL rules are not evaluated; the rules of `validate` say the same.
+
+use std::collections::BTreeSet;
+
+use regex_lite::Regex;
+use serde_json::{Map, Value};
+
+use super::{Violation, Violations};
+use crate::terms::{Timestamp, decimal::Range};
+
+/// Checks a member of a resource, such as its `spec`, against its schema, as it stands in a resource definition.
+#[must_use]
+pub fn check(schema: &Value, name: &str, value: &Value) -> Vec<Violation> {
+    let mut found = Violations::below("");
+    check_value(schema, name, value, &mut found);
+    found.list
+}
+
+fn check_value(schema: &Value, field: &str, value: &Value, found: &mut Violations) {
+    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+        return found.check(words.contains(value), field, || {
+            let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+            format!("must be one of {}, not {}", words.join(", "), shown(value))
+        });
+    }
+    match (text(schema, "type"), value) {
+        (Some("object"), Value::Object(members)) => check_object(schema, field, members, found),
+        (Some("array"), Value::Array(items)) => check_list(schema, field, items, found),
+        (Some("string"), Value::String(text)) => check_text(schema, field, text, found),
+        (Some("integer"), Value::Number(number)) if number.as_i64().is_some() => {
+            check_bounds(schema, field, number.as_i64().unwrap_or_default(), found);
+        }
+        (Some("boolean"), Value::Bool(_)) | (None, _) => {}
+        (Some(kind), _) => found.check(false, field, || format!("must be {}", expected(schema, kind, value))),
+    }
+}
+
+/// What belongs in the place of a value of another type.
+fn expected(schema: &Value, kind: &str, value: &Value) -> String {
+    let is_decimal = text(schema, "pattern").and_then(Range::of_pattern).is_some();
+    match (kind, value) {
+        ("string", Value::Number(number)) if is_decimal => {
+            format!("in quotes, \"{number}\": a bare number may lose digits")
+        }
+        ("string", Value::Number(_) | Value::Bool(_)) => format!("text, in quotes: \"{value}\""),
+        ("object", _) => format!("a mapping of fields, not {}", shown(value)),
+        ("array", _) => format!("a list, not {}", shown(value)),
+        ("integer", _) => format!("a whole number, not {}", shown(value)),
+        ("boolean", _) => format!("true or false, not {}", shown(value)),
+        _ => format!("text, not {}", shown(value)),
+    }
+}
+
+fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found: &mut Violations) {
+    check_size(schema, "Properties", "members", field, members.len(), found);
+    if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
+        return;
+    }
+    let known = schema.get("properties").and_then(Value::as_object);
+    let free = schema.get("additionalProperties");
+    let required = schema.get("required").and_then(Value::as_array);
+    found.within(field, |found| {
+        for name in required.into_iter().flatten().filter_map(Value::as_str) {
+            let is_there = members.get(name).is_some_and(|value| !value.is_null());
+            found.check(is_there, name, || "is required".to_owned());
+        }
+        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+            match known.and_then(|known| known.get(name)).or(free) {
+                Some(schema) => check_value(schema, name, value, found),
+                None => found.check(false, name, || unknown(name, known)),
+            }
+        }
+    });
+}
+
+/// What to say of a field that does not exist.
+fn unknown(name: &str, known: Option<&Map<String, Value>>) -> String {
+    let names = known.into_iter().flat_map(Map::keys);
+    let near = names.map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+    match near {
+        Some((distance, near)) if distance <= 3 => format!("is no field; did you mean `{near}`?"),
+        _ => "is no field here".to_owned(),
+    }
+}
+
+fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violations) {
+    check_size(schema, "Items", "items", field, items.len(), found);
+    let is_set = text(schema, "x-kubernetes-list-type") == Some("set");
+    let mut seen = BTreeSet::new();
+    for (index, item) in items.iter().enumerate() {
+        let key = key(schema, item);
+        let place = format!("{field}[{}]", key.clone().unwrap_or_else(|| index.to_string()));
+        if let Some(identity) = key.or_else(|| is_set.then(|| shown(item))) {
+            found.check(seen.insert(identity), &place, || "stands in the list twice".to_owned());
+        }
+        check_value(schema.get("items").unwrap_or(&Value::Null), &place, item, found);
+    }
+}
+
+/// What identifies an item of a keyed list.
+fn key(list: &Value, item: &Value) -> Option<String> {
+    let names = list.get("x-kubernetes-list-map-keys")?.as_array()?;
+    let part = |name: &Value| match item.get(name.as_str()?)? {
+        Value::String(text) => Some(text.clone()),
+        value => Some(value.to_string()),
+    };
+    names.iter().map(part).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
+}
+
+fn check_text(schema: &Value, field: &str, value: &str, found: &mut Violations) {
+    check_size(schema, "Length", "characters", field, value.chars().count(), found);
+    if text(schema, "format") == Some("date-time")
+        && let Err(error) = value.parse::<Timestamp>()
+    {
+        let message = error.to_string();
+        found.check(false, field, || format!("is no time: {message}"));
+    }
+    let Some(pattern) = text(schema, "pattern") else { return };
+    let matches = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(value));
+    found.check(matches, field, || match Range::of_pattern(pattern) {
+        Some(range) => format!("must be {range}, in plain digits, not {value:?}"),
+        None => format!("must match {pattern}, not {value:?}"),
+    });
+}
+
+fn check_bounds(schema: &Value, field: &str, value: i64, found: &mut Violations) {
+    let bound = |name| schema.get(name).and_then(Value::as_number).and_then(whole);
+    let (least, most) = (bound("minimum"), bound("maximum"));
+    let inside = least.is_none_or(|least| least <= value) && most.is_none_or(|most| value <= most);
+    found.check(inside, field, || match (least, most) {
+        (Some(least), Some(most)) => format!("must be from {least} to {most}, not {value}"),
+        (Some(least), None) => format!("must be at least {least}, not {value}"),
+        _ => format!("must be at most {}, not {value}", most.unwrap_or_default()),
+    });
+}
+
+/// A bound; definitions write whole ones as `10.0`.
+fn whole(bound: &serde_json::Number) -> Option<i64> {
+    let text = bound.to_string();
+    text.strip_suffix(".0").unwrap_or(&text).parse().ok()
+}
+
+/// Checks a size against the schema's `min…` and `max…`.
+fn check_size(schema: &Value, of: &str, unit: &str, field: &str, size: usize, found: &mut Violations) {
+    let bound = |end| schema.get(format!("{end}{of}")).and_then(Value::as_u64);
+    let size = u64::try_from(size).unwrap_or(u64::MAX);
+    if let Some(most) = bound("max") {
+        found.check(size <= most, field, || format!("must have at most {most} {unit}, not {size}"));
+    }
+    if let Some(least) = bound("min") {
+        found.check(size >= least, field, || format!("must have at least {least} {unit}, not {size}"));
+    }
+}
+
+fn text<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
+    schema.get(name).and_then(Value::as_str)
+}
+
+/// A value for people, shortened.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "a mapping".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        value => value.to_string().chars().take(60).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api;
+
+    /// The schema of `BillingContract`.
+    fn contract() -> Value {
+        let crd = api::crds().into_iter().find(|crd| crd.spec.names.kind == "BillingContract").unwrap();
+        let crd = serde_json::to_value(crd).unwrap();
+        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+    }
+
+    fn sound() -> Value {
+        json!({
+            "providerRef": {"name": "zoo"}, "ignoreDrift": ["/notes"], "syncPeriodSeconds": 60, "suspend": false,
+            "zoo": {
+                "organizationId": "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11", "effectiveAt": "2026-01-01T00:00:00Z", "notes": null,
+                "items": [{"code": "fde", "displayName": "Engineer", "kind": "usage_tiered", "unit": "minute",
+                           "rateTiers": [{"tierStartInclusive": 0, "unitPrice": "0.50"}]}],
+            },
+        })
+    }
+
+    #[track_caller]
+    fn refused(pointer: &str, value: Value, path: &str, part: &str) {
+        let mut changed = sound();
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        match changed.pointer_mut(parent).unwrap() {
+            Value::Array(items) => items.push(value),
+            parent => parent[member] = value,
+        }
+        let violations = check(&contract(), "spec", &changed);
+        let expected = |found: &Violation| found.path == path && found.message.contains(part);
+        assert!(violations.iter().any(expected), "no violation at {path} with {part:?} in {violations:#?}");
+        assert_eq!(violations.len(), 1, "{violations:#?}");
+    }
+
+    #[test]
+    fn a_sound_resource_passes() {
+        assert_eq!(check(&contract(), "spec", &sound()), []);
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused_with_the_right_spelling() {
+        refused("/zoo/curency", json!("USD"), "spec.zoo.curency", "`currency`");
+        refused("/zoo/quux", json!("USD"), "spec.zoo.quux", "no field here");
+    }
+
+    #[test]
+    fn unquoted_money_is_refused() {
+        let price = "spec.zoo.items[fde].rateTiers[0].unitPrice";
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!(0.5), price, "in quotes, \"0.5\"");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!("-1"), price, "0 or more");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!("1e3"), price, "plain digits");
+    }
+
+    #[test]
+    fn what_is_required_must_be_there() {
+        refused("/zoo/organizationId", json!(null), "spec.zoo.organizationId", "is required");
+        refused("/providerRef/name", json!(""), "spec.providerRef.name", "at least 1 characters");
+    }
+
+    #[test]
+    fn values_have_the_type_and_the_bounds_of_the_schema() {
+        refused("/suspend", json!("yes"), "spec.suspend", "true or false");
+        refused("/syncPeriodSeconds", json!(5), "spec.syncPeriodSeconds", "from 10 to 604800");
+        refused("/syncPeriodSeconds", json!(10.5), "spec.syncPeriodSeconds", "whole number");
+        refused("/zoo/items", json!({}), "spec.zoo.items", "a list");
+        refused("/zoo/name", json!(5), "spec.zoo.name", "in quotes");
+        refused("/zoo/status", json!("actve"), "spec.zoo.status", "draft, scheduled, active");
+        refused("/zoo/effectiveAt", json!("2026-01-01"), "spec.zoo.effectiveAt", "RFC 3339");
+        refused("/zoo/organizationId", json!("acme"), "spec.zoo.organizationId", "must match");
+        refused("/ignoreDrift", json!("/notes"), "spec.ignoreDrift", "a list");
+    }
+
+    #[test]
+    fn keyed_lists_and_sets_have_no_repetitions() {
+        refused("/ignoreDrift/1", json!("/notes"), "spec.ignoreDrift[1]", "twice");
+        let again = sound()["zoo"]["items"][0].clone();
+        refused("/zoo/items/1", again, "spec.zoo.items[fde]", "twice");
+    }
+
+    #[test]
+    fn every_keyword_of_our_definitions_is_checked() {
+        fn visit(schema: &Value, seen: &mut BTreeSet<String>) {
+            for (keyword, value) in schema.as_object().into_iter().flatten() {
+                seen.insert(keyword.clone());
+                match (keyword.as_str(), value) {
+                    ("properties", Value::Object(members)) => {
+                        members.values().for_each(|schema| visit(schema, seen))
+                    }
+                    ("items" | "additionalProperties", schema) => visit(schema, seen),
+                    _ => {}
+                }
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for crd in api::crds() {
+            let crd = serde_json::to_value(crd).unwrap();
+            visit(&crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"], &mut seen);
+        }
+        let known = [
+            "additionalProperties",
+            "default",
+            "description",
+            "enum",
+            "format",
+            "items",
+            "maxItems",
+            "maxLength",
+            "maxProperties",
+            "maximum",
+            "minItems",
+            "minLength",
+            "minimum",
+            "pattern",
+            "properties",
+            "required",
+            "type",
+            "x-kubernetes-list-map-keys",
+            "x-kubernetes-list-type",
+            "x-kubernetes-preserve-unknown-fields",
+            "x-kubernetes-validations",
+        ];
+        assert_eq!(
+            seen.into_iter().filter(|keyword| !known.contains(&keyword.as_str())).collect::<Vec<_>>(),
+            [""; 0]
+        );
+    }
+}
