@@ -1,7 +1,10 @@
 //! The commands.
 
 pub mod crds;
+pub mod files;
+pub mod render;
 pub mod run;
+pub mod validate;
 
 use std::process::ExitCode;
 
@@ -19,6 +22,10 @@ pub struct Cli {
 enum Command {
     /// Runs the operator.
     Run(run::Run),
+    /// Checks resources in files: everything that is wrong with them, without a cluster.
+    Validate(validate::Validate),
+    /// Prints the contracts that packages give terms to, in full.
+    Render(render::Render),
     /// Writes the custom resource definitions.
     Crds(crds::Crds),
 }
@@ -28,6 +35,8 @@ impl Cli {
     pub async fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Run(run) => run.run().await,
+            Command::Validate(validate) => validate.run(),
+            Command::Render(render) => render.run(),
             Command::Crds(crds) => crds.run(),
         };
         match result {

@@ -114,7 +114,7 @@ pub fn ready(package: &ContractPackage, packages: &[&ContractPackage]) -> Result
     }
     if let Some((alias, holder)) = rival(package, packages) {
         let message = format!(
-            "ContractPackage {}/{} is older and has the alias {alias} at the same time; end it there with \
+            "ContractPackage {}/{} has the alias {alias} at the same time and came first; end it there with \
              `endingBefore`, or start it here with `startingAt`",
             holder.namespace().unwrap_or_default(),
             holder.name_any()

@@ -2,11 +2,13 @@
 //!
 //! Pure: the controller and the command line call the same functions.
 
+mod contract;
 pub mod metronome;
 mod package;
 pub mod schema;
 pub mod zoo;
 
+pub use contract::{Terms, contract};
 pub use package::package;
 
 use std::fmt;

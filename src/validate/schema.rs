@@ -258,7 +258,7 @@ mod tests {
                 seen.insert(keyword.clone());
                 match (keyword.as_str(), value) {
                     ("properties", Value::Object(members)) => {
-                        members.values().for_each(|schema| visit(schema, seen))
+                        members.values().for_each(|schema| visit(schema, seen));
                     }
                     ("items" | "additionalProperties", schema) => visit(schema, seen),
                     _ => {}

@@ -1,5 +1,7 @@
 //! Which package a contract means, and who holds an alias.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -90,7 +92,7 @@ fn of_two_packages_that_claim_an_alias_at_once_the_younger_is_refused() {
     assert_eq!(ready(&old, &packages), Ok(()));
     let refusal = ready(&new, &packages).unwrap_err();
     assert_eq!(refusal.reason, "AliasTaken");
-    assert!(refusal.message.contains("billing/z is older"), "{}", refusal.message);
+    assert!(refusal.message.contains("billing/z has the alias enterprise"), "{}", refusal.message);
     assert_eq!(by_alias_on("2026-06-01", &packages), Ok(Some("z".to_owned())));
     let same_second = package("b", 1, open());
     assert!(ready(&same_second, &[&same_second, &old]).is_ok());

@@ -1,0 +1,59 @@
+//! `countersign render`: what contracts say in full, with the terms that their packages give.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kube::ResourceExt;
+
+use super::{Failure, files::Files, validate::sound};
+use crate::{
+    api::{BillingContract, ContractPackage},
+    plan::{
+        package::{self, digest},
+        zoo::Desired,
+    },
+    terms::zoo::PartialContract,
+    validate::{self, Terms},
+    yaml,
+};
+
+/// Prints the contracts that packages give terms to, in full.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// Files with contracts and their packages, or folders with such files; `-` is the standard input.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+impl Render {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let files = Files::read(&self.files)?;
+        sound(&files)?;
+        let packages: Vec<_> = files.packages.iter().map(|found| &found.resource).collect();
+        let contracts = files.contracts.iter().map(|found| render(&found.resource, &packages));
+        let rendered: Vec<_> = contracts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        if rendered.is_empty() {
+            return Err("no contract in these files takes terms of a Zoo package".into());
+        }
+        print!("{}", rendered.join("---\n"));
+        Ok(())
+    }
+}
+
+/// A contract in full, and the digests that its status will have; `None` when no Zoo package gives it terms.
+fn render(contract: &BillingContract, packages: &[&ContractPackage]) -> Result<Option<String>, Failure> {
+    let Ok(Some(package)) = package::of(contract, packages) else { return Ok(None) };
+    let Ok(Terms::Zoo(terms)) = validate::contract(&contract.spec, Some(&package.spec)) else {
+        return Ok(None);
+    };
+    let mut full = contract.clone();
+    full.spec.package_ref = None;
+    full.spec.zoo = Some(PartialContract::from((**terms).clone()));
+    Ok(Some(format!(
+        "# With ContractPackage {}, digest {}. The whole has digest {}.\n{}",
+        package.name_any(),
+        digest(&package.spec),
+        Desired::new(*terms)?.digest,
+        yaml::to_string(&full)?
+    )))
+}
