@@ -11,7 +11,8 @@ set -Eeuo pipefail
 umask 077
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-target=$(cd "${TARGET:-$root/target}" && pwd)
+target=${TARGET:-$root/target}
+mkdir -p "$target" && target=$(cd "$target" && pwd)
 demo=${DEMO:-$target/demo}
 repository=$demo/git
 deployed=$demo/deployed
@@ -65,7 +66,7 @@ start() {
 stop() {
     local name=$1 pid
     pid=$(cat "$demo/$name.pid" 2>/dev/null) || return 0
-    if [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"/$name "* ]]; then
+    if [[ $(ps -ww -o args= -p "$pid" 2>/dev/null) == *"/$name "* ]]; then
         kill "$pid" 2>/dev/null || true
         local tries=0
         while kill -0 "$pid" 2>/dev/null; do
