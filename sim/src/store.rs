@@ -123,6 +123,11 @@ impl Tx {
         Self { stale: true, ..self }
     }
 
+    /// Whether [`Tx::observe`] answers what was true before the last write.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale
+    }
+
     /// Makes the changes last.
     ///
     /// # Errors

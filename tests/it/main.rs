@@ -7,8 +7,16 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod examples;
+mod faults;
+mod house;
 mod lifecycle;
 mod ownership;
 mod providers;
+mod recovery;
+mod refusals;
+mod scale;
+mod secrecy;
 mod support;
+mod undecodable;
 mod writes;

@@ -169,13 +169,14 @@ pub(super) fn observe_all(call: &Call, customer: &str) -> Result<Vec<Contract>, 
 
 /// The contract as the API shows it, with the grants that time has made since.
 fn observe(call: &Call, id: &str) -> Result<Option<Contract>, Failure> {
-    // Grants are made and kept first, so that an older version is shown as it was, without new ones.
-    if let Some(mut contract) = find(&call.tx, id)?
-        && settling::settle(&mut contract, call)?
-    {
+    if call.tx.is_stale() {
+        return Ok(call.tx.observe(&CONTRACTS, id)?);
+    }
+    let Some(mut contract) = find(&call.tx, id)? else { return Ok(None) };
+    if settling::settle(&mut contract, call)? {
         contract.save(&call.tx)?;
     }
-    Ok(call.tx.observe(&CONTRACTS, id)?)
+    Ok(Some(contract))
 }
 
 /// What a call that names a contract and its customer answers when either is missing.

@@ -5,6 +5,7 @@ pub(crate) mod observer;
 pub(crate) mod operator;
 pub(crate) mod plane;
 pub(crate) mod rbac;
+pub(crate) mod rounding;
 pub(crate) mod sim;
 pub(crate) mod terms;
 pub(crate) mod world;

@@ -1,7 +1,7 @@
 //! Sees every version of every object of a namespace, and holds each against the rules of kstatus.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
@@ -21,6 +21,8 @@ use super::{DEADLINE, kstatus};
 #[derive(Default)]
 struct Seen {
     objects: BTreeMap<(String, String), Vec<Value>>,
+    /// Kinds that are listed anew: versions may have been missed.
+    gaps: BTreeSet<String>,
     gone: Vec<(String, String)>,
     broken_rules: Vec<String>,
 }
@@ -50,14 +52,16 @@ impl Observer {
             while let Some((kind, event)) = events.next().await {
                 match event {
                     Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                        record.lock().unwrap().see(kind, &object);
+                        record.lock().unwrap().see(&kind, &object);
                     }
+                    Ok(watcher::Event::Init) => drop(record.lock().unwrap().gaps.insert(kind)),
+                    Ok(watcher::Event::InitDone) => drop(record.lock().unwrap().gaps.remove(&kind)),
                     Ok(watcher::Event::Delete(object)) => {
                         let name = object.metadata.name.unwrap_or_default();
                         record.lock().unwrap().gone.push((kind, name));
                     }
                     // The watch goes on by itself, also over the death of an API server.
-                    Ok(_) | Err(_) => {}
+                    Err(_) => {}
                 }
                 sender.send_replace(());
             }
@@ -121,17 +125,18 @@ impl Observer {
 }
 
 impl Seen {
-    fn see(&mut self, kind: String, object: &DynamicObject) {
+    fn see(&mut self, kind: &str, object: &DynamicObject) {
         let name = object.metadata.name.clone().unwrap_or_default();
         let mut object = serde_json::to_value(object).unwrap();
         object["metadata"].as_object_mut().unwrap().remove("managedFields");
-        let history = self.objects.entry((kind.clone(), name.clone())).or_default();
+        let history = self.objects.entry((kind.to_owned(), name.clone())).or_default();
         let before = history.last();
         if before.is_some_and(|before| {
             before["metadata"]["resourceVersion"] == object["metadata"]["resourceVersion"]
         }) {
             return;
         }
+        let before = before.filter(|_| !self.gaps.contains(kind));
         for rule in kstatus::broken_rules(before, &object) {
             self.broken_rules.push(format!("{kind} {name}: {rule}: {object}"));
         }

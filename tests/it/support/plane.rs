@@ -56,8 +56,8 @@ impl Plane {
 
     fn start(name: &str) -> Self {
         let build = root().join("tests/controlplane/build");
-        let built = Command::new(&build).stdin(Stdio::null()).status().unwrap();
-        assert!(built.success(), "the control plane could not be built; see above");
+        let ended = Command::new(&build).stdin(Stdio::null()).status().unwrap();
+        assert!(ended.success(), "the control plane could not be built; see above");
         let target = std::env::var_os("TARGET").map_or_else(|| root().join("target"), PathBuf::from);
         let directory = fresh_directory(name);
         let mut child = Command::new(target.join("controlplane/controlplane"))

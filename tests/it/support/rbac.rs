@@ -1,4 +1,4 @@
-//! The operator's identity in a test: the ServiceAccount of `manifests/`, with exactly the rights given there.
+//! The operator's identity in a test: the `ServiceAccount` of `manifests/`, with exactly the rights given there.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use super::{plane::Plane, root};
 
 /// Where `manifests/` puts the operator.
 const NAMESPACE: &str = "countersign-system";
-/// Its ServiceAccount, its ClusterRole and its ClusterRoleBinding.
+/// Its `ServiceAccount`, its `ClusterRole` and its `ClusterRoleBinding`.
 const NAME: &str = "countersign";
 const KINDS: [&str; 5] = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
 
@@ -56,7 +56,7 @@ pub(crate) fn moved_to(namespace: &str, rights: &[Value]) -> Vec<Value> {
     rights
 }
 
-/// A kubeconfig with nothing but a token of the ServiceAccount.
+/// A kubeconfig with nothing but a token of the `ServiceAccount`.
 pub(crate) async fn kubeconfig(client: &Client, namespace: &str, plane: &Plane, folder: &Path) -> PathBuf {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let spec = TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };

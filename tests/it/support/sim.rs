@@ -65,6 +65,11 @@ impl Sim {
         self.control(Method::PUT, &format!("/zoo/orgs/{organization}"), &Value::Null).await;
     }
 
+    /// Registers many.
+    pub(crate) async fn register_all(&self, organizations: &[String]) {
+        self.control(Method::POST, "/zoo/orgs", &json!({"ids": organizations})).await;
+    }
+
     /// Puts a contract in, as somebody else would; `body` as in the API.
     pub(crate) async fn seed(&self, organization: &str, contract_id: &str, body: &Value) {
         let path = format!("/zoo/orgs/{organization}/contracts/{contract_id}");
@@ -103,11 +108,6 @@ impl Sim {
     /// Puts a fault into force.
     pub(crate) async fn fault(&self, fault: Value) {
         self.control(Method::POST, "/faults", &fault).await;
-    }
-
-    /// Ends every fault.
-    pub(crate) async fn heal(&self) {
-        self.control(Method::DELETE, "/faults", &Value::Null).await;
     }
 
     /// Makes a further token valid.

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt as _, stream};
 use k8s_openapi::api::events::v1::Event;
 use kube::{
     Api, Client, Config,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PropagationPolicy, ValidationDirective},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy, ValidationDirective},
     config::{KubeConfigOptions, Kubeconfig},
     core::{ApiResource, DynamicObject},
 };
@@ -72,7 +73,8 @@ impl World {
         Self::bare_on(Plane::shared()).await
     }
 
-    async fn bare_on(plane: &Plane) -> Self {
+    /// The same on a control plane of the caller's.
+    pub(crate) async fn bare_on(plane: &Plane) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         install_crypto();
         let namespace = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -136,14 +138,21 @@ impl World {
             self.stop_operator().await;
         }
         self.start_operator().await;
+        self.until_counted("countersign_reconciles_total", contracts).await;
+        self.stop_operator().await;
+    }
+
+    /// Waits until the operator has counted so many of something about contracts; how many it has.
+    pub(crate) async fn until_counted(&mut self, metric: &str, at_least: u64) -> u64 {
         let give_up = Instant::now() + DEADLINE;
-        while self.operator().metric("countersign_reconciles_total", "kind=\"BillingContract\"").await
-            < contracts
-        {
-            assert!(Instant::now() < give_up, "the contracts are not looked at: {}", self.log());
+        loop {
+            let counted = self.operator().metric(metric, "kind=\"BillingContract\"").await;
+            if counted >= at_least {
+                return counted;
+            }
+            assert!(Instant::now() < give_up, "{metric} stays at {counted}: {}", tail(&self.log()));
             sleep(Duration::from_millis(50)).await;
         }
-        self.stop_operator().await;
     }
 
     /// The operator's log.
@@ -167,6 +176,40 @@ impl World {
             kube::Error::Api(status) => status.message,
             error => error.to_string(),
         })
+    }
+
+    /// Applies an object, again and again while the API server is away.
+    pub(crate) async fn persist(&self, object: &Value) {
+        let give_up = Instant::now() + DEADLINE;
+        while let Err(refusal) = self.try_apply(object).await {
+            assert!(Instant::now() < give_up, "{refusal}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Creates many contracts, some at a time.
+    pub(crate) async fn create_all(&self, contracts: &[Value]) {
+        let api = self.api(version(CONTRACT), CONTRACT);
+        let create = async |contract: &Value| {
+            let contract = serde_json::from_value(contract.clone()).unwrap();
+            api.create(&PostParams::default(), &contract).await.unwrap();
+        };
+        stream::iter(contracts).for_each_concurrent(16, create).await;
+    }
+
+    /// Several contracts as the API server has them now.
+    pub(crate) async fn get_all(&self, names: &[String]) -> Vec<Value> {
+        let mut contracts = Vec::new();
+        for name in names {
+            contracts.push(self.get(name).await);
+        }
+        contracts
+    }
+
+    /// The operator's lease.
+    pub(crate) async fn lease(&self) -> Value {
+        let lease = self.api("coordination.k8s.io/v1", "Lease").get("countersign").await.unwrap();
+        serde_json::to_value(lease).unwrap()
     }
 
     /// Changes part of an object, as another tool than Git's would.
