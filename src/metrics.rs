@@ -103,7 +103,7 @@ impl Metrics {
             Some(CallError::KeyUsed { .. }) => "key_used",
             Some(CallError::Credentials { .. }) => "credentials",
             Some(CallError::NotFound { .. }) => "not_found",
-            Some(CallError::Throttled) => "throttled",
+            Some(CallError::Throttled { .. }) => "throttled",
             Some(CallError::Unreachable(_)) => "unreachable",
             Some(CallError::Unknown(_)) => "unknown",
             Some(CallError::NotLeader) => "not_leader",

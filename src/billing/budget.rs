@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// Longest pause that an API can ask for; a longer one is cut to it.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// Longest pause that a call waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Shared by every call of one provider.
 #[derive(Debug)]
@@ -25,11 +27,19 @@ impl Budget {
     }
 
     /// Waits for a turn.
-    pub async fn turn(&self) {
+    ///
+    /// # Errors
+    /// The rest of a pause that is too long to wait for: whoever waits keeps work on other providers from going on.
+    pub async fn turn(&self) -> Result<(), Duration> {
         while let Some(until) = self.pause() {
+            let rest = until.saturating_duration_since(Instant::now());
+            if rest > LONGEST_WAIT {
+                return Err(rest);
+            }
             tokio::time::sleep_until(until).await;
         }
         self.limiter.until_ready().await;
+        Ok(())
     }
 
     /// Holds every call back for at least this long.
@@ -56,12 +66,19 @@ mod tests {
         budget.hold(Duration::from_millis(60));
         budget.hold(Duration::from_millis(1));
         let start = Instant::now();
-        budget.turn().await;
+        assert_eq!(budget.turn().await, Ok(()));
         assert!(start.elapsed() >= Duration::from_millis(60));
     }
 
     #[tokio::test]
+    async fn a_long_pause_is_told_and_not_waited_for() {
+        let budget = Budget::new(1000);
+        budget.hold(Duration::from_mins(2));
+        assert!(budget.turn().await.is_err_and(|rest| rest > Duration::from_mins(1)));
+    }
+
+    #[tokio::test]
     async fn a_budget_of_nothing_is_a_budget_of_one() {
-        Budget::new(0).turn().await;
+        assert_eq!(Budget::new(0).turn().await, Ok(()));
     }
 }

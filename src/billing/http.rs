@@ -151,7 +151,7 @@ impl Http {
     /// # Errors
     /// By what to do next.
     pub async fn write(&self, call: &Call) -> Result<String, CallError> {
-        self.budget.turn().await;
+        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
         if !(self.gate)(self.timeout) {
             return Err(CallError::NotLeader);
         }
@@ -171,7 +171,7 @@ impl Http {
         method: &'static str,
         build: impl FnOnce(&Client, Url) -> RequestBuilder,
     ) -> Result<String, CallError> {
-        self.budget.turn().await;
+        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
         self.call(path, method, build).await
     }
 
@@ -204,8 +204,9 @@ impl Http {
         let code = status.as_u16();
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
-                self.budget.hold(pause.unwrap_or(DEFAULT_PAUSE));
-                Err(CallError::Throttled)
+                let pause = pause.unwrap_or(DEFAULT_PAUSE);
+                self.budget.hold(pause);
+                Err(CallError::Throttled { pause })
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(CallError::Credentials { status: code, message })

@@ -43,9 +43,12 @@ pub enum CallError {
         /// The API's own words, shortened.
         message: String,
     },
-    /// Too many requests (429): nothing was done; the budget waits as long as the API asked.
+    /// Too many requests (429), or the pause that the API asked for then: nothing was done.
     #[error("The billing API asks for fewer requests (HTTP 429)")]
-    Throttled,
+    Throttled {
+        /// How much of the pause is left; nothing may be asked before.
+        pause: Duration,
+    },
     /// The request was never sent, or a read failed: try again with backoff.
     #[error("The billing API cannot be reached: {0}")]
     Unreachable(String),

@@ -159,7 +159,7 @@ impl Pass<'_> {
                 decision => return Ok(self.conclude(target, observed.as_ref(), decision, &memory, &written)),
             };
             if written.iter().any(|before| before.digest == plan.digest) || written.len() >= MAX_PLANS {
-                return Ok(self.unsettled(plan));
+                return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
             }
             observed = self.write(target, &plan).await?;
             if observed.is_none() {
@@ -212,19 +212,28 @@ impl Pass<'_> {
             Decision::Report(changes) => Finding::Drifted { held, customer_id, changes },
             Decision::AwaitApproval(plan) => Finding::AwaitingApproval(plan),
             Decision::Refuse(refusal) => Finding::Refused { refusal, stuck: None },
-            Decision::Write(plan) => return self.unsettled(plan),
+            Decision::Write(plan) => return self.unsettled(target, observed, memory, plan),
         };
         Outcome::new(finding, Next::Settled)
     }
 
     /// The outcome when a write left a difference: another try, and after a few rounds none.
-    fn unsettled(&self, left: Plan) -> Outcome {
+    fn unsettled(
+        &self,
+        target: &Target<'_>,
+        observed: Option<&View>,
+        memory: &Memory,
+        left: Plan,
+    ) -> Outcome {
         if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest)
             < MAX_ROUNDS
         {
             let message =
                 format!("The billing API accepted the change but says something else: {}", left.summary);
-            return Outcome::new(Finding::waiting("NotYetInForce", message), Next::Retry(Duration::ZERO));
+            let held = observed.and_then(|view| target.held(view, memory));
+            let customer_id = target.customer_id().to_owned();
+            let finding = Finding::NotInForce { held, customer_id, message };
+            return Outcome::new(finding, Next::Retry(Duration::ZERO));
         }
         let refusal = plan::not_converging(&left);
         Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
@@ -244,8 +253,8 @@ impl Pass<'_> {
                 self.context.providers.suspect(self.key, self.account);
                 Outcome::new(Finding::waiting("CredentialsRefused", message), Next::Retry(LOOK_AGAIN))
             }
-            CallError::Throttled => {
-                Outcome::new(Finding::waiting("Throttled", message), Next::Retry(Duration::ZERO))
+            CallError::Throttled { pause } => {
+                Outcome::new(Finding::waiting("Throttled", message), Next::Retry(*pause))
             }
             CallError::NotLeader => {
                 Outcome::new(Finding::waiting("NotLeader", message), Next::Retry(Duration::ZERO))

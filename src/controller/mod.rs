@@ -228,7 +228,11 @@ async fn controllers(
     let contracts = contracts.with_config(concurrency).reconcile_on(affected);
 
     let housekeeping = async {
-        context.filled().await;
+        tokio::select! {
+            () = context.filled() => {}
+            // No pass over a contract has begun, so there is none to finish.
+            () = shutdown.clone() => return,
+        }
         tracing::info!(contracts = context.contract_store.len(), "watching");
         ready.send_replace(true);
         loop {

@@ -91,6 +91,8 @@ struct Verdict {
     standing: Standing,
     credentials: Fact,
     account: Option<Arc<Account>>,
+    /// How long not to ask again.
+    pause: Duration,
 }
 
 /// Brings a provider's account and status up to date.
@@ -166,7 +168,7 @@ where
     context.providers.set(&key, readiness, provider.serves());
     let period = Duration::from_secs(u64::try_from(provider.account().sync_period_seconds).unwrap_or(600));
     Ok(Action::requeue(if retries {
-        context.accounts.retry(&uid, Duration::ZERO)
+        context.accounts.retry(&uid, verdict.pause)
     } else {
         context.accounts.settle(&uid, period)
     }))
@@ -270,23 +272,38 @@ impl Verdict {
     fn ready(account: Arc<Account>) -> Self {
         let message = "The billing API accepts the token.";
         let credentials = fact(Some(true), "Accepted", message);
-        Self { standing: Standing::ready("Ready", message), credentials, account: Some(account) }
+        Self {
+            standing: Standing::ready("Ready", message),
+            credentials,
+            account: Some(account),
+            pause: Duration::ZERO,
+        }
     }
 
     fn without_token(reason: &'static str, why: String) -> Self {
         let credentials = fact(Some(false), reason, &why);
-        Self { standing: Standing::waiting(reason, why), credentials, account: None }
+        Self { standing: Standing::waiting(reason, why), credentials, account: None, pause: Duration::ZERO }
     }
 
     fn invalid(why: &str) -> Self {
         let credentials = fact(None, "NotTried", "");
-        Self { standing: Standing::stalled("InvalidSpec", why), credentials, account: None }
+        Self {
+            standing: Standing::stalled("InvalidSpec", why),
+            credentials,
+            account: None,
+            pause: Duration::ZERO,
+        }
     }
 
     fn refused(error: &CallError) -> Self {
         let message = format!("{error}. Put a valid token into the Secret; it is picked up at once.");
         let credentials = fact(Some(false), "CredentialsRefused", &message);
-        Self { standing: Standing::stalled("CredentialsRefused", message), credentials, account: None }
+        Self {
+            standing: Standing::stalled("CredentialsRefused", message),
+            credentials,
+            account: None,
+            pause: Duration::ZERO,
+        }
     }
 
     fn unreachable(error: &CallError) -> Self {
@@ -295,6 +312,7 @@ impl Verdict {
             standing: Standing::waiting("BillingUnreachable", error.to_string()),
             credentials,
             account: None,
+            pause: if let CallError::Throttled { pause } = error { *pause } else { Duration::ZERO },
         }
     }
 }

@@ -94,11 +94,11 @@ impl Schedule {
         wait
     }
 
-    /// The pass failed: the object is due again after an exponential delay, at least `floor`.
+    /// The pass failed: the object is due again after `floor` and an exponential delay.
     pub fn retry(&self, uid: &str, floor: Duration) -> Duration {
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
-        let wait = jittered(backoff(entry.failures).max(floor));
+        let wait = floor + jittered(backoff(entry.failures));
         entry.failures = entry.failures.saturating_add(1);
         entry.due = Some(Instant::now() + wait);
         wait

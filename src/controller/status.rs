@@ -88,6 +88,15 @@ pub enum Finding {
         /// What happened.
         message: String,
     },
+    /// A write was taken, and billing says something else than was written; it is tried again.
+    NotInForce {
+        /// The contract: from now on it is known to be this resource's.
+        held: Option<Held>,
+        /// The customer.
+        customer_id: String,
+        /// What is left.
+        message: String,
+    },
     /// Something is in the way that may pass by itself.
     Waiting {
         /// One word for programs.
@@ -128,6 +137,7 @@ impl Finding {
             Self::Drifted { .. } => "drifted",
             Self::AwaitingApproval(_) => "awaiting_approval",
             Self::Unconfirmed { .. } => "unconfirmed",
+            Self::NotInForce { .. } => "not_in_force",
             Self::Waiting { .. } => "waiting",
             Self::Refused { .. } => "refused",
             Self::Suspended => "suspended",
@@ -181,18 +191,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
         }
         Finding::AwaitingApproval(plan) => {
             status.plan = Some(plan_status(plan));
-            let message = format!(
-                "To carry the plan out, annotate the contract with {}={}: {}",
-                crate::api::APPROVED_PLAN,
-                plan.digest,
-                plan.summary
-            );
-            Standing {
-                ready: "False",
-                reason: "AwaitingApproval",
-                message,
-                gate: Some(("Reconciling", "AwaitingApproval")),
-            }
+            awaiting(plan)
         }
         Finding::Unconfirmed { fingerprint, message } => {
             if previous.unconfirmed_write.as_ref().is_none_or(|write| write.digest != *fingerprint) {
@@ -200,6 +199,10 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
                 status.unconfirmed_write = Some(UnconfirmedWrite { digest, time });
             }
             Standing::waiting("WriteUnconfirmed", message)
+        }
+        Finding::NotInForce { held, customer_id, message } => {
+            record(&mut status, held.as_ref(), customer_id);
+            Standing::waiting("NotYetInForce", message)
         }
         Finding::Waiting { reason, message } => Standing::waiting(reason, message),
         Finding::Refused { refusal, stuck } => {
@@ -235,6 +238,17 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
     status.conditions =
         conditions(&previous.conditions, &standing, more.as_slice(), contract.metadata.generation, now);
     status
+}
+
+fn awaiting(plan: &Plan) -> Standing {
+    let message = format!(
+        "To carry the plan out, annotate the contract with {}={}: {}",
+        crate::api::APPROVED_PLAN,
+        plan.digest,
+        plan.summary
+    );
+    let gate = Some(("Reconciling", "AwaitingApproval"));
+    Standing { ready: "False", reason: "AwaitingApproval", message, gate }
 }
 
 /// Something worth an event, at most one a change.
