@@ -29,6 +29,9 @@ pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 /// Annotation that approves the plan with this digest, under `managementPolicy: Plan`.
 pub const APPROVED_PLAN: &str = "billing.countersign.dev/approved-plan";
 
+/// Annotation that says which revision in Git the resource is from; noted on stamped contracts.
+pub const REVISION: &str = "billing.countersign.dev/revision";
+
 /// Annotation that lets a contract go without its billing call; the value must be `true`.
 pub const RELEASE: &str = "billing.countersign.dev/release";
 

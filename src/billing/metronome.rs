@@ -22,6 +22,10 @@ const PAGE: u32 = 20;
 /// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
 const MAX_PAGES: u32 = 500;
 
+/// Path of the call that creates a contract.
+pub const CREATE_CONTRACT: &str = "v1/contracts/create";
+/// Path of the call that edits a contract.
+pub const EDIT_CONTRACT: &str = "v2/contracts/edit";
 /// Keys of the custom fields that say who owns a contract.
 pub const STAMP_KEYS: [&str; 4] =
     ["countersign_cluster", "countersign_namespace", "countersign_name", "countersign_revision"];
@@ -109,7 +113,50 @@ impl Metronome {
     /// # Errors
     /// By what to do next.
     pub async fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<Value>, CallError> {
-        self.named("v2/contracts/get", customer_id, contract_id).await
+        let Some(mut contract) = self.named("v2/contracts/get", customer_id, contract_id).await? else {
+            return Ok(None);
+        };
+        for kind in ["commits", "credits"] {
+            if contract.pointer(&format!("/has_more/{kind}")) == Some(&Value::Bool(true)) {
+                let all = self.balances(kind, customer_id, contract_id).await?;
+                if let Some(contract) = contract.as_object_mut() {
+                    contract.insert(kind.to_owned(), all.into());
+                }
+            }
+        }
+        if let Some(contract) = contract.as_object_mut() {
+            contract.remove("has_more");
+        }
+        Ok(Some(contract))
+    }
+
+    /// Every commit or credit of a contract, where the contract itself shows only the first of them.
+    async fn balances(&self, kind: &str, customer_id: &str, contract_id: &str) -> Result<Vec<Value>, CallError> {
+        let (path, include) = match kind {
+            "commits" => ("v1/contracts/customerCommits/list", "include_contract_commits"),
+            _ => ("v1/contracts/customerCredits/list", "include_contract_credits"),
+        };
+        let query = json!({"customer_id": customer_id, include: true, "include_archived": true, "limit": PAGE});
+        let mut all = self.pages(path, query, "next_page").await?;
+        all.retain(|item| item.pointer("/contract/id").and_then(Value::as_str) == Some(contract_id));
+        Ok(all)
+    }
+
+    /// Every item of a list whose page follows from a member of the reply before.
+    async fn pages(&self, path: &str, mut query: Value, next: &str) -> Result<Vec<Value>, CallError> {
+        let mut items = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let reply = parse(&self.http.query(path, &query).await?)?;
+            let page = reply.get("data").and_then(Value::as_array);
+            items.extend(page.ok_or_else(|| unreadable("`data` is no list"))?.iter().cloned());
+            let Some(cursor) = reply.get(next).and_then(Value::as_str).filter(|next| !next.is_empty()) else {
+                return Ok(items);
+            };
+            if let Some(query) = query.as_object_mut() {
+                query.insert(next.to_owned(), json!(cursor));
+            }
+        }
+        Err(unreadable("the list has too many pages"))
     }
 
     /// A contract as `v1/contracts/get` has it, for what the newer read lacks.
@@ -142,32 +189,13 @@ impl Metronome {
     /// # Errors
     /// By what to do next.
     pub async fn contracts(&self, customer_id: &str) -> Result<Vec<Value>, CallError> {
-        let mut contracts = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let mut query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
-            if let (Some(query), Some(cursor)) = (query.as_object_mut(), &cursor) {
-                query.insert("cursor".to_owned(), json!(cursor));
+        let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
+        self.pages("v2/contracts/list", query, "cursor").await.map_err(|error| match error {
+            CallError::NotFound { message, .. } => {
+                CallError::NotFound { what: format!("customer {customer_id}"), message }
             }
-            let reply = match self.http.query("v2/contracts/list", &query).await {
-                Ok(reply) => parse(&reply)?,
-                Err(CallError::NotFound { message, .. }) => {
-                    return Err(CallError::NotFound { what: format!("customer {customer_id}"), message });
-                }
-                Err(error) => return Err(error),
-            };
-            let page = reply.get("data").and_then(Value::as_array);
-            contracts.extend(page.ok_or_else(|| unreadable("`data` is no list"))?.iter().cloned());
-            cursor = reply
-                .get("cursor")
-                .and_then(Value::as_str)
-                .filter(|next| !next.is_empty())
-                .map(str::to_owned);
-            if cursor.is_none() {
-                return Ok(contracts);
-            }
-        }
-        Err(unreadable("the list has too many pages"))
+            error => error,
+        })
     }
 
     /// Carries out one write; the reply is its `data`.

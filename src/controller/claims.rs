@@ -14,10 +14,15 @@ pub struct Claim {
     pub subject: String,
 }
 
-/// The subject of a contract's claim.
+/// The subject of a contract's claim: with Zoo the organization, with Metronome the uniqueness key or the contract to
+/// adopt. Keys that are derived from namespace and name are nobody else's.
 #[must_use]
 pub fn subject(contract: &BillingContract) -> Option<&str> {
-    contract.spec.zoo.as_ref().map(|zoo| zoo.organization_id.as_str())
+    if let Some(zoo) = &contract.spec.zoo {
+        return Some(zoo.organization_id.as_str());
+    }
+    let given = contract.spec.metronome.as_ref().and_then(|terms| terms.uniqueness_key.as_deref());
+    given.or_else(|| contract.spec.adopt.as_ref().map(|adopt| adopt.contract_id.as_str()))
 }
 
 /// The resource, among others that claim the same contract, that holds it in place of this one; `None` when this one

@@ -19,7 +19,7 @@ use super::{
     providers::{Account, Lookup, ProviderKey},
     schedule::{Trigger, Turn},
     status::{self, Finding},
-    target::{Target, View},
+    target::{Observed, Obstacle, Target, View},
     undecodable,
 };
 use crate::{
@@ -125,11 +125,11 @@ async fn examine(
         return Err(Outcome::new(Finding::Suspended, Next::Change));
     }
     let account = resolve(contract, key, provider)?;
-    let target = Target::new(contract, account).map_err(|why| Outcome::refused("InvalidSpec", why))?;
+    let pass = Pass { contract, key, account, context };
+    let target = pass.target().await?;
     check_claim(contract, account, context)?;
     let (memory, policy) = (Memory::of(contract), Policy::of(contract));
-    let pass = Pass { contract, key, account, context };
-    let observed = target.observe().await.map_err(|error| pass.failed(&error))?;
+    let observed = pass.observe(&target, &memory, &policy).await?;
     let decision = target.plan(observed.as_ref(), &memory, &policy, Utc::now());
     pass.execute(&target, observed, decision, memory, &policy).await
 }
@@ -142,7 +142,32 @@ pub(super) struct Pass<'a> {
     pub(super) context: &'a Context,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// What the contract should be, validated and with its references looked up.
+    pub(super) async fn target(&self) -> Result<Target<'a>, Outcome> {
+        Target::new(self.contract, self.account, self.context).await.map_err(|obstacle| match obstacle {
+            Obstacle::Invalid(why) => Outcome::refused("InvalidSpec", why),
+            Obstacle::Waiting(why) => Outcome::new(Finding::waiting("Waiting", why), Next::After(LOOK_AGAIN)),
+            Obstacle::Call(error) => self.failed(&error),
+        })
+    }
+
+    /// What the billing API shows of the contract.
+    pub(super) async fn observe(
+        &self,
+        target: &Target<'_>,
+        memory: &Memory,
+        policy: &Policy,
+    ) -> Result<Option<View>, Outcome> {
+        match target.observe(memory, policy, Utc::now()).await.map_err(|error| self.failed(&error))? {
+            Observed::Nothing => Ok(None),
+            Observed::Contract(view) => Ok(Some(view)),
+            Observed::InTheWay(refusal) => {
+                Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled))
+            }
+        }
+    }
+
     /// Does what was decided. A write is done when nothing more would be written after it.
     async fn execute(
         &self,
@@ -161,13 +186,18 @@ impl Pass<'_> {
             if written.iter().any(|before| before.digest == plan.digest) || written.len() >= MAX_PLANS {
                 return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
             }
-            observed = self.write(target, &plan).await?;
-            if observed.is_none() {
-                observed = target.observe().await.map_err(|error| self.failed(&error))?;
+            let more = target.ready_to_write(&plan, observed.as_mut()).await.map_err(|error| self.failed(&error))?;
+            if !more {
+                observed = self.write(target, &plan).await?;
+                if observed.is_none() {
+                    observed = self.observe(target, &memory, policy).await?;
+                }
+                if let Some(view) = &observed {
+                    target.remember(view, &mut memory);
+                }
+                memory.applied_spec = None;
+                written.push(plan);
             }
-            memory.contract_id = observed.as_ref().map(|view| view.contract_id().to_owned());
-            memory.applied_spec = None;
-            written.push(plan);
             decision = target.plan(observed.as_ref(), &memory, policy, Utc::now());
         }
     }
@@ -176,7 +206,7 @@ impl Pass<'_> {
     async fn write(&self, target: &Target<'_>, plan: &Plan) -> Result<Option<View>, Outcome> {
         let mut view = None;
         for call in &plan.calls {
-            view = target.write(call).await.map_err(|error| match error {
+            view = target.write(call, Utc::now()).await.map_err(|error| match error {
                 CallError::Unknown(why) => {
                     let message = format!(
                         "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
@@ -246,7 +276,7 @@ impl Pass<'_> {
             CallError::Rejected { .. } => Outcome::refused(plan::REJECTED, message),
             CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, message),
             CallError::NotFound { .. } => {
-                let message = format!("{message}. Check `organizationId` and the provider's account.");
+                let message = format!("{message}. Check the customer's ID and the provider's account.");
                 Outcome::refused("CustomerNotFound", message)
             }
             CallError::Credentials { .. } => {
@@ -324,7 +354,7 @@ fn check_claim(contract: &BillingContract, account: &Account, context: &Context)
     let Some(holder) = claims::holder(contract, rivals) else { return Ok(()) };
     let holder = ObjectRef::from_obj(holder);
     let message = format!(
-        "BillingContract {}/{} claims organization {subject} already, and it is older. Delete one of the two",
+        "BillingContract {}/{} claims the same contract ({subject}), and it is older. Delete one of the two",
         holder.namespace.unwrap_or_default(),
         holder.name
     );

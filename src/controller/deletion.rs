@@ -2,6 +2,7 @@
 //!
 //! With `Orphan` there is no finalizer, so nothing can be stuck; otherwise the contract is ended first.
 
+use chrono::Utc;
 use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
@@ -14,11 +15,12 @@ use super::{
     contract::{Outcome, Pass, api, report, resolve},
     providers::{Backend, Lookup, ProviderKey},
     status::Finding,
+    target::View,
 };
 use crate::{
     api::{BillingContract, FINALIZER, RELEASE, contract::DeletionPolicy},
     billing::CallError,
-    plan::{self, Memory, zoo},
+    plan::{self, Memory, Policy, metronome, zoo},
     terms::zoo::expand,
 };
 
@@ -58,7 +60,7 @@ pub(super) async fn delete(
 /// Ends the contract in the billing API; harmless when repeated.
 async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
     let (Backend::Zoo(zoo), Some(terms)) = (&pass.account.backend, &pass.contract.spec.zoo) else {
-        return Ok(());
+        return end_metronome(pass).await;
     };
     let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
     let policy = pass.contract.spec.deletion_policy;
@@ -73,6 +75,19 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
         return Ok(());
     };
     match zoo.write(&call).await {
+        Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(pass.failed(&error)),
+    }
+}
+
+async fn end_metronome(pass: &Pass<'_>) -> Result<(), Outcome> {
+    let target = pass.target().await?;
+    let (spec, memory) = (&pass.contract.spec, Memory::of(pass.contract));
+    let observed = pass.observe(&target, &memory, &Policy::default()).await?;
+    let view = observed.as_ref().and_then(View::metronome);
+    let call = metronome::end(view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
+    let Some(call) = call else { return Ok(()) };
+    match target.write(&call, Utc::now()).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
         Err(error) => Err(pass.failed(&error)),
     }

@@ -12,9 +12,9 @@ use k8s_openapi::{
 use crate::{
     api::{
         BillingContract, BillingContractStatus,
-        contract::{LastApplied, PlanStatus, Term, UnconfirmedWrite},
+        contract::{ItemId, LastApplied, PlanStatus, Term, UnconfirmedWrite},
     },
-    plan::{Change, Plan, Refusal, is_sticky, summarize, zoo},
+    plan::{Change, Plan, Refusal, is_sticky, metronome, summarize, zoo},
     terms::{Digest, Timestamp},
 };
 
@@ -28,6 +28,7 @@ const MAX_DRIFT_LENGTH: usize = 500;
 pub struct Held {
     contract_id: String,
     account_id: Option<String>,
+    items: Vec<ItemId>,
     state: String,
     /// Whether the billing API shows contracts in this state.
     is_shown: bool,
@@ -47,10 +48,29 @@ impl Held {
         Self {
             contract_id: view.contract_id.clone(),
             account_id: Some(view.account_id.clone()),
+            items: Vec::new(),
             state: view.state.clone(),
             is_shown: matches!(view.state.as_str(), "active" | "draft"),
             term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
             committed_value: zoo::committed_value(&view.terms),
+            digest: Digest::of(&view.terms),
+        }
+    }
+}
+
+impl Held {
+    /// What a Metronome contract is, with the ids of its items.
+    #[must_use]
+    pub fn metronome(view: &metronome::View, items: Vec<(String, String)>) -> Self {
+        let date = |time: Timestamp| time.0.date_naive().to_string();
+        let (start_date, end_date) = (date(view.starting_at), view.ending_before.map(date));
+        Self {
+            contract_id: view.contract_id.clone(),
+            account_id: None,
+            items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            state: view.state.clone(),
+            term: Some(Term { start_date, end_date }),
+            committed_value: metronome::committed_value(&view.terms),
             digest: Digest::of(&view.terms),
         }
     }
@@ -397,6 +417,7 @@ fn record(status: &mut BillingContractStatus, held: Option<&Held>, customer_id: 
     if let Some(held) = held {
         status.contract_id = Some(held.contract_id.clone());
         status.account_id.clone_from(&held.account_id);
+        status.items.clone_from(&held.items);
         status.state = Some(held.state.clone());
         status.term.clone_from(&held.term);
         status.committed_value.clone_from(&held.committed_value);

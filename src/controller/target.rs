@@ -2,16 +2,29 @@
 //!
 //! The only place that knows there is more than one billing API; `reconcile` is the same for all of them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use serde_json::Value;
 
 use super::{
+    Context, decoded,
     providers::{Account, Backend},
     status::Held,
 };
 use crate::{
-    api::BillingContract,
-    billing::{CallError, zoo::Zoo},
-    plan::{Call, Decision, Memory, Policy, zoo},
+    api::{BillingContract, REVISION},
+    billing::{
+        CallError,
+        metronome::{CREATE_CONTRACT, EDIT_CONTRACT, Metronome, STAMP_KEYS},
+        zoo::Zoo,
+    },
+    plan::{
+        Call, Decision, Memory, Plan, Policy, Refusal,
+        metronome::{self, Found, Resolved, Stamp, UniquenessKey},
+        zoo,
+    },
     terms::Digest,
     validate,
 };
@@ -25,65 +38,167 @@ pub enum Target<'a> {
         /// What the contract should be.
         desired: Box<zoo::Desired>,
     },
+    /// A Metronome contract.
+    Metronome {
+        /// The client.
+        client: &'a Metronome,
+        /// What the contract should be.
+        desired: Box<metronome::Desired<'a>>,
+    },
 }
 
 /// What a billing API shows of a contract.
 pub enum View {
     /// A Zoo contract.
     Zoo(zoo::View),
+    /// A Metronome contract.
+    Metronome(Box<metronome::View>),
+}
+
+/// What came of looking for a contract.
+pub enum Observed {
+    /// Nothing is shown.
+    Nothing,
+    /// This is.
+    Contract(View),
+    /// Something is in the way for good.
+    InTheWay(Refusal),
+}
+
+/// Why a contract cannot be looked for yet.
+pub enum Obstacle {
+    /// The spec is wrong; what and where, for people.
+    Invalid(String),
+    /// Another resource must come first.
+    Waiting(String),
+    /// A call failed.
+    Call(CallError),
+}
+
+impl From<CallError> for Obstacle {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
 }
 
 impl<'a> Target<'a> {
-    /// Validates a contract and prepares it for its account.
+    /// Validates a contract, looks up what it refers to, and prepares it for its account.
     ///
     /// # Errors
-    /// What is wrong with the spec, for people.
-    pub fn new(contract: &'a BillingContract, account: &'a Account) -> Result<Self, String> {
-        let (Backend::Zoo(client), Some(terms)) = (&account.backend, &contract.spec.zoo) else {
-            return Err(other_api(&account.backend).to_owned());
-        };
-        let valid =
-            validate::zoo::contract(terms, None).map_err(|violations| validate::summary(&violations))?;
-        let desired = zoo::Desired::new(valid).map_err(|error| error.to_string())?;
-        Ok(Self::Zoo { client, desired: Box::new(desired) })
+    /// What is in the way.
+    pub async fn new(
+        contract: &'a BillingContract,
+        account: &'a Account,
+        context: &Context,
+    ) -> Result<Self, Obstacle> {
+        let invalid = |violations: Vec<validate::Violation>| Obstacle::Invalid(validate::summary(&violations));
+        let misshapen = |error: crate::terms::shape::ShapeError| Obstacle::Invalid(error.to_string());
+        match (&account.backend, &contract.spec.zoo, &contract.spec.metronome) {
+            (Backend::Zoo(client), Some(terms), _) => {
+                let valid = validate::zoo::contract(terms, None).map_err(invalid)?;
+                let desired = Box::new(zoo::Desired::new(valid).map_err(misshapen)?);
+                Ok(Self::Zoo { client, desired })
+            }
+            (Backend::Metronome(client), _, Some(terms)) => {
+                let valid = validate::metronome::contract(terms).map_err(invalid)?;
+                let resolved = resolve(contract, terms, client, context).await?;
+                let desired = Box::new(metronome::Desired::new(valid, resolved).map_err(misshapen)?);
+                Ok(Self::Metronome { client, desired })
+            }
+            (Backend::Zoo(_), None, _) => Err(Obstacle::Invalid(
+                "the provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other API".to_owned(),
+            )),
+            (Backend::Metronome(_), _, None) => Err(Obstacle::Invalid(
+                "the provider is a Metronome account, so the terms must be in `spec.metronome`; or name a provider of the other API".to_owned(),
+            )),
+        }
     }
 
-    /// Reads what the billing API shows; nothing when it shows no contract.
+    /// Reads what the billing API shows.
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn observe(&self) -> Result<Option<View>, CallError> {
+    pub async fn observe(&self, memory: &Memory, policy: &Policy, now: DateTime<Utc>) -> Result<Observed, CallError> {
         match self {
             Self::Zoo { client, desired } => {
-                Ok(client.observe(desired.organization_id()).await?.map(View::Zoo))
+                let view = client.observe(desired.organization_id()).await?;
+                Ok(view.map_or(Observed::Nothing, |view| Observed::Contract(View::Zoo(view))))
+            }
+            Self::Metronome { client, desired } => {
+                if let Some(id) = &memory.contract_id
+                    && let Some(view) = read(client, desired, id, now).await?
+                {
+                    return Ok(Observed::Contract(View::Metronome(Box::new(view))));
+                }
+                search(client, desired, memory, policy, now).await
             }
         }
     }
 
     /// Decides what to do.
     #[must_use]
-    pub fn plan(
-        &self,
-        observed: Option<&View>,
-        memory: &Memory,
-        policy: &Policy,
-        now: DateTime<Utc>,
-    ) -> Decision {
+    pub fn plan(&self, observed: Option<&View>, memory: &Memory, policy: &Policy, now: DateTime<Utc>) -> Decision {
         match self {
             Self::Zoo { desired, .. } => {
-                let observed = observed.map(|View::Zoo(view)| view);
+                let observed = observed.and_then(View::zoo);
                 zoo::plan(desired, observed, memory, policy, now)
+            }
+            Self::Metronome { desired, .. } => {
+                let observed = observed.and_then(View::metronome);
+                metronome::plan(desired, observed, memory, policy, now)
             }
         }
     }
 
-    /// Carries out one write; the view is the contract after it, where the API's reply shows that.
+    /// Fetches what a plan's calls depend on and a mere comparison does not; true when the plan must be made anew.
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn write(&self, call: &Call) -> Result<Option<View>, CallError> {
+    pub async fn ready_to_write(&self, plan: &Plan, observed: Option<&mut View>) -> Result<bool, CallError> {
+        let Self::Metronome { client, desired } = self else { return Ok(false) };
+        if client.stamp_cluster.is_some() {
+            client.register_stamp_keys().await?;
+        }
+        let edits = plan.calls.iter().any(|call| call.path == EDIT_CONTRACT);
+        let Some(View::Metronome(view)) = observed.filter(|_| edits) else { return Ok(false) };
+        if view.last_edit.is_some() {
+            return Ok(false);
+        }
+        view.last_edit = client.last_edit(desired.customer_id(), &view.contract_id).await?;
+        Ok(view.last_edit.is_some())
+    }
+
+    /// Carries out one write; the view is the contract after it, where that is known without looking again.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn write(&self, call: &Call, now: DateTime<Utc>) -> Result<Option<View>, CallError> {
         match self {
             Self::Zoo { client, .. } => client.write(call).await.map(View::Zoo).map(Some),
+            Self::Metronome { client, desired } => match client.write(call).await {
+                Ok(reply) if call.path == CREATE_CONTRACT => {
+                    let id = reply.get("id").and_then(Value::as_str);
+                    let id = id.ok_or_else(|| CallError::Unknown("the reply has no `id`".to_owned()))?;
+                    let view = read(client, desired, id, now).await?;
+                    Ok(view.map(|view| View::Metronome(Box::new(view))))
+                }
+                // The key made this very change before, and the reply was lost: what holds is read next.
+                Err(CallError::KeyUsed { .. }) if call.path != CREATE_CONTRACT => Ok(None),
+                Err(error) => Err(error),
+                Ok(_) => Ok(None),
+            },
+        }
+    }
+
+    /// What is to be remembered of a view for the next plan.
+    pub fn remember(&self, view: &View, memory: &mut Memory) {
+        match (self, view) {
+            (Self::Zoo { .. }, View::Zoo(view)) => memory.contract_id = Some(view.contract_id.clone()),
+            (Self::Metronome { desired, .. }, View::Metronome(view)) => {
+                memory.items = metronome::items(desired, view, memory).into_iter().collect();
+                memory.contract_id = Some(view.contract_id.clone());
+            }
+            _ => {}
         }
     }
 
@@ -96,6 +211,10 @@ impl<'a> Target<'a> {
                 let says_the_same = || desired.changes(&view.terms, &[]).is_empty();
                 (is_ours || says_the_same()).then(|| Held::zoo(view))
             }
+            (Self::Metronome { desired, .. }, View::Metronome(view)) => {
+                Some(Held::metronome(view, metronome::items(desired, view, memory)))
+            }
+            _ => None,
         }
     }
 
@@ -104,6 +223,7 @@ impl<'a> Target<'a> {
     pub fn customer_id(&self) -> &str {
         match self {
             Self::Zoo { desired, .. } => desired.organization_id(),
+            Self::Metronome { desired, .. } => desired.customer_id(),
         }
     }
 
@@ -112,27 +232,115 @@ impl<'a> Target<'a> {
     pub fn digest(&self) -> &Digest {
         match self {
             Self::Zoo { desired, .. } => &desired.digest,
-        }
-    }
-}
-
-fn other_api(backend: &Backend) -> &'static str {
-    match backend {
-        Backend::Zoo(_) => {
-            "The provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other API"
-        }
-        Backend::Metronome(_) => {
-            "The provider is a Metronome account, so the terms must be in `spec.metronome`; or name a provider of the other API"
+            Self::Metronome { desired, .. } => &desired.digest,
         }
     }
 }
 
 impl View {
-    /// ID of the contract.
-    #[must_use]
-    pub fn contract_id(&self) -> &str {
-        match self {
-            Self::Zoo(view) => &view.contract_id,
-        }
+    fn zoo(&self) -> Option<&zoo::View> {
+        if let Self::Zoo(view) = self { Some(view) } else { None }
     }
+
+    /// The view of a Metronome contract.
+    #[must_use]
+    pub fn metronome(&self) -> Option<&metronome::View> {
+        if let Self::Metronome(view) = self { Some(view) } else { None }
+    }
+}
+
+/// Looks up what a Metronome contract refers to by other means than its ID.
+async fn resolve(
+    contract: &BillingContract,
+    terms: &crate::terms::metronome::Contract,
+    client: &Metronome,
+    context: &Context,
+) -> Result<Resolved, Obstacle> {
+    let (namespace, name) = (contract.namespace().unwrap_or_default(), contract.name_any());
+    let customer_id = match (&terms.customer_id, &terms.customer_alias) {
+        (Some(id), _) => id.to_string(),
+        (None, Some(alias)) => client.customer_by_alias(alias).await?,
+        (None, None) => return Err(Obstacle::Invalid("`spec.metronome.customerId` must be set".to_owned())),
+    };
+    let renewed = terms.transition.as_ref().and_then(|transition| transition.from_contract_ref.as_ref());
+    let from_contract_id = match renewed {
+        Some(reference) => Some(held_by(&namespace, &reference.name, context)?),
+        None => None,
+    };
+    let key = match &terms.uniqueness_key {
+        Some(key) => UniquenessKey::given(key),
+        None => UniquenessKey::derive(&client.key_prefix, &namespace, &name),
+    };
+    let stamp = client.stamp_cluster.as_ref().map(|cluster| {
+        let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
+        let owner = [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, name)];
+        let revision = contract.annotations().get(REVISION);
+        let notes: BTreeMap<_, _> = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
+        Stamp { fields: owner.into_iter().collect(), notes }
+    });
+    Ok(Resolved { customer_id, from_contract_id, key, stamp })
+}
+
+/// ID of the contract that another resource holds.
+fn held_by(namespace: &str, name: &str, context: &Context) -> Result<String, Obstacle> {
+    let reference = ObjectRef::new(name).within(namespace);
+    let found = context.contract_store.get(&reference);
+    let holder = found.as_ref().and_then(|found| decoded(found).ok());
+    let id = holder.and_then(|holder| holder.status.as_ref()?.contract_id.clone());
+    id.ok_or_else(|| {
+        let why = if holder.is_some() { "has no contract yet" } else { "does not exist" };
+        Obstacle::Waiting(format!("BillingContract {name}, which this one renews, {why}."))
+    })
+}
+
+/// Reads one Metronome contract, as far as this spec is concerned with it.
+async fn read(
+    client: &Metronome,
+    desired: &metronome::Desired<'_>,
+    contract_id: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<metronome::View>, CallError> {
+    match client.contract(desired.customer_id(), contract_id).await? {
+        Some(data) => complete(client, desired, &data, now).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn complete(
+    client: &Metronome,
+    desired: &metronome::Desired<'_>,
+    data: &Value,
+    now: DateTime<Utc>,
+) -> Result<metronome::View, CallError> {
+    let mut view = view(data, now)?;
+    if view.needs_v1(desired)
+        && let Some(data) = client.contract_v1(desired.customer_id(), &view.contract_id).await?
+    {
+        view.merge_v1(&data);
+    }
+    Ok(view)
+}
+
+fn view(data: &Value, now: DateTime<Utc>) -> Result<metronome::View, CallError> {
+    metronome::View::read(data, now)
+        .map_err(|why| CallError::Unreachable(format!("the reply is not a contract: {why}")))
+}
+
+/// Looks for the contract among all those of its customer, archived ones included.
+async fn search(
+    client: &Metronome,
+    desired: &metronome::Desired<'_>,
+    memory: &Memory,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Result<Observed, CallError> {
+    let listed = client.contracts(desired.customer_id()).await?;
+    let listed = listed.iter().map(|data| view(data, now)).collect::<Result<Vec<_>, _>>()?;
+    let found = match metronome::find(desired, &listed, memory, policy) {
+        Found::Own(view) | Found::Adoptable(view) => view,
+        Found::Nothing => return Ok(Observed::Nothing),
+        Found::Refused(refusal) => return Ok(Observed::InTheWay(refusal)),
+    };
+    let read = read(client, desired, &found.contract_id, now).await?;
+    Ok(read.map_or(Observed::Nothing, |view| Observed::Contract(View::Metronome(Box::new(view)))))
 }
