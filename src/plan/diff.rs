@@ -99,8 +99,9 @@ fn agrees(shape: &Shape, desired: &Value, observed: &Value) -> bool {
             }
         }
         (Shape::List { item, .. }, Value::Array(desired), Value::Array(observed)) => {
-            let found = |wanted: &Value| observed.iter().any(|observed| agrees(item, wanted, observed));
-            let wanted = |found: &Value| desired.iter().any(|desired| agrees(item, desired, found));
+            let same = |a: &Value, b: &Value| agrees(item, a, b) && agrees(item, b, a);
+            let found = |wanted: &Value| observed.iter().any(|observed| same(wanted, observed));
+            let wanted = |found: &Value| desired.iter().any(|desired| same(desired, found));
             desired.len() == observed.len() && desired.iter().all(found) && observed.iter().all(wanted)
         }
         (Shape::Object(_) | Shape::Map(_), _, Value::Object(_)) => diff(shape, desired, observed).is_empty(),

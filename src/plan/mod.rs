@@ -4,8 +4,12 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+pub mod metronome;
+mod ownership;
 pub mod package;
 pub mod zoo;
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -102,6 +106,9 @@ pub struct Memory {
     pub unconfirmed: Option<Digest>,
     /// Digest of a plan that was carried out several times and did not hold.
     pub stuck: Option<Stuck>,
+    /// What the spec has put into the contract, by its path in the terms: ids of items, and the like. What is here and
+    /// no longer in the spec is taken out again; what is in neither is somebody else's.
+    pub items: BTreeMap<String, String>,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -159,6 +166,7 @@ impl Memory {
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: status.unconfirmed_write.as_ref().map(|write| write.digest.clone()),
             stuck: stuck(contract, status),
+            items: BTreeMap::new(),
         }
     }
 }

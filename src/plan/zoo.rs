@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 use super::{
     Call, Decision, Memory, Method, Plan, Policy,
     diff::{Change, covers, diff, keep_observed},
-    summarize,
+    ownership::{Found, nothing_to_adopt},
 };
 use crate::{
-    api::contract::{AdoptMode, DeletionPolicy},
+    api::contract::DeletionPolicy,
     terms::{
         Decimal, Digest,
         shape::{ShapeError, Spelling},
@@ -116,7 +116,9 @@ pub fn plan(
         return Decision::Settle;
     }
     let changes = desired.changes(&view.terms, &policy.ignore);
-    if let Err(refusal) = own(view, memory, policy, &changes) {
+    let is_own = memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms));
+    let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
+    if let Err(refusal) = found.may_change(memory, policy, &changes) {
         return refusal;
     }
     let mut changes = changes;
@@ -170,55 +172,6 @@ fn is_ours(view: &View, memory: &Memory) -> bool {
         || memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms))
 }
 
-/// Whether the contract is this resource's to change.
-fn own(view: &View, memory: &Memory, policy: &Policy, changes: &[Change]) -> Result<(), Decision> {
-    if is_ours(view, memory) || (changes.is_empty() && policy.adopt.is_none()) {
-        return Ok(());
-    }
-    let differences = || summarize(changes, "");
-    let Some(adopt) = &policy.adopt else {
-        let (reason, story) = match &memory.contract_id {
-            Some(recorded) => (
-                "ReplacedOutside",
-                format!("contract {recorded} was replaced outside of Git by {}", view.contract_id),
-            ),
-            None => {
-                ("ContractExists", format!("the organization has a contract already, {}", view.contract_id))
-            }
-        };
-        return Err(Decision::refuse(
-            reason,
-            format!(
-                "Nothing was written: {story}, and it differs. To take it over and change it, set `spec.adopt` to \
-                 {{contractId: {}, mode: Override}}; to take it over as it is, write its terms into the spec. Differences: {}",
-                view.contract_id,
-                differences()
-            ),
-        ));
-    };
-    if adopt.contract_id != view.contract_id {
-        return Err(Decision::refuse(
-            "AdoptionTargetNotFound",
-            format!(
-                "Nothing was written: `spec.adopt.contractId` is {}, but the organization's contract is {}",
-                adopt.contract_id, view.contract_id
-            ),
-        ));
-    }
-    if adopt.mode == AdoptMode::Match && !changes.is_empty() {
-        return Err(Decision::refuse(
-            "AdoptionMismatch",
-            format!(
-                "Nothing was written: contract {} is to be adopted as it is, but differs from the spec. Correct the spec, \
-                 or set `spec.adopt.mode: Override` to change the contract. Differences: {}",
-                view.contract_id,
-                differences()
-            ),
-        ));
-    }
-    Ok(())
-}
-
 /// Changes that a replace must not make.
 fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<Decision> {
     let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
@@ -252,15 +205,8 @@ fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<
 
 /// Plans a contract where none can be seen.
 fn create(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
-    if let (Some(adopt), None) = (&policy.adopt, &memory.contract_id) {
-        return Decision::refuse(
-            "AdoptionTargetNotFound",
-            format!(
-                "Nothing was written: `spec.adopt.contractId` is {}, but the organization shows no contract. Take `adopt` \
-                 out to create one",
-                adopt.contract_id
-            ),
-        );
+    if let Some(refusal) = nothing_to_adopt(memory, policy, "organization") {
+        return refusal;
     }
     let effect = commitment_effect(&Value::Null, &desired.canonical);
     let change =

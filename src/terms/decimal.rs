@@ -93,6 +93,24 @@ impl Decimal {
     pub fn checked_mul(self, other: Self) -> Option<Self> {
         self.0.checked_mul(other.0).map(Self)
     }
+
+    /// The quotient to 28 digits, or `None` beyond them or by zero.
+    #[must_use]
+    pub fn checked_div(self, other: Self) -> Option<Self> {
+        self.0.checked_div(other.0).map(Self)
+    }
+
+    /// The number without the decimals after so many places.
+    #[must_use]
+    pub fn truncated(self, places: u32) -> Self {
+        Self(self.0.trunc_with_scale(places))
+    }
+
+    /// The number without its sign.
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
 }
 
 impl From<i64> for Decimal {

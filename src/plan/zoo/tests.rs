@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::contract::{Adopt, DriftPolicy, ManagementPolicy},
+    api::contract::{Adopt, AdoptMode, DriftPolicy, ManagementPolicy},
     plan::{Refusal, Stuck},
     validate,
 };

@@ -1,0 +1,91 @@
+//! A create: one call with everything in it, or, from a package, with what the API takes beside one.
+
+use serde_json::{Map, Value, json};
+
+use super::{CUSTOM_FIELDS, Desired, ITEM_KEY, lists::LISTS, money};
+use crate::{
+    plan::{Call, Change, Decision, Memory, Method, Plan, Policy},
+    terms::{Digest, metronome::CONTRACT},
+};
+
+/// Path of the call that creates a contract.
+const PATH: &str = "v1/contracts/create";
+/// Members that a create from a package takes; the rest follows as an edit.
+const BESIDE_A_PACKAGE: [&str; 7] =
+    ["customerId", CUSTOM_FIELDS, "packageAlias", "packageId", "startingAt", "transition", "uniquenessKey"];
+/// Members that no edit can set, so that with a package they can only be the package's.
+const ONLY_AT_CREATE: [&str; 9] = [
+    "hierarchyConfiguration",
+    "multiplierOverridePrioritization",
+    "netsuiteSalesOrderId",
+    "rateCardAlias",
+    "rateCardId",
+    "salesforceOpportunityId",
+    "scheduledChargesOnUsageInvoices",
+    "totalContractValue",
+    "usageStatementSchedule",
+];
+
+/// Plans a contract where there is none.
+pub(super) fn plan(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
+    let set: Vec<_> = ONLY_AT_CREATE.iter().filter(|name| desired.canonical.get(**name).is_some()).collect();
+    if let (true, Some(name)) = (desired.has_package(), set.first()) {
+        return Decision::refuse(
+            "PackageFixesField",
+            format!(
+                "Nothing was written: `spec.metronome.{name}` cannot be set on a contract that is made from a package, nor \
+                 changed later. Take it out here and set it in the package"
+            ),
+        );
+    }
+    let change =
+        Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
+    let effect = money::effect(&Value::Null, &desired.canonical);
+    let calls = vec![create(desired)];
+    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, memory, applied)
+}
+
+fn create(desired: &Desired) -> Call {
+    let mut terms = desired.written.clone();
+    stamp_items(desired, &mut terms);
+    if let Some(members) = terms.as_object_mut() {
+        members.insert("uniquenessKey".to_owned(), json!(desired.key().as_str()));
+        let fields = contract_fields(desired, members.get(CUSTOM_FIELDS));
+        if !fields.is_empty() {
+            members.insert(CUSTOM_FIELDS.to_owned(), fields.into());
+        }
+        if desired.has_package() {
+            members.retain(|name, _| BESIDE_A_PACKAGE.contains(&name.as_str()));
+        }
+    }
+    let body = serde_json::to_string(&CONTRACT.wire(&terms)).unwrap_or_default();
+    let fingerprint = Digest::of(&json!([PATH, desired.key().as_str(), desired.customer_id()]));
+    Call { method: Method::Post, path: PATH.to_owned(), body, fingerprint }
+}
+
+/// The custom fields of the contract: the spec's, the stamp and its notes.
+fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
+    let mut fields = own.and_then(Value::as_object).cloned().unwrap_or_default();
+    let stamp = desired.resolved.stamp.iter().flat_map(|stamp| stamp.fields.iter().chain(&stamp.notes));
+    fields.extend(stamp.map(|(name, value)| (name.clone(), json!(value))));
+    fields
+}
+
+/// Puts the key of each item on it, where contracts are stamped and the item can have custom fields.
+fn stamp_items(desired: &Desired, terms: &mut Value) {
+    for of in LISTS.iter().filter(|of| of.entity.is_some()) {
+        let items = terms.get_mut(of.name).and_then(Value::as_array_mut).into_iter().flatten();
+        items.for_each(|item| stamp_item(desired, item));
+    }
+}
+
+/// Puts the key of an item on it, where contracts are stamped.
+pub(super) fn stamp_item(desired: &Desired, item: &mut Value) {
+    let key = item.get("key").cloned();
+    if let (true, Some(key), Some(members)) = (desired.resolved.stamp.is_some(), key, item.as_object_mut()) {
+        let fields = members.entry(CUSTOM_FIELDS).or_insert_with(|| json!({}));
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert(ITEM_KEY.to_owned(), key);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A plan in the making: differences as they are found, and the parts of the calls that remove them.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::{
+    Desired, View, fields, fixed, items, keyless,
+    matching::Matched,
+    members,
+    money::{self, Unit},
+    part::{Members, Part},
+    thresholds,
+};
+use crate::{
+    plan::{Call, Change, Decision, Memory, Method, Plan, Policy, diff::covers},
+    terms::{Digest, Timestamp},
+};
+
+/// Path of the call that edits a contract.
+pub(super) const EDIT: &str = "v2/contracts/edit";
+
+/// A plan in the making.
+pub(super) struct Draft<'a> {
+    pub desired: &'a Desired,
+    pub view: &'a View,
+    pub memory: &'a Memory,
+    pub policy: &'a Policy,
+    pub now: DateTime<Utc>,
+    /// Differences that the plan removes.
+    pub changes: Vec<Change>,
+    /// Differences that are only reported.
+    pub reported: Vec<Change>,
+    /// Differences that the API cannot remove, and the way out of each.
+    pub fixed: Vec<(Change, fixed::WayOut)>,
+    /// Items that could be several, as sentences.
+    pub ambiguous: Vec<String>,
+    /// Verbs of the edit.
+    verbs: Members,
+    /// Verbs that must wait for the edit.
+    later: Members,
+    /// Calls beside the edit.
+    calls: Vec<Call>,
+}
+
+impl<'a> Draft<'a> {
+    /// Compares what is wanted with what is observed.
+    pub(super) fn compare(
+        desired: &'a Desired,
+        view: &'a View,
+        memory: &'a Memory,
+        policy: &'a Policy,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut draft = Self {
+            desired,
+            view,
+            memory,
+            policy,
+            now,
+            changes: Vec::new(),
+            reported: Vec::new(),
+            fixed: Vec::new(),
+            ambiguous: Vec::new(),
+            verbs: Members::new(),
+            later: Members::new(),
+            calls: Vec::new(),
+        };
+        let matched = Matched::new(desired, view, memory, now);
+        draft.ambiguous.extend(matched.ambiguous.iter().cloned());
+        members::compare(&mut draft);
+        items::compare(&mut draft, &matched);
+        keyless::compare(&mut draft, &matched);
+        thresholds::compare(&mut draft);
+        fields::compare(&mut draft);
+        draft
+    }
+
+    /// Every difference, of whatever kind.
+    pub(super) fn all_changes(&self) -> Vec<Change> {
+        let fixed = self.fixed.iter().map(|(change, _)| change);
+        self.changes.iter().chain(fixed).chain(&self.reported).cloned().collect()
+    }
+
+    /// Whether differences at a place count.
+    pub(super) fn counts(&self, path: &str) -> bool {
+        !self.policy.ignore.iter().any(|pointer| covers(pointer, path))
+    }
+
+    /// A difference that the plan removes; whether it counts. Its amounts are in the unit that `context`, around the
+    /// place that the path ends in, says.
+    pub(super) fn change(&mut self, change: &Change, unit: Unit) -> bool {
+        let counts = self.counts(&change.path);
+        if counts {
+            self.changes.push(for_people(change, unit));
+        }
+        counts
+    }
+
+    /// A difference that is only reported.
+    pub(super) fn report(&mut self, change: &Change, unit: Unit) {
+        if self.counts(&change.path) {
+            self.reported.push(for_people(change, unit));
+        }
+    }
+
+    /// A difference that the API cannot remove.
+    pub(super) fn fix(&mut self, change: &Change, unit: Unit, way_out: fixed::WayOut) {
+        if self.counts(&change.path) {
+            self.fixed.push((for_people(change, unit), way_out));
+        }
+    }
+
+    /// A verb with one value.
+    pub(super) fn set(&mut self, verb: &'static str, part: Part) {
+        self.verbs.insert(verb, part);
+    }
+
+    /// One more item for a verb with a list.
+    pub(super) fn push(&mut self, verb: &'static str, part: Part) {
+        push(&mut self.verbs, verb, part);
+    }
+
+    /// One more item for a verb with a list, in an edit after the first.
+    pub(super) fn push_later(&mut self, verb: &'static str, part: Part) {
+        push(&mut self.later, verb, part);
+    }
+
+    /// A call beside the edit.
+    pub(super) fn call(&mut self, path: &str, body: Members) {
+        self.calls.push(call(path, body));
+    }
+
+    /// Whether a path was recorded as put there by the spec.
+    pub(super) fn recorded(&self, path: &str) -> Option<&'a str> {
+        self.memory.items.get(path).map(String::as_str)
+    }
+
+    /// Whether the user asks for this contract to be made what the spec says, whatever it is.
+    pub(super) fn overrides(&self) -> bool {
+        use crate::api::contract::AdoptMode;
+        let adopt = self.policy.adopt.as_ref();
+        adopt.is_some_and(|adopt| {
+            adopt.mode == AdoptMode::Override && adopt.contract_id == self.view.contract_id
+        })
+    }
+
+    /// The moment from which a change without a date applies: the next full hour, or the start of what begins later.
+    pub(super) fn from_now(&self, start: Option<Timestamp>) -> Timestamp {
+        let next = super::next_hour(self.now);
+        start.map_or(next, |start| start.max(next)).max(self.view.starting_at)
+    }
+
+    /// What to do: nothing, the calls, a report or a refusal.
+    pub(super) fn decide(mut self, applied: bool) -> Decision {
+        if !self.fixed.is_empty() {
+            return fixed::refusal(self.view, &self.fixed);
+        }
+        if !self.ambiguous.is_empty() {
+            return fixed::ambiguous(self.view, &self.ambiguous);
+        }
+        if self.changes.is_empty() {
+            return if self.reported.is_empty() { Decision::Settle } else { Decision::Report(self.reported) };
+        }
+        fields::note(&mut self);
+        let (observed, wanted) = (&self.view.terms, self.desired.terms());
+        let digest = Digest::of(&json!([observed, wanted]));
+        let mut calls = Vec::new();
+        for (round, verbs) in [self.verbs, self.later].into_iter().enumerate() {
+            if !verbs.is_empty() {
+                calls.push(edit(self.view, verbs, &digest, round));
+            }
+        }
+        calls.extend(self.calls);
+        let effect = money::effect(observed, wanted);
+        let plan = Plan::new(observed, wanted, self.changes, &effect, calls);
+        match plan.under(self.policy, self.memory, applied) {
+            Decision::Report(mut changes) => {
+                changes.extend(self.reported);
+                Decision::Report(changes)
+            }
+            decision => decision,
+        }
+    }
+}
+
+fn push(verbs: &mut Members, verb: &'static str, part: Part) {
+    if let Part::List(parts) = verbs.entry(verb).or_insert_with(|| Part::List(Vec::new())) {
+        parts.push(part);
+    }
+}
+
+/// A difference with amounts as people read them.
+fn for_people(change: &Change, unit: Unit) -> Change {
+    let name = change.path.rsplit('/').next().unwrap_or_default();
+    let readable = |value: &Option<Value>| value.as_ref().map(|value| money::readable(name, value, unit));
+    Change { path: change.path.clone(), from: readable(&change.from), to: readable(&change.to) }
+}
+
+/// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once.
+fn edit(view: &View, mut verbs: Members, digest: &Digest, round: usize) -> Call {
+    let key = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
+    verbs.insert("contract_id", Part::text(&view.contract_id));
+    verbs.insert("customer_id", Part::text(&view.customer_id));
+    verbs.insert("uniqueness_key", Part::text(key.as_str()));
+    call(EDIT, verbs)
+}
+
+/// A call.
+pub(super) fn call(path: &str, body: Members) -> Call {
+    let body = serde_json::to_string(&Part::Object(body)).unwrap_or_default();
+    let fingerprint = Digest::of(&json!([path, body]));
+    Call { method: Method::Post, path: path.to_owned(), body, fingerprint }
+}

@@ -1,0 +1,47 @@
+//! Finding a contract again among all those of its customer.
+
+use super::{Desired, View, fixed};
+use crate::plan::{Memory, Policy, Refusal};
+
+/// What a list of a customer's contracts, archived ones included, has for a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<'v> {
+    /// The resource's contract: it has the recorded id, the uniqueness key or the stamp.
+    Own(&'v View),
+    /// The contract that `spec.adopt` names.
+    Adoptable(&'v View),
+    /// None.
+    Nothing,
+    /// A contract that is in the way for good.
+    Refused(Refusal),
+}
+
+/// Finds a resource's contract among those of its customer.
+///
+/// An archived contract that is recorded no longer counts once the spec has another key; one that holds the spec's key
+/// is in the way.
+#[must_use]
+pub fn find<'v>(desired: &Desired, listed: &'v [View], memory: &Memory, policy: &Policy) -> Found<'v> {
+    let has_key = |view: &View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+    let by_id = |id: Option<&String>| id.and_then(|id| listed.iter().find(|view| view.contract_id == *id));
+    let recorded = by_id(memory.contract_id.as_ref());
+    if let Some(view) = recorded.filter(|view| !view.archived || has_key(view)) {
+        return Found::Own(view);
+    }
+    if let Some(view) = by_id(policy.adopt.as_ref().map(|adopt| &adopt.contract_id)) {
+        return Found::Adoptable(view);
+    }
+    let holder = listed.iter().find(|view| has_key(view));
+    if let Some(view) = holder {
+        return if view.archived {
+            Found::Refused(fixed::key_taken(view, desired.key()))
+        } else {
+            Found::Own(view)
+        };
+    }
+    let mut stamped = listed.iter().filter(|view| !view.archived && view.is_stamped(desired));
+    match (stamped.next(), stamped.next()) {
+        (Some(view), None) => Found::Own(view),
+        _ => Found::Nothing,
+    }
+}

@@ -1,0 +1,101 @@
+//! Refusals: what the API cannot change, what is somebody else's, what could be several things.
+
+use super::{UniquenessKey, View};
+use crate::plan::{Change, Decision, Refusal};
+
+/// What to do about a difference that the API cannot remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WayOut {
+    /// Another contract.
+    Contract,
+    /// Another item in its place, by another key.
+    Item,
+    /// Nothing but the value that billing has: the list can only be added to.
+    Restore,
+}
+
+impl WayOut {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Contract => {
+                "restore the value; or write the new terms into a new BillingContract, which may renew this one with \
+                 `transition: {type: RENEWAL, fromContractRef: {name: …}}`, and end this one with `endingBefore`"
+            }
+            Self::Item => {
+                "restore the value; or give the item another `key`, so that it is ended or archived and another is added"
+            }
+            Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
+        }
+    }
+}
+
+/// The refusal for differences that the API cannot remove.
+pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
+    let fields: Vec<_> = fixed.iter().map(|(change, _)| change.to_string()).collect();
+    let mut ways: Vec<WayOut> = Vec::new();
+    for (_, way) in fixed {
+        if !ways.contains(way) {
+            ways.push(*way);
+        }
+    }
+    let ways: Vec<_> = ways.into_iter().map(WayOut::text).collect();
+    Decision::refuse(
+        "ImmutableField",
+        format!(
+            "Nothing was written: the API cannot change this in contract {} (billing -> spec): {}. Ways out: {}",
+            view.contract_id,
+            fields.join("; "),
+            ways.join("; ")
+        ),
+    )
+}
+
+/// The refusal for items that could be several.
+pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
+    Decision::refuse(
+        "AmbiguousItem",
+        format!(
+            "Nothing was written: it cannot be told which item is which in contract {}: {}. Write into the spec what tells \
+             them apart (name, dates or amounts as billing has them), or archive in billing what is not the spec's",
+            view.contract_id,
+            questions.join("; ")
+        ),
+    )
+}
+
+/// The refusal for a contract of another owner.
+pub(super) fn owned_elsewhere(view: &View, field: &str, owner: &str) -> Decision {
+    Decision::refuse(
+        "OwnedElsewhere",
+        format!(
+            "Nothing was written: the custom field `{field}` of contract {} says that it belongs to {owner:?}. Delete the \
+             resource there, or take the contract over with `spec.adopt: {{contractId: {}, mode: Override}}`",
+            view.contract_id, view.contract_id
+        ),
+    )
+}
+
+/// The refusal for a contract that is archived.
+pub(super) fn archived(view: &View) -> Decision {
+    Decision::refuse(
+        "ContractArchived",
+        format!(
+            "Nothing was written: contract {} is archived in billing, which cannot be undone. Delete this resource, or set \
+             another `spec.metronome.uniquenessKey` to create a new contract in its place",
+            view.contract_id
+        ),
+    )
+}
+
+/// The refusal for a key that an archived contract holds.
+pub(super) fn key_taken(view: &View, key: &UniquenessKey) -> Refusal {
+    Refusal {
+        reason: "UniquenessKeyTaken",
+        message: format!(
+            "Nothing was written: the uniqueness key {key:?} belongs to contract {}, which is archived, and the API never \
+             frees a key. Set another `spec.metronome.uniquenessKey` to create a new contract",
+            view.contract_id,
+            key = key.as_str()
+        ),
+    }
+}

@@ -1,0 +1,287 @@
+//! Items with keys: what an edit adds, changes and takes out.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    create::stamp_item,
+    draft::Draft,
+    fields,
+    fixed::WayOut,
+    lists::{List, Removal, USAGE, item_shape, shape_at},
+    matching::{Item, Matched, Pairs, Unlike, Wanted, has_ended, unlike},
+    money::{self, Unit},
+    part::{Members, Part, insert},
+    schedule::{self, Difference, Step},
+    subscriptions, text,
+};
+use crate::plan::{Change, diff::covers};
+
+/// Compares the items of every list with keys.
+pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
+    for pairs in &matched.lists {
+        for (wanted, item) in &pairs.wanted {
+            match item {
+                None => add(draft, pairs.list, wanted),
+                Some(item) => edit(draft, pairs.list, wanted, *item),
+            }
+        }
+        compare_left(draft, pairs);
+    }
+}
+
+/// Path of an item, or of a place in it.
+fn path(of: &List, key: &str, place: &str) -> String {
+    format!("/{}/{key}{place}", of.name)
+}
+
+fn add(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted) {
+    let to = Some(brief(of, &wanted.written));
+    if draft.change(&Change { path: path(of, &wanted.key, ""), from: None, to }, Unit::Other) {
+        let mut item = wanted.written.clone();
+        stamp_item(draft.desired, &mut item);
+        draft.push(of.add, Part::Terms(item_shape(of.name), item));
+    }
+}
+
+/// Changes an item in place where the API can; else it is replaced, or refused.
+fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>) {
+    let mut unlike = unlike(of, wanted, item);
+    let mut update = Members::new();
+    if of.name == "subscriptions" {
+        subscriptions::edit(draft, wanted, item, &mut unlike.members, &mut update);
+    }
+    let place = |change: &Change| of.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    let stuck: Vec<_> = unlike.members.iter().filter(|change| place(change).is_none()).collect();
+    let counts = |change: &&&Change| draft.counts(&path(of, &wanted.key, &change.path));
+    let is_stuck =
+        stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&unlike));
+    if is_stuck && matches!(of.removal, Removal::Archive { replaces: true, .. }) {
+        replace(draft, of, wanted, item, &unlike);
+        return;
+    }
+    for change in stuck {
+        let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
+        draft.fix(&whole, unit_at(&wanted.written, &change.path), WayOut::Item);
+    }
+    if item.ids.own.is_empty() {
+        let change =
+            Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
+        if differs(&unlike) {
+            draft.fix(&change, Unit::Other, WayOut::Item);
+        }
+        return;
+    }
+    let mut usage = Vec::new();
+    for change in &unlike.members {
+        let Some((place, names)) = place(change) else { continue };
+        let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
+        if !draft.change(&whole, unit_at(&wanted.written, &change.path)) {
+            continue;
+        }
+        let part = match wanted.written.pointer(place) {
+            Some(value) => Part::Terms(shape_at(item_shape(of.name), place), value.clone()),
+            None => Part::Null,
+        };
+        if USAGE.iter().any(|name| change.path == format!("/{name}")) {
+            usage.push((*names, part));
+        } else {
+            insert(&mut update, names, part);
+        }
+    }
+    edit_usage(draft, of, item, usage, &mut update);
+    for (member, found) in [("access_schedule", unlike.access), ("invoice_schedule", unlike.invoice)] {
+        if let Some(part) = edit_schedule(draft, of, wanted, member, found) {
+            update.insert(member, part);
+        }
+    }
+    if !update.is_empty() {
+        update.insert(of.id, Part::text(&item.ids.own));
+        draft.push(of.update, Part::Object(update));
+    }
+    if let Some(entity) = of.entity {
+        let place = format!("{}/{}", of.name, wanted.key);
+        let own = wanted.written.get("key").cloned().map(|key| (super::ITEM_KEY.to_owned(), key));
+        let own: Map<_, _> = own.filter(|_| draft.desired.resolved.stamp.is_some()).into_iter().collect();
+        fields::compare_of(draft, entity, &item.ids.own, &place, &wanted.written, item.terms, &own);
+    }
+}
+
+fn differs(unlike: &Unlike) -> bool {
+    !unlike.members.is_empty() || !unlike.access.is_empty() || !unlike.invoice.is_empty()
+}
+
+/// Changes which usage draws a balance down: in the edit, or, with filters, all at once in their own call.
+fn edit_usage(
+    draft: &mut Draft<'_>,
+    of: &List,
+    item: Item<'_>,
+    usage: Vec<(&'static [&'static str], Part)>,
+    update: &mut Members,
+) {
+    let filters = usage.iter().any(|(names, _)| *names == ["specifiers"]);
+    let Some((call, id)) = of.specifiers.filter(|_| filters) else {
+        usage.into_iter().for_each(|(names, part)| insert(update, names, part));
+        return;
+    };
+    let mut body = Members::from([
+        ("customer_id", Part::text(&draft.view.customer_id)),
+        (id, Part::text(&item.ids.own)),
+    ]);
+    usage.into_iter().for_each(|(names, part)| insert(&mut body, names, part));
+    draft.call(call, body);
+}
+
+/// The part of an edit that changes a schedule, nothing when no difference counts.
+fn edit_schedule(
+    draft: &mut Draft<'_>,
+    of: &'static List,
+    wanted: &Wanted,
+    member: &str,
+    found: Vec<Difference>,
+) -> Option<Part> {
+    let name = if member == "access_schedule" { of.access } else { of.invoice }?;
+    let shape = shape_at(item_shape(of.name), &format!("/{name}/scheduleItems"));
+    let crate::terms::Shape::List { item: shape, .. } = shape else { return None };
+    let unit = wanted.written.get(name).map_or(Unit::Usd, |schedule| Unit::of(schedule, Unit::Usd));
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    let mut updated: Vec<(String, Map<String, Value>)> = Vec::new();
+    for Difference { change, step } in found {
+        let whole = Change { path: path(of, &wanted.key, &format!("/{name}{}", change.path)), ..change };
+        if !draft.change(&whole, unit) {
+            continue;
+        }
+        match step {
+            Step::Add(item) => added.push(Part::Terms(shape, item)),
+            Step::Remove(id) => removed.push(Part::object([("id", Part::Text(id))])),
+            Step::Update(id, members) => match updated.iter_mut().find(|(found, _)| *found == id) {
+                Some((_, all)) => all.extend(members),
+                None => updated.push((id, members)),
+            },
+        }
+    }
+    let updated = updated.into_iter().map(|(id, members)| {
+        let mut update = Members::from([("id", Part::Text(id))]);
+        for (name, value) in members {
+            let wire = super::lists::wire_name(shape, &name);
+            update
+                .insert(wire, Part::Terms(shape.member(&name).unwrap_or(&crate::terms::Shape::Plain), value));
+        }
+        Part::Object(update)
+    });
+    let verbs = [
+        ("add_schedule_items", added),
+        ("remove_schedule_items", removed),
+        ("update_schedule_items", updated.collect()),
+    ];
+    let verbs: Members = verbs
+        .into_iter()
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(verb, parts)| (verb, Part::List(parts)))
+        .collect();
+    (!verbs.is_empty()).then_some(Part::Object(verbs))
+}
+
+/// Archives an item and adds it again as the spec says.
+fn replace(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>, unlike: &Unlike) {
+    let schedules = [(of.access, &unlike.access), (of.invoice, &unlike.invoice)];
+    let schedules = schedules.into_iter().flat_map(|(name, found)| {
+        found
+            .iter()
+            .map(move |found| (name.map(|name| format!("/{name}")).unwrap_or_default(), &found.change))
+    });
+    let members = unlike.members.iter().map(|change| (String::new(), change));
+    for (prefix, change) in members.chain(schedules) {
+        let place = format!("{prefix}{}", change.path);
+        let whole = Change { path: path(of, &wanted.key, &place), ..change.clone() };
+        draft.change(&whole, unit_at(&wanted.written, &place));
+    }
+    if let Removal::Archive { verb, .. } = of.removal {
+        draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
+    }
+    let mut item = wanted.written.clone();
+    stamp_item(draft.desired, &mut item);
+    draft.push(of.add, Part::Terms(item_shape(of.name), item));
+}
+
+/// Takes out items that left the spec, and reports those that were never in it.
+fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
+    let of = pairs.list;
+    let prefix = format!("{}/", of.name);
+    let is_set = draft.desired.canonical.get(of.name).is_some();
+    for item in &pairs.left {
+        let key = draft.memory.items.iter().find_map(|(path, id)| {
+            let key = path.strip_prefix(&prefix).filter(|key| !key.contains('/'))?;
+            (*id == item.ids.own && !item.ids.own.is_empty()).then(|| key.to_owned())
+        });
+        let ends = of.removal == Removal::End && has_ended(draft.view, *item, draft.now);
+        match key {
+            Some(key) if !ends => take_out(draft, of, &key, *item),
+            Some(_) => {}
+            None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, of, *item) => {
+                let path = path(of, &item.ids.own, "");
+                draft.report(&Change { path, from: Some(brief(of, item.terms)), to: None }, Unit::Other);
+            }
+            None => {}
+        }
+    }
+}
+
+fn take_out(draft: &mut Draft<'_>, of: &'static List, key: &str, item: Item<'_>) {
+    let change = Change { path: path(of, key, ""), from: Some(brief(of, item.terms)), to: None };
+    if !draft.change(&change, Unit::Other) {
+        return;
+    }
+    let id = Part::text(&item.ids.own);
+    match of.removal {
+        Removal::Archive { verb, .. } => draft.push(verb, Part::object([("id", id)])),
+        Removal::End => {
+            let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
+            let end = draft.from_now(start);
+            draft.push(of.update, Part::object([(of.id, id), ("ending_before", Part::time(end))]));
+        }
+    }
+}
+
+/// Whether a commit is one that a threshold makes: it has the product of its commits.
+fn is_recharge(draft: &Draft<'_>, of: &List, item: Item<'_>) -> bool {
+    let product = item.terms.get("productId");
+    let thresholds = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
+    let of_threshold = |name: &&str| {
+        let product_of = |terms: &Value| terms.pointer(&format!("/{name}/commit/productId")).cloned();
+        [&draft.view.terms, draft.desired.terms()]
+            .into_iter()
+            .any(|terms| product.is_some() && product_of(terms).as_ref() == product)
+    };
+    of.name == "commits" && thresholds.iter().any(of_threshold)
+}
+
+/// An item in a few words, amounts as people read them.
+pub(super) fn brief(of: &List, item: &Value) -> Value {
+    let label = text(item, "name").or_else(|| text(item, "productId"));
+    let label = label.or_else(|| item.pointer("/subscriptionRate/productId").and_then(Value::as_str));
+    let mut words = vec![label.unwrap_or(of.noun).to_owned()];
+    words.extend(text(item, "type").map(str::to_owned));
+    for (member, verb) in [(of.access, "granted"), (of.invoice, "invoiced")] {
+        let Some(found) = member.and_then(|member| item.get(member)) else { continue };
+        let amounts = schedule::items(found).iter().map(schedule::amount).collect::<Option<Vec<_>>>();
+        let sum = amounts.and_then(|amounts| {
+            amounts
+                .into_iter()
+                .try_fold(crate::terms::Decimal::ZERO, |sum, amount| sum.checked_add(amount.normalized()))
+        });
+        if let Some(sum) = sum {
+            words.push(format!("{verb} {}", money::amount(sum, Unit::of(found, Unit::Usd))));
+        }
+    }
+    words.join(", ").into()
+}
+
+/// The unit of an amount at a place of an item.
+pub(super) fn unit_at(item: &Value, place: &str) -> Unit {
+    let start = (Unit::of(item, Unit::Usd), Some(item));
+    let (unit, _) = place.split('/').skip(1).fold(start, |(unit, value), name| {
+        let value = value.and_then(|value| value.get(name));
+        (value.map_or(unit, |value| Unit::of(value, unit)), value)
+    });
+    unit
+}

@@ -1,0 +1,91 @@
+//! The uniqueness key of a contract: what keeps the API from creating it twice, and what finds it again.
+//!
+//! The API never frees a key, so it follows from the resource's name alone, never from its UID: a cluster that is
+//! rebuilt from Git derives the same keys. Knows nothing of contracts.
+
+use std::fmt;
+
+use serde_json::json;
+
+use crate::terms::Digest;
+
+/// Most characters of a key.
+const MAX_LENGTH: usize = 128;
+
+/// A key that the API takes once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniquenessKey(String);
+
+impl UniquenessKey {
+    /// The key of a resource: `<prefix>/<namespace>/<name>`. Of one that is longer than 128 characters, a digest
+    /// replaces the end.
+    #[must_use]
+    pub fn derive(prefix: &str, namespace: &str, name: &str) -> Self {
+        let key = format!("{prefix}/{namespace}/{name}");
+        if key.chars().count() <= MAX_LENGTH {
+            return Self(key);
+        }
+        let digest = Digest::of(&json!(key));
+        let kept = MAX_LENGTH - digest.as_str().len() - 1;
+        Self(key.chars().take(kept).chain("-".chars()).chain(digest.as_str().chars()).collect())
+    }
+
+    /// A key that the user chose.
+    #[must_use]
+    pub fn given(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a key that was read is this one, plain or after a prefix such as `contract:`.
+    #[must_use]
+    pub fn matches(&self, read: &str) -> bool {
+        let is_word = |word: &str| {
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        };
+        let prefixed = || read.split_once(':').is_some_and(|(word, rest)| is_word(word) && rest == self.0);
+        read == self.0 || prefixed()
+    }
+}
+
+impl fmt::Display for UniquenessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_follows_from_the_name_of_the_resource() {
+        assert_eq!(UniquenessKey::derive("prod", "billing", "acme").as_str(), "prod/billing/acme");
+    }
+
+    #[test]
+    fn a_long_key_stays_in_bounds_and_unique() {
+        let key = |end: &str| UniquenessKey::derive("prod", "billing", &format!("{}{end}", "a".repeat(200)));
+        assert_eq!(key("x").as_str().chars().count(), MAX_LENGTH);
+        assert_eq!(key("x"), key("x"));
+        assert_ne!(key("x"), key("y"));
+        let fits = UniquenessKey::derive("p", "n", &"a".repeat(124));
+        assert_eq!(fits.as_str().len(), MAX_LENGTH);
+        assert!(fits.as_str().ends_with('a'));
+    }
+
+    #[test]
+    fn a_key_is_recognised_plain_or_prefixed() {
+        let key = UniquenessKey::given("prod/billing/acme");
+        assert!(key.matches("prod/billing/acme"));
+        assert!(key.matches("contract:prod/billing/acme"));
+        assert!(!key.matches("x/prod/billing/acme"));
+        assert!(!key.matches("prod/billing/acme-2"));
+        assert!(!key.matches(":prod/billing/acme"));
+    }
+}

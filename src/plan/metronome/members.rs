@@ -1,0 +1,190 @@
+//! The contract's own members: what an edit changes, and what is fixed once it exists.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    draft::Draft,
+    fixed::WayOut,
+    lists::shape_at,
+    money::Unit,
+    part::{Members, Part},
+    text,
+};
+use crate::{
+    plan::{
+        Change,
+        diff::{covers, diff},
+    },
+    terms::{Timestamp, metronome::CONTRACT},
+};
+
+/// Members that an edit changes, with their verbs; null clears each.
+pub(super) const CLEARABLE: [(&str, &str); 3] = [
+    ("endingBefore", "update_contract_end_date"),
+    ("name", "update_contract_name"),
+    ("netPaymentTermsDays", "update_net_payment_terms_days"),
+];
+/// Members that no call changes.
+pub(super) const FIXED: [&str; 11] = [
+    "hierarchyConfiguration",
+    "multiplierOverridePrioritization",
+    "netsuiteSalesOrderId",
+    "packageId",
+    "rateCardId",
+    "salesforceOpportunityId",
+    "scheduledChargesOnUsageInvoices",
+    "startingAt",
+    "totalContractValue",
+    "transition",
+    "usageStatementSchedule",
+];
+/// Places that no reply shows, and so cannot be compared.
+pub(super) const UNSEEN: [&str; 4] = [
+    "/transition/fromContractRef",
+    "/transition/futureInvoiceBehavior",
+    "/usageStatementSchedule/day",
+    "/usageStatementSchedule/invoiceGenerationStartingAt",
+];
+/// Fixed places that the API may answer in another form: they count only once the spec has changed.
+const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
+
+/// Compares the members of the contract itself.
+pub(super) fn compare(draft: &mut Draft<'_>) {
+    compare_fixed(draft);
+    for (name, verb) in CLEARABLE {
+        compare_clearable(draft, name, verb);
+    }
+    compare_usage_filter(draft);
+    compare_billing(draft);
+    compare_revenue(draft);
+}
+
+/// Differences of some members of the contract.
+fn differences(draft: &Draft<'_>, names: &[&str]) -> Vec<Change> {
+    let wanted = draft.desired.terms().as_object().into_iter().flatten();
+    let wanted: Map<_, _> = wanted
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    diff(&CONTRACT, &wanted.into(), &draft.view.terms)
+}
+
+fn compare_fixed(draft: &mut Draft<'_>) {
+    let changed = draft.memory.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
+    let is_unknown = |path: &str| path == "/packageId" && draft.view.terms.get("packageId").is_none();
+    let found: Vec<_> = differences(draft, &FIXED)
+        .into_iter()
+        .filter(|change| !UNSEEN.iter().any(|place| covers(place, &change.path)))
+        .filter(|change| !is_unknown(&change.path) && (changed || change.path != ANSWERED_OTHERWISE))
+        .collect();
+    for change in found {
+        draft.fix(&change, Unit::Usd, WayOut::Contract);
+    }
+    let texts = [
+        ("/customerId", Some(draft.view.customer_id.as_str()), Some(draft.desired.customer_id())),
+        (
+            "/uniquenessKey",
+            draft.view.uniqueness_key.as_deref(),
+            text(draft.desired.terms(), "uniquenessKey"),
+        ),
+    ];
+    for (path, from, to) in texts {
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
+        if !same {
+            let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            draft.fix(&change, Unit::Other, WayOut::Contract);
+        }
+    }
+}
+
+/// A member that can be changed and cleared. It is cleared when the spec says an empty text, or no longer says what it
+/// is recorded to have said.
+fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static str) {
+    let path = format!("/{name}");
+    let (wanted, found) = (draft.desired.terms().get(name), draft.view.terms.get(name));
+    let is_text = |value: &&Value| **value != json!("");
+    let cleared = match wanted {
+        Some(wanted) => !is_text(&wanted),
+        None => draft.recorded(name).is_some(),
+    };
+    if cleared {
+        if let Some(from) = found.filter(is_text) {
+            let change = Change { path, from: Some(from.clone()), to: None };
+            if draft.change(&change, Unit::Other) {
+                draft.set(verb, Part::Null);
+            }
+        }
+        return;
+    }
+    for change in differences(draft, &[name]) {
+        if let (true, Some(written)) = (draft.change(&change, Unit::Other), draft.desired.written.get(name)) {
+            draft.set(verb, Part::Terms(shape_at(&CONTRACT, &path), written.clone()));
+        }
+    }
+}
+
+/// Which usage belongs to the contract: a call of its own starts a new segment.
+fn compare_usage_filter(draft: &mut Draft<'_>) {
+    let mut counts = false;
+    for change in differences(draft, &["usageFilter"]) {
+        counts |= draft.change(&change, Unit::Other);
+    }
+    let Some(filter) = draft.desired.written.get("usageFilter").filter(|_| counts) else { return };
+    let start = text(filter, "startingAt").and_then(|start| start.parse::<Timestamp>().ok());
+    let start = start.unwrap_or_else(|| draft.from_now(None));
+    let values = filter.get("groupValues").cloned().unwrap_or_default();
+    let body = Members::from([
+        ("contract_id", Part::text(&draft.view.contract_id)),
+        ("customer_id", Part::text(&draft.view.customer_id)),
+        ("group_key", Part::text(text(filter, "groupKey").unwrap_or_default())),
+        ("group_values", Part::Terms(shape_at(&CONTRACT, "/usageFilter/groupValues"), values)),
+        ("starting_at", Part::time(start)),
+    ]);
+    draft.call("v1/contracts/setUsageFilter", body);
+}
+
+/// Where invoices go. The first configuration applies to the current period; a switch to the next one, which the API
+/// takes from and to every provider and which splits no period between two.
+fn compare_billing(draft: &mut Draft<'_>) {
+    let name = "billingProviderConfiguration";
+    let start =
+        if draft.view.terms.get(name).is_none() { "START_OF_CURRENT_PERIOD" } else { "START_OF_NEXT_PERIOD" };
+    let mut counts = false;
+    for change in differences(draft, &[name]) {
+        counts |= draft.change(&change, Unit::Other);
+    }
+    if let Some(written) = draft.desired.written.get(name).filter(|_| counts) {
+        let configuration =
+            Part::Terms(shape_at(&CONTRACT, "/billingProviderConfiguration"), written.clone());
+        let update =
+            Part::object([("billing_provider_configuration", configuration), ("schedule", effective(start))]);
+        draft.set("add_billing_provider_configuration_update", update);
+    }
+}
+
+/// Where revenue goes: set once, on a contract that has none.
+fn compare_revenue(draft: &mut Draft<'_>) {
+    let name = "revenueSystemConfiguration";
+    let changes = differences(draft, &[name]);
+    if draft.view.terms.get(name).is_some() {
+        for change in changes {
+            draft.fix(&change, Unit::Other, WayOut::Contract);
+        }
+        return;
+    }
+    let mut counts = false;
+    for change in changes {
+        counts |= draft.change(&change, Unit::Other);
+    }
+    if let Some(written) = draft.desired.written.get(name).filter(|_| counts) {
+        let configuration = Part::Terms(shape_at(&CONTRACT, "/revenueSystemConfiguration"), written.clone());
+        let schedule = effective("START_OF_CURRENT_PERIOD");
+        let update = Part::object([("revenue_system_configuration", configuration), ("schedule", schedule)]);
+        draft.set("add_revenue_system_configuration_update", update);
+    }
+}
+
+fn effective(at: &str) -> Part {
+    Part::object([("effective_at", Part::text(at))])
+}

@@ -1,0 +1,260 @@
+//! Plans for Metronome: a create, or the least edit that leads from what is observed to what is wanted.
+//!
+//! Nothing is replaced as a whole there: an edit adds, changes, archives and removes single items by their ids. So items
+//! of the spec are matched with those of the contract first, by what this resource recorded, by a stamp, or by what
+//! they say, and never by a guess.
+//!
+//! What the spec leaves out is the API's, with these exceptions. `name`, `endingBefore`, `netPaymentTermsDays`, custom
+//! fields and items that the spec once had, and that are recorded, are cleared or taken out when they leave it. The
+//! three members that say which usage draws a balance down mean all usage when they are left out.
+//!
+//! Items that neither the spec nor the record knows, made by somebody in the billing API, are reported and left alone.
+//! With a package they are not even reported, as most of them are the package's.
+//! Quantities and seats of subscriptions, which applications change as they run, and thresholds that the API turned
+//! off after a failed payment, are written only when the spec changes; until then a difference is reported.
+
+mod create;
+mod draft;
+mod end;
+mod fields;
+mod find;
+mod fixed;
+mod items;
+mod key;
+mod keyless;
+mod lists;
+mod matching;
+mod members;
+mod money;
+mod part;
+mod read;
+mod record;
+mod schedule;
+mod subscriptions;
+mod thresholds;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+pub use self::{
+    end::end,
+    find::{Found, find},
+    key::UniquenessKey,
+    money::committed_value,
+    record::items,
+};
+use super::{Decision, Memory, Policy, ownership};
+use crate::{
+    terms::{
+        Digest, Timestamp,
+        metronome::{CONTRACT, Contract},
+        shape::{ShapeError, Spelling},
+    },
+    validate::Validated,
+};
+use draft::Draft;
+
+/// Custom field that says which item of the spec an item is. It is set where the provider stamps contracts, and must be
+/// registered for commits, contract credits, scheduled charges and subscriptions.
+pub const ITEM_KEY: &str = "countersign_key";
+/// What the records of custom fields go by.
+const CUSTOM_FIELDS: &str = "customFields";
+
+/// What a contract means once its references are looked up.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// ID of the customer.
+    pub customer_id: String,
+    /// ID of the contract that this one renews.
+    pub from_contract_id: Option<String>,
+    /// Key that keeps the API from creating the contract twice.
+    pub key: UniquenessKey,
+    /// Custom fields that say who owns the contract, if the provider stamps contracts.
+    pub stamp: Option<Stamp>,
+}
+
+/// Custom fields on a contract that say who owns it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Who owns it: cluster, namespace, name. Where a contract has other values, it is somebody else's.
+    pub fields: BTreeMap<String, String>,
+    /// What is noted beside that, such as the Git revision: written along with other changes, never by itself.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// What a contract should be, in the forms that planning needs.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    resolved: Resolved,
+    /// Terms with the digits of the spec, references looked up.
+    written: Value,
+    /// The same in canonical form.
+    canonical: Value,
+    /// Digest of the terms of the spec and their customer.
+    pub digest: Digest,
+}
+
+impl Desired {
+    /// Prepares a validated contract.
+    ///
+    /// # Errors
+    /// Never for terms that came through the types; the error names the place otherwise.
+    pub fn new(contract: Validated<&Contract>, resolved: Resolved) -> Result<Self, ShapeError> {
+        let mut written = serde_json::to_value(*contract).map_err(|error| ShapeError {
+            path: String::new(),
+            expected: "a contract",
+            found: error.to_string(),
+        })?;
+        let digest =
+            Digest::of(&json!([resolved.customer_id, CONTRACT.canonical(&written, Spelling::Spec)?]));
+        if let Some(members) = written.as_object_mut() {
+            members.insert("customerId".to_owned(), json!(resolved.customer_id));
+        }
+        let transition = written.get_mut("transition").and_then(Value::as_object_mut);
+        if let (Some(transition), Some(id)) = (transition, &resolved.from_contract_id) {
+            transition.insert("fromContractId".to_owned(), json!(id));
+        }
+        let canonical = CONTRACT.canonical(&written, Spelling::Spec)?;
+        Ok(Self { resolved, written, canonical, digest })
+    }
+
+    /// The terms in canonical form.
+    #[must_use]
+    pub fn terms(&self) -> &Value {
+        &self.canonical
+    }
+
+    /// ID of the customer.
+    #[must_use]
+    pub fn customer_id(&self) -> &str {
+        &self.resolved.customer_id
+    }
+
+    /// The contract's uniqueness key.
+    #[must_use]
+    pub fn key(&self) -> &UniquenessKey {
+        &self.resolved.key
+    }
+
+    /// Whether the contract is made from a package.
+    fn has_package(&self) -> bool {
+        ["packageId", "packageAlias"].iter().any(|name| self.canonical.get(name).is_some())
+    }
+
+    /// The fields that say who owns the contract.
+    fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)
+    }
+}
+
+/// A contract as the API returned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The contract's ID.
+    pub contract_id: String,
+    /// ID of its customer.
+    pub customer_id: String,
+    /// The key that it was created with.
+    pub uniqueness_key: Option<String>,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// `active`, `upcoming`, `ended` or `archived`.
+    pub state: String,
+    /// Its first moment.
+    pub starting_at: Timestamp,
+    /// The moment at which it ends; open-ended when none.
+    pub ending_before: Option<Timestamp>,
+    /// Its terms, in canonical form and in the shape of a request.
+    pub terms: Value,
+    /// Its last edit, from `v2/contracts/getEditHistory`; needed only when an edit is about to be written.
+    pub last_edit: Option<String>,
+    /// Ids of the items of each list, in the order of the terms.
+    ids: BTreeMap<&'static str, Vec<read::Ids>>,
+    /// Seats by the id of their subscription, where they were read.
+    seats: BTreeMap<String, subscriptions::Seats>,
+    /// Whether the reply left out commits or credits.
+    truncated: bool,
+}
+
+impl View {
+    fn custom_field(&self, name: &str) -> Option<&str> {
+        self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()
+    }
+
+    /// Whether the contract's stamp says that the resource owns it.
+    fn is_stamped(&self, desired: &Desired) -> bool {
+        let mut fields = desired.owner().peekable();
+        fields.peek().is_some() && fields.all(|(name, value)| self.custom_field(name) == Some(value))
+    }
+
+    /// A field of the stamp that says that somebody else owns the contract.
+    fn other_owner<'d>(&'d self, desired: &'d Desired) -> Option<(&'d str, &'d str)> {
+        desired.owner().find_map(|(name, value)| {
+            let found = self.custom_field(name)?;
+            (found != value).then_some((name.as_str(), found))
+        })
+    }
+}
+
+/// Decides what to do about a contract.
+#[must_use]
+pub fn plan(
+    desired: &Desired,
+    observed: Option<&View>,
+    memory: &Memory,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Decision {
+    let applied = memory.applied_spec.as_ref() == Some(&desired.digest);
+    let Some(view) = observed else {
+        return match ownership::nothing_to_adopt(memory, policy, "customer") {
+            Some(refusal) => refusal,
+            None => create::plan(desired, memory, policy, applied),
+        };
+    };
+    if view.truncated {
+        return Decision::refuse(
+            "IncompleteReply",
+            format!(
+                "Nothing was written: the reply leaves out commits or credits of contract {}",
+                view.contract_id
+            ),
+        );
+    }
+    if view.archived {
+        return fixed::archived(view);
+    }
+    let adopts = policy.adopt.as_ref().is_some_and(|adopt| adopt.contract_id == view.contract_id);
+    if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
+        return fixed::owned_elsewhere(view, name, owner);
+    }
+    let draft = Draft::compare(desired, view, memory, policy, now);
+    let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
+    let found = ownership::Found {
+        contract_id: &view.contract_id,
+        customer: "customer",
+        is_own: has_key || view.is_stamped(desired),
+    };
+    if let Err(refusal) = found.may_change(memory, policy, &draft.all_changes()) {
+        return refusal;
+    }
+    draft.decide(applied)
+}
+
+/// The next full hour, at which something that begins or ends "now" does: the API counts in full hours.
+fn next_hour(now: DateTime<Utc>) -> Timestamp {
+    let hour = TimeDelta::hours(1);
+    Timestamp(now.duration_trunc(hour).unwrap_or(now) + hour)
+}
+
+/// The items of a list of terms.
+fn list<'v>(terms: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    terms.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Text of a member.
+fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
+    value.get(name).and_then(Value::as_str)
+}

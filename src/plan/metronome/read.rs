@@ -1,0 +1,370 @@
+//! Reading contracts: replies become terms in the shape in which they are written.
+//!
+//! A reply says things otherwise than a request: products and pricing units are objects, tiers of overrides have
+//! another name, usage filters and billing configurations are segments of time, and defaults are filled in. What the API
+//! makes by itself (commits of recurring commits, rollovers) and what is archived is no part of the terms.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Desired, View,
+    lists::{LISTS, item_shape, wire_name},
+    money::USD_CENTS,
+    subscriptions::Seats,
+};
+use crate::terms::{Decimal, Timestamp, metronome::CONTRACT, shape::Spelling};
+
+/// Ids of one item, in the order in which the terms have its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ids {
+    /// The item's own; empty when the API gives none.
+    pub own: String,
+    /// Those of the items of its schedule of what may be used.
+    pub access: Vec<String>,
+    /// Those of the items of its schedule of what is invoiced.
+    pub invoice: Vec<String>,
+}
+
+/// Lists that every reply has; one without them is not read as a contract without items.
+const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
+/// Members whose own members are named by others and mean nothing here.
+const FREE: [&str; 8] = [
+    "configuration",
+    "custom_fields",
+    "custom_rate",
+    "delivery_method_configuration",
+    "invoice_metadata",
+    "presentation_group_values",
+    "pricing_group_values",
+    "product_custom_fields",
+];
+/// Members whose presence says that the API made the item by itself.
+const MADE_BY_THE_API: [&str; 3] = ["recurring_commit_id", "recurring_credit_id", "rolled_over_from"];
+/// Lists whose items have ids but no key: matched by what they say.
+pub(super) const KEYLESS: [&str; 4] = ["overrides", "discounts", "professionalServices", "resellerRoyalties"];
+
+/// What a reply means when it leaves a member out, by the place in the terms; `*` is every item of a list.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("/commits/*/accessSchedule/accessType", "SPEND"),
+    ("/commits/*/accessSchedule/creditTypeId", USD_CENTS),
+    ("/commits/*/invoiceSchedule/creditTypeId", USD_CENTS),
+    ("/commits/*/invoiceSchedule/doNotInvoice", "false"),
+    ("/commits/*/priority", "100"),
+    ("/credits/*/accessSchedule/accessType", "SPEND"),
+    ("/credits/*/accessSchedule/creditTypeId", USD_CENTS),
+    ("/credits/*/priority", "100"),
+    ("/discounts/*/schedule/creditTypeId", USD_CENTS),
+    ("/discounts/*/schedule/doNotInvoice", "false"),
+    ("/multiplierOverridePrioritization", "LOWEST_MULTIPLIER"),
+    ("/overrides/*/isCommitSpecific", "false"),
+    ("/overrides/*/overwriteRate/creditTypeId", USD_CENTS),
+    ("/overrides/*/target", "LIST_RATE"),
+    ("/prepaidBalanceThresholdConfiguration/commit/priority", "100"),
+    ("/prepaidBalanceThresholdConfiguration/paymentGateConfig/taxType", "NONE"),
+    ("/recurringCommits/*/accessAmount/accessType", "SPEND"),
+    ("/recurringCommits/*/accessAmount/creditTypeId", USD_CENTS),
+    ("/recurringCommits/*/commitDuration/unit", "PERIODS"),
+    ("/recurringCommits/*/proration", "FIRST_AND_LAST"),
+    ("/recurringCredits/*/accessAmount/accessType", "SPEND"),
+    ("/recurringCredits/*/accessAmount/creditTypeId", USD_CENTS),
+    ("/recurringCredits/*/commitDuration/unit", "PERIODS"),
+    ("/recurringCredits/*/proration", "FIRST_AND_LAST"),
+    ("/scheduledCharges/*/schedule/creditTypeId", USD_CENTS),
+    ("/scheduledCharges/*/schedule/doNotInvoice", "false"),
+    ("/spendThresholdConfiguration/commit/priority", "100"),
+    ("/spendThresholdConfiguration/paymentGateConfig/taxType", "NONE"),
+    ("/spendTrackers/*/applicableSpendSpecifiers/*/discounted", "ANY"),
+    ("/subscriptions/*/billingCycleConfig/invoicePlacement", "ON_USAGE_INVOICE"),
+    ("/subscriptions/*/quantityManagementMode", "QUANTITY_ONLY"),
+];
+
+impl View {
+    /// Reads `data` of a `v2/contracts/get` reply, or an item of a `v2/contracts/list` reply, that was parsed with its
+    /// exact numbers.
+    ///
+    /// # Errors
+    /// When the reply is no contract, or a member of its terms has another shape than the API documents; the error
+    /// names it.
+    pub fn read(data: &Value, now: DateTime<Utc>) -> Result<Self, String> {
+        let text = |name: &str| data.get(name).and_then(Value::as_str);
+        let required = |name: &str| text(name).ok_or_else(|| format!("the reply has no `{name}`"));
+        let time = |name: &str| match data.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+                time.map(Some).ok_or_else(|| format!("`{name}` of the reply must be a time, not {value}"))
+            }
+        };
+        let contract_id = required("id")?.to_owned();
+        let customer_id = required("customer_id")?.to_owned();
+        let starting_at = time("starting_at")?.ok_or("the reply has no `starting_at`")?;
+        if let Some(missing) = REQUIRED.iter().find(|name| !data.get(**name).is_some_and(Value::is_array)) {
+            return Err(format!("the reply for contract {contract_id} has no list `{missing}`"));
+        }
+        let (ending_before, archived) = (time("ending_before")?, time("archived_at")?.is_some());
+        let state = match ending_before {
+            _ if archived => "archived",
+            Some(end) if end.0 <= now => "ended",
+            _ if starting_at.0 > now => "upcoming",
+            _ => "active",
+        };
+        let mut wire = as_written(data);
+        keep_own_items(&mut wire, &contract_id);
+        fold_segments(&mut wire, &contract_id);
+        let mut terms = CONTRACT
+            .canonical(&wire, Spelling::Wire)
+            .map_err(|error| format!("contract {contract_id} was read, but {error}"))?;
+        prune(&mut terms);
+        fill_defaults(&mut terms);
+        let mut ids = BTreeMap::new();
+        for list in &LISTS {
+            let schedule = |name: Option<&str>| name.map(|name| wire_name(item_shape(list.name), name));
+            ids.insert(
+                list.name,
+                ids_of(
+                    &wire,
+                    wire_name(&CONTRACT, list.name),
+                    schedule(list.access),
+                    schedule(list.invoice),
+                )?,
+            );
+        }
+        for name in KEYLESS {
+            let invoice = (name == "discounts").then_some("schedule");
+            ids.insert(name, ids_of(&wire, wire_name(&CONTRACT, name), None, invoice)?);
+        }
+        let cut_off = |name: &str| data.pointer(&format!("/has_more/{name}")) == Some(&Value::Bool(true));
+        Ok(Self {
+            contract_id,
+            customer_id,
+            uniqueness_key: text("uniqueness_key").map(str::to_owned),
+            archived,
+            state: state.to_owned(),
+            starting_at,
+            ending_before,
+            terms,
+            last_edit: None,
+            ids,
+            seats: BTreeMap::new(),
+            truncated: cut_off("commits") || cut_off("credits"),
+        })
+    }
+
+    /// Whether the spec sets something that only `v1/contracts/get` shows.
+    #[must_use]
+    pub fn needs_v1(&self, desired: &Desired) -> bool {
+        let commits =
+            |terms: &Value| terms.get("commits").and_then(Value::as_array).cloned().unwrap_or_default();
+        let package = desired.terms().get("packageId").is_some() && self.terms.get("packageId").is_none();
+        package || commits(desired.terms()).iter().any(|commit| commit.get("amount").is_some())
+    }
+
+    /// Takes what only `v1/contracts/get` shows from its `data`: the package, and the deprecated amounts of commits.
+    pub fn merge_v1(&mut self, data: &Value) {
+        if let (Some(package), Some(terms)) =
+            (data.get("package_id").filter(|id| id.is_string()), self.terms.as_object_mut())
+        {
+            terms.insert("packageId".to_owned(), package.clone());
+        }
+        let amounts = data.pointer("/current/commits").and_then(Value::as_array);
+        let ids = self.ids.get("commits").into_iter().flatten();
+        let commits = self.terms.get_mut("commits").and_then(Value::as_array_mut).into_iter().flatten();
+        for (commit, ids) in commits.zip(ids) {
+            let same = |found: &&Value| found.get("id").and_then(Value::as_str) == Some(&ids.own);
+            let amount = amounts.into_iter().flatten().find(same).and_then(|found| found.get("amount"));
+            let amount =
+                amount.and_then(|amount| crate::terms::Shape::Decimal.canonical(amount, Spelling::Wire).ok());
+            if let (Some(amount), Some(commit)) = (amount, commit.as_object_mut()) {
+                commit.insert("amount".to_owned(), amount);
+            }
+        }
+    }
+
+    /// Takes the seats of a subscription from `data` of `v1/contracts/getSubscriptionSeatsHistory`: those of its last
+    /// segment.
+    pub fn merge_seats(&mut self, subscription_id: &str, data: &Value) {
+        let segments = data.as_array().into_iter().flatten();
+        let Some(latest) = segments.max_by_key(|segment| instant(segment, "starting_at")) else { return };
+        let taken = latest.get("assigned_seat_ids").and_then(Value::as_array);
+        let taken: BTreeSet<_> =
+            taken.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let total = latest.get("total_quantity").and_then(Value::as_i64);
+        let unassigned =
+            total.zip(i64::try_from(taken.len()).ok()).map(|(total, taken)| Decimal::from(total - taken));
+        self.seats.insert(subscription_id.to_owned(), Seats { taken, unassigned });
+    }
+}
+
+/// A reply with the names that a request has.
+fn as_written(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(as_written).collect(),
+        Value::Object(members) => {
+            let mut written = Map::new();
+            for (name, value) in members {
+                match (name.as_str(), value.get("id").and_then(Value::as_str)) {
+                    ("product", Some(id)) => drop(written.insert("product_id".to_owned(), id.into())),
+                    ("credit_type", Some(id)) => drop(written.insert("credit_type_id".to_owned(), id.into())),
+                    ("override_tiers", _) => drop(written.insert("tiers".to_owned(), as_written(value))),
+                    (name, _) if FREE.contains(&name) => drop(written.insert(name.to_owned(), value.clone())),
+                    (name, _) => drop(written.insert(name.to_owned(), as_written(value))),
+                }
+            }
+            written.into()
+        }
+        _ => value.clone(),
+    }
+}
+
+/// Leaves out items that are archived, that the API made by itself, or that belong to another contract.
+fn keep_own_items(wire: &mut Value, contract_id: &str) {
+    let is_set = |item: &Value, name: &str| item.get(name).is_some_and(|value| !value.is_null());
+    for list in ["commits", "credits", "scheduled_charges", "discounts"] {
+        let Some(items) = wire.get_mut(list).and_then(Value::as_array_mut) else { continue };
+        items.retain(|item| {
+            let home = item.pointer("/contract/id").and_then(Value::as_str);
+            let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
+            !made && !is_set(item, "archived_at") && home.is_none_or(|home| home == contract_id)
+        });
+    }
+}
+
+/// Reads what a reply has as segments of time, or beside other things, as the one member that a request has.
+fn fold_segments(wire: &mut Value, contract_id: &str) {
+    let latest = |name: &str, time: &str| -> Option<Value> {
+        let segments = wire.get(name)?.as_array()?;
+        segments.iter().max_by_key(|segment| instant(segment, time)).cloned()
+    };
+    let mut folded: Vec<(&str, Value)> = Vec::new();
+    folded.push(("usage_filter", latest("usage_filter", "starting_at").unwrap_or_default()));
+    let billing = latest("billing_provider_configuration_schedule", "effective_at")
+        .and_then(|segment| segment.get("billing_provider_configuration").cloned())
+        .filter(Value::is_object)
+        .or_else(|| wire.get("customer_billing_provider_configuration").cloned());
+    folded.push(("billing_provider_configuration", identified(billing, "billing_provider_configuration_id")));
+    let revenue = latest("revenue_system_configuration_schedule", "effective_at")
+        .and_then(|segment| segment.get("revenue_system_configuration").cloned());
+    folded.push(("revenue_system_configuration", identified(revenue, "revenue_system_configuration_id")));
+    let transitions = wire.get("transitions").and_then(Value::as_array).into_iter().flatten();
+    let to_this = |found: &&Value| found.get("to_contract_id").and_then(Value::as_str) == Some(contract_id);
+    folded.push(("transition", transitions.into_iter().find(to_this).cloned().unwrap_or_default()));
+    folded.push(("reseller_royalties", royalties(wire)));
+    if let Some(members) = wire.as_object_mut() {
+        members.extend(folded.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    let subscriptions = wire.get_mut("subscriptions").and_then(Value::as_array_mut).into_iter().flatten();
+    for subscription in subscriptions {
+        let quantities =
+            subscription.get("quantity_schedule").and_then(Value::as_array).into_iter().flatten();
+        let latest = quantities.max_by_key(|segment| instant(segment, "starting_at"));
+        let quantity = latest.and_then(|segment| segment.get("quantity")).cloned();
+        if let (Some(quantity), Some(members)) = (quantity, subscription.as_object_mut()) {
+            members.insert("initial_quantity".to_owned(), quantity);
+        }
+    }
+}
+
+/// A configuration with its id under the name that a request has for it.
+fn identified(configuration: Option<Value>, name: &str) -> Value {
+    let Some(Value::Object(mut members)) = configuration else { return Value::Null };
+    if let Some(id) = members.remove("id") {
+        members.insert(name.to_owned(), id);
+    }
+    members.into()
+}
+
+/// Royalties as a request has them: one for each segment, with the options of its marketplace together.
+fn royalties(wire: &Value) -> Value {
+    let mut found = Vec::new();
+    for royalty in wire.get("reseller_royalties").and_then(Value::as_array).into_iter().flatten() {
+        let own = std::slice::from_ref(royalty);
+        let segments = royalty.get("segments").and_then(Value::as_array).map_or(own, Vec::as_slice);
+        for segment in segments {
+            let Some(members) = segment.as_object() else { continue };
+            let mut members = members.clone();
+            if let (None, Some(kind)) = (members.get("reseller_type"), royalty.get("reseller_type")) {
+                members.insert("reseller_type".to_owned(), kind.clone());
+            }
+            for (options, names) in [
+                ("aws_options", &["aws_account_number", "aws_offer_id", "aws_payer_reference_id"][..]),
+                ("gcp_options", &["gcp_account_id", "gcp_offer_id"][..]),
+            ] {
+                let found: Map<_, _> = names.iter().filter_map(|name| members.remove_entry(*name)).collect();
+                let found: Map<_, _> = found.into_iter().filter(|(_, value)| !value.is_null()).collect();
+                if !found.is_empty() {
+                    members.insert(options.to_owned(), found.into());
+                }
+            }
+            found.push(Value::Object(members));
+        }
+    }
+    found.into()
+}
+
+fn instant(segment: &Value, name: &str) -> Option<Timestamp> {
+    segment.get(name)?.as_str()?.parse().ok()
+}
+
+/// Ids of the items of a list.
+fn ids_of(wire: &Value, list: &str, access: Option<&str>, invoice: Option<&str>) -> Result<Vec<Ids>, String> {
+    let of = |item: &Value, schedule: Option<&str>| -> Result<Vec<String>, String> {
+        let Some(schedule) = schedule else { return Ok(Vec::new()) };
+        let items =
+            item.get(schedule).and_then(|schedule| schedule.get("schedule_items")).and_then(Value::as_array);
+        let id = |item: &Value| {
+            let id = item.get("id").and_then(Value::as_str).map(str::to_owned);
+            id.ok_or_else(|| format!("an item of `{list}[].{schedule}` of the reply has no id"))
+        };
+        items.into_iter().flatten().map(id).collect()
+    };
+    let items = wire.get(list).and_then(Value::as_array).into_iter().flatten();
+    let ids = |item: &Value| {
+        let own = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Ids { own, access: of(item, access)?, invoice: of(item, invoice)? })
+    };
+    items.map(ids).collect()
+}
+
+/// Takes out lists and objects that are empty, which say the same as none.
+pub(super) fn prune(value: &mut Value) {
+    let empty = |value: &Value| {
+        value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+    };
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(prune);
+            members.retain(|_, value| !empty(value));
+        }
+        Value::Array(items) => items.iter_mut().for_each(prune),
+        _ => {}
+    }
+}
+
+/// Fills in what members mean that are left out.
+pub(super) fn fill_defaults(terms: &mut Value) {
+    for (place, default) in DEFAULTS {
+        let path: Vec<_> = place.split('/').skip(1).collect();
+        let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
+        fill(terms, &path, &default);
+    }
+}
+
+fn fill(value: &mut Value, path: &[&str], default: &Value) {
+    match (path, value) {
+        ([name], Value::Object(members)) => {
+            members.entry((*name).to_owned()).or_insert_with(|| default.clone());
+        }
+        (["*", rest @ ..], Value::Array(items)) => {
+            items.iter_mut().for_each(|item| fill(item, rest, default))
+        }
+        ([name, rest @ ..], Value::Object(members)) => {
+            if let Some(value) = members.get_mut(*name) {
+                fill(value, rest, default);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,157 @@
+//! What a status records of a contract: everything that the spec has put into it, so that it can be taken out again.
+//!
+//! The paths are those of the terms, without the leading slash: `commits/launch` has the id of a commit,
+//! `customFields/team` that of the contract that has the field, `subscriptions/seats/initialQuantity` the quantity that
+//! was last in force.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::{
+    CUSTOM_FIELDS, Desired, View,
+    fields::record_prefix,
+    keyless, list,
+    lists::{LISTS, Removal},
+    matching::{Item, Matched, Wanted, has_ended},
+    members::CLEARABLE,
+    subscriptions, text, thresholds,
+};
+use crate::plan::Memory;
+
+/// What is to be recorded after a contract was read: paths, and the ids and values that belong to them.
+///
+/// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
+/// still known when it can be taken out.
+#[must_use]
+pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>) -> Vec<(String, String)> {
+    let matched = Matched::new(desired, view, memory, now);
+    let mut record = BTreeMap::new();
+    for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
+        record.insert((*name).to_owned(), view.contract_id.clone());
+    }
+    record_fields(&mut record, "", &view.contract_id, desired.terms(), &view.terms);
+    for pairs in &matched.lists {
+        for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
+            let place = format!("{}/{}", pairs.list.name, wanted.key);
+            record_fields(&mut record, &place, &item.ids.own, &wanted.written, item.terms);
+            record.insert(place, item.ids.own.clone());
+            if pairs.list.name == "subscriptions" {
+                record_subscription(&mut record, view, memory, wanted, item);
+            }
+        }
+    }
+    for pairs in keyless::matched(desired, view, memory, &matched.references) {
+        for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
+            record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
+            let id =
+                if item.ids.own.is_empty() { keyless::royalty_id(item.terms) } else { item.ids.own.clone() };
+            record.insert(wanted.path.clone(), id);
+        }
+    }
+    for alias in list(desired.terms(), "spendTrackers").filter_map(|tracker| text(tracker, "alias")) {
+        if list(&view.terms, "spendTrackers").any(|found| text(found, "alias") == Some(alias)) {
+            record.insert(format!("spendTrackers/{alias}"), alias.to_owned());
+        }
+    }
+    for name in thresholds::NAMES {
+        let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
+        settle(
+            &mut record,
+            memory,
+            thresholds::enabled_path(name),
+            enabled(desired.terms()).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
+        );
+    }
+    let kept: Vec<_> = memory
+        .items
+        .iter()
+        .filter(|(path, id)| {
+            !record.contains_key(*path)
+                && !record.values().any(|found| found == *id && is_item(path))
+                && is_there(view, path, id, now)
+        })
+        .map(|(path, id)| (path.clone(), id.clone()))
+        .collect();
+    record.extend(kept);
+    record.into_iter().collect()
+}
+
+/// Records a value of the spec once it is in force; until then what was in force before stays recorded.
+fn settle(
+    record: &mut BTreeMap<String, String>,
+    memory: &Memory,
+    path: String,
+    value: Option<(String, bool)>,
+) {
+    let before = memory.items.get(&path).cloned();
+    let settled = match value {
+        Some((value, true)) => Some(value),
+        Some((_, false)) => before,
+        None => None,
+    };
+    record.extend(settled.map(|value| (path, value)));
+}
+
+fn record_subscription(
+    record: &mut BTreeMap<String, String>,
+    view: &View,
+    memory: &Memory,
+    wanted: &Wanted,
+    item: Item<'_>,
+) {
+    let quantity = text(&wanted.written, "initialQuantity").map(|to| {
+        let same =
+            text(item.terms, "initialQuantity").is_some_and(|found| subscriptions::same_quantity(to, found));
+        (to.to_owned(), same)
+    });
+    settle(record, memory, subscriptions::quantity_path(&wanted.key), quantity);
+    subscriptions::seats_record(view, wanted, item)
+        .into_iter()
+        .for_each(|(path, value)| settle(record, memory, path, value));
+}
+
+/// Records the custom fields of the spec that a thing has.
+fn record_fields(
+    record: &mut BTreeMap<String, String>,
+    place: &str,
+    id: &str,
+    wanted: &Value,
+    found: &Value,
+) {
+    let fields = |value: &Value| -> Map<String, Value> {
+        value.get(CUSTOM_FIELDS).and_then(Value::as_object).cloned().unwrap_or_default()
+    };
+    let found = fields(found);
+    for name in fields(wanted).keys().filter(|name| found.contains_key(*name)) {
+        record.insert(format!("{}{name}", record_prefix(place)), id.to_owned());
+    }
+}
+
+/// Whether a path is that of an item of a list, not of a place in one.
+fn is_item(path: &str) -> bool {
+    path.split('/').count() == 2 && !path.starts_with(CUSTOM_FIELDS)
+}
+
+/// Whether the contract still has what was recorded.
+fn is_there(view: &View, path: &str, id: &str, now: DateTime<Utc>) -> bool {
+    let mut parts = path.splitn(2, '/');
+    let (name, rest) = (parts.next().unwrap_or_default(), parts.next());
+    let Some(rest) = rest else { return view.terms.get(name).is_some() };
+    if name == CUSTOM_FIELDS {
+        return view.custom_field(rest).is_some();
+    }
+    if name == "spendTrackers" {
+        return list(&view.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
+    }
+    let ends = LISTS.iter().any(|of| of.name == name && of.removal == Removal::End);
+    let item = view.items(name).find(|item| {
+        item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
+    });
+    let Some(item) = item.filter(|item| !(ends && has_ended(view, *item, now))) else { return false };
+    match rest.split_once(&format!("/{CUSTOM_FIELDS}/")) {
+        Some((_, field)) => item.terms.get(CUSTOM_FIELDS).is_some_and(|fields| fields.get(field).is_some()),
+        None => !rest.contains('/'),
+    }
+}

@@ -1,0 +1,232 @@
+//! Quantities and seats of subscriptions, which applications change as they run.
+//!
+//! The spec says them "at the start". A value that the spec had when it was last in force is not written again over
+//! what an application has made of it; a value that is new in the spec is.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    Desired, View,
+    draft::Draft,
+    matching::{Item, Matched, Wanted},
+    money::Unit,
+    part::{Members, Part},
+    text,
+};
+use crate::{
+    plan::{Change, Memory},
+    terms::{Decimal, Digest},
+};
+
+const MODE: &str = "/quantityManagementMode";
+
+/// Path under which the quantity that was last in force is recorded.
+pub(super) fn quantity_path(key: &str) -> String {
+    format!("subscriptions/{key}/initialQuantity")
+}
+
+/// Path under which the seats that were last in force are recorded.
+pub(super) fn seats_path(key: &str) -> String {
+    format!("subscriptions/{key}/initialSeatIds")
+}
+
+/// Path under which the number of seats without an ID that was last in force is recorded.
+fn unassigned_path(key: &str) -> String {
+    format!("subscriptions/{key}/initialUnassignedSeats")
+}
+
+/// Seats of a subscription, as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seats {
+    /// IDs of the seats that are taken.
+    pub taken: BTreeSet<String>,
+    /// How many are not; unknown when the reply did not count them.
+    pub unassigned: Option<Decimal>,
+}
+
+/// The seats of a subscription of the spec, if it lists any.
+fn wanted_seats(item: &Value) -> Option<Seats> {
+    let config = item.get("seatConfig")?;
+    let taken = config.get("initialSeatIds")?.as_array()?;
+    let taken = taken.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let unassigned = text(config, "initialUnassignedSeats").and_then(|seats| Decimal::from_wire(seats).ok());
+    Some(Seats { taken, unassigned: unassigned.map(Decimal::normalized) })
+}
+
+/// What is recorded of seats, once they are in force.
+pub(super) fn seats_record(
+    view: &View,
+    wanted: &Wanted,
+    item: Item<'_>,
+) -> Vec<(String, Option<(String, bool)>)> {
+    let (Some(to), found) = (wanted_seats(&wanted.written), view.seats.get(&item.ids.own)) else {
+        return Vec::new();
+    };
+    let taken = (digest(&to.taken), found.is_some_and(|found| found.taken == to.taken));
+    let unassigned = to
+        .unassigned
+        .map(|seats| (seats.to_string(), found.is_some_and(|found| found.unassigned == to.unassigned)));
+    vec![(seats_path(&wanted.key), Some(taken)), (unassigned_path(&wanted.key), unassigned)]
+}
+
+fn digest(seats: &BTreeSet<String>) -> String {
+    Digest::of(&json!(seats)).to_string()
+}
+
+/// Whether two quantities are the same number.
+pub(super) fn same_quantity(a: &str, b: &str) -> bool {
+    match (Decimal::from_wire(a), Decimal::from_wire(b)) {
+        (Ok(a), Ok(b)) => a.agrees_with(b),
+        _ => a == b,
+    }
+}
+
+impl View {
+    /// Ids of the subscriptions whose seats must be read before a plan is made: the spec lists seats, and they are not
+    /// those that were last in force.
+    #[must_use]
+    pub fn needs_seats(
+        &self,
+        desired: &Desired,
+        memory: &Memory,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Vec<String> {
+        let lists_seats = |item: &Value| wanted_seats(item).is_some();
+        if !super::list(desired.terms(), "subscriptions").any(lists_seats) {
+            return Vec::new();
+        }
+        let matched = Matched::new(desired, self, memory, now);
+        let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
+        let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
+            let seats = wanted_seats(&wanted.written)?;
+            let recorded = |path: String| memory.items.get(&path);
+            let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
+                || recorded(unassigned_path(&wanted.key))
+                    != seats.unassigned.map(|seats| seats.to_string()).as_ref();
+            item.filter(|item| is_new && !item.ids.own.is_empty()).map(|item| item.ids.own.clone())
+        });
+        unsettled.collect()
+    }
+}
+
+/// Puts changes of quantity, seats and their management into the update of a subscription, and takes what it has dealt
+/// with out of the differences.
+pub(super) fn edit(
+    draft: &mut Draft<'_>,
+    wanted: &Wanted,
+    item: Item<'_>,
+    members: &mut Vec<Change>,
+    update: &mut Members,
+) {
+    let becomes_seat_based =
+        members.iter().any(|change| change.path == MODE && change.to == Some(json!("SEAT_BASED")));
+    if becomes_seat_based {
+        let group_key =
+            wanted.written.pointer("/seatConfig/seatGroupKey").and_then(Value::as_str).unwrap_or_default();
+        let (dealt, rest): (Vec<_>, Vec<_>) = members
+            .drain(..)
+            .partition(|change| change.path == MODE || change.path.starts_with("/seatConfig"));
+        *members = rest;
+        let mut counts = false;
+        for change in dealt {
+            let path = format!("/subscriptions/{}{}", wanted.key, change.path);
+            counts |= draft.change(&Change { path, ..change }, Unit::Other);
+        }
+        if counts {
+            let mode = Part::object([
+                ("quantity_management_mode", Part::text("SEAT_BASED")),
+                ("seat_config", Part::object([("seat_group_key", Part::text(group_key))])),
+            ]);
+            update.insert("quantity_management_mode_update", mode);
+        }
+    }
+    edit_quantity(draft, wanted, item, update);
+    edit_seats(draft, wanted, item, update);
+}
+
+/// Whether a value that differs is to be written: it is another than was last in force, or the contract is taken over.
+fn is_new(draft: &Draft<'_>, path: &str, same: impl Fn(&str) -> bool) -> bool {
+    draft.recorded(path).map_or_else(|| draft.overrides(), |recorded| !same(recorded))
+}
+
+fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
+    let (Some(to), Some(from)) =
+        (text(&wanted.written, "initialQuantity"), text(item.terms, "initialQuantity"))
+    else {
+        return;
+    };
+    if same_quantity(to, from) {
+        return;
+    }
+    if !is_wanted(draft, quantity_path(&wanted.key), &json!(from), &json!(to), to) {
+        return;
+    }
+    if let Ok(quantity) = Decimal::from_wire(to) {
+        let start = draft.from_now(start(item));
+        let quantity =
+            Part::object([("quantity", Part::decimal(quantity)), ("starting_at", Part::time(start))]);
+        update.insert("quantity_updates", Part::List(vec![quantity]));
+    }
+}
+
+fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
+    let (Some(to), Some(from)) = (wanted_seats(&wanted.written), draft.view.seats.get(&item.ids.own)) else {
+        return;
+    };
+    let start = draft.from_now(start(item));
+    let mut verbs = Members::new();
+    if to.taken != from.taken
+        && is_wanted(draft, seats_path(&wanted.key), &json!(from.taken), &json!(to.taken), &digest(&to.taken))
+    {
+        for (verb, seats) in [
+            ("add_seat_ids", to.taken.difference(&from.taken).cloned().collect::<Vec<_>>()),
+            ("remove_seat_ids", from.taken.difference(&to.taken).cloned().collect()),
+        ] {
+            if !seats.is_empty() {
+                let part =
+                    Part::object([("seat_ids", Part::texts(seats)), ("starting_at", Part::time(start))]);
+                verbs.insert(verb, Part::List(vec![part]));
+            }
+        }
+    }
+    if let (Some(wanted_number), Some(number)) = (to.unassigned, from.unassigned) {
+        let texts = (number.to_string(), wanted_number.to_string());
+        let path = unassigned_path(&wanted.key);
+        if wanted_number != number && is_wanted(draft, path, &json!(texts.0), &json!(texts.1), &texts.1) {
+            let (verb, by) = if wanted_number > number {
+                ("add_unassigned_seats", wanted_number.checked_sub(number))
+            } else {
+                ("remove_unassigned_seats", number.checked_sub(wanted_number))
+            };
+            if let Some(by) = by {
+                let part =
+                    Part::object([("quantity", Part::decimal(by)), ("starting_at", Part::time(start))]);
+                verbs.insert(verb, Part::List(vec![part]));
+            }
+        }
+    }
+    if !verbs.is_empty() {
+        update.insert("seat_updates", Part::Object(verbs));
+    }
+}
+
+/// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there,
+/// nothing can be trampled.
+fn is_wanted(draft: &mut Draft<'_>, path: String, from: &Value, to: &Value, record: &str) -> bool {
+    let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+    let empty = from.as_array().is_some_and(Vec::is_empty) || *from == json!("0");
+    let is_new = is_new(draft, &path, |recorded| same_quantity(recorded, record))
+        || (empty && draft.recorded(&path).is_none());
+    if is_new {
+        draft.change(&change, Unit::Other)
+    } else {
+        draft.report(&change, Unit::Other);
+        false
+    }
+}
+
+fn start(item: Item<'_>) -> Option<crate::terms::Timestamp> {
+    text(item.terms, "startingAt")?.parse().ok()
+}

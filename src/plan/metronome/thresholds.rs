@@ -1,0 +1,146 @@
+//! Thresholds: added once, changed afterwards, never removed. One that the API turned off stays off.
+
+use serde_json::{Value, json};
+
+use super::{
+    draft::Draft,
+    items::unit_at,
+    lists::shape_at,
+    matching::unnamed_usage,
+    money::{Unit, readable},
+    part::{Members, Part, insert},
+};
+use crate::{
+    plan::{
+        Change,
+        diff::{covers, diff},
+    },
+    terms::metronome::CONTRACT,
+};
+
+/// A threshold of the contract, its verbs, and the places that an update has one by one.
+struct Threshold {
+    name: &'static str,
+    add: &'static str,
+    update: &'static str,
+    places: &'static [(&'static str, &'static [&'static str])],
+}
+
+const THRESHOLDS: [Threshold; 2] = [
+    Threshold {
+        name: "spendThresholdConfiguration",
+        add: "add_spend_threshold_configuration",
+        update: "update_spend_threshold_configuration",
+        places: &[
+            ("/commit/description", &["commit", "description"]),
+            ("/commit/name", &["commit", "name"]),
+            ("/commit/priority", &["commit", "priority"]),
+            ("/commit/productId", &["commit", "product_id"]),
+            ("/discountConfiguration", &["discount_configuration"]),
+            ("/isEnabled", &["is_enabled"]),
+            ("/paymentGateConfig", &["payment_gate_config"]),
+            ("/thresholdAmount", &["threshold_amount"]),
+        ],
+    },
+    Threshold {
+        name: "prepaidBalanceThresholdConfiguration",
+        add: "add_prepaid_balance_threshold_configuration",
+        update: "update_prepaid_balance_threshold_configuration",
+        places: &[
+            ("/commit/applicableProductIds", &["commit", "applicable_product_ids"]),
+            ("/commit/applicableProductTags", &["commit", "applicable_product_tags"]),
+            ("/commit/description", &["commit", "description"]),
+            ("/commit/duration", &["commit", "duration"]),
+            ("/commit/name", &["commit", "name"]),
+            ("/commit/priority", &["commit", "priority"]),
+            ("/commit/productId", &["commit", "product_id"]),
+            ("/commit/rateType", &["commit", "rate_type"]),
+            ("/commit/rolloverFraction", &["commit", "rollover_fraction"]),
+            ("/commit/specifiers", &["commit", "specifiers"]),
+            ("/customCreditTypeId", &["custom_credit_type_id"]),
+            ("/discountConfiguration", &["discount_configuration"]),
+            ("/isEnabled", &["is_enabled"]),
+            ("/paymentGateConfig", &["payment_gate_config"]),
+            ("/rechargeToAmount", &["recharge_to_amount"]),
+            ("/thresholdAmount", &["threshold_amount"]),
+            ("/thresholdBalanceSpecifiers", &["threshold_balance_specifiers"]),
+        ],
+    },
+];
+
+/// Names of the members that are thresholds.
+pub(super) const NAMES: [&str; 2] = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
+/// Whether a threshold is watched.
+const IS_ENABLED: &str = "/isEnabled";
+
+/// Path under which it is recorded whether a threshold was last watched.
+pub(super) fn enabled_path(name: &str) -> String {
+    format!("{name}{IS_ENABLED}")
+}
+
+/// Compares both thresholds.
+pub(super) fn compare(draft: &mut Draft<'_>) {
+    for threshold in &THRESHOLDS {
+        let wanted = draft.desired.terms().get(threshold.name).zip(draft.desired.written.get(threshold.name));
+        let Some((wanted, written)) = wanted else { continue };
+        match draft.view.terms.get(threshold.name) {
+            Some(found) => update(draft, threshold, wanted, written, found),
+            None => add(draft, threshold, written),
+        }
+    }
+}
+
+fn add(draft: &mut Draft<'_>, threshold: &Threshold, written: &Value) {
+    let path = format!("/{}", threshold.name);
+    let to = Some(readable("", written, Unit::Usd));
+    if draft.change(&Change { path: path.clone(), from: None, to }, Unit::Other) {
+        draft.set(threshold.add, Part::Terms(shape_at(&CONTRACT, &path), written.clone()));
+    }
+}
+
+fn update(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written: &Value, found: &Value) {
+    let shape = shape_at(&CONTRACT, &format!("/{}", threshold.name));
+    let mut changes = diff(shape, wanted, found);
+    if let (Some(wanted), Some(found)) = (wanted.get("commit"), found.get("commit")) {
+        let usage = unnamed_usage_of_commit(threshold, wanted, found);
+        changes.extend(usage);
+    }
+    let mut update = Members::new();
+    for change in changes {
+        let whole = Change { path: format!("/{}{}", threshold.name, change.path), ..change.clone() };
+        let unit = unit_at(written, &change.path);
+        if change.path == IS_ENABLED && change.to == Some(json!(true)) && !was_turned_on(draft, threshold) {
+            draft.report(&whole, unit);
+            continue;
+        }
+        let Some((place, names)) = threshold.places.iter().find(|(place, _)| covers(place, &change.path))
+        else {
+            continue;
+        };
+        if draft.change(&whole, unit) {
+            let part = match written.pointer(place) {
+                Some(value) => Part::Terms(shape_at(shape, place), value.clone()),
+                None => Part::Null,
+            };
+            insert(&mut update, names, part);
+        }
+    }
+    if !update.is_empty() {
+        draft.set(threshold.update, Part::Object(update));
+    }
+}
+
+/// Usage that the commit of a recharge names although the spec does not.
+fn unnamed_usage_of_commit(threshold: &Threshold, wanted: &Value, found: &Value) -> Vec<Change> {
+    let has_usage = threshold.places.iter().any(|(place, _)| *place == "/commit/specifiers");
+    let usage = if has_usage { unnamed_usage("commits", wanted, found) } else { Vec::new() };
+    usage.into_iter().map(|change| Change { path: format!("/commit{}", change.path), ..change }).collect()
+}
+
+/// Whether it is the spec that turns the threshold on: it said off when it was last in force. Otherwise the API turned
+/// it off, after a payment that failed.
+fn was_turned_on(draft: &Draft<'_>, threshold: &Threshold) -> bool {
+    draft
+        .recorded(&enabled_path(threshold.name))
+        .map_or_else(|| draft.overrides(), |recorded| recorded == "false")
+}
