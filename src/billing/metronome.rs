@@ -131,12 +131,18 @@ impl Metronome {
     }
 
     /// Every commit or credit of a contract, where the contract itself shows only the first of them.
-    async fn balances(&self, kind: &str, customer_id: &str, contract_id: &str) -> Result<Vec<Value>, CallError> {
+    async fn balances(
+        &self,
+        kind: &str,
+        customer_id: &str,
+        contract_id: &str,
+    ) -> Result<Vec<Value>, CallError> {
         let (path, include) = match kind {
             "commits" => ("v1/contracts/customerCommits/list", "include_contract_commits"),
             _ => ("v1/contracts/customerCredits/list", "include_contract_credits"),
         };
-        let query = json!({"customer_id": customer_id, include: true, "include_archived": true, "limit": PAGE});
+        let query =
+            json!({"customer_id": customer_id, include: true, "include_archived": true, "limit": PAGE});
         let mut all = self.pages(path, query, "next_page").await?;
         all.retain(|item| item.pointer("/contract/id").and_then(Value::as_str) == Some(contract_id));
         Ok(all)

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use crate::api::BillingContract;
+use crate::{api::BillingContract, terms::text::Text};
 
 /// What makes two resources mean one contract in the billing API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub fn subject(contract: &BillingContract) -> Option<&str> {
     if let Some(zoo) = &contract.spec.zoo {
         return Some(zoo.organization_id.as_str());
     }
-    let given = contract.spec.metronome.as_ref().and_then(|terms| terms.uniqueness_key.as_deref());
-    given.or_else(|| contract.spec.adopt.as_ref().map(|adopt| adopt.contract_id.as_str()))
+    let given = contract.spec.metronome.as_ref().and_then(|terms| terms.uniqueness_key.as_ref());
+    given.map(Text::as_str).or_else(|| contract.spec.adopt.as_ref().map(|adopt| adopt.contract_id.as_str()))
 }
 
 /// The resource, among others that claim the same contract, that holds it in place of this one; `None` when this one

@@ -186,14 +186,15 @@ impl<'a> Pass<'a> {
             if written.iter().any(|before| before.digest == plan.digest) || written.len() >= MAX_PLANS {
                 return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
             }
-            let more = target.ready_to_write(&plan, observed.as_mut()).await.map_err(|error| self.failed(&error))?;
+            let more =
+                target.ready_to_write(&plan, observed.as_mut()).await.map_err(|error| self.failed(&error))?;
             if !more {
                 observed = self.write(target, &plan).await?;
                 if observed.is_none() {
                     observed = self.observe(target, &memory, policy).await?;
                 }
                 if let Some(view) = &observed {
-                    target.remember(view, &mut memory);
+                    target.remember(view, &mut memory, Utc::now());
                 }
                 memory.applied_spec = None;
                 written.push(plan);
@@ -231,7 +232,7 @@ impl<'a> Pass<'a> {
         memory: &Memory,
         written: &[Plan],
     ) -> Outcome {
-        let held = observed.and_then(|view| target.held(view, memory));
+        let held = observed.and_then(|view| target.held(view, memory, Utc::now()));
         let customer_id = target.customer_id().to_owned();
         let finding = match decision {
             Decision::Settle => {

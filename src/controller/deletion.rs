@@ -85,7 +85,8 @@ async fn end_metronome(pass: &Pass<'_>) -> Result<(), Outcome> {
     let (spec, memory) = (&pass.contract.spec, Memory::of(pass.contract));
     let observed = pass.observe(&target, &memory, &Policy::default()).await?;
     let view = observed.as_ref().and_then(View::metronome);
-    let call = metronome::end(view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
+    let call =
+        metronome::end(view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
     let Some(call) = call else { return Ok(()) };
     match target.write(&call, Utc::now()).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),

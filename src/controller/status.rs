@@ -69,6 +69,7 @@ impl Held {
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
             state: view.state.clone(),
+            is_shown: true,
             term: Some(Term { start_date, end_date }),
             committed_value: metronome::committed_value(&view.terms),
             digest: Digest::of(&view.terms),

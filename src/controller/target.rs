@@ -43,7 +43,7 @@ pub enum Target<'a> {
         /// The client.
         client: &'a Metronome,
         /// What the contract should be.
-        desired: Box<metronome::Desired<'a>>,
+        desired: Box<metronome::Desired>,
     },
 }
 
@@ -91,7 +91,8 @@ impl<'a> Target<'a> {
         account: &'a Account,
         context: &Context,
     ) -> Result<Self, Obstacle> {
-        let invalid = |violations: Vec<validate::Violation>| Obstacle::Invalid(validate::summary(&violations));
+        let invalid =
+            |violations: Vec<validate::Violation>| Obstacle::Invalid(validate::summary(&violations));
         let misshapen = |error: crate::terms::shape::ShapeError| Obstacle::Invalid(error.to_string());
         match (&account.backend, &contract.spec.zoo, &contract.spec.metronome) {
             (Backend::Zoo(client), Some(terms), _) => {
@@ -118,7 +119,12 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn observe(&self, memory: &Memory, policy: &Policy, now: DateTime<Utc>) -> Result<Observed, CallError> {
+    pub async fn observe(
+        &self,
+        memory: &Memory,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Observed, CallError> {
         match self {
             Self::Zoo { client, desired } => {
                 let view = client.observe(desired.organization_id()).await?;
@@ -137,7 +143,13 @@ impl<'a> Target<'a> {
 
     /// Decides what to do.
     #[must_use]
-    pub fn plan(&self, observed: Option<&View>, memory: &Memory, policy: &Policy, now: DateTime<Utc>) -> Decision {
+    pub fn plan(
+        &self,
+        observed: Option<&View>,
+        memory: &Memory,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Decision {
         match self {
             Self::Zoo { desired, .. } => {
                 let observed = observed.and_then(View::zoo);
@@ -191,11 +203,11 @@ impl<'a> Target<'a> {
     }
 
     /// What is to be remembered of a view for the next plan.
-    pub fn remember(&self, view: &View, memory: &mut Memory) {
+    pub fn remember(&self, view: &View, memory: &mut Memory, now: DateTime<Utc>) {
         match (self, view) {
             (Self::Zoo { .. }, View::Zoo(view)) => memory.contract_id = Some(view.contract_id.clone()),
             (Self::Metronome { desired, .. }, View::Metronome(view)) => {
-                memory.items = metronome::items(desired, view, memory).into_iter().collect();
+                memory.items = metronome::items(desired, view, memory, now).into_iter().collect();
                 memory.contract_id = Some(view.contract_id.clone());
             }
             _ => {}
@@ -204,7 +216,7 @@ impl<'a> Target<'a> {
 
     /// What the status says of a view, unless it is another contract in the place of this one.
     #[must_use]
-    pub fn held(&self, view: &View, memory: &Memory) -> Option<Held> {
+    pub fn held(&self, view: &View, memory: &Memory, now: DateTime<Utc>) -> Option<Held> {
         match (self, view) {
             (Self::Zoo { desired, .. }, View::Zoo(view)) => {
                 let is_ours = memory.contract_id.as_ref() == Some(&view.contract_id);
@@ -212,7 +224,7 @@ impl<'a> Target<'a> {
                 (is_ours || says_the_same()).then(|| Held::zoo(view))
             }
             (Self::Metronome { desired, .. }, View::Metronome(view)) => {
-                Some(Held::metronome(view, metronome::items(desired, view, memory)))
+                Some(Held::metronome(view, metronome::items(desired, view, memory, now)))
             }
             _ => None,
         }
@@ -259,23 +271,24 @@ async fn resolve(
     let (namespace, name) = (contract.namespace().unwrap_or_default(), contract.name_any());
     let customer_id = match (&terms.customer_id, &terms.customer_alias) {
         (Some(id), _) => id.to_string(),
-        (None, Some(alias)) => client.customer_by_alias(alias).await?,
+        (None, Some(alias)) => client.customer_by_alias(alias.as_str()).await?,
         (None, None) => return Err(Obstacle::Invalid("`spec.metronome.customerId` must be set".to_owned())),
     };
     let renewed = terms.transition.as_ref().and_then(|transition| transition.from_contract_ref.as_ref());
     let from_contract_id = match renewed {
-        Some(reference) => Some(held_by(&namespace, &reference.name, context)?),
+        Some(reference) => Some(held_by(&namespace, reference.name.as_str(), context)?),
         None => None,
     };
     let key = match &terms.uniqueness_key {
-        Some(key) => UniquenessKey::given(key),
+        Some(key) => UniquenessKey::given(key.as_str()),
         None => UniquenessKey::derive(&client.key_prefix, &namespace, &name),
     };
     let stamp = client.stamp_cluster.as_ref().map(|cluster| {
         let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
         let owner = [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, name)];
         let revision = contract.annotations().get(REVISION);
-        let notes: BTreeMap<_, _> = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
+        let notes: BTreeMap<_, _> =
+            revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
         Stamp { fields: owner.into_iter().collect(), notes }
     });
     Ok(Resolved { customer_id, from_contract_id, key, stamp })
@@ -296,7 +309,7 @@ fn held_by(namespace: &str, name: &str, context: &Context) -> Result<String, Obs
 /// Reads one Metronome contract, as far as this spec is concerned with it.
 async fn read(
     client: &Metronome,
-    desired: &metronome::Desired<'_>,
+    desired: &metronome::Desired,
     contract_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<metronome::View>, CallError> {
@@ -308,7 +321,7 @@ async fn read(
 
 async fn complete(
     client: &Metronome,
-    desired: &metronome::Desired<'_>,
+    desired: &metronome::Desired,
     data: &Value,
     now: DateTime<Utc>,
 ) -> Result<metronome::View, CallError> {
@@ -329,7 +342,7 @@ fn view(data: &Value, now: DateTime<Utc>) -> Result<metronome::View, CallError> 
 /// Looks for the contract among all those of its customer, archived ones included.
 async fn search(
     client: &Metronome,
-    desired: &metronome::Desired<'_>,
+    desired: &metronome::Desired,
     memory: &Memory,
     policy: &Policy,
     now: DateTime<Utc>,

@@ -166,7 +166,7 @@ impl Memory {
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: status.unconfirmed_write.as_ref().map(|write| write.digest.clone()),
             stuck: stuck(contract, status),
-            items: BTreeMap::new(),
+            items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
         }
     }
 }
