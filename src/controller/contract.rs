@@ -261,7 +261,7 @@ impl<'a> Pass<'a> {
         {
             let message =
                 format!("The billing API accepted the change but says something else: {}", left.summary);
-            let held = observed.and_then(|view| target.held(view, memory));
+            let held = observed.and_then(|view| target.held(view, memory, Utc::now()));
             let customer_id = target.customer_id().to_owned();
             let finding = Finding::NotInForce { held, customer_id, message };
             return Outcome::new(finding, Next::Retry(Duration::ZERO));

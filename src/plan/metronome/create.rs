@@ -13,31 +13,8 @@ const PATH: &str = "v1/contracts/create";
 /// Members that a create from a package takes; the rest follows as an edit.
 const BESIDE_A_PACKAGE: [&str; 7] =
     ["customerId", CUSTOM_FIELDS, "packageAlias", "packageId", "startingAt", "transition", "uniquenessKey"];
-/// Members that no edit can set, so that with a package they can only be the package's.
-const ONLY_AT_CREATE: [&str; 9] = [
-    "hierarchyConfiguration",
-    "multiplierOverridePrioritization",
-    "netsuiteSalesOrderId",
-    "rateCardAlias",
-    "rateCardId",
-    "salesforceOpportunityId",
-    "scheduledChargesOnUsageInvoices",
-    "totalContractValue",
-    "usageStatementSchedule",
-];
-
 /// Plans a contract where there is none.
 pub(super) fn plan(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
-    let set: Vec<_> = ONLY_AT_CREATE.iter().filter(|name| desired.canonical.get(**name).is_some()).collect();
-    if let (true, Some(name)) = (desired.has_package(), set.first()) {
-        return Decision::refuse(
-            "PackageFixesField",
-            format!(
-                "Nothing was written: `spec.metronome.{name}` cannot be set on a contract that is made from a package, nor \
-                 changed later. Take it out here and set it in the package"
-            ),
-        );
-    }
     let change =
         Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
     let effect = money::effect(&Value::Null, &desired.canonical);

@@ -145,7 +145,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The moment from which a change without a date applies: the next full hour, or the start of what begins later.
-    pub(super) fn from_now(&self, start: Option<Timestamp>) -> Timestamp {
+    pub(super) fn soonest(&self, start: Option<Timestamp>) -> Timestamp {
         let next = super::next_hour(self.now);
         start.map_or(next, |start| start.max(next)).max(self.view.starting_at)
     }

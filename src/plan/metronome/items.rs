@@ -120,14 +120,18 @@ fn edit_usage(
 ) {
     let filters = usage.iter().any(|(names, _)| *names == ["specifiers"]);
     let Some((call, id)) = of.specifiers.filter(|_| filters) else {
-        usage.into_iter().for_each(|(names, part)| insert(update, names, part));
+        for (names, part) in usage {
+            insert(update, names, part);
+        }
         return;
     };
     let mut body = Members::from([
         ("customer_id", Part::text(&draft.view.customer_id)),
         (id, Part::text(&item.ids.own)),
     ]);
-    usage.into_iter().for_each(|(names, part)| insert(&mut body, names, part));
+    for (names, part) in usage {
+        insert(&mut body, names, part);
+    }
     draft.call(call, body);
 }
 
@@ -216,12 +220,11 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let ends = of.removal == Removal::End && has_ended(draft.view, *item, draft.now);
         match key {
             Some(key) if !ends => take_out(draft, of, &key, *item),
-            Some(_) => {}
             None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, of, *item) => {
                 let path = path(of, &item.ids.own, "");
                 draft.report(&Change { path, from: Some(brief(of, item.terms)), to: None }, Unit::Other);
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
 }
@@ -236,7 +239,7 @@ fn take_out(draft: &mut Draft<'_>, of: &'static List, key: &str, item: Item<'_>)
         Removal::Archive { verb, .. } => draft.push(verb, Part::object([("id", id)])),
         Removal::End => {
             let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
-            let end = draft.from_now(start);
+            let end = draft.soonest(start);
             draft.push(of.update, Part::object([(of.id, id), ("ending_before", Part::time(end))]));
         }
     }

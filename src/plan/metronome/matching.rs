@@ -81,10 +81,10 @@ impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
     pub(super) fn new(desired: &Desired, view: &'v View, memory: &Memory, now: DateTime<Utc>) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let matcher = Matcher { desired, view, memory, now };
+        let search = Matcher { desired, view, memory, now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
-            let pairs = matcher.pair(list, wanted, &mut matched.ambiguous);
+            let pairs = search.pair(list, wanted, &mut matched.ambiguous);
             for (wanted, item) in &pairs.wanted {
                 if let (Some(temporary), Some(item)) = (text(&wanted.written, "temporaryId"), item) {
                     matched.references.insert(temporary.to_owned(), item.ids.own.clone());
@@ -140,7 +140,7 @@ pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
             for (name, value) in members {
                 match value {
                     Value::Array(ids) if REFERRING.contains(&name.as_str()) => {
-                        ids.iter_mut().for_each(replace)
+                        ids.iter_mut().for_each(replace);
                     }
                     Value::String(_) if REFERRING.contains(&name.as_str()) => replace(value),
                     _ => refer(value, references),
@@ -171,6 +171,9 @@ enum Alike {
     Unknown,
 }
 
+/// Whether an item of the spec is an item of the contract.
+type Rule<'r> = &'r dyn Fn(&Wanted, &Item<'_>) -> bool;
+
 impl<'v> Matcher<'_, 'v> {
     fn pair(&self, of: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
         let found: Vec<_> = self.view.items(of.name).collect();
@@ -182,7 +185,7 @@ impl<'v> Matcher<'_, 'v> {
             item.terms.get(CUSTOM_FIELDS).and_then(|fields| text(fields, ITEM_KEY)).map(str::to_owned)
         };
         let stamped = |wanted: &Wanted, item: &Item<'_>| stamp(item).as_ref() == Some(&wanted.key);
-        let rules: [&dyn Fn(&Wanted, &Item<'_>) -> bool; 2] = [&recorded, &stamped];
+        let rules: [Rule<'_>; 2] = [&recorded, &stamped];
         for rule in rules {
             for (position, wanted) in wanted.iter().enumerate() {
                 let taken = |index: &usize| partners.contains(&Some(*index));
@@ -370,9 +373,10 @@ pub(super) fn unlike(of: &List, wanted: &Wanted, item: Item<'_>) -> Unlike {
 fn with_schedules<'t>(of: &List, terms: &'t Value) -> Cow<'t, Value> {
     let default = json!({"accessType": "SPEND", "creditTypeId": USD_CENTS, "doNotInvoice": false});
     let schedules = [of.access, of.invoice].into_iter().flatten();
-    schedules.fold(Cow::Borrowed(terms), |terms, schedule| match terms.get(schedule) {
-        Some(_) => terms,
-        None => {
+    schedules.fold(Cow::Borrowed(terms), |terms, schedule| {
+        if terms.get(schedule).is_some() {
+            terms
+        } else {
             let mut terms = terms.into_owned();
             if let Some(members) = terms.as_object_mut() {
                 members.insert(schedule.to_owned(), default.clone());

@@ -132,7 +132,7 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
     }
     let Some(filter) = draft.desired.written.get("usageFilter").filter(|_| counts) else { return };
     let start = text(filter, "startingAt").and_then(|start| start.parse::<Timestamp>().ok());
-    let start = start.unwrap_or_else(|| draft.from_now(None));
+    let start = start.unwrap_or_else(|| draft.soonest(None));
     let values = filter.get("groupValues").cloned().unwrap_or_default();
     let body = Members::from([
         ("contract_id", Part::text(&draft.view.contract_id)),

@@ -358,7 +358,9 @@ fn fill(value: &mut Value, path: &[&str], default: &Value) {
             members.entry((*name).to_owned()).or_insert_with(|| default.clone());
         }
         (["*", rest @ ..], Value::Array(items)) => {
-            items.iter_mut().for_each(|item| fill(item, rest, default))
+            for item in items {
+                fill(item, rest, default);
+            }
         }
         ([name, rest @ ..], Value::Object(members)) => {
             if let Some(value) = members.get_mut(*name) {

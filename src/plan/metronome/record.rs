@@ -107,9 +107,9 @@ fn record_subscription(
         (to.to_owned(), same)
     });
     settle(record, memory, subscriptions::quantity_path(&wanted.key), quantity);
-    subscriptions::seats_record(view, wanted, item)
-        .into_iter()
-        .for_each(|(path, value)| settle(record, memory, path, value));
+    for (path, value) in subscriptions::seats_record(view, wanted, item) {
+        settle(record, memory, path, value);
+    }
 }
 
 /// Records the custom fields of the spec that a thing has.

@@ -187,6 +187,9 @@ pub(super) fn differences(
     differences
 }
 
+/// Whether an observed item is a wanted one.
+type Rule<'r> = &'r dyn Fn(&Value, &Value) -> bool;
+
 /// For each wanted item, the observed item that it is: the same one, else one that begins when it does, else the next
 /// one that is left over.
 fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
@@ -194,7 +197,7 @@ fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
     let same = |a: &Value, b: &Value| unlike(kind, a, b).is_empty();
     let begins = |a: &Value, b: &Value| time(a, kind.start()) == time(b, kind.start());
     let any = |_: &Value, _: &Value| true;
-    let rules: [&dyn Fn(&Value, &Value) -> bool; 3] = [&same, &begins, &any];
+    let rules: [Rule<'_>; 3] = [&same, &begins, &any];
     for rule in rules {
         for (position, item) in wanted.iter().enumerate() {
             let taken = |index: usize| partners.contains(&Some(index));

@@ -160,11 +160,11 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     if same_quantity(to, from) {
         return;
     }
-    if !is_wanted(draft, quantity_path(&wanted.key), &json!(from), &json!(to), to) {
+    if !is_wanted(draft, &quantity_path(&wanted.key), &json!(from), &json!(to), to) {
         return;
     }
     if let Ok(quantity) = Decimal::from_wire(to) {
-        let start = draft.from_now(start(item));
+        let start = draft.soonest(start(item));
         let quantity =
             Part::object([("quantity", Part::decimal(quantity)), ("starting_at", Part::time(start))]);
         update.insert("quantity_updates", Part::List(vec![quantity]));
@@ -175,10 +175,16 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
     let (Some(to), Some(from)) = (wanted_seats(&wanted.written), draft.view.seats.get(&item.ids.own)) else {
         return;
     };
-    let start = draft.from_now(start(item));
+    let start = draft.soonest(start(item));
     let mut verbs = Members::new();
     if to.taken != from.taken
-        && is_wanted(draft, seats_path(&wanted.key), &json!(from.taken), &json!(to.taken), &digest(&to.taken))
+        && is_wanted(
+            draft,
+            &seats_path(&wanted.key),
+            &json!(from.taken),
+            &json!(to.taken),
+            &digest(&to.taken),
+        )
     {
         for (verb, seats) in [
             ("add_seat_ids", to.taken.difference(&from.taken).cloned().collect::<Vec<_>>()),
@@ -194,7 +200,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
     if let (Some(wanted_number), Some(number)) = (to.unassigned, from.unassigned) {
         let texts = (number.to_string(), wanted_number.to_string());
         let path = unassigned_path(&wanted.key);
-        if wanted_number != number && is_wanted(draft, path, &json!(texts.0), &json!(texts.1), &texts.1) {
+        if wanted_number != number && is_wanted(draft, &path, &json!(texts.0), &json!(texts.1), &texts.1) {
             let (verb, by) = if wanted_number > number {
                 ("add_unassigned_seats", wanted_number.checked_sub(number))
             } else {
@@ -214,11 +220,11 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
 
 /// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there,
 /// nothing can be trampled.
-fn is_wanted(draft: &mut Draft<'_>, path: String, from: &Value, to: &Value, record: &str) -> bool {
+fn is_wanted(draft: &mut Draft<'_>, path: &str, from: &Value, to: &Value, record: &str) -> bool {
     let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
     let empty = from.as_array().is_some_and(Vec::is_empty) || *from == json!("0");
-    let is_new = is_new(draft, &path, |recorded| same_quantity(recorded, record))
-        || (empty && draft.recorded(&path).is_none());
+    let is_new = is_new(draft, path, |recorded| same_quantity(recorded, record))
+        || (empty && draft.recorded(path).is_none());
     if is_new {
         draft.change(&change, Unit::Other)
     } else {
