@@ -174,6 +174,12 @@ class Edits(Case):
         first, second = self.get(contract).subscriptions
         self.assertEqual([segment.quantity for segment in first.quantity_schedule], [5, 12, 11])
         self.assertEqual([segment.quantity for segment in second.quantity_schedule], [2, 3, 2])
+        history = self.client.v1.contracts.get_subscription_seats_history(
+            contract_id=contract, customer_id=self.customer, subscription_id=seated,
+        )
+        told = [(period.assigned_seat_ids, period.total_quantity) for period in history.data]
+        self.assertEqual(told, [(["b", "c"], 2), (["a", "b", "c"], 3), (["a"], 2)])
+        self.assertEqual(history.data[1].ending_before, history.data[0].starting_at)
         self.assertEqual(first.proration.rounding.rounding_method, "CEILING")
         self.refused(400, self.edit, contract, update_subscriptions=[
             {"subscription_id": seated, "quantity_updates": [{"starting_at": may, "quantity": 1}]}

@@ -21,6 +21,8 @@ CALLS = {
     "POST /v2/contracts/commits/edit": "v2.contract_edit_commit_params.ContractEditCommitParams",
     "POST /v2/contracts/credits/edit": "v2.contract_edit_credit_params.ContractEditCreditParams",
     "POST /v2/contracts/getEditHistory": "v2.contract_get_edit_history_params.ContractGetEditHistoryParams",
+    "POST /v1/contracts/getSubscriptionSeatsHistory":
+        "v1.contract_get_subscription_seats_history_params.ContractGetSubscriptionSeatsHistoryParams",
     "POST /v1/contracts/updateEndDate": "v1.contract_update_end_date_params.ContractUpdateEndDateParams",
     "POST /v1/contracts/archive": "v1.contract_archive_params.ContractArchiveParams",
     "POST /v1/contracts/setUsageFilter": "v1.contract_set_usage_filter_params.ContractSetUsageFilterParams",

@@ -207,7 +207,8 @@ fn update_subscription(contract: &mut Contract, sent: &Fields) -> Result<Fields,
         let quantity =
             subscription.objects("quantity_schedule").last().and_then(|segment| segment.get("quantity"));
         let config = Fields::default().with("initial_unassigned_seats", quantity.cloned());
-        contract.seats.insert(id.to_owned(), Seats::first(&config));
+        let start = time::of(subscription, "starting_at").unwrap_or_default();
+        contract.seats.insert(id.to_owned(), Seats::first(&config, start));
     }
     let seats_based = subscription.text("quantity_management_mode") == Some("SEAT_BASED");
     for update in sent.objects("quantity_updates") {
@@ -263,8 +264,10 @@ fn update_seats(subscription: &mut Fields, seats: &mut Seats, updates: &Fields) 
     ];
     for (kind, apply) in kinds {
         for change in updates.objects(kind) {
+            let at = time::of(change, "starting_at").unwrap_or_default();
+            seats.from(at);
             apply(seats, change);
-            set_quantity(subscription, time::of(change, "starting_at").unwrap_or_default(), seats.count());
+            set_quantity(subscription, at, seats.count());
         }
     }
 }

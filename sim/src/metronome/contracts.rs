@@ -234,6 +234,31 @@ fn list(call: &Call, missing: Missing, view: fn(&Call, &Contract) -> Fields) -> 
     Ok(paging::by_body(call, contracts.collect(), "cursor", 20, 20)?.answer_as("cursor"))
 }
 
+/// `POST /v1/contracts/getSubscriptionSeatsHistory`
+pub(super) fn seats(call: &Call) -> Result<Answer, Failure> {
+    let contract = contract::named_to_show(call, Missing::V1)?;
+    let (covering, starting, ending) = (
+        time::of(&call.body, "covering_date"),
+        time::of(&call.body, "starting_at"),
+        time::of(&call.body, "ending_before"),
+    );
+    if covering.is_some() && (starting.is_some() || ending.is_some()) {
+        return Err(Failure::bad_request("covering_date excludes starting_at and ending_before"));
+    }
+    let subscription = call.body.text("subscription_id").unwrap_or_default();
+    let Some(seats) = contract.seats.get(subscription) else {
+        return Err(Failure::not_found(format!(
+            "no subscription {subscription} of the contract counts seats"
+        )));
+    };
+    let (from, to) = (covering.or(starting), covering.or(ending));
+    let periods = seats.history().into_iter().filter(|(_, period)| {
+        let (start, end) = (time::of(period, "starting_at"), time::of(period, "ending_before"));
+        from.is_none_or(|from| end.is_none_or(|end| from < end)) && to.is_none_or(|to| start <= Some(to))
+    });
+    Ok(paging::by_body(call, periods.collect(), "cursor", 10, 10)?.answer())
+}
+
 /// `POST /v1/contracts/archive`
 pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
     let mut contract = contract::named_to_change(call, Missing::V1)?;

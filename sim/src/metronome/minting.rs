@@ -212,7 +212,7 @@ impl<'a> Mint<'a> {
         );
         let mut quantity = sent.get("initial_quantity").cloned().unwrap_or(0_u32.into());
         if let Some(config) = sent.object("seat_config") {
-            let seats = Seats::first(config);
+            let seats = Seats::first(config, time::of(&item, "starting_at").unwrap_or(self.start));
             quantity = seats.count();
             let mut shown = Fields::default();
             shown.copy(config, &["seat_group_key"]);

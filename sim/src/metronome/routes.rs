@@ -82,6 +82,7 @@ fn routes() -> Vec<(&'static str, MethodRouter)> {
         ("/v2/contracts/commits/edit", doing(edits::edit_commit)),
         ("/v2/contracts/credits/edit", doing(edits::edit_credit)),
         ("/v2/contracts/getEditHistory", doing(edits::history)),
+        ("/v1/contracts/getSubscriptionSeatsHistory", doing(contracts::seats)),
         ("/v1/contracts/updateEndDate", doing(edits::update_end_date)),
         ("/v1/contracts/setUsageFilter", doing(edits::set_usage_filter)),
         ("/v1/contracts/archive", doing(contracts::archive)),
