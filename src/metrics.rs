@@ -102,6 +102,7 @@ impl Metrics {
             Some(CallError::Rejected { .. }) => "rejected",
             Some(CallError::KeyUsed { .. }) => "key_used",
             Some(CallError::Credentials { .. }) => "credentials",
+            Some(CallError::EditNotEnabled { .. }) => "edit_not_enabled",
             Some(CallError::NotFound { .. }) => "not_found",
             Some(CallError::Throttled { .. }) => "throttled",
             Some(CallError::Unreachable(_)) => "unreachable",

@@ -4,16 +4,20 @@
 //! numbers; what they mean is the planner's to say.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::{CallError, http::Http};
 use crate::{
-    plan::{Call, Method},
+    plan::{
+        Call, Method,
+        metronome::{EDIT_COMMIT, EDIT_CONTRACT, EDIT_CREDIT, ITEM_KEY, KEYED_ENTITIES},
+    },
     terms::{Digest, json::parse_exact},
 };
 
@@ -22,10 +26,6 @@ const PAGE: u32 = 20;
 /// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
 const MAX_PAGES: u32 = 500;
 
-/// Path of the call that creates a contract.
-pub const CREATE_CONTRACT: &str = "v1/contracts/create";
-/// Path of the call that edits a contract.
-pub const EDIT_CONTRACT: &str = "v2/contracts/edit";
 /// Keys of the custom fields that say who owns a contract.
 pub const STAMP_KEYS: [&str; 4] =
     ["countersign_cluster", "countersign_namespace", "countersign_name", "countersign_revision"];
@@ -87,12 +87,21 @@ impl Metronome {
     }
 
     async fn add_stamp_keys(&self) -> Result<(), CallError> {
+        let of_contracts = STAMP_KEYS.map(|key| ("contract", key));
+        let of_items = KEYED_ENTITIES.map(|entity| (entity, ITEM_KEY));
+        let wanted = || of_contracts.iter().chain(&of_items);
+        let entities: BTreeSet<_> = wanted().map(|(entity, _)| entity).collect();
         let listed =
-            parse(&self.http.query("v1/customFields/listKeys", &json!({"entities": ["contract"]})).await?)?;
+            parse(&self.http.query("v1/customFields/listKeys", &json!({"entities": entities})).await?)?;
         let listed = listed.get("data").and_then(Value::as_array).into_iter().flatten();
-        let registered: Vec<_> = listed.filter_map(|field| field.get("key")?.as_str()).collect();
-        for key in STAMP_KEYS.iter().filter(|key| !registered.contains(*key)) {
-            let body = json!({"entity": "contract", "key": key, "enforce_uniqueness": false});
+        let text = |field: &Value, name: &str| field.get(name).and_then(Value::as_str).map(str::to_owned);
+        let registered: BTreeSet<_> =
+            listed.filter_map(|field| text(field, "entity").zip(text(field, "key"))).collect();
+        for (entity, key) in wanted() {
+            if registered.contains(&((*entity).to_owned(), (*key).to_owned())) {
+                continue;
+            }
+            let body = json!({"entity": entity, "key": key, "enforce_uniqueness": false});
             let call = Call {
                 method: Method::Post,
                 path: "v1/customFields/addKey".to_owned(),
@@ -143,13 +152,18 @@ impl Metronome {
         };
         let query =
             json!({"customer_id": customer_id, include: true, "include_archived": true, "limit": PAGE});
-        let mut all = self.pages(path, query, "next_page").await?;
+        let mut all = self.pages(path, query, ("next_page", "next_page")).await?;
         all.retain(|item| item.pointer("/contract/id").and_then(Value::as_str) == Some(contract_id));
         Ok(all)
     }
 
-    /// Every item of a list whose page follows from a member of the reply before.
-    async fn pages(&self, path: &str, mut query: Value, next: &str) -> Result<Vec<Value>, CallError> {
+    /// Every item of a list: `next` of a reply is sent as `token` to get the page after it.
+    async fn pages(
+        &self,
+        path: &str,
+        mut query: Value,
+        (next, token): (&str, &str),
+    ) -> Result<Vec<Value>, CallError> {
         let mut items = Vec::new();
         for _ in 0..MAX_PAGES {
             let reply = parse(&self.http.query(path, &query).await?)?;
@@ -159,7 +173,7 @@ impl Metronome {
                 return Ok(items);
             };
             if let Some(query) = query.as_object_mut() {
-                query.insert(next.to_owned(), json!(cursor));
+                query.insert(token.to_owned(), json!(cursor));
             }
         }
         Err(unreadable("the list has too many pages"))
@@ -190,13 +204,31 @@ impl Metronome {
         Ok(last.and_then(|edit| edit.get("id")?.as_str()).map(str::to_owned))
     }
 
+    /// Who sits on a subscription from a time on, period by period.
+    ///
+    /// # Errors
+    /// By what to do next.
+    pub async fn seats(
+        &self,
+        (customer_id, contract_id): (&str, &str),
+        subscription_id: &str,
+        from: DateTime<Utc>,
+    ) -> Result<Value, CallError> {
+        let query = json!({
+            "customer_id": customer_id, "contract_id": contract_id, "subscription_id": subscription_id,
+            "starting_at": from.to_rfc3339_opts(SecondsFormat::Secs, true),
+        });
+        let pages = self.pages("v1/contracts/getSubscriptionSeatsHistory", query, ("next_page", "cursor"));
+        Ok(pages.await?.into())
+    }
+
     /// Every contract of a customer, archived ones as well.
     ///
     /// # Errors
     /// By what to do next.
     pub async fn contracts(&self, customer_id: &str) -> Result<Vec<Value>, CallError> {
         let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
-        self.pages("v2/contracts/list", query, "cursor").await.map_err(|error| match error {
+        self.pages("v2/contracts/list", query, ("cursor", "cursor")).await.map_err(|error| match error {
             CallError::NotFound { message, .. } => {
                 CallError::NotFound { what: format!("customer {customer_id}"), message }
             }
@@ -209,7 +241,7 @@ impl Metronome {
     /// # Errors
     /// By what to do next. A reply that cannot be read leaves the outcome unknown.
     pub async fn write(&self, call: &Call) -> Result<Value, CallError> {
-        let reply = self.http.write(call).await?;
+        let reply = self.http.write(call).await.map_err(|error| refused_edit(call, error))?;
         if reply.trim().is_empty() {
             return Ok(Value::Null);
         }
@@ -233,6 +265,19 @@ impl Metronome {
             Err(CallError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// A refused edit, told apart when the account lacks the right to edit. How the API says so is not documented: 403 can
+/// mean nothing else, since reads with the same token succeed; otherwise its words are what there is to go by.
+fn refused_edit(call: &Call, error: CallError) -> CallError {
+    let edits = [EDIT_CONTRACT, EDIT_COMMIT, EDIT_CREDIT].contains(&call.path.as_str());
+    match error {
+        CallError::Credentials { status: 403, message } if edits => CallError::EditNotEnabled { message },
+        CallError::Rejected { message, .. } if edits && message.contains("not enabled") => {
+            CallError::EditNotEnabled { message }
+        }
+        error => error,
     }
 }
 

@@ -35,6 +35,12 @@ pub enum CallError {
         /// The API's own words, shortened.
         message: String,
     },
+    /// The account may not edit contracts: Metronome switches that on for each account.
+    #[error("The billing API does not let this account edit contracts: {message}")]
+    EditNotEnabled {
+        /// The API's own words, shortened.
+        message: String,
+    },
     /// What the call names does not exist (404): ask again, but rarely.
     #[error("The billing API does not know {what}: {message} (HTTP 404)")]
     NotFound {

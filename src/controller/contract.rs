@@ -216,7 +216,18 @@ impl<'a> Pass<'a> {
                     Outcome::new(Finding::Unconfirmed { fingerprint, message }, Next::Retry(Duration::ZERO))
                 }
                 CallError::Rejected { .. } => Outcome::stuck(plan::REJECTED, error.to_string(), plan),
-                CallError::KeyUsed { .. } => Outcome::stuck(plan::KEY_TAKEN, error.to_string(), plan),
+                CallError::EditNotEnabled { .. } => {
+                    let message = format!(
+                        "{error}. Ask Metronome to enable contract editing for the account, then annotate the contract \
+                         with {REQUESTED_AT}; until then only new contracts can be made"
+                    );
+                    Outcome::stuck(plan::EDIT_NOT_ENABLED, message, plan)
+                }
+                // What the key made may only not be listed yet.
+                CallError::KeyUsed { .. } => Outcome {
+                    next: Next::Retry(Duration::ZERO),
+                    ..Outcome::stuck(plan::KEY_TAKEN, key_used(&error), plan)
+                },
                 error => self.failed(&error),
             })?;
         }
@@ -275,7 +286,8 @@ impl<'a> Pass<'a> {
         let message = error.to_string();
         match error {
             CallError::Rejected { .. } => Outcome::refused(plan::REJECTED, message),
-            CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, message),
+            CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, key_used(error)),
+            CallError::EditNotEnabled { .. } => Outcome::refused(plan::EDIT_NOT_ENABLED, message),
             CallError::NotFound { .. } => {
                 let message = format!("{message}. Check the customer's ID and the provider's account.");
                 Outcome::refused("CustomerNotFound", message)
@@ -331,6 +343,14 @@ fn waits_for_provider(
     let age = contract.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
     let is_new = age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs());
     matches!(provider, Lookup::Unknown) && (is_new || provider_exists(key, context))
+}
+
+/// What a used key means when no contract with it is listed.
+fn key_used(error: &CallError) -> String {
+    format!(
+        "{error} No contract of this customer that is listed has the key; it may be another customer's. Nothing is sent \
+         again with it: set another `spec.metronome.uniquenessKey` to create a new contract"
+    )
 }
 
 fn provider_exists(key: &ProviderKey, context: &Context) -> bool {

@@ -29,6 +29,8 @@ pub struct Held {
     contract_id: String,
     account_id: Option<String>,
     items: Vec<ItemId>,
+    renews: Option<String>,
+    renewed_by: Option<String>,
     state: String,
     /// Whether the billing API shows contracts in this state.
     is_shown: bool,
@@ -49,6 +51,8 @@ impl Held {
             contract_id: view.contract_id.clone(),
             account_id: Some(view.account_id.clone()),
             items: Vec::new(),
+            renews: None,
+            renewed_by: None,
             state: view.state.clone(),
             is_shown: matches!(view.state.as_str(), "active" | "draft"),
             term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
@@ -68,6 +72,8 @@ impl Held {
             contract_id: view.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            renews: view.renews.clone(),
+            renewed_by: view.renewed_by.clone(),
             state: view.state.clone(),
             is_shown: true,
             term: Some(Term { start_date, end_date }),
@@ -419,6 +425,8 @@ fn record(status: &mut BillingContractStatus, held: Option<&Held>, customer_id: 
         status.contract_id = Some(held.contract_id.clone());
         status.account_id.clone_from(&held.account_id);
         status.items.clone_from(&held.items);
+        status.renews.clone_from(&held.renews);
+        status.renewed_by.clone_from(&held.renewed_by);
         status.state = Some(held.state.clone());
         status.term.clone_from(&held.term);
         status.committed_value.clone_from(&held.committed_value);

@@ -17,12 +17,12 @@ use crate::{
     api::{BillingContract, REVISION},
     billing::{
         CallError,
-        metronome::{CREATE_CONTRACT, EDIT_CONTRACT, Metronome, STAMP_KEYS},
+        metronome::{Metronome, STAMP_KEYS},
         zoo::Zoo,
     },
     plan::{
         Call, Decision, Memory, Plan, Policy, Refusal,
-        metronome::{self, Found, Resolved, Stamp, UniquenessKey},
+        metronome::{self, CREATE_CONTRACT, EDIT_CONTRACT, Found, Resolved, Stamp, UniquenessKey},
         zoo,
     },
     terms::Digest,
@@ -132,7 +132,7 @@ impl<'a> Target<'a> {
             }
             Self::Metronome { client, desired } => {
                 if let Some(id) = &memory.contract_id
-                    && let Some(view) = read(client, desired, id, now).await?
+                    && let Some(view) = read(client, desired, memory, id, now).await?
                 {
                     return Ok(Observed::Contract(View::Metronome(Box::new(view))));
                 }
@@ -191,7 +191,7 @@ impl<'a> Target<'a> {
                 Ok(reply) if call.path == CREATE_CONTRACT => {
                     let id = reply.get("id").and_then(Value::as_str);
                     let id = id.ok_or_else(|| CallError::Unknown("the reply has no `id`".to_owned()))?;
-                    let view = read(client, desired, id, now).await?;
+                    let view = read(client, desired, &Memory::default(), id, now).await?;
                     Ok(view.map(|view| View::Metronome(Box::new(view))))
                 }
                 // The key made this very change before, and the reply was lost: what holds is read next.
@@ -310,11 +310,12 @@ fn held_by(namespace: &str, name: &str, context: &Context) -> Result<String, Obs
 async fn read(
     client: &Metronome,
     desired: &metronome::Desired,
+    memory: &Memory,
     contract_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<metronome::View>, CallError> {
     match client.contract(desired.customer_id(), contract_id).await? {
-        Some(data) => complete(client, desired, &data, now).await.map(Some),
+        Some(data) => complete(client, desired, memory, &data, now).await.map(Some),
         None => Ok(None),
     }
 }
@@ -322,6 +323,7 @@ async fn read(
 async fn complete(
     client: &Metronome,
     desired: &metronome::Desired,
+    memory: &Memory,
     data: &Value,
     now: DateTime<Utc>,
 ) -> Result<metronome::View, CallError> {
@@ -330,6 +332,10 @@ async fn complete(
         && let Some(data) = client.contract_v1(desired.customer_id(), &view.contract_id).await?
     {
         view.merge_v1(&data);
+    }
+    for subscription in view.needs_seats(desired, memory, now) {
+        let contract = (desired.customer_id(), view.contract_id.as_str());
+        view.merge_seats(&subscription, &client.seats(contract, &subscription, now).await?);
     }
     Ok(view)
 }
@@ -354,6 +360,6 @@ async fn search(
         Found::Nothing => return Ok(Observed::Nothing),
         Found::Refused(refusal) => return Ok(Observed::InTheWay(refusal)),
     };
-    let read = read(client, desired, &found.contract_id, now).await?;
+    let read = read(client, desired, memory, &found.contract_id, now).await?;
     Ok(read.map_or(Observed::Nothing, |view| Observed::Contract(View::Metronome(Box::new(view)))))
 }

@@ -177,11 +177,15 @@ pub const NON_CONVERGING: &str = "NonConverging";
 pub const REJECTED: &str = "Rejected";
 /// Reason of a contract whose uniqueness key made something that cannot be found.
 pub const KEY_TAKEN: &str = "UniquenessKeyTaken";
+/// Reason of a contract whose account may not edit contracts.
+pub const EDIT_NOT_ENABLED: &str = "EditNotEnabled";
+/// Reasons that hold for as long as the plan stays the same.
+const STICKY: [&str; 4] = [NON_CONVERGING, REJECTED, KEY_TAKEN, EDIT_NOT_ENABLED];
 
 /// Whether a refusal with this reason holds for as long as the plan stays the same.
 #[must_use]
 pub fn is_sticky(reason: &str) -> bool {
-    [NON_CONVERGING, REJECTED, KEY_TAKEN].contains(&reason)
+    STICKY.contains(&reason)
 }
 
 /// The plan that the status says must not be carried out again. A new spec or a request to reconcile tries it again.
@@ -191,8 +195,7 @@ fn stuck(contract: &BillingContract, status: &BillingContractStatus) -> Option<S
         || requested != status.last_handled_reconcile_at.as_ref();
     let stalled = status.conditions.iter().find(|condition| condition.type_ == "Stalled");
     let stalled = stalled.filter(|_| !is_new)?;
-    let reason =
-        [NON_CONVERGING, REJECTED, KEY_TAKEN].into_iter().find(|reason| stalled.reason == **reason)?;
+    let reason = STICKY.into_iter().find(|reason| stalled.reason == **reason)?;
     let refusal = Refusal { reason, message: stalled.message.clone() };
     Some(Stuck { digest: status.plan.as_ref()?.digest.clone(), refusal })
 }

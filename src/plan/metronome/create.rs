@@ -2,17 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CUSTOM_FIELDS, Desired, ITEM_KEY, lists::LISTS, money};
+use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, lists::LISTS, money};
 use crate::{
     plan::{Call, Change, Decision, Memory, Method, Plan, Policy},
     terms::{Digest, metronome::CONTRACT},
 };
 
-/// Path of the call that creates a contract.
-const PATH: &str = "v1/contracts/create";
 /// Members that a create from a package takes; the rest follows as an edit.
 const BESIDE_A_PACKAGE: [&str; 7] =
     ["customerId", CUSTOM_FIELDS, "packageAlias", "packageId", "startingAt", "transition", "uniquenessKey"];
+
 /// Plans a contract where there is none.
 pub(super) fn plan(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
     let change =
@@ -36,8 +35,8 @@ fn create(desired: &Desired) -> Call {
         }
     }
     let body = serde_json::to_string(&CONTRACT.wire(&terms)).unwrap_or_default();
-    let fingerprint = Digest::of(&json!([PATH, desired.key().as_str(), desired.customer_id()]));
-    Call { method: Method::Post, path: PATH.to_owned(), body, fingerprint }
+    let fingerprint = Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]));
+    Call { method: Method::Post, path: CREATE_CONTRACT.to_owned(), body, fingerprint }
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.

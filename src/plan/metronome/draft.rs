@@ -16,9 +16,6 @@ use crate::{
     terms::{Digest, Timestamp},
 };
 
-/// Path of the call that edits a contract.
-pub(super) const EDIT: &str = "v2/contracts/edit";
-
 /// A plan in the making.
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
@@ -202,7 +199,7 @@ fn edit(view: &View, mut verbs: Members, digest: &Digest, round: usize) -> Call 
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));
     verbs.insert("uniqueness_key", Part::text(key.as_str()));
-    call(EDIT, verbs)
+    call(super::EDIT_CONTRACT, verbs)
 }
 
 /// A call.

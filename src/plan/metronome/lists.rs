@@ -2,6 +2,7 @@
 //!
 //! One table, so that matching, editing and recording treat all of them alike.
 
+use super::{EDIT_COMMIT, EDIT_CREDIT};
 use crate::terms::{Shape, metronome::CONTRACT};
 
 /// A list of a contract whose items have a key in the spec and an id in the API.
@@ -102,7 +103,7 @@ pub(super) static LISTS: [List; 6] = [
         id: "commit_id",
         removal: Removal::Archive { verb: "archive_commits", replaces: false },
         entity: Some("commit"),
-        specifiers: Some(("v2/contracts/commits/edit", "commit_id")),
+        specifiers: Some((EDIT_COMMIT, "commit_id")),
         access: Some("accessSchedule"),
         invoice: Some("invoiceSchedule"),
         updatable: BALANCE,
@@ -116,7 +117,7 @@ pub(super) static LISTS: [List; 6] = [
         id: "credit_id",
         removal: Removal::Archive { verb: "archive_credits", replaces: false },
         entity: Some("contract_credit"),
-        specifiers: Some(("v2/contracts/credits/edit", "credit_id")),
+        specifiers: Some((EDIT_CREDIT, "credit_id")),
         access: Some("accessSchedule"),
         invoice: None,
         updatable: BALANCE,

@@ -56,9 +56,19 @@ use crate::{
 };
 use draft::Draft;
 
+/// Path of the call that creates a contract.
+pub const CREATE_CONTRACT: &str = "v1/contracts/create";
+/// Path of the call that edits a contract.
+pub const EDIT_CONTRACT: &str = "v2/contracts/edit";
+/// Path of the call that edits a commit.
+pub const EDIT_COMMIT: &str = "v2/contracts/commits/edit";
+/// Path of the call that edits a credit.
+pub const EDIT_CREDIT: &str = "v2/contracts/credits/edit";
 /// Custom field that says which item of the spec an item is. It is set where the provider stamps contracts, and must be
-/// registered for commits, contract credits, scheduled charges and subscriptions.
+/// registered for [`KEYED_ENTITIES`].
 pub const ITEM_KEY: &str = "countersign_key";
+/// What the API calls the items that [`ITEM_KEY`] is set on.
+pub const KEYED_ENTITIES: [&str; 4] = ["commit", "contract_credit", "scheduled_charge", "subscription"];
 /// What the records of custom fields go by.
 const CUSTOM_FIELDS: &str = "customFields";
 
@@ -168,6 +178,10 @@ pub struct View {
     pub ending_before: Option<Timestamp>,
     /// Its terms, in canonical form and in the shape of a request.
     pub terms: Value,
+    /// The contract that it renews.
+    pub renews: Option<String>,
+    /// The contract that renews it.
+    pub renewed_by: Option<String>,
     /// Its last edit, from `v2/contracts/getEditHistory`; needed only when an edit is about to be written.
     pub last_edit: Option<String>,
     /// Ids of the items of each list, in the order of the terms.

@@ -136,7 +136,14 @@ impl View {
             let invoice = (name == "discounts").then_some("schedule");
             ids.insert(name, ids_of(&wire, wire_name(&CONTRACT, name), None, invoice)?);
         }
+        let linked = |this: &str, other: &str| {
+            let mut links = data.get("transitions").and_then(Value::as_array).into_iter().flatten();
+            let link = links.find(|link| link.get(this).and_then(Value::as_str) == Some(&contract_id))?;
+            link.get(other)?.as_str().map(str::to_owned)
+        };
         let cut_off = |name: &str| data.pointer(&format!("/has_more/{name}")) == Some(&Value::Bool(true));
+        let (renews, renewed_by) =
+            (linked("to_contract_id", "from_contract_id"), linked("from_contract_id", "to_contract_id"));
         Ok(Self {
             contract_id,
             customer_id,
@@ -146,6 +153,8 @@ impl View {
             starting_at,
             ending_before,
             terms,
+            renews,
+            renewed_by,
             last_edit: None,
             ids,
             seats: BTreeMap::new(),
