@@ -38,6 +38,11 @@ lint: tools $(DENY) ## Checks form, lints, dependencies and licences
 	@$(STEP) "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(STEP) "dependencies" $(DENY) --locked check --hide-inclusion-graph bans licenses sources
 
+.PHONY: conformance
+conformance: ## Holds billing-sim against the published clients of Zoo (Rust) and Metronome (Python 3)
+	@$(STEP) "Zoo's client" cargo test --locked --package billing-sim-conformance
+	@$(STEP) "Metronome's client" sim/conformance-metronome/run
+
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
 	@tests/controlplane/build

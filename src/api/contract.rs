@@ -221,7 +221,7 @@ pub struct BillingContractStatus {
     pub state: Option<String>,
     /// IDs of the contract's items in the billing API, by their list and key (Metronome).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 3000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
+    #[schemars(length(max = 10000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
     pub items: Vec<ItemId>,
     /// The contract that this one renews (Metronome).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -265,10 +265,10 @@ pub struct BillingContractStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ItemId {
     /// The item's list and key: `commits/launch`.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 512))]
     pub key: String,
     /// Its ID in the billing API.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 512))]
     pub id: String,
 }
 

@@ -15,7 +15,7 @@ use super::{
     contract::{Outcome, Pass, api, report, resolve},
     providers::{Backend, Lookup, ProviderKey},
     status::Finding,
-    target::View,
+    target::{Observed, View},
 };
 use crate::{
     api::{BillingContract, FINALIZER, RELEASE, contract::DeletionPolicy},
@@ -83,10 +83,13 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
 async fn end_metronome(pass: &Pass<'_>) -> Result<(), Outcome> {
     let target = pass.target().await?;
     let (spec, memory) = (&pass.contract.spec, Memory::of(pass.contract));
-    let observed = pass.observe(&target, &memory, &Policy::default()).await?;
-    let view = observed.as_ref().and_then(View::metronome);
+    let observed = target.observe(&memory, &Policy::default(), Utc::now()).await;
+    let Observed::Contract(View::Metronome(view)) = observed.map_err(|error| pass.failed(&error))? else {
+        // None that is this resource's, or one that is archived already.
+        return Ok(());
+    };
     let call =
-        metronome::end(view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
+        metronome::end(&view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
     let Some(call) = call else { return Ok(()) };
     match target.write(&call, Utc::now()).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),

@@ -24,15 +24,17 @@ static PLAIN: Shape = Shape::Plain;
 /// good order, and is archived. `Cancel` archives at once; `void_invoices` says what becomes of invoices that are final.
 #[must_use]
 pub fn end(
-    view: Option<&View>,
+    view: &View,
     memory: &Memory,
     policy: DeletionPolicy,
     end_at: Option<Timestamp>,
     void_invoices: bool,
     now: DateTime<Utc>,
 ) -> Option<Call> {
-    let held = |view: &&View| memory.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
-    let view = view.filter(held).filter(|view| !view.archived)?;
+    let is_held = memory.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
+    if view.archived || !is_held {
+        return None;
+    }
     match policy {
         DeletionPolicy::Orphan => None,
         DeletionPolicy::Cancel => Some(archive(view, void_invoices)),
