@@ -90,7 +90,7 @@ fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {
 }
 
 fn usable(package: &ContractPackage, packages: &[&ContractPackage]) -> Vec<Violation> {
-    match (validate::package(&package.spec), package::ready(package, packages)) {
+    match (validate::package(&package.spec), package::sound(package, packages)) {
         (Err(violations), _) => violations,
         (Ok(()), Err(refusal)) if package.spec.lifecycle != Lifecycle::Draft => {
             let message = format!("must not be another package's at the same time: {}", refusal.message);
@@ -107,7 +107,7 @@ fn contract(contract: &BillingContract, packages: &[&ContractPackage]) -> Vec<Vi
             return validate::contract(&contract.spec, package).err().unwrap_or_default();
         }
         Err(Unusable::Missing(why)) => format!("{why}, or add its file to the arguments"),
-        Err(Unusable::NotReady(why) | Unusable::Wrong(why)) => why,
+        Err(Unusable::NotReady(why) | Unusable::NotCreated(why) | Unusable::Wrong(why)) => why,
     };
     vec![Violation::new("spec.packageRef", format!("must lead to a package that can be used: {why}"))]
 }

@@ -3,31 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use kube::{
-    Api, Resource, ResourceExt,
-    api::PostParams,
-    runtime::{
-        controller::Action,
-        reflector::{ObjectRef, Store},
-    },
-};
+use kube::{Api, Resource, ResourceExt, api::PostParams, runtime::controller::Action};
 
 use super::{
-    Context, Error, Guarded, Handled, bounded,
-    claims::{self, Claim},
-    decoded, deletion, events,
+    Context, Error, Guarded, Handled, bounded, decoded, deletion, events, packages,
     providers::{Account, Lookup, ProviderKey},
-    schedule::{Trigger, Turn},
+    schedule::Turn,
+    sources::{GRACE, Sources, check_claim, is_early, resolve, trigger, without_package},
     status::{self, Finding},
     target::{Observed, Obstacle, Target, View},
     undecodable,
 };
 use crate::{
-    api::{
-        APPROVED_PLAN, BillingContract, BillingContractStatus, RELEASE, REQUESTED_AT, contract::ProviderKind,
-    },
+    api::{BillingContract, BillingContractStatus, ContractPackage, REQUESTED_AT},
     billing::CallError,
-    plan::{self, Decision, Memory, Plan, Policy, Refusal},
+    plan::{self, Decision, Memory, Plan, Policy, Refusal, package},
 };
 
 /// How often a write may leave the same difference before writing stops.
@@ -39,11 +29,9 @@ const MAX_PLANS: usize = 4;
 /// How often a status write is repeated when the object moves on.
 const MAX_CONFLICTS: u32 = 5;
 /// How soon a contract looks again for a provider or a holder that is not there yet.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// How long a new contract waits for its provider before it says so.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How often something is asked for again that the billing API does not know, or may not show.
-const RARELY: Duration = Duration::from_mins(5);
+pub(super) const RARELY: Duration = Duration::from_mins(5);
 
 /// A finding, and when to look again.
 pub(super) struct Outcome {
@@ -74,7 +62,7 @@ impl Outcome {
         Self { finding: Box::new(finding), next }
     }
 
-    fn refused(reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn refused(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Finding::refused(reason, message), Next::Settled)
     }
 }
@@ -93,44 +81,42 @@ pub async fn reconcile(
     };
     context.filled().await;
     let uid = contract.uid().unwrap_or_default();
-    let key = provider_key(contract);
-    let provider = context.providers.lookup(&key, &contract.namespace().unwrap_or_default());
-    match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &provider))
-    {
+    let sources = Sources::of(contract, &context);
+    match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &sources)) {
         Turn::Stale => return Ok(Action::await_change()),
         Turn::Later(wait) => return Ok(Action::requeue(wait)),
         Turn::Now => {}
     }
     if contract.meta().deletion_timestamp.is_some() {
-        return deletion::delete(contract, &key, &provider, &context).await;
+        return deletion::delete(contract, &sources, &context).await;
     }
-    if waits_for_provider(contract, &key, &provider, &context) {
+    if is_early(contract, &sources, &context) {
         return Ok(Action::requeue(GRACE));
     }
     let contract = deletion::with_finalizer(contract, &context).await?;
-    let outcome = match examine(&contract, &key, &provider, &context).await {
+    let outcome = match examine(&contract, &sources, &context).await {
         Ok(outcome) | Err(outcome) => outcome,
     };
-    report(&contract, outcome, &provider, &context).await
+    report(&contract, outcome, &sources, &context).await
 }
 
 /// The steps between an object and a finding; each may end the pass.
 async fn examine(
     contract: &BillingContract,
-    key: &ProviderKey,
-    provider: &Lookup,
+    sources: &Sources,
     context: &Context,
 ) -> Result<Outcome, Outcome> {
     if contract.spec.suspend {
         return Err(Outcome::new(Finding::Suspended, Next::Change));
     }
-    let account = resolve(contract, key, provider)?;
-    let pass = Pass { contract, key, account, context };
+    let account = resolve(contract, &sources.key, &sources.provider)?;
+    let package = sources.package.as_ref().map_err(without_package)?.as_ref();
+    let pass = Pass { contract, key: &sources.key, package, account, context };
     let target = pass.target().await?;
     check_claim(contract, account, context)?;
     let (memory, policy) = (Memory::of(contract), Policy::of(contract));
     let observed = pass.observe(&target, &memory, &policy).await?;
-    let decision = target.plan(observed.as_ref(), &memory, &policy, Utc::now());
+    let decision = pass.decide(&target, observed.as_ref(), &memory, &policy);
     pass.execute(&target, observed, decision, memory, &policy).await
 }
 
@@ -138,6 +124,7 @@ async fn examine(
 pub(super) struct Pass<'a> {
     pub(super) contract: &'a BillingContract,
     pub(super) key: &'a ProviderKey,
+    pub(super) package: Option<&'a ContractPackage>,
     pub(super) account: &'a Account,
     pub(super) context: &'a Context,
 }
@@ -145,7 +132,8 @@ pub(super) struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// What the contract should be, validated and with its references looked up.
     pub(super) async fn target(&self) -> Result<Target<'a>, Outcome> {
-        Target::new(self.contract, self.account, self.context).await.map_err(|obstacle| match obstacle {
+        let target = Target::new(self.contract, self.package, self.account, self.context).await;
+        target.map_err(|obstacle| match obstacle {
             Obstacle::Invalid(why) => Outcome::refused("InvalidSpec", why),
             Obstacle::Waiting(why) => Outcome::new(Finding::waiting("Waiting", why), Next::After(LOOK_AGAIN)),
             Obstacle::Call(error) => self.failed(&error),
@@ -165,6 +153,22 @@ impl<'a> Pass<'a> {
             Observed::InTheWay(refusal) => {
                 Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled))
             }
+        }
+    }
+
+    /// Decides what to do.
+    fn decide(
+        &self,
+        target: &Target<'_>,
+        observed: Option<&View>,
+        memory: &Memory,
+        policy: &Policy,
+    ) -> Decision {
+        let decision = target.plan(observed, memory, policy, Utc::now());
+        let is_new = observed.is_none() && memory.contract_id.is_none();
+        match self.package.filter(|_| is_new) {
+            Some(package) => package::allow(package, decision),
+            None => decision,
         }
     }
 
@@ -199,7 +203,7 @@ impl<'a> Pass<'a> {
                 memory.applied_spec = None;
                 written.push(plan);
             }
-            decision = target.plan(observed.as_ref(), &memory, policy, Utc::now());
+            decision = self.decide(target, observed.as_ref(), &memory, policy);
         }
     }
 
@@ -289,7 +293,11 @@ impl<'a> Pass<'a> {
             CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, key_used(error)),
             CallError::EditNotEnabled { .. } => Outcome::refused(plan::EDIT_NOT_ENABLED, message),
             CallError::NotFound { .. } => {
-                let message = format!("{message}. Check the customer's ID and the provider's account.");
+                let place = match &self.contract.spec.zoo {
+                    Some(_) => "`spec.zoo.organizationId`",
+                    None => "`spec.metronome.customerId`",
+                };
+                let message = format!("{message}. Check {place} and the provider's account.");
                 Outcome::refused("CustomerNotFound", message)
             }
             CallError::Credentials { .. } => {
@@ -309,42 +317,6 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// The contract's account, if it may be used now.
-pub(super) fn resolve<'a>(
-    contract: &BillingContract,
-    key: &ProviderKey,
-    provider: &'a Lookup,
-) -> Result<&'a Account, Outcome> {
-    let wait = |reason, message: String| {
-        Err(Outcome::new(Finding::waiting(reason, message), Next::After(LOOK_AGAIN)))
-    };
-    match provider {
-        Lookup::Ready(account) => Ok(account),
-        Lookup::NotReady(why) => wait("ProviderNotReady", format!("{key} is not ready: {why}")),
-        Lookup::NotAllowed => {
-            let namespace = contract.namespace().unwrap_or_default();
-            let message =
-                format!("{key} does not name namespace {namespace}; add it to its `spec.allowedNamespaces`");
-            Err(Outcome::refused("ProviderNotAllowed", message))
-        }
-        Lookup::Unknown => {
-            wait("ProviderNotFound", format!("{key} does not exist; create it or correct `spec.providerRef`"))
-        }
-    }
-}
-
-/// Whether nothing can be said of the provider yet: it is being looked at, or both were only just applied.
-fn waits_for_provider(
-    contract: &BillingContract,
-    key: &ProviderKey,
-    provider: &Lookup,
-    context: &Context,
-) -> bool {
-    let age = contract.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
-    let is_new = age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs());
-    matches!(provider, Lookup::Unknown) && (is_new || provider_exists(key, context))
-}
-
 /// What a used key means when no contract with it is listed.
 fn key_used(error: &CallError) -> String {
     format!(
@@ -353,52 +325,19 @@ fn key_used(error: &CallError) -> String {
     )
 }
 
-fn provider_exists(key: &ProviderKey, context: &Context) -> bool {
-    match (&key.kind, &key.namespace) {
-        (ProviderKind::BillingProvider, Some(namespace)) => {
-            context.provider_store.get(&ObjectRef::new(&key.name).within(namespace)).is_some()
-        }
-        _ => context.cluster_provider_store.get(&ObjectRef::new(&key.name)).is_some(),
-    }
-}
-
-/// Refuses a contract that an older resource claims.
-fn check_claim(contract: &BillingContract, account: &Account, context: &Context) -> Result<(), Outcome> {
-    let Some(subject) = claims::subject(contract) else { return Ok(()) };
-    let claim = Claim { base_url: account.base_url.clone(), subject: subject.to_owned() };
-    let cached = context.contract_store.state();
-    let rivals = cached
-        .iter()
-        .filter_map(|other| decoded(other).ok())
-        .filter(|other| claims::subject(other) == Some(subject))
-        .filter(|other| claim_of(other, context).as_ref() == Some(&claim));
-    let Some(holder) = claims::holder(contract, rivals) else { return Ok(()) };
-    let holder = ObjectRef::from_obj(holder);
-    let message = format!(
-        "BillingContract {}/{} claims the same contract ({subject}), and it is older. Delete one of the two",
-        holder.namespace.unwrap_or_default(),
-        holder.name
-    );
-    Err(Outcome::new(Finding::refused("DuplicateClaim", message), Next::After(LOOK_AGAIN)))
-}
-
-fn claim_of(contract: &BillingContract, context: &Context) -> Option<Claim> {
-    let account = context.providers.account(&provider_key(contract))?;
-    Some(Claim { base_url: account.base_url.clone(), subject: claims::subject(contract)?.to_owned() })
-}
-
 /// Writes the status if it changed, at most one event, and says when to look again.
 pub(super) async fn report(
     contract: &BillingContract,
     outcome: Outcome,
-    provider: &Lookup,
+    sources: &Sources,
     context: &Context,
 ) -> Result<Action, Error> {
     let Outcome { finding, next } = outcome;
     let uid = contract.uid().unwrap_or_default();
     context.metrics.reconciled(BillingContract::LABEL, finding.outcome());
     if !is_tolerated(contract, &finding, context.contracts.failures(&uid)) {
-        let status = status::contract(contract, &finding, Utc::now());
+        let package = sources.package.as_ref().ok().and_then(Option::as_ref).map(packages::used);
+        let status = status::contract(contract, &finding, package.as_ref(), Utc::now());
         if contract.status.as_ref() != Some(&status) {
             write_status(contract, status, context).await?;
         }
@@ -414,7 +353,7 @@ pub(super) async fn report(
         }
     }
     let period = contract.spec.sync_period_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    let period = match (period, provider) {
+    let period = match (period, &sources.provider) {
         (Some(seconds), _) => Duration::from_secs(seconds),
         (None, Lookup::Ready(account)) => account.sync_period,
         (None, _) => RARELY,
@@ -476,50 +415,6 @@ async fn write_status(
         }
     }
     Err(Error::Timeout)
-}
-
-/// The contracts in the cache that use a provider.
-#[must_use]
-pub fn using(
-    store: &Store<Guarded<BillingContract>>,
-    key: &ProviderKey,
-) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    let uses = |contract: &Arc<Guarded<BillingContract>>| {
-        decoded(contract).is_ok_and(|contract| provider_key(contract) == *key)
-    };
-    store
-        .state()
-        .iter()
-        .filter(|contract| uses(contract))
-        .map(|contract| ObjectRef::from_obj(contract.as_ref()))
-        .collect()
-}
-
-fn provider_key(contract: &BillingContract) -> ProviderKey {
-    let reference = &contract.spec.provider_ref;
-    let namespace = match reference.kind {
-        ProviderKind::BillingProvider => contract.namespace(),
-        ProviderKind::ClusterBillingProvider => None,
-    };
-    ProviderKey::new(reference.kind, namespace, &reference.name)
-}
-
-/// What a new pass over the contract depends on.
-fn trigger(contract: &BillingContract, provider: &Lookup) -> Trigger {
-    let provider = match provider {
-        Lookup::Ready(account) => account.epoch.to_string(),
-        Lookup::NotReady(why) => why.clone(),
-        Lookup::NotAllowed => "not allowed".to_owned(),
-        Lookup::Unknown => "unknown".to_owned(),
-    };
-    Trigger {
-        generation: contract.metadata.generation,
-        deleting: contract.metadata.deletion_timestamp.is_some(),
-        annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
-            .map(|name| contract.annotations().get(name).cloned())
-            .to_vec(),
-        dependencies: vec![provider],
-    }
 }
 
 pub(super) fn api(contract: &BillingContract, context: &Context) -> Api<BillingContract> {

@@ -12,8 +12,10 @@ use serde_json::json;
 
 use super::{
     Context, Error, bounded,
-    contract::{Outcome, Pass, api, report, resolve},
-    providers::{Backend, Lookup, ProviderKey},
+    contract::{Outcome, Pass, api, report},
+    packages,
+    providers::Backend,
+    sources::{Sources, resolve},
     status::Finding,
     target::{Observed, View},
 };
@@ -27,8 +29,7 @@ use crate::{
 /// Ends the contract in the billing API, as the policy says, and lets the resource go.
 pub(super) async fn delete(
     contract: &BillingContract,
-    key: &ProviderKey,
-    provider: &Lookup,
+    sources: &Sources,
     context: &Context,
 ) -> Result<Action, Error> {
     if !contract.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
@@ -36,8 +37,11 @@ pub(super) async fn delete(
     }
     let released = contract.annotations().get(RELEASE).is_some_and(|value| value == "true");
     if contract.spec.deletion_policy != DeletionPolicy::Orphan && !released {
-        let ended = match resolve(contract, key, provider) {
-            Ok(account) => end(&Pass { contract, key, account, context }).await,
+        let package = packages::meant(contract, context);
+        let ended = match resolve(contract, &sources.key, &sources.provider) {
+            Ok(account) => {
+                end(&Pass { contract, key: &sources.key, package: package.as_ref(), account, context }).await
+            }
             Err(blocked) => Err(blocked),
         };
         if let Err(mut outcome) = ended {
@@ -50,7 +54,7 @@ pub(super) async fn delete(
                     contract.name_any()
                 );
             }
-            return report(contract, outcome, provider, context).await;
+            return report(contract, outcome, sources, context).await;
         }
     }
     set_finalizer(contract, false, context).await?;
@@ -64,7 +68,8 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
     };
     let observed = zoo.observe(&terms.organization_id).await.map_err(|error| pass.failed(&error))?;
     let policy = pass.contract.spec.deletion_policy;
-    let written = expand(terms, None).ok();
+    let package = pass.package.and_then(|package| package.spec.zoo.as_ref());
+    let written = expand(terms, package).ok();
     let Some(call) = zoo::end(
         &terms.organization_id,
         written.as_ref(),

@@ -7,11 +7,14 @@ pub mod contract;
 pub mod deletion;
 pub mod events;
 pub mod lease;
+pub mod package;
+pub mod packages;
 pub mod provider;
 pub mod providers;
 pub mod schedule;
 pub mod secrets;
 pub mod server;
+mod sources;
 pub mod status;
 pub mod target;
 pub mod undecodable;
@@ -35,13 +38,16 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     lease::Lease,
+    packages::Packages,
     provider::ProviderResource,
     providers::{ProviderKey, Providers},
     schedule::Schedule,
     secrets::SecretWatches,
 };
 use crate::{
-    api::{BillingContract, BillingProvider, ClusterBillingProvider, contract::ProviderKind},
+    api::{
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind,
+    },
     billing::WriteGate,
     metrics::Metrics,
 };
@@ -82,6 +88,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Billing accounts.
     pub providers: Providers,
+    /// Who hears of packages.
+    pub packages: Packages,
     /// Watches on Secrets.
     pub secrets: SecretWatches,
     /// Opens for writes while the lease lasts.
@@ -90,14 +98,18 @@ pub struct Context {
     pub contracts: Schedule,
     /// Schedule of the providers.
     pub accounts: Schedule,
+    /// Schedule of the packages.
+    pub package_schedule: Schedule,
     /// Cache of the contracts.
     pub contract_store: Store<Guarded<BillingContract>>,
     /// Cache of the providers.
     pub provider_store: Store<Guarded<BillingProvider>>,
     /// Cache of the cluster providers.
     pub cluster_provider_store: Store<Guarded<ClusterBillingProvider>>,
+    /// Cache of the packages.
+    pub package_store: Store<Guarded<ContractPackage>>,
     /// Whether each cache is filled.
-    pub caches: [watch::Receiver<bool>; 3],
+    pub caches: [watch::Receiver<bool>; 4],
 }
 
 impl Context {
@@ -197,25 +209,30 @@ async fn controllers(
     shutdown: Shutdown,
 ) {
     let (providers, changed, suspected) = Providers::new();
+    let (packages, changed_packages, due_packages) = Packages::new();
     let (secrets, rotated) = SecretWatches::new(client.clone());
     let (contracts, has_contracts) = watched(scoped::<BillingContract>(&client, &options));
     let (accounts, has_accounts) = watched(scoped::<BillingProvider>(&client, &options));
     let (cluster_accounts, has_cluster_accounts) =
         watched(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()));
+    let (sheets, has_sheets) = watched(scoped::<ContractPackage>(&client, &options));
     let concurrency = controller::Config::default().concurrency(options.concurrency);
     let context = Arc::new(Context {
         client,
         options,
         metrics,
         providers,
+        packages,
         secrets,
         gate,
         contracts: Schedule::default(),
         accounts: Schedule::default(),
+        package_schedule: Schedule::default(),
         contract_store: contracts.store(),
         provider_store: accounts.store(),
         cluster_provider_store: cluster_accounts.store(),
-        caches: [has_contracts, has_accounts, has_cluster_accounts],
+        package_store: sheets.store(),
+        caches: [has_contracts, has_accounts, has_cluster_accounts, has_sheets],
     });
 
     let (doubtful, doubtful_cluster) = by_kind(futures::stream::select(receive(rotated), receive(suspected)));
@@ -223,8 +240,12 @@ async fn controllers(
     let cluster_accounts = cluster_accounts.reconcile_on(doubtful_cluster.map(|key| provider_ref(&key)));
     let affected = {
         let store = contracts.store();
-        receive(changed).flat_map(move |key| stream::iter(contract::using(&store, &key)))
+        let by_provider = receive(changed).map(move |key| sources::using(&store, &key));
+        let store = contracts.store();
+        let by_package = receive(changed_packages).map(move |key| packages::using(&store, &key));
+        stream::select(by_provider, by_package).flat_map(stream::iter)
     };
+    let sheets = sheets.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
     let contracts = contracts.with_config(concurrency).reconcile_on(affected);
 
     let housekeeping = async {
@@ -241,13 +262,16 @@ async fn controllers(
             let mut accounts = uids(&context.provider_store);
             accounts.extend(uids(&context.cluster_provider_store));
             context.accounts.keep(&accounts);
+            context.package_schedule.keep(&uids(&context.package_store));
+            context.packages.refresh(&context);
             tokio::time::sleep(HOUSEKEEPING_PERIOD).await;
         }
     };
-    let all = futures::future::join3(
+    let all = futures::future::join4(
         drive(contracts, contract::reconcile, &context, &shutdown),
         drive(accounts, provider::reconcile::<BillingProvider>, &context, &shutdown),
         drive(cluster_accounts, provider::reconcile::<ClusterBillingProvider>, &context, &shutdown),
+        drive(sheets, package::reconcile, &context, &shutdown),
     );
     tokio::select! {
         _ = all => {}
@@ -346,8 +370,24 @@ impl Handled for ClusterBillingProvider {
     }
 }
 
+impl Handled for ContractPackage {
+    const LABEL: &'static str = "ContractPackage";
+
+    fn schedule(context: &Context) -> &Schedule {
+        &context.package_schedule
+    }
+
+    fn gone(context: &Context, namespace: Option<String>, name: &str) {
+        context.packages.changed((namespace, name.to_owned()));
+    }
+}
+
 fn uids<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>) -> HashSet<String> {
     store.state().iter().filter_map(|object| object.uid()).collect()
+}
+
+fn package_ref((namespace, name): &packages::Key) -> ObjectRef<Guarded<ContractPackage>> {
+    ObjectRef::new(name).within(namespace.as_deref().unwrap_or_default())
 }
 
 /// The decoded object, or what is to be reported on it.

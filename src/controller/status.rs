@@ -12,7 +12,7 @@ use k8s_openapi::{
 use crate::{
     api::{
         BillingContract, BillingContractStatus,
-        contract::{ItemId, LastApplied, PlanStatus, Term, UnconfirmedWrite},
+        contract::{ItemId, LastApplied, PlanStatus, Term, UnconfirmedWrite, UsedPackage},
     },
     plan::{Change, Plan, Refusal, is_sticky, metronome, summarize, zoo},
     terms::{Digest, Timestamp},
@@ -172,9 +172,14 @@ impl Finding {
     }
 }
 
-/// The status of a contract after a finding.
+/// The status of a contract after a finding; what is known of the contract then came from `package`, if any.
 #[must_use]
-pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc>) -> BillingContractStatus {
+pub fn contract(
+    contract: &BillingContract,
+    finding: &Finding,
+    package: Option<&UsedPackage>,
+    now: DateTime<Utc>,
+) -> BillingContractStatus {
     let previous = contract.status.clone().unwrap_or_default();
     let mut status = previous.clone();
     status.observed_generation = contract.metadata.generation;
@@ -182,7 +187,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
     let mut drifted = None;
     let standing = match finding {
         Finding::Settled { held, customer_id, spec_digest, applied } => {
-            record(&mut status, held.as_ref(), customer_id);
+            record(&mut status, held.as_ref(), customer_id, package);
             let last = previous.last_applied.as_ref().filter(|last| last.spec_digest == *spec_digest);
             let seen = held.as_ref().map(|held| &held.digest).or(last.map(|last| &last.observed_digest));
             let observed_digest = seen.unwrap_or(spec_digest).clone();
@@ -205,7 +210,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             )
         }
         Finding::Drifted { held, customer_id, changes } => {
-            record(&mut status, held.as_ref(), customer_id);
+            record(&mut status, held.as_ref(), customer_id, package);
             status.plan = None;
             status.unconfirmed_write = None;
             status.drift = drift_lines(changes);
@@ -228,7 +233,7 @@ pub fn contract(contract: &BillingContract, finding: &Finding, now: DateTime<Utc
             Standing::waiting("WriteUnconfirmed", message)
         }
         Finding::NotInForce { held, customer_id, message } => {
-            record(&mut status, held.as_ref(), customer_id);
+            record(&mut status, held.as_ref(), customer_id, package);
             Standing::waiting("NotYetInForce", message)
         }
         Finding::Waiting { reason, message } => Standing::waiting(reason, message),
@@ -419,8 +424,14 @@ pub fn conditions(
     conditions
 }
 
-fn record(status: &mut BillingContractStatus, held: Option<&Held>, customer_id: &str) {
+fn record(
+    status: &mut BillingContractStatus,
+    held: Option<&Held>,
+    customer_id: &str,
+    package: Option<&UsedPackage>,
+) {
     status.customer_id = Some(customer_id.to_owned());
+    status.package = package.cloned();
     if let Some(held) = held {
         status.contract_id = Some(held.contract_id.clone());
         status.account_id.clone_from(&held.account_id);

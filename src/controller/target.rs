@@ -14,7 +14,7 @@ use super::{
     status::Held,
 };
 use crate::{
-    api::{BillingContract, REVISION},
+    api::{BillingContract, ContractPackage, REVISION},
     billing::{
         CallError,
         metronome::{Metronome, STAMP_KEYS},
@@ -82,12 +82,13 @@ impl From<CallError> for Obstacle {
 }
 
 impl<'a> Target<'a> {
-    /// Validates a contract, looks up what it refers to, and prepares it for its account.
+    /// Validates a contract with the terms of its package, looks up what it refers to, and prepares it for its account.
     ///
     /// # Errors
     /// What is in the way.
     pub async fn new(
         contract: &'a BillingContract,
+        package: Option<&ContractPackage>,
         account: &'a Account,
         context: &Context,
     ) -> Result<Self, Obstacle> {
@@ -96,7 +97,8 @@ impl<'a> Target<'a> {
         let misshapen = |error: crate::terms::shape::ShapeError| Obstacle::Invalid(error.to_string());
         match (&account.backend, &contract.spec.zoo, &contract.spec.metronome) {
             (Backend::Zoo(client), Some(terms), _) => {
-                let valid = validate::zoo::contract(terms, None).map_err(invalid)?;
+                let package = package.and_then(|package| package.spec.zoo.as_ref());
+                let valid = validate::zoo::contract(terms, package).map_err(invalid)?;
                 let desired = Box::new(zoo::Desired::new(valid).map_err(misshapen)?);
                 Ok(Self::Zoo { client, desired })
             }

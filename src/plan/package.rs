@@ -6,7 +6,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::Refusal;
+use super::{Decision, Refusal};
 use crate::{
     api::{
         BillingContract, ContractPackage, ContractPackageSpec,
@@ -17,6 +17,9 @@ use crate::{
     validate,
 };
 
+/// Reason of a package that nobody can use, because it is still being written.
+pub const DRAFT: &str = "Draft";
+
 /// Why a contract cannot have its package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
@@ -24,6 +27,8 @@ pub enum Unusable {
     Missing(String),
     /// There is one, but it cannot be used as it is.
     NotReady(String),
+    /// There is one, and it will be usable once the billing API has it.
+    NotCreated(String),
     /// The contract asks for what cannot be.
     Wrong(String),
 }
@@ -37,16 +42,11 @@ pub fn of<'a>(
     packages: &[&'a ContractPackage],
 ) -> Result<Option<&'a ContractPackage>, Unusable> {
     let Some(reference) = &contract.spec.package_ref else { return Ok(None) };
-    let near = packages.iter().copied().filter(|package| package.namespace() == contract.namespace());
-    let package = match (&reference.name, &reference.alias) {
-        (Some(name), None) => near.into_iter().find(|package| package.name_any() == *name),
-        (None, Some(alias)) => by_alias(alias, contract, near),
-        _ => {
-            let message = "exactly one of `spec.packageRef.name` and `spec.packageRef.alias` must be set";
-            return Err(Unusable::Wrong(message.to_owned()));
-        }
-    };
-    let package = package.ok_or_else(|| Unusable::Missing(missing(reference, contract)))?;
+    if reference.name.is_some() == reference.alias.is_some() {
+        let message = "exactly one of `spec.packageRef.name` and `spec.packageRef.alias` must be set";
+        return Err(Unusable::Wrong(message.to_owned()));
+    }
+    let package = meant(contract, packages).ok_or_else(|| Unusable::Missing(missing(reference, contract)))?;
     if is_zoo(&package.spec) != contract.spec.zoo.is_some() {
         let message = format!(
             "ContractPackage {} has terms of another billing API than the contract; name one of the same",
@@ -54,7 +54,7 @@ pub fn of<'a>(
         );
         return Err(Unusable::Wrong(message));
     }
-    match ready(package, packages) {
+    match sound(package, packages) {
         Ok(()) => Ok(Some(package)),
         Err(refusal) => {
             let message =
@@ -64,20 +64,27 @@ pub fn of<'a>(
     }
 }
 
-/// Of packages near a contract, the one that has the alias when the contract starts.
-fn by_alias<'a>(
-    alias: &str,
+/// The package that a contract refers to, whether or not it can be used.
+#[must_use]
+pub fn meant<'a>(
     contract: &BillingContract,
-    near: impl Iterator<Item = &'a ContractPackage>,
+    packages: &[&'a ContractPackage],
 ) -> Option<&'a ContractPackage> {
-    let start = start(contract)?;
+    let reference = contract.spec.package_ref.as_ref()?;
+    let namespace = contract.metadata.namespace.as_deref();
+    let near =
+        || packages.iter().copied().filter(|package| package.metadata.namespace.as_deref() == namespace);
+    if reference.name.is_some() {
+        return near().find(|package| package.metadata.name == reference.name);
+    }
+    let (alias, start) = (reference.alias.as_ref()?, start(contract)?);
     let has = |package: &&ContractPackage| {
-        let mut aliases = package.spec.aliases.iter().filter(|found| found.name == alias);
+        let mut aliases = package.spec.aliases.iter().filter(|found| found.name == *alias);
         package.spec.lifecycle != Lifecycle::Draft
             && is_zoo(&package.spec) == contract.spec.zoo.is_some()
             && aliases.any(|alias| covers(alias, start))
     };
-    near.filter(has).min_by_key(|package| rank(package))
+    near().filter(has).min_by_key(|package| rank(package))
 }
 
 fn missing(reference: &PackageRef, contract: &BillingContract) -> String {
@@ -94,14 +101,27 @@ fn missing(reference: &PackageRef, contract: &BillingContract) -> String {
     }
 }
 
-/// Whether contracts can use a package.
+/// Whether the billing API has what contracts need of a sound package; only Metronome has packages of its own.
+///
+/// # Errors
+/// [`Unusable::NotCreated`].
+pub fn created(package: &ContractPackage) -> Result<(), Unusable> {
+    let id = package.status.as_ref().and_then(|status| status.package_id.as_ref());
+    if package.spec.metronome.is_none() || id.is_some() {
+        return Ok(());
+    }
+    let name = package.name_any();
+    Err(Unusable::NotCreated(format!("ContractPackage {name} has not been created in the billing API yet")))
+}
+
+/// Whether a package is published and says what a package may say, whatever the billing API knows of it.
 ///
 /// # Errors
 /// Why not, and what to do.
-pub fn ready(package: &ContractPackage, packages: &[&ContractPackage]) -> Result<(), Refusal> {
+pub fn sound(package: &ContractPackage, packages: &[&ContractPackage]) -> Result<(), Refusal> {
     let refuse = |reason, message: String| Err(Refusal { reason, message });
     if package.spec.lifecycle == Lifecycle::Draft {
-        return refuse("Draft", "it is a draft; set its `spec.lifecycle` to Published to use it".to_owned());
+        return refuse(DRAFT, "it is a draft; set its `spec.lifecycle` to Published to use it".to_owned());
     }
     if let Err(violations) = validate::package(&package.spec) {
         return refuse("InvalidSpec", validate::summary(&violations));
@@ -122,6 +142,23 @@ pub fn ready(package: &ContractPackage, packages: &[&ContractPackage]) -> Result
         return refuse("AliasTaken", message);
     }
     Ok(())
+}
+
+/// What becomes of a decision about a contract that does not exist yet: an archived package makes none.
+#[must_use]
+pub fn allow(package: &ContractPackage, decision: Decision) -> Decision {
+    let writes = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
+    if !writes || package.spec.lifecycle != Lifecycle::Archived {
+        return decision;
+    }
+    Decision::refuse(
+        "PackageArchived",
+        format!(
+            "Nothing was written: ContractPackage {} is archived, and no new contracts are made from it; name another \
+             package in `spec.packageRef`",
+            package.name_any()
+        ),
+    )
 }
 
 /// An older package that has one of the aliases at the same time, and that alias.

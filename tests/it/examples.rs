@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{
     World,
     kstatus::{self, Standing},
+    objects,
     plane::Plane,
     root,
     sim::TOKEN,
@@ -18,45 +19,21 @@ use crate::support::{
 
 #[tokio::test]
 async fn every_zoo_example_comes_into_force_and_a_second_look_writes_nothing() {
-    let folder = root().join("examples/zoo");
-    let text = Plane::shared().kubectl(&[
-        "create",
-        "--dry-run=client",
-        "-o",
-        "json",
-        "-k",
-        folder.to_str().unwrap(),
-    ]);
-    let mut objects = Vec::new();
-    for object in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
-        let object = object.unwrap();
-        objects.extend(object["items"].as_array().cloned().unwrap_or_else(|| vec![object]));
-    }
-    let in_kustomization = objects.iter().filter(|object| object["kind"] == "BillingContract").count();
-    let on_disk = yaml_files(&folder.join("contracts"));
-    assert_eq!(in_kustomization, on_disk.len(), "the kustomization names every contract");
+    come_into_force("examples/zoo").await;
+}
 
+#[tokio::test]
+async fn every_example_of_packages_with_zoo_comes_into_force_and_a_second_look_writes_nothing() {
+    come_into_force("examples/packages/zoo").await;
+}
+
+async fn come_into_force(folder: &str) {
+    let folder = root().join(folder);
     let mut world = World::bare().await;
     seed(&world, &folder.join("existing")).await;
-    let mut contracts = Vec::new();
-    for mut object in objects {
-        object["metadata"] =
-            json!({"name": object["metadata"]["name"], "annotations": object["metadata"]["annotations"]});
-        match object["kind"].as_str().unwrap() {
-            "BillingContract" => {
-                let organization = object["spec"]["zoo"]["organizationId"].as_str().unwrap();
-                world.sim.register(organization).await;
-                contracts.push(object["metadata"]["name"].as_str().unwrap().to_owned());
-            }
-            "BillingProvider" => object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url),
-            "ClusterBillingProvider" => {
-                object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url);
-                object["spec"]["allowedNamespaces"] = json!([world.namespace]);
-            }
-            _ => continue,
-        }
-        world.apply(&object).await;
-    }
+    let contracts = apply(&world, &folder).await;
+    let on_disk = yaml_files(&folder.join("contracts"));
+    assert_eq!(contracts.len(), on_disk.len(), "the kustomization names every contract");
     world.apply(&secret(TOKEN)).await;
     world.start_operator().await;
     for name in &contracts {
@@ -80,8 +57,37 @@ async fn every_zoo_example_comes_into_force_and_a_second_look_writes_nothing() {
     assert_eq!((writes(world.sim.requests().await), world.get_all(&contracts).await), before);
 }
 
-/// Puts in what the examples find: `existing/ORGANIZATION/CONTRACT.json`.
+/// Applies a folder of examples to a world, in the order of its kustomization; the names of its contracts.
+pub(crate) async fn apply(world: &World, folder: &Path) -> Vec<String> {
+    let arguments = ["create", "--dry-run=client", "-o", "json", "-k", folder.to_str().unwrap()];
+    let mut contracts = Vec::new();
+    for mut object in objects(&Plane::shared().kubectl(&arguments)) {
+        object["metadata"] =
+            json!({"name": object["metadata"]["name"], "annotations": object["metadata"]["annotations"]});
+        match object["kind"].as_str().unwrap() {
+            "BillingContract" => {
+                let organization = object["spec"]["zoo"]["organizationId"].as_str().unwrap();
+                world.sim.register(organization).await;
+                contracts.push(object["metadata"]["name"].as_str().unwrap().to_owned());
+            }
+            "BillingProvider" => object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url),
+            "ClusterBillingProvider" => {
+                object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url);
+                object["spec"]["allowedNamespaces"] = json!([world.namespace]);
+            }
+            "ContractPackage" => {}
+            _ => continue,
+        }
+        world.apply(&object).await;
+    }
+    contracts
+}
+
+/// Puts in what the examples find, if anything: `existing/ORGANIZATION/CONTRACT.json`.
 async fn seed(world: &World, folder: &Path) {
+    if !folder.exists() {
+        return;
+    }
     for organization in fs::read_dir(folder).unwrap() {
         let organization = organization.unwrap();
         for file in fs::read_dir(organization.path()).unwrap() {

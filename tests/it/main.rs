@@ -12,6 +12,7 @@ mod faults;
 mod house;
 mod lifecycle;
 mod ownership;
+mod packages;
 mod providers;
 mod recovery;
 mod refusals;

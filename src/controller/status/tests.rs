@@ -21,7 +21,7 @@ fn object(status: &BillingContractStatus) -> BillingContract {
 }
 
 fn after(status: &BillingContractStatus, finding: &Finding) -> BillingContractStatus {
-    contract(&object(status), finding, now())
+    contract(&object(status), finding, None, now())
 }
 
 fn held() -> Held {
@@ -103,7 +103,7 @@ fn the_same_finding_twice_changes_nothing() {
     for (finding, _) in findings() {
         let once = after(&BillingContractStatus::default(), &finding);
         let later = now() + chrono::TimeDelta::hours(1);
-        assert_eq!(contract(&object(&once), &finding, later), once, "{finding:?}");
+        assert_eq!(contract(&object(&once), &finding, None, later), once, "{finding:?}");
     }
 }
 
@@ -151,9 +151,13 @@ fn a_suspended_contract_keeps_its_last_word_and_holds_nobody_up() {
 fn transition_times_move_only_with_the_status() {
     let first = after(&BillingContractStatus::default(), &settled(None));
     let later = now() + chrono::TimeDelta::hours(1);
-    let refused = contract(&object(&first), &Finding::refused("InvalidSpec", "wrong"), later);
-    let again =
-        contract(&object(&refused), &Finding::refused("Rejected", "no"), later + chrono::TimeDelta::hours(1));
+    let refused = contract(&object(&first), &Finding::refused("InvalidSpec", "wrong"), None, later);
+    let again = contract(
+        &object(&refused),
+        &Finding::refused("Rejected", "no"),
+        None,
+        later + chrono::TimeDelta::hours(1),
+    );
     let time =
         |status: &BillingContractStatus| condition(status, "Ready").unwrap().last_transition_time.clone();
     assert_ne!(time(&first), time(&refused));

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::Plan;
 
 /// A published package of Zoo terms, created on a day of January 2026.
 fn package(name: &str, day: u8, aliases: Value) -> ContractPackage {
@@ -89,14 +90,14 @@ fn of_two_packages_that_claim_an_alias_at_once_the_younger_is_refused() {
     let open = || enterprise(json!(null), json!(null));
     let (old, new) = (package("z", 1, open()), package("a", 2, open()));
     let packages = [&old, &new];
-    assert_eq!(ready(&old, &packages), Ok(()));
-    let refusal = ready(&new, &packages).unwrap_err();
+    assert_eq!(sound(&old, &packages), Ok(()));
+    let refusal = sound(&new, &packages).unwrap_err();
     assert_eq!(refusal.reason, "AliasTaken");
     assert!(refusal.message.contains("billing/z has the alias enterprise"), "{}", refusal.message);
     assert_eq!(by_alias_on("2026-06-01", &packages), Ok(Some("z".to_owned())));
     let same_second = package("b", 1, open());
-    assert!(ready(&same_second, &[&same_second, &old]).is_ok());
-    assert!(ready(&old, &[&same_second, &old]).is_err());
+    assert!(sound(&same_second, &[&same_second, &old]).is_ok());
+    assert!(sound(&old, &[&same_second, &old]).is_err());
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn times_that_touch_do_not_overlap() {
     let old = package("old", 1, enterprise(time(3), time(6)));
     let taken = |from: Value, until: Value| {
         let new = package("new", 2, enterprise(from, until));
-        ready(&new, &[&old, &new]).is_err()
+        sound(&new, &[&old, &new]).is_err()
     };
     assert!(!taken(time(6), json!(null)));
     assert!(!taken(json!(null), time(3)));
@@ -124,7 +125,7 @@ fn drafts_and_other_namespaces_claim_nothing() {
     let mut elsewhere = package("elsewhere", 1, open());
     elsewhere.metadata.namespace = Some("sales".into());
     let new = package("new", 2, open());
-    assert_eq!(ready(&new, &[&draft, &elsewhere, &new]), Ok(()));
+    assert_eq!(sound(&new, &[&draft, &elsewhere, &new]), Ok(()));
     assert_eq!(by_alias_on("2026-06-01", &[&draft, &new]), Ok(Some("new".to_owned())));
 }
 
@@ -142,10 +143,21 @@ fn metronome_aliases_belong_to_the_account() {
     let shared = json!({"name": "shared", "kind": "ClusterBillingProvider"});
     let old = metronome("old", 1, "billing", shared.clone());
     let new = metronome("new", 2, "sales", shared);
-    assert_eq!(ready(&new, &[&old, &new]).unwrap_err().reason, "AliasTaken");
+    assert_eq!(sound(&new, &[&old, &new]).unwrap_err().reason, "AliasTaken");
     let old = metronome("old", 1, "billing", json!({"name": "own"}));
     let new = metronome("new", 2, "sales", json!({"name": "own"}));
-    assert_eq!(ready(&new, &[&old, &new]), Ok(()));
+    assert_eq!(sound(&new, &[&old, &new]), Ok(()));
+}
+
+#[test]
+fn a_metronome_package_can_be_used_once_the_billing_api_has_it() {
+    let spec = json!({"lifecycle": "Published", "providerRef": {"name": "m"}, "metronome": {"name": "p"}});
+    let mut package = with_spec("p", 1, spec);
+    assert_eq!(sound(&package, &[]), Ok(()));
+    assert!(matches!(created(&package), Err(Unusable::NotCreated(why)) if why.contains("ContractPackage p")));
+    let package_id = Some("package-1".to_owned());
+    package.status = Some(crate::api::ContractPackageStatus { package_id, ..Default::default() });
+    assert_eq!(created(&package), Ok(()));
 }
 
 #[test]
@@ -159,9 +171,9 @@ fn a_draft_and_a_changed_package_cannot_be_used() {
     package.status = Some(crate::api::ContractPackageStatus { digest, ..Default::default() });
     assert_eq!(meant(&names, &[&package]), Ok(Some("p".to_owned())));
     package.spec.zoo = serde_json::from_value(terms("100.00")).unwrap();
-    assert_eq!(ready(&package, &[]), Ok(()), "the same terms written otherwise");
+    assert_eq!(sound(&package, &[]), Ok(()), "the same terms written otherwise");
     package.spec.zoo = serde_json::from_value(terms("101")).unwrap();
-    assert_eq!(ready(&package, &[]).unwrap_err().reason, "TermsChanged");
+    assert_eq!(sound(&package, &[]).unwrap_err().reason, "TermsChanged");
     assert!(
         matches!(meant(&names, &[&package]), Err(Unusable::NotReady(why)) if why.contains("restore them"))
     );
@@ -175,10 +187,20 @@ fn an_archived_package_keeps_its_contracts_and_its_alias() {
 }
 
 #[test]
+fn an_archived_package_makes_no_new_contract() {
+    let plan = || Decision::Write(Plan::new(&json!(null), &json!({}), Vec::new(), "", Vec::new()));
+    let mut package = package("p", 1, json!([]));
+    assert_eq!(allow(&package, plan()), plan());
+    package.spec.lifecycle = Lifecycle::Archived;
+    assert!(matches!(allow(&package, plan()), Decision::Refuse(why) if why.reason == "PackageArchived"));
+    assert_eq!(allow(&package, Decision::Settle), Decision::Settle);
+}
+
+#[test]
 fn a_package_that_breaks_the_rules_is_refused() {
     let mut wrong = package("p", 1, json!([]));
     wrong.spec.zoo.as_mut().unwrap().term.value = 0;
-    let refusal = ready(&wrong, &[]).unwrap_err();
+    let refusal = sound(&wrong, &[]).unwrap_err();
     assert_eq!(refusal.reason, "InvalidSpec");
     assert!(refusal.message.contains("spec.zoo.term.value"), "{}", refusal.message);
 }

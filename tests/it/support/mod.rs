@@ -17,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 pub(crate) use world::World;
 
 /// How long anything may take before a test gives up. An upper bound for a busy machine, and never a measure.
@@ -45,6 +47,19 @@ pub(crate) fn run(command: &mut Command) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The objects in what `kubectl … -o json` prints: one after the other, or in lists.
+pub(crate) fn objects(text: &str) -> Vec<Value> {
+    let mut objects = Vec::new();
+    for object in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        let object = object.unwrap();
+        match object["items"].as_array() {
+            Some(items) => objects.extend(items.clone()),
+            None => objects.push(object),
+        }
+    }
+    objects
 }
 
 /// Installs the cryptography that every client of this process uses.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use countersign::api::{BillingContract, BillingProvider};
+use countersign::api::{BillingContract, BillingProvider, ContractPackage};
 use futures::{StreamExt as _, stream};
 use kube::{
     Api, Client,
@@ -27,7 +27,7 @@ struct Seen {
     broken_rules: Vec<String>,
 }
 
-/// A watch on the contracts and providers of a namespace.
+/// A watch on the contracts, providers and packages of a namespace.
 pub(crate) struct Observer {
     seen: Arc<Mutex<Seen>>,
     changed: watch::Receiver<()>,
@@ -36,7 +36,11 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) fn start(client: &Client, namespace: &str) -> Self {
-        let kinds = [ApiResource::erase::<BillingContract>(&()), ApiResource::erase::<BillingProvider>(&())];
+        let kinds = [
+            ApiResource::erase::<BillingContract>(&()),
+            ApiResource::erase::<BillingProvider>(&()),
+            ApiResource::erase::<ContractPackage>(&()),
+        ];
         let watch_kind = |kind: ApiResource| {
             let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &kind);
             watcher(api, watcher::Config::default())

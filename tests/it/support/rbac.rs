@@ -26,13 +26,7 @@ pub(crate) fn rights(plane: &Plane) -> Vec<Value> {
     for folder in ["manifests", "manifests/tokens"] {
         let path = root().join(folder);
         let text = plane.kubectl(&["create", "--dry-run=client", "-o", "json", "-k", path.to_str().unwrap()]);
-        for object in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
-            let object = object.unwrap();
-            match object["items"].as_array() {
-                Some(items) => objects.extend(items.clone()),
-                None => objects.push(object),
-            }
-        }
+        objects.extend(super::objects(&text));
     }
     objects.retain(|object| KINDS.iter().any(|kind| object["kind"] == *kind));
     assert!(objects.len() >= 7, "the rights in manifests/: {objects:?}");

@@ -59,6 +59,31 @@ pub(crate) fn contract(name: &str, organization: &str) -> Value {
     })
 }
 
+/// A published package: for a contract that starts in 2026, it comes to what [`contract`] says.
+pub(crate) fn package(name: &str) -> Value {
+    let mut terms = contract(name, ORG)["spec"]["zoo"].take();
+    for absolute in ["organizationId", "effectiveAt", "termEndAt", "periods"] {
+        terms.as_object_mut().unwrap().remove(absolute).unwrap();
+    }
+    terms["term"] = json!({"unit": "YEARS", "value": 10});
+    terms["generatedPeriods"] =
+        json!({"every": {"unit": "YEARS", "value": 10}, "commitmentAmount": "120000"});
+    json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1",
+        "kind": "ContractPackage",
+        "metadata": {"name": name},
+        "spec": {"lifecycle": "Published", "zoo": terms},
+    })
+}
+
+/// A contract that takes everything but customer and start from a package.
+pub(crate) fn from_package(name: &str, organization: &str, reference: Value) -> Value {
+    let mut contract = contract(name, organization);
+    contract["spec"]["zoo"] = json!({"organizationId": organization, "effectiveAt": "2026-01-01T00:00:00Z"});
+    contract["spec"]["packageRef"] = reference;
+    contract
+}
+
 /// The same with another value at a JSON pointer; the last member may be new.
 pub(crate) fn with(mut object: Value, pointer: &str, value: Value) -> Value {
     let (parent, member) = pointer.rsplit_once('/').unwrap();

@@ -31,6 +31,7 @@ use super::{
 
 const CONTRACT: &str = "BillingContract";
 const PROVIDER: &str = "BillingProvider";
+const PACKAGE: &str = "ContractPackage";
 
 /// Everything that one test needs.
 pub(crate) struct World {
@@ -276,6 +277,21 @@ impl World {
         self.until_object(PROVIDER, "zoo", wanted).await
     }
 
+    /// Waits until a package is as wanted.
+    pub(crate) async fn until_package(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.until_object(PACKAGE, name, wanted).await
+    }
+
+    /// Waits until a package as it was last applied is ready, for a reason.
+    pub(crate) async fn until_package_is(&self, name: &str, reason: &str) -> Value {
+        let generation = self.get_object(PACKAGE, name).await["metadata"]["generation"].clone();
+        let is_new = |package: &Value| {
+            package["metadata"]["generation"].as_i64() >= generation.as_i64()
+                && package["status"]["observedGeneration"] == package["metadata"]["generation"]
+        };
+        self.until_package(name, |package| is_new(package) && self::reason(package) == reason).await
+    }
+
     async fn until_object(&self, kind: &str, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let seen = self.observer.until(kind, name, wanted).await;
         seen.unwrap_or_else(|last| panic!("{name} is not as wanted but {last}\n{}", tail(&self.log())))
@@ -316,9 +332,14 @@ impl World {
 
     /// Every version of a contract up to now.
     pub(crate) async fn versions(&self, name: &str) -> Vec<Value> {
-        let newest = self.get(name).await["metadata"]["resourceVersion"].clone();
-        self.until(name, |contract| contract["metadata"]["resourceVersion"] == newest).await;
-        self.observer.history(CONTRACT, name)
+        self.versions_of(CONTRACT, name).await
+    }
+
+    /// Every version of an object up to now.
+    pub(crate) async fn versions_of(&self, kind: &str, name: &str) -> Vec<Value> {
+        let newest = self.get_object(kind, name).await["metadata"]["resourceVersion"].clone();
+        self.until_object(kind, name, |object| object["metadata"]["resourceVersion"] == newest).await;
+        self.observer.history(kind, name)
     }
 
     /// Events about an object, oldest first.
@@ -395,7 +416,8 @@ fn apply_params() -> PatchParams {
 }
 
 fn version(kind: &str) -> &'static str {
-    if kind.contains("Billing") { "billing.countersign.dev/v1alpha1" } else { "v1" }
+    let is_ours = kind.contains("Billing") || kind == PACKAGE;
+    if is_ours { "billing.countersign.dev/v1alpha1" } else { "v1" }
 }
 
 fn resource(version: &str, kind: &str) -> ApiResource {

@@ -1,0 +1,4 @@
+//! Contracts that are made from packages.
+
+mod render;
+mod zoo;
