@@ -2,7 +2,7 @@
 //!
 //! A decimal is a string in YAML and a JSON number with exactly those digits on the wire. No float ever holds one.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, ops::RangeInclusive, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -65,15 +65,17 @@ impl Decimal {
     /// Whether a billing API's `observed` number says the same as this one.
     ///
     /// Equal values always do. An API that keeps binary floats returns the 15 digits that those can hold (IEEE 754
-    /// double precision), so a number with at least that many digits is compared to that precision.
+    /// double precision), or the 17 that tell them apart, so a number with that many digits is compared to that
+    /// precision. One with more digits is exact.
     #[must_use]
     pub fn agrees_with(self, observed: Self) -> bool {
         const FLOAT_DIGITS: u32 = 15;
+        const PRINTED: RangeInclusive<usize> = 15..=17;
         if self.0 == observed.0 {
             return true;
         }
         let digits = observed.0.normalize().mantissa().unsigned_abs().to_string().len();
-        digits >= 15 && self.0.round_sf(FLOAT_DIGITS) == observed.0.round_sf(FLOAT_DIGITS)
+        PRINTED.contains(&digits) && self.0.round_sf(FLOAT_DIGITS) == observed.0.round_sf(FLOAT_DIGITS)
     }
 
     /// The sum, or `None` beyond 28 digits.
@@ -344,5 +346,7 @@ mod tests {
         assert!(price.agrees_with(Decimal::from_wire("0.12345678901234568").unwrap()));
         assert!(!price.agrees_with(Decimal::from_wire("0.1234567890").unwrap()));
         assert!(!decimal("0.50").agrees_with(decimal("0.55")));
+        let exact = decimal("1234567890123456789.123456789");
+        assert!(!exact.agrees_with(decimal("1234567890123456789.123456788")));
     }
 }
