@@ -10,13 +10,14 @@ use super::{
     draft::Draft,
     fields,
     fixed::WayOut,
+    items::unit_at,
     list,
     lists::item_shape,
     matching::{Item, Matched, refer},
     money::{self, Unit},
     part::Part,
     read::{KEYLESS, fill_defaults, prune},
-    schedule::{self, Kind},
+    schedule::{self, Difference, Kind},
     text,
 };
 use crate::{
@@ -186,26 +187,33 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     for item in &pairs.left {
         let same_subject = |terms: &Value| subject(terms) == subject(item.terms);
         if is_own(draft, pairs, *item, same_subject) || is_recorded_royalty(draft, pairs, *item) {
-            own.push(item.terms);
+            own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, item.ids.own);
             report_foreign(draft, pairs.list, &Change { path, from: Some(item.terms.clone()), to: None });
         }
     }
-    for (wanted, _) in pairs.wanted.iter().filter(|(_, item)| item.is_none()) {
+    let added: Vec<_> = pairs.wanted.iter().filter(|(_, item)| item.is_none()).collect();
+    let one_for_one = own.len() == 1 && added.len() == 1;
+    for (wanted, _) in added {
         let path = format!("/{}", wanted.path);
-        let before = own.iter().position(|terms| subject(terms) == subject(&wanted.canonical));
-        let from = before.map(|index| own.remove(index).clone());
-        let change = Change { path, from, to: Some(wanted.canonical.clone()) };
-        if change.from.is_some() {
-            draft.fix(&change, Unit::Usd, WayOut::Restore);
-        } else if draft.change(&change, Unit::Usd) {
+        let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
+        let before = own.iter().position(takes_place);
+        if let Some(item) = before.map(|index| own.remove(index)) {
+            for change in unlike(pairs.list, wanted, item, draft.view) {
+                let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
+                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), WayOut::Restore);
+            }
+            continue;
+        }
+        let change = Change { path, from: None, to: Some(wanted.canonical.clone()) };
+        if draft.change(&change, Unit::Usd) {
             draft.push(verb, Part::Terms(item_shape(pairs.list), wanted.written.clone()));
         }
     }
-    for terms in own {
+    for item in own {
         let path = format!("/{}", pairs.list);
-        draft.fix(&Change { path, from: Some(terms.clone()), to: None }, Unit::Usd, WayOut::Restore);
+        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, WayOut::Restore);
     }
 }
 
@@ -265,38 +273,47 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 
 /// Whether an item of the contract says what one of the spec does.
 fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
-    let shape = item_shape(name);
+    unlike(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_essence(wanted, item))
+}
+
+/// What is unlike between an item of the spec and one of the contract; of an override, besides its essence.
+fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
+    let mut rest = wanted.canonical.clone();
+    let Some(members) = rest.as_object_mut() else { return Vec::new() };
+    members.remove(CUSTOM_FIELDS);
+    let mut changes = Vec::new();
     let ends = text(item.terms, "endingBefore");
     let ends_with_contract = ends == view.ending_before.map(|end| end.to_string()).as_deref();
-    if wanted.canonical.get("endingBefore").is_none() && ends.is_some() && !ends_with_contract {
-        return false;
+    if !members.contains_key("endingBefore") && ends.is_some() && !ends_with_contract {
+        changes.push(Change { path: "/endingBefore".to_owned(), from: ends.map(Value::from), to: None });
     }
-    let mut rest = wanted.canonical.clone();
-    let Some(members) = rest.as_object_mut() else { return false };
-    members.remove(CUSTOM_FIELDS);
-    match name {
-        "overrides" => {
-            members.retain(|name, _| !ESSENCE.contains(&name.as_str()));
-            let (wanted, found) = (wanted.canonical.clone(), item.terms.clone());
-            let same_tiers =
-                TIERS.iter().all(|place| same_tiers(wanted.pointer(place), found.pointer(place)));
-            let (wanted, found) = (essence(wanted), essence(found));
-            same_tiers
-                && diff(shape, &rest, item.terms).is_empty()
-                && diff(shape, &wanted, &found).is_empty()
-                && diff(shape, &found, &wanted).is_empty()
-        }
-        "discounts" => {
-            let schedule = members.get("schedule").cloned().unwrap_or_default();
-            if let Some(members) = members.get_mut("schedule").and_then(Value::as_object_mut) {
-                members.retain(|name, _| !matches!(name.as_str(), "recurringSchedule" | "scheduleItems"));
-            }
-            let ids = &item.ids.invoice;
-            diff(shape, &rest, item.terms).is_empty()
-                && schedule::differences(Kind::Invoice, &schedule, item.terms.get("schedule"), ids).is_empty()
-        }
-        _ => diff(shape, &rest, item.terms).is_empty(),
+    if name == "overrides" {
+        members.retain(|name, _| !ESSENCE.contains(&name.as_str()));
     }
+    if let (true, Some(schedule)) = (name == "discounts", members.get_mut("schedule")) {
+        let (found, ids) = (item.terms.get("schedule"), &item.ids.invoice);
+        let differences = schedule::differences(Kind::Invoice, schedule, found, ids).into_iter();
+        changes.extend(
+            differences.map(|Difference { change, .. }| Change {
+                path: format!("/schedule{}", change.path),
+                ..change
+            }),
+        );
+        if let Some(members) = schedule.as_object_mut() {
+            members.retain(|name, _| !matches!(name.as_str(), "recurringSchedule" | "scheduleItems"));
+        }
+    }
+    changes.extend(diff(item_shape(name), &rest, item.terms));
+    changes
+}
+
+/// Whether two overrides do the same to the same.
+fn has_same_essence(wanted: &Wanted, item: Item<'_>) -> bool {
+    let shape = item_shape("overrides");
+    let (wanted, found) = (wanted.canonical.clone(), item.terms.clone());
+    let same_tiers = TIERS.iter().all(|place| same_tiers(wanted.pointer(place), found.pointer(place)));
+    let (wanted, found) = (essence(wanted), essence(found));
+    same_tiers && diff(shape, &wanted, &found).is_empty() && diff(shape, &found, &wanted).is_empty()
 }
 
 /// What an override does and to what, without its tiers, whose order matters.

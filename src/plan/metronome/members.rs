@@ -15,7 +15,7 @@ use crate::{
         Change,
         diff::{covers, diff},
     },
-    terms::{Timestamp, metronome::CONTRACT},
+    terms::{Digest, Timestamp, metronome::CONTRACT},
 };
 
 /// Members that an edit changes, with their verbs; null clears each.
@@ -38,13 +38,24 @@ pub(super) const FIXED: [&str; 11] = [
     "transition",
     "usageStatementSchedule",
 ];
-/// Places that no reply shows, and so cannot be compared.
-pub(super) const UNSEEN: [&str; 4] = [
+/// Places that no reply shows, and so cannot be compared with one.
+const UNSEEN: [&str; 4] = [
     "/transition/fromContractRef",
     "/transition/futureInvoiceBehavior",
     "/usageStatementSchedule/day",
     "/usageStatementSchedule/invoiceGenerationStartingAt",
 ];
+/// Those of them, and of the members, that are recorded when the contract is first seen, so that a later change of the
+/// spec is noticed.
+pub(super) const REMEMBERED: [&str; 5] = [
+    "/packageAlias",
+    "/rateCardAlias",
+    "/transition/futureInvoiceBehavior/trueup",
+    "/usageStatementSchedule/day",
+    "/usageStatementSchedule/invoiceGenerationStartingAt",
+];
+/// Most characters of a record; a digest stands for what is longer.
+const RECORD_LENGTH: usize = 128;
 /// Fixed places that the API may answer in another form: they count only once the spec has changed.
 const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
 
@@ -80,8 +91,11 @@ fn compare_fixed(draft: &mut Draft<'_>) {
     for change in found {
         draft.fix(&change, Unit::Usd, WayOut::Contract);
     }
+    compare_remembered(draft);
+    let customer =
+        if draft.desired.terms().get("customerAlias").is_some() { "/customerAlias" } else { "/customerId" };
     let texts = [
-        ("/customerId", Some(draft.view.customer_id.as_str()), Some(draft.desired.customer_id())),
+        (customer, Some(draft.view.customer_id.as_str()), Some(draft.desired.customer_id())),
         (
             "/uniquenessKey",
             draft.view.uniqueness_key.as_deref(),
@@ -93,6 +107,29 @@ fn compare_fixed(draft: &mut Draft<'_>) {
         let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
         if !same {
             let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            draft.fix(&change, Unit::Other, WayOut::Contract);
+        }
+    }
+}
+
+/// What a place that no reply shows is recorded as.
+pub(super) fn remembered(terms: &Value, place: &str) -> Option<String> {
+    let value = terms.pointer(place)?.as_str()?;
+    let fits = value.chars().count() <= RECORD_LENGTH;
+    Some(if fits { value.to_owned() } else { Digest::of(&json!(value)).to_string() })
+}
+
+/// Places that no reply shows, against what the contract was made with.
+fn compare_remembered(draft: &mut Draft<'_>) {
+    if draft.memory.contract_id.as_ref() != Some(&draft.view.contract_id) {
+        return;
+    }
+    for place in REMEMBERED {
+        let recorded = draft.recorded(place.trim_start_matches('/'));
+        if let (Some(from), Some(to)) = (recorded, remembered(draft.desired.terms(), place))
+            && from != to
+        {
+            let change = Change { path: place.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
             draft.fix(&change, Unit::Other, WayOut::Contract);
         }
     }

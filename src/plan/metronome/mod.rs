@@ -33,6 +33,9 @@ mod schedule;
 mod subscriptions;
 mod thresholds;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -126,6 +129,7 @@ impl Desired {
         if let (Some(transition), Some(id)) = (transition, &resolved.from_contract_id) {
             transition.insert("fromContractId".to_owned(), json!(id));
         }
+        sort_keyed(&mut written);
         let canonical = CONTRACT.canonical(&written, Spelling::Spec)?;
         Ok(Self { resolved, written, canonical, digest })
     }
@@ -261,6 +265,16 @@ pub fn plan(
 fn next_hour(now: DateTime<Utc>) -> Timestamp {
     let hour = TimeDelta::hours(1);
     Timestamp(now.duration_trunc(hour).unwrap_or(now) + hour)
+}
+
+/// Puts the items of lists with keys into the order of the canonical form, so that both can be read side by side.
+fn sort_keyed(written: &mut Value) {
+    let keys = lists::LISTS.iter().map(|of| (of.name, "key")).chain([("spendTrackers", "alias")]);
+    for (name, key) in keys {
+        if let Some(items) = written.get_mut(name).and_then(Value::as_array_mut) {
+            items.sort_by(|a, b| text(a, key).cmp(&text(b, key)));
+        }
+    }
 }
 
 /// The items of a list of terms.

@@ -2,7 +2,7 @@
 //!
 //! The paths are those of the terms, without the leading slash: `commits/launch` has the id of a commit,
 //! `customFields/team` that of the contract that has the field, `subscriptions/seats/initialQuantity` the quantity that
-//! was last in force.
+//! was last in force, `rateCardAlias` what the contract was made with and no reply shows.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
     keyless, list,
     lists::{LISTS, Removal},
     matching::{Item, Matched, Wanted, has_ended},
-    members::CLEARABLE,
+    members::{CLEARABLE, REMEMBERED, remembered},
     subscriptions, text, thresholds,
 };
 use crate::plan::Memory;
@@ -30,6 +30,14 @@ pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>
     let mut record = BTreeMap::new();
     for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
         record.insert((*name).to_owned(), view.contract_id.clone());
+    }
+    let is_known = memory.contract_id.as_ref() == Some(&view.contract_id);
+    for place in REMEMBERED {
+        let path = place.trim_start_matches('/');
+        let before = memory.items.get(path).filter(|_| is_known).cloned();
+        record.extend(
+            before.or_else(|| remembered(desired.terms(), place)).map(|value| (path.to_owned(), value)),
+        );
     }
     record_fields(&mut record, "", &view.contract_id, desired.terms(), &view.terms);
     for pairs in &matched.lists {

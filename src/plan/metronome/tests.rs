@@ -1,0 +1,202 @@
+//! Each rule of planning for Metronome, against a contract that is kept in memory as the API keeps one.
+
+mod api;
+mod fields;
+mod fixture;
+mod rules;
+mod takeover;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    plan::{Change, Plan, Refusal},
+    terms::metronome::Contract,
+    validate,
+};
+use api::Api;
+
+fn now() -> DateTime<Utc> {
+    "2026-06-01T10:30:00Z".parse().unwrap()
+}
+
+fn resolved() -> Resolved {
+    Resolved {
+        customer_id: "customer-1".into(),
+        from_contract_id: None,
+        key: UniquenessKey::derive("test", "billing", "acme"),
+        stamp: None,
+    }
+}
+
+fn desired_as(spec: &Value, resolved: Resolved) -> Desired {
+    let contract: Contract =
+        serde_json::from_value(spec.clone()).unwrap_or_else(|error| panic!("{error}: {spec}"));
+    let valid = validate::metronome::contract(&contract)
+        .unwrap_or_else(|found| panic!("{}", validate::summary(&found)));
+    Desired::new(valid, resolved).unwrap()
+}
+
+fn desired(spec: &Value) -> Desired {
+    desired_as(spec, resolved())
+}
+
+/// A resource, what its status remembers, and the API.
+#[derive(Clone, Debug, Default)]
+struct Bench {
+    api: Api,
+    memory: Memory,
+    policy: Policy,
+}
+
+impl Bench {
+    /// A contract that was created and settled.
+    #[track_caller]
+    fn created(spec: &Value) -> Self {
+        let mut bench = Self::default();
+        bench.settle(spec);
+        bench
+    }
+
+    fn view(&self, desired: &Desired) -> Option<View> {
+        if self.api.contract.is_null() {
+            return None;
+        }
+        let mut view = View::read(&self.api.contract, now()).unwrap();
+        for id in view.needs_seats(desired, &self.memory, now()) {
+            view.merge_seats(&id, &self.api.seats_of(&id));
+        }
+        if view.needs_v1(desired) {
+            let commits = self.api.contract["commits"].clone();
+            view.merge_v1(
+                &json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}),
+            );
+        }
+        view.last_edit = Some(self.api.edits.len().to_string());
+        Some(view)
+    }
+
+    fn decide(&self, spec: &Value) -> Decision {
+        self.decide_for(&desired(spec))
+    }
+
+    fn decide_for(&self, desired: &Desired) -> Decision {
+        plan(desired, self.view(desired).as_ref(), &self.memory, &self.policy, now())
+    }
+
+    /// Carries a plan out.
+    fn carry_out(&mut self, plan: &Plan) {
+        plan.calls.iter().for_each(|call| self.api.call(call));
+        self.memory.contract_id = self.api.contract["id"].as_str().map(str::to_owned);
+    }
+
+    /// Plans and carries out until nothing is left to write; returns the plans.
+    #[track_caller]
+    fn settle(&mut self, spec: &Value) -> Vec<Plan> {
+        self.settle_for(&desired(spec))
+    }
+
+    #[track_caller]
+    fn settle_for(&mut self, desired: &Desired) -> Vec<Plan> {
+        let mut plans = Vec::new();
+        loop {
+            match self.decide_for(desired) {
+                Decision::Write(plan) => {
+                    assert!(plans.len() < 3, "no end: {}", plan.summary);
+                    self.carry_out(&plan);
+                    plans.push(plan);
+                }
+                Decision::Settle => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        self.remember(desired);
+        plans
+    }
+
+    /// What a status keeps once spec and contract agree.
+    fn remember(&mut self, desired: &Desired) {
+        let view = self.view(desired).unwrap();
+        self.memory = Memory {
+            contract_id: Some(view.contract_id.clone()),
+            applied_spec: Some(desired.digest.clone()),
+            items: items(desired, &view, &self.memory, now()).into_iter().collect(),
+            ..Memory::default()
+        };
+    }
+
+    /// The memory of a cluster that was rebuilt.
+    fn forget(&mut self) {
+        self.memory = Memory::default();
+    }
+}
+
+/// The one plan that the decision is to carry out.
+#[track_caller]
+fn written(decision: Decision) -> Plan {
+    match decision {
+        Decision::Write(plan) => plan,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The body of the plan's only call, which is an edit, without what every edit has.
+#[track_caller]
+fn edit_of(plan: &Plan) -> Value {
+    assert_eq!(paths(plan), [EDIT_CONTRACT], "{}", plan.summary);
+    let mut body = body(&plan.calls[0]);
+    for name in ["contract_id", "customer_id", "uniqueness_key"] {
+        assert!(body.as_object_mut().unwrap().remove(name).is_some(), "{name}");
+    }
+    body
+}
+
+#[track_caller]
+fn refused(decision: Decision) -> Refusal {
+    match decision {
+        Decision::Refuse(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn reported(decision: Decision) -> Vec<String> {
+    match decision {
+        Decision::Report(changes) => changes.iter().map(Change::to_string).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The body of a call, with its exact numbers as text.
+fn body(call: &crate::plan::Call) -> Value {
+    crate::terms::json::parse_exact(&call.body).unwrap()
+}
+
+fn paths(plan: &Plan) -> Vec<&str> {
+    plan.calls.iter().map(|call| call.path.as_str()).collect()
+}
+
+/// Sets what a JSON pointer points to; null takes it away.
+fn set(terms: &mut Value, pointer: &str, value: Value) {
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    match terms.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")) {
+        Value::Object(parent) if value.is_null() => drop(parent.remove(member)),
+        Value::Object(parent) => drop(parent.insert(member.to_owned(), value)),
+        Value::Array(items) if member == "-" => items.push(value),
+        Value::Array(items) if value.is_null() => drop(items.remove(member.parse().unwrap())),
+        parent => parent[member.parse::<usize>().unwrap()] = value,
+    }
+}
+
+fn with(spec: &Value, pointer: &str, value: Value) -> Value {
+    let mut spec = spec.clone();
+    set(&mut spec, pointer, value);
+    spec
+}
+
+fn map<const N: usize>(entries: [(&str, &str); N]) -> BTreeMap<String, String> {
+    entries.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
