@@ -80,6 +80,7 @@ pub async fn reconcile(
         Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
     };
     context.filled().await;
+    context.renewals.changed(contract, &context);
     let uid = contract.uid().unwrap_or_default();
     let sources = Sources::of(contract, &context);
     match context.contracts.turn(&uid, contract.resource_version().as_deref(), &trigger(contract, &sources)) {
@@ -135,7 +136,9 @@ impl<'a> Pass<'a> {
         let target = Target::new(self.contract, self.package, self.account, self.context).await;
         target.map_err(|obstacle| match obstacle {
             Obstacle::Invalid(why) => Outcome::refused("InvalidSpec", why),
-            Obstacle::Waiting(why) => Outcome::new(Finding::waiting("Waiting", why), Next::After(LOOK_AGAIN)),
+            Obstacle::Waiting(why) => {
+                Outcome::new(Finding::waiting("RenewedContractNotReady", why), Next::After(LOOK_AGAIN))
+            }
             Obstacle::Call(error) => self.failed(&error),
         })
     }

@@ -11,6 +11,7 @@ pub mod package;
 pub mod packages;
 pub mod provider;
 pub mod providers;
+pub mod renewals;
 pub mod schedule;
 pub mod secrets;
 pub mod server;
@@ -41,6 +42,7 @@ use self::{
     packages::Packages,
     provider::ProviderResource,
     providers::{ProviderKey, Providers},
+    renewals::Renewals,
     schedule::Schedule,
     secrets::SecretWatches,
 };
@@ -90,6 +92,8 @@ pub struct Context {
     pub providers: Providers,
     /// Who hears of packages.
     pub packages: Packages,
+    /// Who waits for the contract that theirs renews.
+    pub renewals: Renewals,
     /// Watches on Secrets.
     pub secrets: SecretWatches,
     /// Opens for writes while the lease lasts.
@@ -210,6 +214,7 @@ async fn controllers(
 ) {
     let (providers, changed, suspected) = Providers::new();
     let (packages, changed_packages, due_packages) = Packages::new();
+    let (renewals, due_renewals) = Renewals::new();
     let (secrets, rotated) = SecretWatches::new(client.clone());
     let (contracts, has_contracts) = watched(scoped::<BillingContract>(&client, &options));
     let (accounts, has_accounts) = watched(scoped::<BillingProvider>(&client, &options));
@@ -223,6 +228,7 @@ async fn controllers(
         metrics,
         providers,
         packages,
+        renewals,
         secrets,
         gate,
         contracts: Schedule::default(),
@@ -246,7 +252,8 @@ async fn controllers(
         stream::select(by_provider, by_package).flat_map(stream::iter)
     };
     let sheets = sheets.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
-    let contracts = contracts.with_config(concurrency).reconcile_on(affected);
+    let contracts =
+        contracts.with_config(concurrency).reconcile_on(affected).reconcile_on(receive(due_renewals));
 
     let housekeeping = async {
         tokio::select! {

@@ -77,6 +77,13 @@ impl Schedule {
         }
     }
 
+    /// Makes an object due at once.
+    pub fn wake(&self, uid: &str) {
+        if let Some(entry) = self.lock().get_mut(uid) {
+            entry.due = None;
+        }
+    }
+
     /// Remembers the version that a write of this process gave the object.
     pub fn wrote(&self, uid: &str, version: Option<&str>) {
         if let Some(version) = version.and_then(|version| version.parse().ok()) {

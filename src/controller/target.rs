@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use kube::ResourceExt;
 use serde_json::Value;
 
 use super::{
-    Context, decoded,
+    Context,
     providers::{Account, Backend},
     status::Held,
 };
@@ -69,7 +69,7 @@ pub enum Observed {
 pub enum Obstacle {
     /// The spec is wrong; what and where, for people.
     Invalid(String),
-    /// Another resource must come first.
+    /// The contract that this one renews must come first.
     Waiting(String),
     /// A call failed.
     Call(CallError),
@@ -276,11 +276,7 @@ async fn resolve(
         (None, Some(alias)) => client.customer_by_alias(alias.as_str()).await?,
         (None, None) => return Err(Obstacle::Invalid("`spec.metronome.customerId` must be set".to_owned())),
     };
-    let renewed = terms.transition.as_ref().and_then(|transition| transition.from_contract_ref.as_ref());
-    let from_contract_id = match renewed {
-        Some(reference) => Some(held_by(&namespace, reference.name.as_str(), context)?),
-        None => None,
-    };
+    let from_contract_id = renewed(contract, terms, context)?;
     let key = match &terms.uniqueness_key {
         Some(key) => UniquenessKey::given(key.as_str()),
         None => UniquenessKey::derive(&client.key_prefix, &namespace, &name),
@@ -296,16 +292,23 @@ async fn resolve(
     Ok(Resolved { customer_id, from_contract_id, key, stamp })
 }
 
-/// ID of the contract that another resource holds.
-fn held_by(namespace: &str, name: &str, context: &Context) -> Result<String, Obstacle> {
-    let reference = ObjectRef::new(name).within(namespace);
-    let found = context.contract_store.get(&reference);
-    let holder = found.as_ref().and_then(|found| decoded(found).ok());
-    let id = holder.and_then(|holder| holder.status.as_ref()?.contract_id.clone());
-    id.ok_or_else(|| {
-        let why = if holder.is_some() { "has no contract yet" } else { "does not exist" };
-        Obstacle::Waiting(format!("BillingContract {name}, which this one renews, {why}."))
-    })
+/// ID of the contract that this one renews, if it renews another resource's.
+fn renewed(
+    contract: &BillingContract,
+    terms: &crate::terms::metronome::Contract,
+    context: &Context,
+) -> Result<Option<String>, Obstacle> {
+    let transition = terms.transition.as_ref();
+    let Some(reference) = transition.and_then(|transition| transition.from_contract_ref.as_ref()) else {
+        return Ok(None);
+    };
+    let held = contract.status.as_ref().filter(|status| status.contract_id.is_some());
+    match (context.renewals.renewed(contract, reference.name.as_str(), context), held) {
+        (Ok(id), _) => Ok(Some(id)),
+        // The renewal is made; the other resource may have gone since.
+        (Err(_), Some(status)) => Ok(status.renews.clone()),
+        (Err(why), None) => Err(Obstacle::Waiting(why)),
+    }
 }
 
 /// Reads one Metronome contract, as far as this spec is concerned with it.
