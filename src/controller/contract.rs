@@ -20,6 +20,10 @@ use crate::{
     plan::{self, Decision, Memory, Plan, Policy, Refusal, package},
 };
 
+/// What a used key means when no contract with it is listed.
+const KEY_ELSEWHERE: &str = "The billing API says that the uniqueness key was used before, and no contract of this \
+                             customer that is listed has it; it may be another customer's. Nothing is sent again with \
+                             it: set another `spec.metronome.uniquenessKey` to create a new contract";
 /// How often a write may leave the same difference before writing stops.
 const MAX_ROUNDS: u32 = 3;
 /// How many failed reads in a row a contract that is ready stays ready for.
@@ -190,8 +194,14 @@ impl<'a> Pass<'a> {
                 Decision::Write(plan) => plan,
                 decision => return Ok(self.conclude(target, observed.as_ref(), decision, &memory, &written)),
             };
-            if written.iter().any(|before| before.digest == plan.digest) || written.len() >= MAX_PLANS {
+            let is_repeated = |before: &Plan| before.digest == plan.digest || before.changes == plan.changes;
+            if written.iter().any(is_repeated) || written.len() >= MAX_PLANS {
                 return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
+            }
+            if Target::creates_once(&plan)
+                && self.context.contracts.rounds(&self.uid(), &plan.difference()) > 0
+            {
+                return Ok(self.key_used(&plan));
             }
             let more =
                 target.ready_to_write(&plan, observed.as_mut()).await.map_err(|error| self.failed(&error))?;
@@ -230,15 +240,27 @@ impl<'a> Pass<'a> {
                     );
                     Outcome::stuck(plan::EDIT_NOT_ENABLED, message, plan)
                 }
-                // What the key made may only not be listed yet.
-                CallError::KeyUsed { .. } => Outcome {
-                    next: Next::Retry(Duration::ZERO),
-                    ..Outcome::stuck(plan::KEY_TAKEN, key_used(&error), plan)
-                },
+                CallError::KeyUsed { .. } => self.key_used(plan),
                 error => self.failed(&error),
             })?;
         }
         Ok(view)
+    }
+
+    /// The outcome when a create is refused because its key was used before, as after a lost reply, and nothing is shown
+    /// that has the key: another look, as lists may lag behind, and never another create; after a few looks none.
+    fn key_used(&self, plan: &Plan) -> Outcome {
+        if self.context.contracts.unsettled(&self.uid(), &plan.difference()) < MAX_ROUNDS {
+            let message = "The uniqueness key was used before; the contract that has it is being looked for.";
+            let fingerprint = plan.calls.first().map_or(&plan.digest, |call| &call.fingerprint).clone();
+            let finding = Finding::Unconfirmed { fingerprint, message: message.to_owned() };
+            return Outcome::new(finding, Next::Retry(Duration::ZERO));
+        }
+        Outcome::stuck(plan::KEY_TAKEN, KEY_ELSEWHERE.to_owned(), plan)
+    }
+
+    fn uid(&self) -> String {
+        self.contract.uid().unwrap_or_default()
     }
 
     /// The outcome when there is nothing (more) to write.
@@ -274,9 +296,7 @@ impl<'a> Pass<'a> {
         memory: &Memory,
         left: Plan,
     ) -> Outcome {
-        if self.context.contracts.unsettled(&self.contract.uid().unwrap_or_default(), &left.digest)
-            < MAX_ROUNDS
-        {
+        if self.context.contracts.unsettled(&self.uid(), &left.difference()) < MAX_ROUNDS {
             let message =
                 format!("The billing API accepted the change but says something else: {}", left.summary);
             let held = observed.and_then(|view| target.held(view, memory, Utc::now()));
@@ -293,7 +313,7 @@ impl<'a> Pass<'a> {
         let message = error.to_string();
         match error {
             CallError::Rejected { .. } => Outcome::refused(plan::REJECTED, message),
-            CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, key_used(error)),
+            CallError::KeyUsed { .. } => Outcome::refused(plan::KEY_TAKEN, KEY_ELSEWHERE),
             CallError::EditNotEnabled { .. } => Outcome::refused(plan::EDIT_NOT_ENABLED, message),
             CallError::NotFound { .. } => {
                 let place = match &self.contract.spec.zoo {
@@ -318,14 +338,6 @@ impl<'a> Pass<'a> {
             }
         }
     }
-}
-
-/// What a used key means when no contract with it is listed.
-fn key_used(error: &CallError) -> String {
-    format!(
-        "{error} No contract of this customer that is listed has the key; it may be another customer's. Nothing is sent \
-         again with it: set another `spec.metronome.uniquenessKey` to create a new contract"
-    )
 }
 
 /// Writes the status if it changed, at most one event, and says when to look again.

@@ -126,6 +126,13 @@ impl Schedule {
         before + 1
     }
 
+    /// How often in a row a write has left this difference up to now.
+    pub fn rounds(&self, uid: &str, difference: &Digest) -> u32 {
+        let entries = self.lock();
+        let unsettled = entries.get(uid).and_then(|entry| entry.unsettled.as_ref());
+        unsettled.filter(|(digest, _)| digest == difference).map_or(0, |(_, rounds)| *rounds)
+    }
+
     /// Forgets every object but these.
     pub fn keep(&self, uids: &HashSet<String>) {
         self.lock().retain(|uid, _| uids.contains(uid));
@@ -205,5 +212,6 @@ mod tests {
             [&one, &one, &two, &two, &one].map(|digest| schedule.unsettled("a", digest)),
             [1, 2, 1, 2, 1]
         );
+        assert_eq!([&one, &two].map(|digest| schedule.rounds("a", digest)), [1, 0]);
     }
 }

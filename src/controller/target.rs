@@ -164,6 +164,12 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Whether a plan makes something that the API makes once for ever, so that a repeat can only be refused.
+    #[must_use]
+    pub fn creates_once(plan: &Plan) -> bool {
+        plan.calls.iter().any(|call| call.path == CREATE_CONTRACT)
+    }
+
     /// Fetches what a plan's calls depend on and a mere comparison does not; true when the plan must be made anew.
     ///
     /// # Errors

@@ -207,6 +207,13 @@ impl Plan {
         Self { digest, summary: summarize(&changes, effect), changes, calls }
     }
 
+    /// Digest of the differences alone: it stays the same while they do, whatever else the billing API shows.
+    #[must_use]
+    pub fn difference(&self) -> Digest {
+        let changes: Vec<_> = self.changes.iter().map(ToString::to_string).collect();
+        Digest::of(&json!(changes))
+    }
+
     /// Lets the policy decide whether the plan is carried out, given whether it undoes drift.
     fn under(self, policy: &Policy, memory: &Memory, is_drift: bool) -> Decision {
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
