@@ -11,6 +11,7 @@ mod examples;
 mod faults;
 mod house;
 mod lifecycle;
+mod metronome;
 mod ownership;
 mod packages;
 mod providers;

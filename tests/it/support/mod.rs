@@ -1,6 +1,7 @@
 //! What the tests stand on: a real control plane, the simulator and the operator, each a process of its own.
 
 pub(crate) mod kstatus;
+pub(crate) mod metronome;
 pub(crate) mod observer;
 pub(crate) mod operator;
 pub(crate) mod plane;

@@ -17,7 +17,7 @@ pub(crate) const TOKEN: &str = "marker-7Qf2xW9s-billing-token";
 /// A running simulator.
 pub(crate) struct Sim {
     pub(crate) url: String,
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     child: Child,
     _data: TempDir,
 }
@@ -30,6 +30,8 @@ pub(crate) struct Request {
     /// The status answered, also when nobody got the answer.
     pub(crate) status: Option<u64>,
     pub(crate) body: String,
+    /// The fault that it met.
+    pub(crate) fault: Option<String>,
 }
 
 impl Sim {
@@ -51,7 +53,8 @@ impl Sim {
         Self { url, client, child, _data: data }
     }
 
-    async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+    /// A request to the control interface, which must succeed.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
         let request = self.client.request(method, format!("{}/_sim{path}", self.url));
         let request = if body.is_null() { request } else { request.body(body.to_string()) };
         let response = request.send().await.unwrap();
@@ -129,6 +132,7 @@ impl Sim {
             path: text(&entry["path"]),
             status: entry["status"].as_u64(),
             body: text(&entry["body"]),
+            fault: entry["fault"].as_str().map(str::to_owned),
         };
         journal["entries"].as_array().unwrap().iter().map(request).collect()
     }

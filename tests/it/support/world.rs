@@ -198,6 +198,11 @@ impl World {
         stream::iter(contracts).for_each_concurrent(16, create).await;
     }
 
+    /// Applies many objects, some at a time.
+    pub(crate) async fn apply_all(&self, objects: &[Value]) {
+        stream::iter(objects).for_each_concurrent(16, async |object| drop(self.apply(object).await)).await;
+    }
+
     /// Several contracts as the API server has them now.
     pub(crate) async fn get_all(&self, names: &[String]) -> Vec<Value> {
         let mut contracts = Vec::new();
