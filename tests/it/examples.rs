@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{
     World,
     kstatus::{self, Standing},
-    objects,
+    metronome, objects,
     plane::Plane,
     root,
     sim::TOKEN,
@@ -27,6 +27,11 @@ async fn every_example_of_packages_with_zoo_comes_into_force_and_a_second_look_w
     come_into_force("examples/packages/zoo").await;
 }
 
+#[tokio::test]
+async fn every_metronome_example_comes_into_force_and_a_second_look_writes_nothing() {
+    come_into_force("examples/metronome").await;
+}
+
 async fn come_into_force(folder: &str) {
     let folder = root().join(folder);
     let mut world = World::bare().await;
@@ -35,9 +40,10 @@ async fn come_into_force(folder: &str) {
     let on_disk = yaml_files(&folder.join("contracts"));
     assert_eq!(contracts.len(), on_disk.len(), "the kustomization names every contract");
     world.apply(&secret(TOKEN)).await;
+    world.apply(&metronome::secret(TOKEN)).await;
     world.start_operator().await;
     for name in &contracts {
-        world
+        let contract = world
             .until(name, |contract| {
                 let expected = match contract["spec"]["managementPolicy"].as_str() {
                     Some("Plan") => Standing::InProgress,
@@ -47,10 +53,16 @@ async fn come_into_force(folder: &str) {
                     && kstatus::compute(contract) == expected
             })
             .await;
+        let renewed = &contract["spec"]["metronome"]["transition"]["fromContractRef"]["name"];
+        if let Some(renewed) = renewed.as_str() {
+            let id = contract["status"]["contractId"].clone();
+            world.until(renewed, |renewed| renewed["status"]["renewedBy"] == id).await;
+        }
     }
     world.stop_operator().await;
     let writes = |requests: Vec<crate::support::sim::Request>| {
-        requests.iter().filter(|request| request.method == "PUT").count()
+        let writes = requests.iter().filter(|request| metronome::is_write(&request.method, &request.path));
+        writes.count()
     };
     let before = (writes(world.sim.requests().await), world.get_all(&contracts).await);
     world.second_look(contracts.len().try_into().unwrap()).await;
@@ -64,15 +76,18 @@ pub(crate) async fn apply(world: &World, folder: &Path) -> Vec<String> {
     for mut object in objects(&Plane::shared().kubectl(&arguments)) {
         object["metadata"] =
             json!({"name": object["metadata"]["name"], "annotations": object["metadata"]["annotations"]});
+        let api = if object["spec"]["zoo"].is_object() { "zoo" } else { "metronome" };
         match object["kind"].as_str().unwrap() {
             "BillingContract" => {
-                let organization = object["spec"]["zoo"]["organizationId"].as_str().unwrap();
-                world.sim.register(organization).await;
+                match object["spec"]["zoo"]["organizationId"].as_str() {
+                    Some(organization) => world.sim.register(organization).await,
+                    None => seed_customer(world, &object["spec"]["metronome"]).await,
+                }
                 contracts.push(object["metadata"]["name"].as_str().unwrap().to_owned());
             }
-            "BillingProvider" => object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url),
+            "BillingProvider" => object["spec"][api]["baseUrl"] = json!(world.sim.url),
             "ClusterBillingProvider" => {
-                object["spec"]["zoo"]["baseUrl"] = json!(world.sim.url);
+                object["spec"][api]["baseUrl"] = json!(world.sim.url);
                 object["spec"]["allowedNamespaces"] = json!([world.namespace]);
             }
             "ContractPackage" => {}
@@ -81,6 +96,12 @@ pub(crate) async fn apply(world: &World, folder: &Path) -> Vec<String> {
         world.apply(&object).await;
     }
     contracts
+}
+
+/// Puts in a contract's customer and the rate card that its prices come from.
+async fn seed_customer(world: &World, terms: &Value) {
+    world.sim.seed_customer(terms["customerId"].as_str().unwrap(), json!({"name": "A customer"})).await;
+    world.sim.seed_rate_card("7c1d2e3f-4a5b-4c6d-8e7f-9a0b1c2d3e01", "list-2026").await;
 }
 
 /// Puts in what the examples find, if anything: `existing/ORGANIZATION/CONTRACT.json`.

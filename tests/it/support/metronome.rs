@@ -172,9 +172,14 @@ impl Sim {
         put("/settings", json!({"metronome_unknown_ids": "reject"})).await;
         put("/metronome/products", json!({PRODUCT: "API", OTHER_PRODUCT: "GPU"})).await;
         put("/metronome/credit-types", json!({EUR: "EUR"})).await;
-        let card = format!("/metronome/rate-cards/{RATE_CARD}");
-        put(&card, json!({"name": "List 2026", "aliases": [RATE_CARD_ALIAS]})).await;
+        self.seed_rate_card(RATE_CARD, RATE_CARD_ALIAS).await;
         self.seed_customer(CUSTOMER, json!({"name": "Acme", "ingest_aliases": [ALIAS]})).await;
+    }
+
+    /// Puts a rate card in.
+    pub(crate) async fn seed_rate_card(&self, id: &str, alias: &str) {
+        let body = json!({"name": alias, "aliases": [alias]});
+        self.control(Method::PUT, &format!("/metronome/rate-cards/{id}"), &body).await;
     }
 
     /// Puts a customer in.
