@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     World, kstatus,
-    metronome::{CREATE, CUSTOMER, EDIT, GET, LIST, acme, contract, customer, traffic, writes},
+    metronome::{
+        CREATE, CUSTOMER, EDIT, GET, LIST, acme, contract, customer, provider, secret, traffic, writes,
+    },
     sim::TOKEN,
     terms::with,
 };
@@ -110,8 +112,8 @@ async fn a_request_that_was_lost_on_its_way_is_sent_again() {
 #[tokio::test]
 async fn an_answer_after_the_timeout_is_looked_up() {
     let mut world = World::metronome_bare().await;
-    world.apply(&crate::support::metronome::secret(TOKEN)).await;
-    let provider = crate::support::metronome::provider(&world.sim.url);
+    world.apply(&secret(TOKEN)).await;
+    let provider = provider(&world.sim.url);
     world.apply(&with(provider, "/spec/requestTimeoutSeconds", json!(1))).await;
     world.start_operator().await;
     world.sim.fault(json!({"kind": "delay_reply", "path": CREATE, "delay_ms": 5000, "count": 1})).await;

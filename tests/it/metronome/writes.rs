@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     World, kstatus,
-    metronome::{CREATE, CUSTOMER, EDIT, END, GET, HISTORY, LIST, acme, traffic, writes},
+    metronome::{CREATE, CUSTOMER, EDIT, END, GET, HISTORY, LIST, PRODUCT, acme, traffic, writes},
     plane::Plane,
     terms::{with, without},
 };
@@ -218,7 +218,7 @@ async fn what_somebody_added_in_the_billing_api_is_reported_and_left_alone() {
     world.apply(&acme()).await;
     world.until_ready("acme").await;
     let credit = json!({
-        "product_id": crate::support::metronome::PRODUCT, "name": "Goodwill",
+        "product_id": PRODUCT, "name": "Goodwill",
         "access_schedule": {"schedule_items":
             [{"amount": 5, "starting_at": "2026-02-01T00:00:00Z", "ending_before": "2026-03-01T00:00:00Z"}]},
     });

@@ -23,6 +23,8 @@ pub(crate) const OTHER_PRODUCT: &str = "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a102";
 pub(crate) const RATE_CARD: &str = "7c1d2e3f-4a5b-4c6d-8e7f-9a0b1c2d3e01";
 /// An alias of [`RATE_CARD`].
 pub(crate) const RATE_CARD_ALIAS: &str = "list-2026";
+/// US cents.
+pub(crate) const USD: &str = "2714e483-4ff1-48e4-9e25-ac732e8f24f2";
 /// Euros.
 pub(crate) const EUR: &str = "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a1e0";
 /// When the contracts of the tests begin.
@@ -98,6 +100,18 @@ pub(crate) fn contract(name: &str, customer: &str) -> Value {
     )
 }
 
+/// A contract without any items.
+pub(crate) fn bare(name: &str, customer: &str) -> Value {
+    with_terms(name, json!({"customerId": customer, "startingAt": START, "endingBefore": END, "name": name}))
+}
+
+/// The same with some terms added or replaced.
+pub(crate) fn plus(mut contract: Value, terms: &Value) -> Value {
+    let members = contract["spec"]["metronome"].as_object_mut().unwrap();
+    members.extend(terms.as_object().unwrap().clone());
+    contract
+}
+
 /// A contract with terms as given.
 pub(crate) fn with_terms(name: &str, terms: Value) -> Value {
     let mut contract = json!({
@@ -123,6 +137,13 @@ pub(crate) fn provider(url: &str) -> Value {
             "syncPeriodSeconds": 86_400,
         },
     })
+}
+
+/// The same, that marks its contracts with the cluster's name.
+pub(crate) fn stamping(url: &str, cluster: &str) -> Value {
+    let mut provider = provider(url);
+    provider["spec"]["metronome"]["ownerStamp"] = json!({"cluster": cluster});
+    provider
 }
 
 /// The Secret `metronome-token`.
@@ -231,6 +252,12 @@ impl Sim {
         self.only(customer).await["contract"].take()
     }
 
+    /// Does something to the only contract of a customer that the control interface offers.
+    pub(crate) async fn act(&self, customer: &str, action: &str, body: &Value) {
+        let id = self.only(customer).await["id"].as_str().unwrap().to_owned();
+        self.control(Method::POST, &format!("/metronome/contracts/{id}/{action}"), body).await;
+    }
+
     /// Calls the API as somebody else would.
     pub(crate) async fn call(&self, path: &str, body: &Value) -> Value {
         let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(TOKEN);
@@ -246,6 +273,11 @@ impl Sim {
         verbs["contract_id"] = self.only(customer).await["id"].clone();
         self.call(EDIT, &verbs).await;
         self.forget_journal().await;
+    }
+
+    /// Sets the simulator's clock.
+    pub(crate) async fn set_clock(&self, now: &str) {
+        self.control(Method::PUT, "/clock", &json!({"now": now})).await;
     }
 
     /// Starts counting anew.

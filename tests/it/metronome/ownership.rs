@@ -1,0 +1,248 @@
+//! Whose contract it is: rebuilt clusters, adoption, owner stamps, keys, aliases.
+
+use kube::api::{DeleteParams, ListParams};
+use serde_json::{Value, json};
+
+use crate::support::{
+    World, kstatus,
+    metronome::{
+        ALIAS, CREATE, CUSTOMER, EDIT, RATE_CARD, RATE_CARD_ALIAS, START, acme, bare, contract, customer,
+        plus, provider, secret, stamping, traffic, writes,
+    },
+    sim::TOKEN,
+    terms::{with, without},
+};
+
+/// How many contracts a rebuilt cluster finds again.
+const CONTRACTS: usize = 200;
+const EXISTING: &str = "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa";
+
+/// A contract as somebody typed it in by hand.
+fn typed_by_hand() -> Value {
+    json!({"starting_at": START, "name": "Typed by hand"})
+}
+
+/// A contract without items that adopts [`EXISTING`].
+fn adopting(mode: &str) -> Value {
+    let contract = without(bare("acme", CUSTOMER), "/spec/metronome/endingBefore");
+    with(contract, "/spec/adopt", json!({"contractId": EXISTING, "mode": mode}))
+}
+
+#[tokio::test]
+async fn a_rebuilt_cluster_finds_two_hundred_contracts_again_and_writes_nothing() {
+    let mut world = World::metronome().await;
+    world.sim.set(json!({"metronome_contract_keys": "prefixed", "metronome_view": "retold"})).await;
+    let customers: Vec<_> = (0..CONTRACTS).map(customer).collect();
+    world.sim.seed_customers(&customers).await;
+    let specs: Vec<_> = customers.iter().enumerate().map(|(n, id)| contract(&format!("c{n}"), id)).collect();
+    world.apply_all(&specs).await;
+    let mut before = Vec::new();
+    for n in 0..CONTRACTS {
+        before.push(world.until_ready(&format!("c{n}")).await["status"]["contractId"].clone());
+    }
+    let api = world.api("billing.countersign.dev/v1alpha1", "BillingContract");
+    api.delete_collection(&DeleteParams::default(), &ListParams::default()).await.unwrap();
+    for n in 0..CONTRACTS {
+        world.until_gone(&format!("c{n}"), 1).await;
+    }
+    world.stop_operator().await;
+    assert_eq!(
+        world.sim.all_writes().await,
+        traffic([(CREATE, CONTRACTS)]),
+        "Orphan leaves them as they are"
+    );
+
+    world.sim.forget_journal().await;
+    world.apply_all(&specs).await;
+    world.start_operator().await;
+    for (n, before) in before.iter().enumerate() {
+        assert_eq!(world.until_ready(&format!("c{n}")).await["status"]["contractId"], *before);
+    }
+    world.second_look(CONTRACTS.try_into().unwrap()).await;
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+    assert_eq!(world.sim.all_held().await.len(), CONTRACTS);
+}
+
+#[tokio::test]
+async fn other_contracts_of_the_customer_are_no_concern_of_ours() {
+    let world = World::metronome().await;
+    for n in 0..45 {
+        world.sim.seed_terms(CUSTOMER, &format!("theirs-{n}"), &typed_by_hand()).await;
+    }
+    world.apply(&acme()).await;
+    let ready = world.until_ready("acme").await;
+    assert!(!ready["status"]["contractId"].as_str().unwrap().starts_with("theirs"));
+    assert_eq!(world.sim.held(CUSTOMER).await.len(), 46);
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+}
+
+#[tokio::test]
+async fn a_key_that_an_archived_contract_holds_is_named_and_nothing_is_written() {
+    let mut world = World::metronome().await;
+    let theirs = plus_key(&typed_by_hand(), &format!("countersign/{}/acme", world.namespace));
+    world.sim.seed_terms(CUSTOMER, EXISTING, &theirs).await;
+    let archive = json!({"customer_id": CUSTOMER, "contract_id": EXISTING, "void_invoices": false});
+    world.sim.call("/v1/contracts/archive", &archive).await;
+    world.sim.forget_journal().await;
+    world.apply(&acme()).await;
+    let why = world.until_stalled("acme", "UniquenessKeyTaken").await;
+    assert!(why.contains(EXISTING) && why.contains("spec.metronome.uniquenessKey"), "{why}");
+    world.second_look(1).await;
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+    assert_eq!(world.events("acme").await.len(), 1);
+}
+
+fn plus_key(body: &Value, key: &str) -> Value {
+    let mut body = body.clone();
+    body["uniqueness_key"] = json!(key);
+    body
+}
+
+#[tokio::test]
+async fn of_two_that_claim_one_key_the_older_holds_it() {
+    let world = World::metronome().await;
+    let key = json!({"uniquenessKey": "the-one"});
+    world.apply(&plus(bare("older", CUSTOMER), &key)).await;
+    world.until_ready("older").await;
+    world.apply(&plus(bare("younger", CUSTOMER), &key)).await;
+    let why = world.until_stalled("younger", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/older", world.namespace)), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+}
+
+#[tokio::test]
+async fn adoption_by_match_takes_what_agrees_and_refuses_what_differs() {
+    let world = World::metronome().await;
+    world.sim.seed_terms(CUSTOMER, EXISTING, &typed_by_hand()).await;
+    world.apply(&adopting("Match")).await;
+    let why = world.until_stalled("acme", "AdoptionMismatch").await;
+    assert!(why.contains("name: Typed by hand -> acme"), "{why}");
+    world.apply(&with(adopting("Match"), "/spec/metronome/name", json!("Typed by hand"))).await;
+    assert_eq!(world.until_ready("acme").await["status"]["contractId"], EXISTING);
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+
+    // From then on it is managed like any other.
+    world.apply(&with(adopting("Match"), "/spec/metronome/name", json!("From Git"))).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.only(CUSTOMER).await["contract"]["name"], "From Git");
+    assert_eq!(world.sim.all_writes().await, traffic([(EDIT, 1)]));
+}
+
+#[tokio::test]
+async fn adoption_by_override_changes_the_contract_to_what_the_spec_says() {
+    let world = World::metronome().await;
+    world.sim.seed_terms(CUSTOMER, EXISTING, &typed_by_hand()).await;
+    world.apply(&adopting("Override")).await;
+    assert_eq!(world.until_ready("acme").await["status"]["contractId"], EXISTING);
+    assert_eq!(world.sim.terms(CUSTOMER).await["name"], "acme");
+    assert_eq!(world.sim.all_writes().await, traffic([(EDIT, 1)]));
+}
+
+#[tokio::test]
+async fn adoption_of_a_contract_that_is_not_there_creates_none() {
+    let world = World::metronome().await;
+    world.apply(&adopting("Override")).await;
+    let why = world.until_stalled("acme", "AdoptionTargetNotFound").await;
+    assert!(why.contains(EXISTING), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+}
+
+/// An account that stamps its contracts, and its operator.
+async fn stamped_world() -> World {
+    let mut world = World::metronome_bare().await;
+    world.apply(&secret(TOKEN)).await;
+    world.apply(&stamping(&world.sim.url, "prod-1")).await;
+    world.start_operator().await;
+    world
+}
+
+#[tokio::test]
+async fn a_contract_says_who_owns_it() {
+    let mut world = stamped_world().await;
+    let revision = with(
+        acme(),
+        "/metadata/annotations",
+        json!({"billing.countersign.dev/revision": "main@sha1:0a1b2c"}),
+    );
+    world.apply(&revision).await;
+    world.until_ready("acme").await;
+    let fields = world.sim.terms(CUSTOMER).await["custom_fields"].clone();
+    let expected = json!({
+        "countersign_cluster": "prod-1", "countersign_namespace": world.namespace, "countersign_name": "acme",
+        "countersign_revision": "main@sha1:0a1b2c",
+    });
+    assert_eq!(fields, expected);
+    let create = world.sim.sent(CREATE).await;
+    assert!(create.len() == 1 && create[0].contains("countersign_cluster"), "stamped by the create itself");
+
+    // The revision alone is no reason to write.
+    world.sim.forget_journal().await;
+    world.annotate("acme", "billing.countersign.dev/revision", "main@sha1:ffffff").await;
+    world.reconcile("acme").await;
+    world.second_look(1).await;
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+}
+
+#[tokio::test]
+async fn a_contract_of_another_owner_is_refused_until_it_is_adopted() {
+    let world = stamped_world().await;
+    let names = ["countersign_cluster", "countersign_namespace", "countersign_name", "countersign_revision"];
+    world.sim.register_fields(&names.map(|name| ("contract", name))).await;
+    let mut theirs = plus_key(&typed_by_hand(), &format!("countersign/{}/acme", world.namespace));
+    theirs["custom_fields"] = json!({
+        "countersign_cluster": "prod-2", "countersign_namespace": world.namespace, "countersign_name": "acme",
+    });
+    world.sim.seed_terms(CUSTOMER, EXISTING, &theirs).await;
+    world.apply(&without(bare("acme", CUSTOMER), "/spec/metronome/endingBefore")).await;
+    let why = world.until_stalled("acme", "OwnedElsewhere").await;
+    assert!(why.contains("prod-2") && why.contains("countersign_cluster"), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+
+    world.apply(&adopting("Override")).await;
+    world.until_ready("acme").await;
+    let terms = world.sim.terms(CUSTOMER).await;
+    assert_eq!(
+        (&terms["name"], &terms["custom_fields"]["countersign_cluster"]),
+        (&json!("acme"), &json!("prod-1"))
+    );
+}
+
+#[tokio::test]
+async fn customers_and_rate_cards_are_found_by_their_aliases() {
+    let mut world = World::metronome().await;
+    let spec = without(without(acme(), "/spec/metronome/customerId"), "/spec/metronome/rateCardId");
+    let spec = plus(spec, &json!({"customerAlias": ALIAS, "rateCardAlias": RATE_CARD_ALIAS}));
+    world.apply(&spec).await;
+    let ready = world.until_ready("acme").await;
+    assert_eq!(ready["status"]["customerId"], CUSTOMER);
+    assert_eq!(world.sim.terms(CUSTOMER).await["rate_card_id"], RATE_CARD);
+    world.second_look(1).await;
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+}
+
+#[tokio::test]
+async fn an_unknown_customer_is_named_and_nothing_is_written() {
+    let world = World::metronome().await;
+    world.apply(&contract("by-id", &customer(9))).await;
+    let why = world.until_stalled("by-id", "CustomerNotFound").await;
+    assert!(why.contains(&customer(9)) && why.contains("customerId"), "{why}");
+    let by_alias = without(bare("by-alias", CUSTOMER), "/spec/metronome/customerId");
+    world.apply(&plus(by_alias, &json!({"customerAlias": "nobody"}))).await;
+    let why = world.until_stalled("by-alias", "CustomerNotFound").await;
+    assert!(why.contains("nobody"), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([]));
+}
+
+#[tokio::test]
+async fn a_wrong_token_costs_one_probe_and_a_right_one_is_picked_up() {
+    let mut world = World::metronome_bare().await;
+    world.apply(&secret("wrong")).await;
+    world.apply(&provider(&world.sim.url)).await;
+    world.start_operator().await;
+    world.apply(&acme()).await;
+    world.until_waiting("acme", "ProviderNotReady").await;
+    assert_eq!(writes(world.sim.traffic(CUSTOMER).await), traffic([]));
+    world.apply(&secret(TOKEN)).await;
+    let ready = world.until_ready("acme").await;
+    assert_eq!(kstatus::status_of(&ready, "Ready"), Some("True"));
+}
