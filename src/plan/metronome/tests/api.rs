@@ -101,7 +101,7 @@ impl Api {
                     list(&mut self.contract, name).push(segment);
                 }
                 "transition" => {
-                    let link = json!({"type": "renewal", "from_contract_id": value["from_contract_id"], "to_contract_id": self.contract["id"]});
+                    let link = json!({"type": value["type"].as_str().unwrap().to_lowercase(), "from_contract_id": value["from_contract_id"], "to_contract_id": self.contract["id"]});
                     list(&mut self.contract, "transitions").push(link);
                 }
                 "usage_statement_schedule" => {

@@ -21,10 +21,17 @@ const FORBIDDEN: [(&str, &str); 2] = [
 ];
 
 /// A place of a spec with a value, and the field of the request that it is.
-struct Leaf {
-    pointer: String,
+pub(super) struct Leaf {
+    pub pointer: String,
     field: String,
-    shape: Shape,
+    pub shape: Shape,
+}
+
+/// Every place of a spec that has a value.
+pub(super) fn leaves_of(spec: &Value) -> Vec<Leaf> {
+    let mut found = Vec::new();
+    leaves(&CONTRACT, spec, "", "", &mut found);
+    found
 }
 
 fn leaves(shape: &Shape, value: &Value, pointer: &str, field: &str, found: &mut Vec<Leaf>) {
@@ -50,7 +57,7 @@ fn leaves(shape: &Shape, value: &Value, pointer: &str, field: &str, found: &mut 
 }
 
 /// Other values for a place.
-fn others(shape: &Shape, value: &Value) -> Vec<Value> {
+pub(super) fn others(shape: &Shape, value: &Value) -> Vec<Value> {
     match (shape, value) {
         (Shape::Enum(words), _) => words
             .iter()
@@ -218,10 +225,8 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
 fn change_all(spec: &Value) -> BTreeMap<String, Fate> {
     let mut bench = Bench::default();
     bench.settle_for(&meant(spec).unwrap());
-    let mut found = Vec::new();
-    leaves(&CONTRACT, spec, "", "", &mut found);
     let mut fates: BTreeMap<String, Fate> = BTreeMap::new();
-    for leaf in found {
+    for leaf in leaves_of(spec) {
         if fates.get(&leaf.field) != Some(&Fate::Edited) {
             let fate = change(&bench, spec, &leaf);
             let best = fates.entry(leaf.field).or_insert(fate);
@@ -244,7 +249,7 @@ fn fates() -> BTreeMap<String, Fate> {
     });
     for (field, place) in FORBIDDEN {
         for flag in [true, false] {
-            let objection = meant(&with(&fixture::dated(), place, json!(flag))).unwrap_err();
+            let objection = meant(&with(&fixture::sold(), place, json!(flag))).unwrap_err();
             assert!(objection.contains("doNotInvoice` must be left out"), "{objection}");
         }
         fates.insert(field.to_owned(), Fate::Invalid);

@@ -9,8 +9,8 @@ const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2027-01-01T00:00:00Z";
 
 /// Every contract.
-pub(super) fn all() -> [Value; 7] {
-    [plain(), dated(), recurring(), narrow(), gated(), from_package(), by_alias()]
+pub(super) fn all() -> [Value; 9] {
+    [plain(), dated(), sold(), recurring(), watched(), narrow(), gated(), from_package(), by_alias()]
 }
 
 fn segments(amount: &str) -> Value {
@@ -29,6 +29,11 @@ fn only_one_contract() -> Value {
 /// One contract of several parts.
 fn together<const N: usize>(parts: [Value; N]) -> Value {
     parts.into_iter().flat_map(|part| part.as_object().cloned().unwrap()).collect()
+}
+
+/// What every contract has.
+fn small() -> Value {
+    json!({"customerId": "customer-1", "startingAt": START, "endingBefore": END, "rateCardId": "card-1"})
 }
 
 /// A commit, a credit and a charge: the least that has something of everything.
@@ -84,21 +89,6 @@ pub(super) fn dated() -> Value {
                  "rateType": "LIST_RATE", "rolloverFraction": "0.5"}],
         }),
         json!({
-            "scheduledCharges": [
-                {"key": "setup", "productId": PRODUCT, "name": "Set-up", "customFields": {"team": "sales"},
-                 "netsuiteSalesOrderId": "SO-4", "schedule": {"creditTypeId": EUR, "scheduleItems": items}}],
-            "discounts": [
-                {"productId": PRODUCT, "name": "Partner", "customFields": {"team": "sales"}, "netsuiteSalesOrderId": "SO-5",
-                 "schedule": {"creditTypeId": EUR, "scheduleItems": items}}],
-            "professionalServices": [
-                {"productId": PRODUCT, "maxAmount": "1000000", "quantity": "10", "unitPrice": "20000.50",
-                 "customFields": {"team": "sales"}, "description": "on-boarding", "netsuiteSalesOrderId": "SO-6"}],
-            "resellerRoyalties": [
-                {"fraction": "0.03", "netsuiteResellerId": "7", "resellerType": "AWS", "startingAt": START, "endingBefore": END,
-                 "applicableProductIds": [PRODUCT], "applicableProductTags": ["api"], "resellerContractValue": "900000",
-                 "awsOptions": {"awsAccountNumber": "1", "awsOfferId": "offer-1", "awsPayerReferenceId": "payer-1"}}],
-        }),
-        json!({
             "overrides": [
                 {"startingAt": START, "endingBefore": END, "type": "MULTIPLIER", "multiplier": "0.8", "priority": "1",
                  "isCommitSpecific": true, "target": "COMMIT_RATE",
@@ -114,6 +104,29 @@ pub(super) fn dated() -> Value {
     ])
 }
 
+/// What a contract has beside balances and prices.
+pub(super) fn sold() -> Value {
+    let items = json!([{"timestamp": START, "amount": "120000"}, {"timestamp": "2026-07-01T00:00:00Z", "unitPrice": "500.25", "quantity": "2"}]);
+    together([
+        small(),
+        json!({
+            "scheduledCharges": [
+                {"key": "setup", "productId": PRODUCT, "name": "Set-up", "customFields": {"team": "sales"},
+                 "netsuiteSalesOrderId": "SO-4", "schedule": {"creditTypeId": EUR, "scheduleItems": items}}],
+            "discounts": [
+                {"productId": PRODUCT, "name": "Partner", "customFields": {"team": "sales"}, "netsuiteSalesOrderId": "SO-5",
+                 "schedule": {"creditTypeId": EUR, "scheduleItems": items}}],
+            "professionalServices": [
+                {"productId": PRODUCT, "maxAmount": "1000000", "quantity": "10", "unitPrice": "20000.50",
+                 "customFields": {"team": "sales"}, "description": "on-boarding", "netsuiteSalesOrderId": "SO-6"}],
+            "resellerRoyalties": [
+                {"fraction": "0.03", "netsuiteResellerId": "7", "resellerType": "AWS", "startingAt": START, "endingBefore": END,
+                 "applicableProductIds": [PRODUCT], "applicableProductTags": ["api"], "resellerContractValue": "900000",
+                 "awsOptions": {"awsAccountNumber": "1", "awsOfferId": "offer-1", "awsPayerReferenceId": "payer-1"}}],
+        }),
+    ])
+}
+
 /// Everything that recurs.
 pub(super) fn recurring() -> Value {
     let schedule = |distribution: &str, frequency: &str| {
@@ -122,9 +135,6 @@ pub(super) fn recurring() -> Value {
     };
     let amount = json!({"recurringSchedule": {"amountDistribution": "DIVIDED", "frequency": "QUARTERLY", "startingAt": START,
         "endingBefore": END, "amount": "1001"}});
-    let gate = full_gate();
-    let discount =
-        json!({"paymentFraction": "0.85", "cap": {"amount": "100000", "spendTrackerAlias": "purchases"}});
     together([
         json!({
             "customerAlias": "acme", "startingAt": START, "rateCardAlias": "standard",
@@ -191,11 +201,32 @@ pub(super) fn recurring() -> Value {
                 {"key": "seats", "collectionSchedule": "ARREARS", "quantityManagementMode": "SEAT_BASED", "proration": {},
                  "temporaryId": "tmp-seats", "subscriptionRate": {"billingFrequency": "ANNUAL", "productId": PRODUCT},
                  "seatConfig": {"initialSeatIds": ["anna", "ben"], "seatGroupKey": "seat_id", "initialUnassignedSeats": "3"}}],
+        }),
+        overrides_of_recurring(),
+    ])
+}
+
+/// What is watched, and prices in tiers.
+pub(super) fn watched() -> Value {
+    let gate = full_gate();
+    let discount =
+        json!({"paymentFraction": "0.85", "cap": {"amount": "100000", "spendTrackerAlias": "purchases"}});
+    together([
+        small(),
+        json!({
+            "multiplierOverridePrioritization": "EXPLICIT",
             "spendTrackers": [
                 {"alias": "purchases", "creditTypeId": EUR, "resetFrequency": "BILLING_PERIOD",
                  "applicableSpendSpecifiers": [{"sources": ["MANUAL"], "spendType": "COMMIT_PURCHASE", "discounted": "DISCOUNTED_ONLY"}]},
                 {"alias": "recharges", "creditTypeId": EUR, "resetFrequency": "BILLING_PERIOD",
                  "applicableSpendSpecifiers": [{"sources": ["THRESHOLD_RECHARGE"], "spendType": "COMMIT_PURCHASE"}]}],
+            "overrides": [
+            {"startingAt": START, "type": "TIERED", "priority": "2", "productId": PRODUCT,
+             "tiers": [{"multiplier": "0.9", "size": "10"}, {"multiplier": "0.8"}]},
+            {"startingAt": START, "type": "OVERWRITE", "productId": OTHER,
+             "overwriteRate": {"rateType": "TIERED", "tiers": [{"price": "3", "size": "100"}, {"price": "2"}]}},
+            {"startingAt": START, "type": "OVERWRITE", "productId": "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a104",
+             "overwriteRate": {"rateType": "CUSTOM", "customRate": {"curve": [1, 0.5], "product": {"id": "x"}}}}],
         }),
         json!({
             "spendThresholdConfiguration": {
@@ -213,7 +244,6 @@ pub(super) fn recurring() -> Value {
                 {"fraction": "0.03", "netsuiteResellerId": "7", "resellerType": "GCP", "startingAt": START,
                  "applicableProductTags": ["api"], "gcpOptions": {"gcpAccountId": "1", "gcpOfferId": "offer-1"}}],
         }),
-        overrides_of_recurring(),
     ])
 }
 
@@ -227,12 +257,6 @@ fn full_gate() -> Value {
 fn overrides_of_recurring() -> Value {
     json!({
         "overrides": [
-            {"startingAt": START, "type": "TIERED", "priority": "2", "productId": PRODUCT,
-             "tiers": [{"multiplier": "0.9", "size": "10"}, {"multiplier": "0.8"}]},
-            {"startingAt": START, "type": "OVERWRITE", "productId": OTHER,
-             "overwriteRate": {"rateType": "TIERED", "tiers": [{"price": "3", "size": "100"}, {"price": "2"}]}},
-            {"startingAt": START, "type": "OVERWRITE", "productId": "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a104",
-             "overwriteRate": {"rateType": "CUSTOM", "customRate": {"curve": [1, 0.5], "product": {"id": "x"}}}},
             {"startingAt": START, "type": "MULTIPLIER", "multiplier": "0.7", "priority": "4", "isCommitSpecific": true,
              "overrideSpecifiers": [{"productId": PRODUCT, "anyCommitOrCreditIds": ["tmp-yearly", "tmp-monthly"]}]},
             {"startingAt": START, "type": "MULTIPLIER", "multiplier": "0.6", "priority": "5", "isCommitSpecific": true,

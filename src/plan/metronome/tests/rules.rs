@@ -36,7 +36,7 @@ fn items_may_be_listed_in_any_order() {
 
 #[test]
 fn a_threshold_that_the_api_turned_off_is_reported_and_stays_off() {
-    let spec = fixture::recurring();
+    let spec = fixture::watched();
     let mut bench = Bench::created(&spec);
     bench.api.contract["spend_threshold_configuration"]["is_enabled"] = json!(false);
     let found = reported(bench.decide(&spec));

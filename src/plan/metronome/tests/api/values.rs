@@ -16,12 +16,14 @@ pub(super) fn digits(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
 }
 
-/// `9.50 × 2` with the digits of both, for tests whose numbers are short.
+/// A number, for tests whose numbers are short.
+fn number(value: &Value) -> rust_decimal::Decimal {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned).parse().unwrap()
+}
+
+/// `9.50 × 2` with the digits of both.
 pub(super) fn product(a: &Value, b: &Value) -> Value {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let (a, b): (rust_decimal::Decimal, rust_decimal::Decimal) =
-        (text(a).parse().unwrap(), text(b).parse().unwrap());
-    (a * b).to_string().into()
+    (number(a) * number(b)).to_string().into()
 }
 
 /// Times with their offset written out, and no nulls.
@@ -36,16 +38,27 @@ pub(super) fn told(value: &Value) -> Value {
     }
 }
 
-/// Replaces temporary ids by those that were minted.
+/// Replaces temporary ids by those that were minted, in the members that refer to other items.
 pub(super) fn resolve(value: &mut Value, temporary: &BTreeMap<String, String>) {
+    let minted = |id: &Value| temporary.get(id.as_str()?).map(|id| json!(id));
     match value {
-        Value::String(text) => {
-            if let Some(id) = temporary.get(text.as_str()) {
-                text.clone_from(id);
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve(item, temporary)),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (name.as_str(), value) {
+                    (
+                        "any_commit_or_credit_ids" | "commit_ids" | "recurring_commit_ids",
+                        Value::Array(ids),
+                    ) => {
+                        for id in ids {
+                            *id = minted(id).unwrap_or_else(|| id.clone());
+                        }
+                    }
+                    ("subscription_id", id) => *id = minted(id).unwrap_or_else(|| id.clone()),
+                    (_, value) => resolve(value, temporary),
+                }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| resolve(item, temporary)),
-        Value::Object(members) => members.values_mut().for_each(|value| resolve(value, temporary)),
         _ => {}
     }
 }
@@ -98,8 +111,10 @@ pub(super) fn split(recurring: &Value) -> Vec<Value> {
         .get("amount")
         .cloned()
         .unwrap_or_else(|| product(&recurring["unit_price"], &recurring["quantity"]));
-    let count = i64::try_from(times.len()).unwrap();
-    let (part, rest) = (digits(&total) / count, digits(&total) % count);
-    let part = |index: usize| if index == 0 { part + rest } else { part };
-    times.into_iter().enumerate().map(|(index, at)| json!({"timestamp": at, "amount": part(index)})).collect()
+    let (total, count) = (number(&total), rust_decimal::Decimal::from(times.len()));
+    let part = (total / count).trunc();
+    let part =
+        |index: usize| if index == 0 { total - part * (count - rust_decimal::Decimal::ONE) } else { part };
+    let item = |(index, at)| json!({"timestamp": at, "amount": part(index).to_string()});
+    times.into_iter().enumerate().map(item).collect()
 }
