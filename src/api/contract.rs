@@ -320,6 +320,11 @@ pub struct UnconfirmedWrite {
     pub digest: Digest,
     /// When it was sent.
     pub time: Timestamp,
+    /// The contract's last edit before it, empty when there was none (Metronome). A repeat is sent as one that follows
+    /// the same edit, so that the API takes only one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub after_edit: Option<String>,
 }
 
 /// A plan, as people read it.

@@ -191,17 +191,17 @@ impl Metronome {
         self.named("v1/contracts/get", customer_id, contract_id).await
     }
 
-    /// ID of the last edit of a contract; nothing when it was never edited.
+    /// ID of the last edit of a contract; empty when it was never edited.
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn last_edit(&self, customer_id: &str, contract_id: &str) -> Result<Option<String>, CallError> {
+    pub async fn last_edit(&self, customer_id: &str, contract_id: &str) -> Result<String, CallError> {
         let edits = self.named("v2/contracts/getEditHistory", customer_id, contract_id).await?;
         let time =
             |edit: &Value| edit.get("timestamp").and_then(Value::as_str).unwrap_or_default().to_owned();
         let edits = edits.as_ref().and_then(Value::as_array).into_iter().flatten();
         let last = edits.max_by_key(|edit| time(edit));
-        Ok(last.and_then(|edit| edit.get("id")?.as_str()).map(str::to_owned))
+        Ok(last.and_then(|edit| edit.get("id")?.as_str()).unwrap_or_default().to_owned())
     }
 
     /// Who sits on a subscription from a time on, period by period.

@@ -15,7 +15,9 @@ use super::{
     undecodable,
 };
 use crate::{
-    api::{BillingContract, BillingContractStatus, ContractPackage, REQUESTED_AT},
+    api::{
+        BillingContract, BillingContractStatus, ContractPackage, REQUESTED_AT, contract::UnconfirmedWrite,
+    },
     billing::CallError,
     plan::{self, Decision, Memory, Plan, Policy, Refusal, package},
 };
@@ -194,19 +196,26 @@ impl<'a> Pass<'a> {
                 Decision::Write(plan) => plan,
                 decision => return Ok(self.conclude(target, observed.as_ref(), decision, &memory, &written)),
             };
-            let is_repeated = |before: &Plan| before.digest == plan.digest || before.changes == plan.changes;
+            let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
             if written.iter().any(is_repeated) || written.len() >= MAX_PLANS {
                 return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
             }
             if Target::creates_once(&plan)
                 && self.context.contracts.rounds(&self.uid(), &plan.difference()) > 0
             {
-                return Ok(self.key_used(&plan));
+                return Ok(self.key_used(&plan, sending(&plan, observed.as_ref(), &memory)));
             }
-            let more =
-                target.ready_to_write(&plan, observed.as_mut()).await.map_err(|error| self.failed(&error))?;
+            let more = target
+                .ready_to_write(&plan, observed.as_mut(), &memory)
+                .await
+                .map_err(|error| self.failed(&error))?;
             if !more {
-                observed = self.write(target, &plan).await?;
+                if Target::may_be_in_force(&plan, &memory, Utc::now()) {
+                    return Ok(not_in_force(target, observed.as_ref(), &memory, &plan));
+                }
+                let sending = sending(&plan, observed.as_ref(), &memory);
+                memory.unconfirmed = Some(sending.clone());
+                observed = self.write(target, &plan, sending).await?;
                 if observed.is_none() {
                     observed = self.observe(target, &memory, policy).await?;
                 }
@@ -221,7 +230,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Carries out the plan's calls, in order; the view is what the last of them replied.
-    async fn write(&self, target: &Target<'_>, plan: &Plan) -> Result<Option<View>, Outcome> {
+    async fn write(
+        &self,
+        target: &Target<'_>,
+        plan: &Plan,
+        sending: UnconfirmedWrite,
+    ) -> Result<Option<View>, Outcome> {
         let mut view = None;
         for call in &plan.calls {
             view = target.write(call, Utc::now()).await.map_err(|error| match error {
@@ -229,8 +243,8 @@ impl<'a> Pass<'a> {
                     let message = format!(
                         "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
                     );
-                    let fingerprint = call.fingerprint.clone();
-                    Outcome::new(Finding::Unconfirmed { fingerprint, message }, Next::Retry(Duration::ZERO))
+                    let write = UnconfirmedWrite { digest: call.fingerprint.clone(), ..sending.clone() };
+                    Outcome::new(Finding::Unconfirmed { write, message }, Next::Retry(Duration::ZERO))
                 }
                 CallError::Rejected { .. } => Outcome::stuck(plan::REJECTED, error.to_string(), plan),
                 CallError::EditNotEnabled { .. } => {
@@ -240,7 +254,7 @@ impl<'a> Pass<'a> {
                     );
                     Outcome::stuck(plan::EDIT_NOT_ENABLED, message, plan)
                 }
-                CallError::KeyUsed { .. } => self.key_used(plan),
+                CallError::KeyUsed { .. } => self.key_used(plan, sending.clone()),
                 error => self.failed(&error),
             })?;
         }
@@ -249,11 +263,10 @@ impl<'a> Pass<'a> {
 
     /// The outcome when a create is refused because its key was used before, as after a lost reply, and nothing is shown
     /// that has the key: another look, as lists may lag behind, and never another create; after a few looks none.
-    fn key_used(&self, plan: &Plan) -> Outcome {
+    fn key_used(&self, plan: &Plan, write: UnconfirmedWrite) -> Outcome {
         if self.context.contracts.unsettled(&self.uid(), &plan.difference()) < MAX_ROUNDS {
             let message = "The uniqueness key was used before; the contract that has it is being looked for.";
-            let fingerprint = plan.calls.first().map_or(&plan.digest, |call| &call.fingerprint).clone();
-            let finding = Finding::Unconfirmed { fingerprint, message: message.to_owned() };
+            let finding = Finding::Unconfirmed { write, message: message.to_owned() };
             return Outcome::new(finding, Next::Retry(Duration::ZERO));
         }
         Outcome::stuck(plan::KEY_TAKEN, KEY_ELSEWHERE.to_owned(), plan)
@@ -297,12 +310,7 @@ impl<'a> Pass<'a> {
         left: Plan,
     ) -> Outcome {
         if self.context.contracts.unsettled(&self.uid(), &left.difference()) < MAX_ROUNDS {
-            let message =
-                format!("The billing API accepted the change but says something else: {}", left.summary);
-            let held = observed.and_then(|view| target.held(view, memory, Utc::now()));
-            let customer_id = target.customer_id().to_owned();
-            let finding = Finding::NotInForce { held, customer_id, message };
-            return Outcome::new(finding, Next::Retry(Duration::ZERO));
+            return not_in_force(target, observed, memory, &left);
         }
         let refusal = plan::not_converging(&left);
         Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
@@ -382,6 +390,27 @@ pub(super) async fn report(
             Action::await_change()
         }
     })
+}
+
+/// The outcome when a write was taken and does not show yet: another look.
+fn not_in_force(target: &Target<'_>, observed: Option<&View>, memory: &Memory, left: &Plan) -> Outcome {
+    let finding = Finding::NotInForce {
+        held: observed.and_then(|view| target.held(view, memory, Utc::now())),
+        customer_id: target.customer_id().to_owned(),
+        write: memory.unconfirmed.clone().unwrap_or_else(|| sending(left, observed, memory)),
+        message: format!("The billing API accepted the change but says something else: {}", left.summary),
+    };
+    Outcome::new(finding, Next::Retry(Duration::ZERO))
+}
+
+/// What is remembered of a plan that is about to be carried out.
+fn sending(plan: &Plan, observed: Option<&View>, memory: &Memory) -> UnconfirmedWrite {
+    let before = memory.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
+    UnconfirmedWrite {
+        digest: plan.calls.first().map_or(&plan.digest, |call| &call.fingerprint).clone(),
+        time: status::whole_seconds(Utc::now()),
+        after_edit: before.or_else(|| observed.and_then(View::last_edit)),
+    }
 }
 
 /// Whether a contract that is ready may stay so through a short failure of the billing API.

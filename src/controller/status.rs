@@ -110,8 +110,8 @@ pub enum Finding {
     AwaitingApproval(Plan),
     /// A write was sent, and its reply did not come.
     Unconfirmed {
-        /// Recognises what was sent.
-        fingerprint: Digest,
+        /// The write.
+        write: UnconfirmedWrite,
         /// What happened.
         message: String,
     },
@@ -121,6 +121,8 @@ pub enum Finding {
         held: Option<Held>,
         /// The customer.
         customer_id: String,
+        /// The write.
+        write: UnconfirmedWrite,
         /// What is left.
         message: String,
     },
@@ -225,15 +227,13 @@ pub fn contract(
             status.plan = Some(plan_status(plan));
             awaiting(plan)
         }
-        Finding::Unconfirmed { fingerprint, message } => {
-            if previous.unconfirmed_write.as_ref().is_none_or(|write| write.digest != *fingerprint) {
-                let (digest, time) = (fingerprint.clone(), whole_seconds(now));
-                status.unconfirmed_write = Some(UnconfirmedWrite { digest, time });
-            }
+        Finding::Unconfirmed { write, message } => {
+            record_write(&mut status, write);
             Standing::waiting("WriteUnconfirmed", message)
         }
-        Finding::NotInForce { held, customer_id, message } => {
+        Finding::NotInForce { held, customer_id, write, message } => {
             record(&mut status, held.as_ref(), customer_id, package);
+            record_write(&mut status, write);
             Standing::waiting("NotYetInForce", message)
         }
         Finding::Waiting { reason, message } => Standing::waiting(reason, message),
@@ -444,6 +444,15 @@ fn record(
     }
 }
 
+/// Remembers a write; one that is already remembered keeps its time.
+fn record_write(status: &mut BillingContractStatus, write: &UnconfirmedWrite) {
+    let same =
+        |before: &UnconfirmedWrite| before.digest == write.digest && before.after_edit == write.after_edit;
+    if !status.unconfirmed_write.as_ref().is_some_and(same) {
+        status.unconfirmed_write = Some(write.clone());
+    }
+}
+
 fn plan_status(plan: &Plan) -> PlanStatus {
     PlanStatus {
         digest: plan.digest.clone(),
@@ -462,7 +471,9 @@ fn annotation(contract: &BillingContract, name: &str) -> Option<String> {
     Some(value.chars().take(1024).collect())
 }
 
-fn whole_seconds(now: DateTime<Utc>) -> Timestamp {
+/// A moment as a status has it.
+#[must_use]
+pub fn whole_seconds(now: DateTime<Utc>) -> Timestamp {
     Timestamp(DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now))
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -28,6 +28,9 @@ use crate::{
     terms::Digest,
     validate,
 };
+
+/// How long a read may be behind an edit.
+const SETTLING: TimeDelta = TimeDelta::seconds(30);
 
 /// A validated contract with the client of its billing API.
 pub enum Target<'a> {
@@ -174,7 +177,12 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// By what to do next.
-    pub async fn ready_to_write(&self, plan: &Plan, observed: Option<&mut View>) -> Result<bool, CallError> {
+    pub async fn ready_to_write(
+        &self,
+        plan: &Plan,
+        observed: Option<&mut View>,
+        memory: &Memory,
+    ) -> Result<bool, CallError> {
         let Self::Metronome { client, desired } = self else { return Ok(false) };
         if client.stamp_cluster.is_some() {
             client.register_stamp_keys().await?;
@@ -184,8 +192,24 @@ impl<'a> Target<'a> {
         if view.last_edit.is_some() {
             return Ok(false);
         }
-        view.last_edit = client.last_edit(desired.customer_id(), &view.contract_id).await?;
-        Ok(view.last_edit.is_some())
+        // What was read may be older than an edit that was sent: whatever follows it now must not be taken as well.
+        view.last_edit =
+            Some(match memory.unconfirmed.as_ref().and_then(|write| write.after_edit.as_ref()) {
+                Some(edit) => edit.clone(),
+                None => client.last_edit(desired.customer_id(), &view.contract_id).await?,
+            });
+        Ok(true)
+    }
+
+    /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
+    /// this is another one. The same edit can be sent again, since the API takes it once.
+    #[must_use]
+    pub fn may_be_in_force(plan: &Plan, memory: &Memory, now: DateTime<Utc>) -> bool {
+        let sent = memory.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        let edit = plan.calls.iter().find(|call| call.path == EDIT_CONTRACT);
+        sent.zip(edit).is_some_and(|(sent, edit)| {
+            sent.digest != edit.fingerprint && now.signed_duration_since(sent.time.0) < SETTLING
+        })
     }
 
     /// Carries out one write; the view is the contract after it, where that is known without looking again.
@@ -260,6 +284,12 @@ impl<'a> Target<'a> {
 impl View {
     fn zoo(&self) -> Option<&zoo::View> {
         if let Self::Zoo(view) = self { Some(view) } else { None }
+    }
+
+    /// The last edit of a Metronome contract, as far as it was needed.
+    #[must_use]
+    pub fn last_edit(&self) -> Option<String> {
+        self.metronome()?.last_edit.clone()
     }
 
     /// The view of a Metronome contract.

@@ -18,7 +18,7 @@ pub use diff::Change;
 use crate::{
     api::{
         BillingContract, BillingContractStatus, REQUESTED_AT,
-        contract::{Adopt, DriftPolicy, ManagementPolicy},
+        contract::{Adopt, DriftPolicy, ManagementPolicy, UnconfirmedWrite},
     },
     terms::Digest,
 };
@@ -102,8 +102,8 @@ pub struct Memory {
     pub state: Option<String>,
     /// Digest of the spec's terms when they were last in force.
     pub applied_spec: Option<Digest>,
-    /// Fingerprint of a write whose reply was lost.
-    pub unconfirmed: Option<Digest>,
+    /// A write whose reply was lost, or that was taken and not seen to be in force.
+    pub unconfirmed: Option<UnconfirmedWrite>,
     /// Digest of a plan that was carried out several times and did not hold.
     pub stuck: Option<Stuck>,
     /// What the spec has put into the contract, by its path in the terms: ids of items, and the like. What is here and
@@ -156,6 +156,12 @@ impl Policy {
 }
 
 impl Memory {
+    /// Digest of the write that may be in force.
+    #[must_use]
+    pub fn sent(&self) -> Option<&Digest> {
+        self.unconfirmed.as_ref().map(|write| &write.digest)
+    }
+
     /// What a resource's status remembers.
     #[must_use]
     pub fn of(contract: &BillingContract) -> Self {
@@ -164,7 +170,7 @@ impl Memory {
             contract_id: status.contract_id.clone(),
             state: status.state.clone(),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
-            unconfirmed: status.unconfirmed_write.as_ref().map(|write| write.digest.clone()),
+            unconfirmed: status.unconfirmed_write.clone(),
             stuck: stuck(contract, status),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
         }
@@ -205,6 +211,15 @@ impl Plan {
     fn new(observed: &Value, desired: &Value, changes: Vec<Change>, effect: &str, calls: Vec<Call>) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
         Self { digest, summary: summarize(&changes, effect), changes, calls }
+    }
+
+    /// Whether another plan makes one of the same changes.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let made = |change: &Change| {
+            self.changes.iter().any(|done| done.path == change.path && done.to == change.to)
+        };
+        other.changes.iter().any(made)
     }
 
     /// Digest of the differences alone: it stays the same while they do, whatever else the billing API shows.

@@ -116,7 +116,7 @@ pub fn plan(
         return Decision::Settle;
     }
     let changes = desired.changes(&view.terms, &policy.ignore);
-    let is_own = memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms));
+    let is_own = memory.sent() == Some(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(memory, policy, &changes) {
         return refusal;
@@ -168,8 +168,7 @@ pub fn end(
 
 /// Whether this resource recorded the contract as its own, or sent it and lost the reply.
 fn is_ours(view: &View, memory: &Memory) -> bool {
-    memory.contract_id.as_ref() == Some(&view.contract_id)
-        || memory.unconfirmed.as_ref() == Some(&fingerprint(&view.terms))
+    memory.contract_id.as_ref() == Some(&view.contract_id) || memory.sent() == Some(&fingerprint(&view.terms))
 }
 
 /// Changes that a replace must not make.

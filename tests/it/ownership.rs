@@ -85,7 +85,7 @@ async fn adoption_of_another_contract_than_the_one_there_is_refused() {
     let world = World::start().await;
     world.apply(&adopting(EXISTING, "Override")).await;
     let why = world.until_stalled("acme", "AdoptionTargetNotFound").await;
-    assert!(why.contains("shows no contract"), "{why}");
+    assert!(why.contains("shows no such contract"), "{why}");
     let other = "7a9b1c3d-5e2f-4064-8b8c-1d3e5f7a9c02";
     world.sim.seed(ORG, other, &typed_by_hand()).await;
     world.reconcile("acme").await;

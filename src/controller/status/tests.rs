@@ -55,7 +55,7 @@ fn findings() -> Vec<(Finding, &'static str)> {
         (settled(Some("change")), "Current"),
         (drifted(), "Current"),
         (Finding::AwaitingApproval(plan), "InProgress"),
-        (Finding::Unconfirmed { fingerprint: Digest::of(&json!(3)), message: "lost".into() }, "InProgress"),
+        (Finding::Unconfirmed { write: write(Digest::of(&json!(3))), message: "lost".into() }, "InProgress"),
         (Finding::waiting("ProviderNotReady", "wait"), "InProgress"),
         (Finding::refused("InvalidSpec", "wrong"), "Failed"),
     ]
@@ -82,6 +82,10 @@ fn kstatus(object: &BillingContract) -> &'static str {
 
 fn condition<'a>(status: &'a BillingContractStatus, type_: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+fn write(digest: Digest) -> UnconfirmedWrite {
+    UnconfirmedWrite { digest, time: Timestamp(now()), after_edit: None }
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn an_error_never_takes_the_contract_s_id_away() {
 #[test]
 fn a_lost_write_is_remembered_until_the_contract_is_seen_again() {
     let fingerprint = Digest::of(&json!(3));
-    let lost = Finding::Unconfirmed { fingerprint: fingerprint.clone(), message: "lost".into() };
+    let lost = Finding::Unconfirmed { write: write(fingerprint.clone()), message: "lost".into() };
     let status =
         after(&after(&BillingContractStatus::default(), &lost), &Finding::waiting("Throttled", "wait"));
     assert_eq!(status.unconfirmed_write.as_ref().map(|write| &write.digest), Some(&fingerprint));

@@ -186,7 +186,8 @@ pub struct View {
     pub renews: Option<String>,
     /// The contract that renews it.
     pub renewed_by: Option<String>,
-    /// Its last edit, from `v2/contracts/getEditHistory`; needed only when an edit is about to be written.
+    /// Its last edit, from `v2/contracts/getEditHistory`, empty when it was never edited; needed only when an edit is
+    /// about to be written.
     pub last_edit: Option<String>,
     /// Ids of the items of each list, in the order of the terms.
     ids: BTreeMap<&'static str, Vec<read::Ids>>,

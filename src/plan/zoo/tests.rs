@@ -153,7 +153,14 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
     let lost = written(decide(&sent, None, &Memory::default())).calls[0].fingerprint.clone();
     let mut newer = sent.clone();
     newer.name = "Acme renamed".into();
-    let memory = Memory { unconfirmed: Some(lost), ..Memory::default() };
+    let memory = Memory {
+        unconfirmed: Some(crate::plan::UnconfirmedWrite {
+            digest: lost,
+            time: crate::terms::Timestamp(now()),
+            after_edit: None,
+        }),
+        ..Memory::default()
+    };
     written(decide(&newer, Some(&view(&sent)), &memory));
 }
 
