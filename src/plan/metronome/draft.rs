@@ -4,15 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
-    Desired, View, fields, fixed, items, keyless,
-    matching::Matched,
-    members,
+    Desired, View,
+    fixed::WayOut,
     money::{self, Unit},
     part::{Members, Part},
-    thresholds,
 };
 use crate::{
-    plan::{Call, Change, Decision, Memory, Method, Plan, Policy, diff::covers},
+    plan::{Call, Change, Memory, Method, Policy, diff::covers},
     terms::{Digest, Timestamp},
 };
 
@@ -28,7 +26,7 @@ pub(super) struct Draft<'a> {
     /// Differences that are only reported.
     pub reported: Vec<Change>,
     /// Differences that the API cannot remove, and the way out of each.
-    pub fixed: Vec<(Change, fixed::WayOut)>,
+    pub fixed: Vec<(Change, WayOut)>,
     /// Items that could be several, as sentences.
     pub ambiguous: Vec<String>,
     /// Verbs of the edit.
@@ -40,15 +38,15 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Compares what is wanted with what is observed.
-    pub(super) fn compare(
+    /// Nothing found yet.
+    pub(super) fn new(
         desired: &'a Desired,
         view: &'a View,
         memory: &'a Memory,
         policy: &'a Policy,
         now: DateTime<Utc>,
     ) -> Self {
-        let mut draft = Self {
+        Self {
             desired,
             view,
             memory,
@@ -61,15 +59,7 @@ impl<'a> Draft<'a> {
             verbs: Members::new(),
             later: Members::new(),
             calls: Vec::new(),
-        };
-        let matched = Matched::new(desired, view, memory, now);
-        draft.ambiguous.extend(matched.ambiguous.iter().cloned());
-        members::compare(&mut draft);
-        items::compare(&mut draft, &matched);
-        keyless::compare(&mut draft, &matched);
-        thresholds::compare(&mut draft);
-        fields::compare(&mut draft);
-        draft
+        }
     }
 
     /// Every difference, of whatever kind.
@@ -101,7 +91,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A difference that the API cannot remove.
-    pub(super) fn fix(&mut self, change: &Change, unit: Unit, way_out: fixed::WayOut) {
+    pub(super) fn fix(&mut self, change: &Change, unit: Unit, way_out: WayOut) {
         if self.counts(&change.path) {
             self.fixed.push((for_people(change, unit), way_out));
         }
@@ -147,36 +137,11 @@ impl<'a> Draft<'a> {
         start.map_or(next, |start| start.max(next)).max(self.view.starting_at)
     }
 
-    /// What to do: nothing, the calls, a report or a refusal.
-    pub(super) fn decide(mut self, applied: bool) -> Decision {
-        if !self.fixed.is_empty() {
-            return fixed::refusal(self.view, &self.fixed);
-        }
-        if !self.ambiguous.is_empty() {
-            return fixed::ambiguous(self.view, &self.ambiguous);
-        }
-        if self.changes.is_empty() {
-            return if self.reported.is_empty() { Decision::Settle } else { Decision::Report(self.reported) };
-        }
-        fields::note(&mut self);
-        let (observed, wanted) = (&self.view.terms, self.desired.terms());
-        let digest = Digest::of(&json!([observed, wanted]));
-        let mut calls = Vec::new();
-        for (round, verbs) in [self.verbs, self.later].into_iter().enumerate() {
-            if !verbs.is_empty() {
-                calls.push(edit(self.view, verbs, &digest, round));
-            }
-        }
-        calls.extend(self.calls);
-        let effect = money::effect(observed, wanted);
-        let plan = Plan::new(observed, wanted, self.changes, &effect, calls);
-        match plan.under(self.policy, self.memory, applied) {
-            Decision::Report(mut changes) => {
-                changes.extend(self.reported);
-                Decision::Report(changes)
-            }
-            decision => decision,
-        }
+    /// The calls, edits first, for a plan of a digest.
+    pub(super) fn into_calls(self, digest: &Digest) -> Vec<Call> {
+        let view = self.view;
+        let edits = [self.verbs, self.later].into_iter().enumerate().filter(|(_, verbs)| !verbs.is_empty());
+        edits.map(|(round, verbs)| edit(view, verbs, digest, round)).chain(self.calls).collect()
     }
 }
 

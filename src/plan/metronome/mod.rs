@@ -13,6 +13,7 @@
 //! Quantities and seats of subscriptions, which applications change as they run, and thresholds that the API turned
 //! off after a failed payment, are written only when the spec changes; until then a difference is reported.
 
+mod compare;
 mod create;
 mod draft;
 mod end;
@@ -57,7 +58,6 @@ use crate::{
     },
     validate::Validated,
 };
-use draft::Draft;
 
 /// Path of the call that creates a contract.
 pub const CREATE_CONTRACT: &str = "v1/contracts/create";
@@ -249,7 +249,7 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return fixed::owned_elsewhere(view, name, owner);
     }
-    let draft = Draft::compare(desired, view, memory, policy, now);
+    let draft = compare::compare(desired, view, memory, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
         contract_id: &view.contract_id,
@@ -259,7 +259,7 @@ pub fn plan(
     if let Err(refusal) = found.may_change(memory, policy, &draft.all_changes()) {
         return refusal;
     }
-    draft.decide(applied)
+    compare::decide(draft, applied)
 }
 
 /// The next full hour, at which something that begins or ends "now" does: the API counts in full hours.

@@ -1,0 +1,57 @@
+//! A contract compared as a whole, part by part, and what comes of the differences.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::{
+    Desired, View, draft::Draft, fields, fixed, items, keyless, matching::Matched, members, money, thresholds,
+};
+use crate::{
+    plan::{Decision, Memory, Plan, Policy},
+    terms::Digest,
+};
+
+/// Compares what is wanted with what is observed.
+pub(super) fn compare<'a>(
+    desired: &'a Desired,
+    view: &'a View,
+    memory: &'a Memory,
+    policy: &'a Policy,
+    now: DateTime<Utc>,
+) -> Draft<'a> {
+    let mut draft = Draft::new(desired, view, memory, policy, now);
+    let matched = Matched::new(desired, view, memory, now);
+    draft.ambiguous.extend(matched.ambiguous.iter().cloned());
+    members::compare(&mut draft);
+    items::compare(&mut draft, &matched);
+    keyless::compare(&mut draft, &matched);
+    thresholds::compare(&mut draft);
+    fields::compare(&mut draft);
+    draft
+}
+
+/// What to do: nothing, the calls, a report or a refusal.
+pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
+    if !draft.fixed.is_empty() {
+        return fixed::refusal(draft.view, &draft.fixed);
+    }
+    if !draft.ambiguous.is_empty() {
+        return fixed::ambiguous(draft.view, &draft.ambiguous);
+    }
+    let reported = std::mem::take(&mut draft.reported);
+    if draft.changes.is_empty() {
+        return if reported.is_empty() { Decision::Settle } else { Decision::Report(reported) };
+    }
+    fields::note(&mut draft);
+    let (observed, wanted) = (&draft.view.terms, draft.desired.terms());
+    let (policy, memory, changes) = (draft.policy, draft.memory, std::mem::take(&mut draft.changes));
+    let calls = draft.into_calls(&Digest::of(&json!([observed, wanted])));
+    let plan = Plan::new(observed, wanted, changes, &money::effect(observed, wanted), calls);
+    match plan.under(policy, memory, applied) {
+        Decision::Report(mut changes) => {
+            changes.extend(reported);
+            Decision::Report(changes)
+        }
+        decision => decision,
+    }
+}
