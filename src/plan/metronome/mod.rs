@@ -27,6 +27,7 @@ mod lists;
 mod matching;
 mod members;
 mod money;
+pub mod package;
 mod part;
 mod read;
 mod record;

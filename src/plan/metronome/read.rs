@@ -208,7 +208,7 @@ impl View {
 }
 
 /// A reply with the names that a request has.
-fn as_written(value: &Value) -> Value {
+pub(super) fn as_written(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(as_written).collect(),
         Value::Object(members) => {
@@ -361,7 +361,8 @@ pub(super) fn fill_defaults(terms: &mut Value) {
     }
 }
 
-fn fill(value: &mut Value, path: &[&str], default: &Value) {
+/// Puts a value at a place where there is none; `*` is every item of a list.
+pub(super) fn fill(value: &mut Value, path: &[&str], default: &Value) {
     match (path, value) {
         ([name], Value::Object(members)) => {
             members.entry((*name).to_owned()).or_insert_with(|| default.clone());

@@ -1,0 +1,234 @@
+//! Plans for packages: created once, never changed, archived at the end.
+//!
+//! The API cannot change a package, not even its aliases, which only a younger package takes over. So what is found by
+//! the uniqueness key must say what the spec says, or nothing is made from it.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+pub use self::read::View;
+use super::{UniquenessKey, text};
+use crate::{
+    api::package::{Alias, Lifecycle},
+    plan::{Call, Change, Method, Refusal, diff::diff, summarize},
+    terms::{
+        Digest, Shape,
+        metronome::{PACKAGE, Package},
+        shape::{ShapeError, Spelling},
+    },
+    validate::Validated,
+};
+
+/// Path of the call that creates a package.
+pub const CREATE_PACKAGE: &str = "v1/packages/create";
+/// Path of the call that archives a package.
+pub const ARCHIVE_PACKAGE: &str = "v1/packages/archive";
+/// Reason of a package that the API has otherwise than the spec.
+pub const DIFFERS: &str = "PackageDiffers";
+/// Reason of a contract whose customer lacks what the package needs.
+pub const BILLING_CONFIGURATION: &str = "BillingConfigurationMismatch";
+
+/// What a package should be, in the forms that planning needs.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    key: UniquenessKey,
+    /// Terms with the digits of the spec, aliases and key included.
+    written: Value,
+    /// The terms that can be read again, in canonical form.
+    comparable: Value,
+    /// The aliases, in canonical form.
+    aliases: Value,
+}
+
+impl Desired {
+    /// Prepares a validated package; without a key of its own it gets `derived`.
+    ///
+    /// # Errors
+    /// Never for terms that came through the types; the error names the place otherwise.
+    pub fn new(
+        package: &Validated<&Package>,
+        aliases: &[Alias],
+        derived: UniquenessKey,
+    ) -> Result<Self, ShapeError> {
+        let misshapen = |error: serde_json::Error| ShapeError {
+            path: String::new(),
+            expected: "a package",
+            found: error.to_string(),
+        };
+        let key = package.uniqueness_key.as_ref().map_or(derived, |key| UniquenessKey::given(key.as_str()));
+        let mut written = serde_json::to_value(**package).map_err(misshapen)?;
+        if let Some(members) = written.as_object_mut() {
+            members.insert("uniquenessKey".to_owned(), json!(key.as_str()));
+            members.insert("aliases".to_owned(), serde_json::to_value(aliases).map_err(misshapen)?);
+        }
+        let canonical = PACKAGE.canonical(&written, Spelling::Spec)?;
+        let aliases = canonical.get("aliases").cloned().unwrap_or_default();
+        Ok(Self { key, written, comparable: read::comparable(canonical), aliases })
+    }
+
+    /// The package's uniqueness key.
+    #[must_use]
+    pub fn key(&self) -> &UniquenessKey {
+        &self.key
+    }
+
+    /// Where a package says something else.
+    fn differences(&self, view: &View) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let lists = PACKAGE.members().filter_map(|(name, member)| match &member.shape {
+            Shape::List { item, .. } if matches!(**item, Shape::Object(_)) => Some((name, &**item)),
+            _ => None,
+        });
+        let (mut wanted, mut found) = (self.comparable.clone(), view.terms.clone());
+        for (name, item) in lists {
+            let take = |terms: &mut Value| {
+                let list = terms.as_object_mut().and_then(|terms| terms.remove(name));
+                list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
+            };
+            let (wanted, mut found) = (take(&mut wanted), take(&mut found));
+            let path = format!("/{name}");
+            for wanted in wanted {
+                match found.iter().position(|found| diff(item, &wanted, found).is_empty()) {
+                    Some(place) => drop(found.remove(place)),
+                    None => changes.push(Change { path: path.clone(), from: None, to: Some(wanted) }),
+                }
+            }
+            let rest = found.into_iter();
+            changes.extend(rest.map(|found| Change { path: path.clone(), from: Some(found), to: None }));
+        }
+        changes.extend(diff(&PACKAGE, &wanted, &found));
+        changes
+    }
+
+    /// Where the API has the aliases otherwise; it cannot change them.
+    #[must_use]
+    pub fn alias_differences(&self, view: &View) -> Vec<Change> {
+        let observed = json!({"aliases": view.aliases});
+        diff(&PACKAGE, &json!({"aliases": self.aliases}), &observed)
+    }
+}
+
+/// What to do about a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    Settle,
+    /// Create or archive it.
+    Write(Call),
+    /// Nothing may be written.
+    Refuse(Refusal),
+}
+
+/// The package of a resource among all packages of an account: the recorded one, or the one that has the key.
+#[must_use]
+pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: Option<&str>) -> Option<&'v View> {
+    let by_id = || listed.iter().find(|view| Some(view.package_id.as_str()) == recorded);
+    let has_key = |view: &&View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key.matches(key));
+    by_id().or_else(|| listed.iter().find(has_key))
+}
+
+/// Decides what to do about a package that is published or archived.
+#[must_use]
+pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) -> Step {
+    let archives = lifecycle == Lifecycle::Archived;
+    let Some(view) = observed else {
+        return if archives { Step::Settle } else { Step::Write(create(desired)) };
+    };
+    let differences = desired.differences(view);
+    if !differences.is_empty() {
+        let message = format!(
+            "package {} in billing has the uniqueness key {} and says something else (billing -> spec), and packages \
+             cannot be changed: restore the terms, or write a new ContractPackage with another name or \
+             `uniquenessKey`. Differences: {}",
+            view.package_id,
+            desired.key,
+            summarize(&differences, "")
+        );
+        return Step::Refuse(Refusal { reason: DIFFERS, message });
+    }
+    match (archives, view.archived) {
+        (true, false) => Step::Write(archive(&view.package_id)),
+        (false, true) => {
+            let message = format!(
+                "package {} is archived in billing, which cannot be undone: set `spec.lifecycle` to Archived, and write \
+                 a new ContractPackage for new contracts",
+                view.package_id
+            );
+            Step::Refuse(Refusal { reason: "PackageArchived", message })
+        }
+        _ => Step::Settle,
+    }
+}
+
+fn create(desired: &Desired) -> Call {
+    let body = serde_json::to_string(&PACKAGE.wire(&desired.written)).unwrap_or_default();
+    call(CREATE_PACKAGE, body, &json!(desired.key.as_str()))
+}
+
+/// The call that archives a package; no new contracts are made from it then, and those that there are stay.
+#[must_use]
+pub fn archive(package_id: &str) -> Call {
+    call(ARCHIVE_PACKAGE, json!({"package_id": package_id}).to_string(), &json!(package_id))
+}
+
+fn call(path: &str, body: String, of: &Value) -> Call {
+    let fingerprint = Digest::of(&json!([path, of]));
+    Call { method: Method::Post, path: path.to_owned(), body, fingerprint }
+}
+
+/// How a package is billed: provider and delivery method, in the API's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Billing {
+    provider: String,
+    method: String,
+}
+
+impl Billing {
+    /// How contracts from these terms are billed, if they say.
+    #[must_use]
+    pub fn of(terms: &Value) -> Option<Self> {
+        let member = |name| text(terms, name).map(str::to_owned);
+        Some(Self { provider: member("billingProvider")?, method: member("deliveryMethod")? })
+    }
+
+    /// What keeps a customer from having contracts from the package: it must have exactly one billing configuration
+    /// with the package's provider and delivery method. `configurations` is `data` of
+    /// `v1/getCustomerBillingProviderConfigurations`.
+    #[must_use]
+    pub fn obstacle(&self, customer_id: &str, configurations: &Value) -> Option<Refusal> {
+        let Self { provider, method } = self;
+        let all = || configurations.as_array().into_iter().flatten();
+        let is = |found: &Value, name: &str, wanted: &str| {
+            text(found, name).is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+        };
+        let current = |found: &&Value| found.get("archived_at").is_none_or(Value::is_null);
+        let matching = all()
+            .filter(current)
+            .filter(|found| is(found, "billing_provider", provider) && is(found, "delivery_method", method))
+            .count();
+        if matching == 1 {
+            return None;
+        }
+        let has: Vec<_> = all()
+            .filter(current)
+            .map(|found| {
+                let word = |name| text(found, name).unwrap_or("?");
+                format!("{} with {}", word("billing_provider"), word("delivery_method"))
+            })
+            .collect();
+        let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+        let cure = if matching == 0 {
+            "add one in Metronome (setCustomerBillingProviderConfigurations)"
+        } else {
+            "archive all but one of them in Metronome"
+        };
+        let message = format!(
+            "Nothing was written: contracts from the package need customer {customer_id} to have exactly one billing \
+             configuration for {provider} with {method}, and it has {matching}: {cure}. It has: {has}"
+        );
+        Some(Refusal { reason: BILLING_CONFIGURATION, message })
+    }
+}

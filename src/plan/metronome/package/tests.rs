@@ -1,0 +1,158 @@
+//! Packages: what is sent, what is found, and what is refused.
+
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{terms::json::parse_exact, validate};
+
+fn terms() -> Value {
+    json!({
+        "name": "Pro 2026", "contractName": "Pro", "rateCardAlias": "list",
+        "billingProvider": "stripe", "deliveryMethod": "direct_to_billing_provider",
+        "duration": {"unit": "YEARS", "value": 1},
+        "extraFields": {"billing_anchor_date": "contract_start_date"},
+        "commits": [{
+            "productId": "p1", "type": "PREPAID", "temporaryId": "launch",
+            "accessSchedule": {"scheduleItems": [{
+                "amount": "1000.10", "startingAtOffset": {"unit": "MONTHS", "value": 0},
+                "duration": {"unit": "YEARS", "value": 1},
+            }]},
+        }],
+    })
+}
+
+fn desired(terms: Value, aliases: Value) -> Desired {
+    let package: Package = serde_json::from_value(terms).unwrap();
+    let valid = validate::metronome::package(&package).unwrap();
+    let aliases: Vec<Alias> = serde_json::from_value(aliases).unwrap();
+    Desired::new(&valid, &aliases, UniquenessKey::derive("prod", "billing", "pro")).unwrap()
+}
+
+/// The package as the API tells it: products and ids in place, values of offsets as text, nothing that it forgets.
+fn told(changes: Value) -> View {
+    let mut data = json!({
+        "id": "package-1", "uniqueness_key": "package:prod/billing/pro", "created_at": "2026-01-01T00:00:00Z",
+        "created_by": "token", "name": "Pro 2026", "contract_name": "Pro", "rate_card_id": "rc",
+        "billing_provider": "stripe", "delivery_method": "direct_to_billing_provider", "archived_at": null,
+        "duration": {"unit": "YEARS", "value": "1"}, "overrides": [], "credits": [],
+        "aliases": [{"name": "pro", "starting_at": "2026-01-01T00:00:00Z"}],
+        "commits": [{
+            "id": "i1", "product": {"id": "p1", "name": "API"}, "type": "PREPAID", "priority": 100,
+            "rate_type": "LIST_RATE",
+            "access_schedule": {
+                "credit_type": {"id": "usd", "name": "USD (cents)"}, "access_type": "SPEND",
+                "schedule_items": [{
+                    "id": "s1", "amount": 1000.10, "starting_at_offset": {"unit": "MONTHS", "value": "0"},
+                    "duration": {"unit": "YEARS", "value": "1"},
+                }],
+            },
+        }],
+    });
+    data.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    View::read(&parse_exact(&data.to_string()).unwrap()).unwrap()
+}
+
+fn reason(step: Step) -> &'static str {
+    if let Step::Refuse(refusal) = step { refusal.reason } else { panic!("{step:?}") }
+}
+
+#[test]
+fn a_package_is_created_with_its_aliases_its_key_and_what_has_no_place_in_the_types() {
+    let wanted = desired(terms(), json!([{"name": "pro", "startingAt": "2026-01-01T00:00:00Z"}]));
+    let Step::Write(call) = plan(&wanted, Lifecycle::Published, None) else { panic!() };
+    assert_eq!(call.path, CREATE_PACKAGE);
+    assert!(call.body.contains(r#""amount":1000.10"#), "{}", call.body);
+    let body: Value = serde_json::from_str(&call.body).unwrap();
+    assert_eq!(body["uniqueness_key"], "prod/billing/pro");
+    assert_eq!(body["aliases"], json!([{"name": "pro", "starting_at": "2026-01-01T00:00:00Z"}]));
+    assert_eq!(body["billing_anchor_date"], "contract_start_date");
+    assert!(body.get("extra_fields").is_none());
+    let Step::Write(again) = plan(&wanted, Lifecycle::Published, None) else { panic!() };
+    assert_eq!(again, call);
+}
+
+#[test]
+fn the_package_in_the_words_of_the_api_is_the_same_package() {
+    let wanted = desired(terms(), json!([]));
+    assert_eq!(wanted.differences(&told(json!({}))), []);
+    assert_eq!(plan(&wanted, Lifecycle::Published, Some(&told(json!({})))), Step::Settle);
+}
+
+#[test]
+fn a_package_with_other_terms_is_refused_with_every_difference() {
+    let wanted = desired(terms(), json!([]));
+    for (changes, path) in [
+        (json!({"name": "Other"}), "/name: Other -> Pro 2026"),
+        (json!({"duration": {"unit": "YEARS", "value": 2}}), "/duration"),
+        (json!({"commits": []}), "/commits: +"),
+        (
+            json!({"scheduled_charges": [{"product_id": "p1", "schedule": {"schedule_items": []}}]}),
+            "/scheduledCharges: -",
+        ),
+    ] {
+        let Step::Refuse(refusal) = plan(&wanted, Lifecycle::Published, Some(&told(changes))) else {
+            panic!()
+        };
+        assert_eq!(refusal.reason, DIFFERS);
+        assert!(refusal.message.contains(path), "{path} in {}", refusal.message);
+    }
+    // What is not this resource's is not archived for it either.
+    let other = told(json!({"name": "Other"}));
+    assert_eq!(reason(plan(&wanted, Lifecycle::Archived, Some(&other))), DIFFERS);
+}
+
+#[test]
+fn a_package_is_found_by_its_key_plain_or_prefixed_and_by_its_id() {
+    let wanted = desired(terms(), json!([]));
+    let other = told(json!({"id": "package-2", "uniqueness_key": "prod/billing/pro-2"}));
+    let plain = told(json!({"uniqueness_key": "prod/billing/pro"}));
+    let listed = [other.clone(), told(json!({}))];
+    assert_eq!(find(&wanted, &listed, None), Some(&listed[1]));
+    assert_eq!(find(&wanted, &[other.clone(), plain.clone()], None), Some(&plain));
+    assert_eq!(find(&wanted, std::slice::from_ref(&other), None), None);
+    assert_eq!(find(&wanted, std::slice::from_ref(&other), Some("package-2")), Some(&other));
+}
+
+#[test]
+fn a_package_is_archived_once() {
+    let wanted = desired(terms(), json!([]));
+    let Step::Write(call) = plan(&wanted, Lifecycle::Archived, Some(&told(json!({})))) else { panic!() };
+    assert_eq!((call.path.as_str(), call.body.as_str()), (ARCHIVE_PACKAGE, r#"{"package_id":"package-1"}"#));
+    let archived = told(json!({"archived_at": "2026-06-01T00:00:00Z"}));
+    assert_eq!(plan(&wanted, Lifecycle::Archived, Some(&archived)), Step::Settle);
+    assert_eq!(plan(&wanted, Lifecycle::Archived, None), Step::Settle, "there is nothing to archive");
+    assert_eq!(reason(plan(&wanted, Lifecycle::Published, Some(&archived))), "PackageArchived");
+}
+
+#[test]
+fn aliases_that_the_api_has_otherwise_are_told_and_nothing_more() {
+    let open = desired(terms(), json!([{"name": "pro", "startingAt": "2026-01-01T00:00:00Z"}]));
+    assert_eq!(open.alias_differences(&told(json!({}))), []);
+    let more = desired(terms(), json!([{"name": "pro"}, {"name": "business"}]));
+    assert!(more.alias_differences(&told(json!({}))).iter().any(|change| change.path.contains("business")));
+    assert_eq!(plan(&more, Lifecycle::Published, Some(&told(json!({})))), Step::Settle);
+}
+
+#[test]
+fn a_customer_needs_exactly_one_matching_billing_configuration() {
+    let billing = told(json!({})).billing().unwrap();
+    let configuration =
+        |provider: &str, method: &str| json!({"billing_provider": provider, "delivery_method": method});
+    let stripe = || configuration("stripe", "direct_to_billing_provider");
+    let aws = || configuration("aws_marketplace", "aws_sqs");
+    let mut archived = stripe();
+    archived["archived_at"] = json!("2026-01-01T00:00:00Z");
+    assert_eq!(billing.obstacle("c", &json!([aws(), stripe(), archived])), None);
+    let none = billing.obstacle("c", &json!([aws()])).unwrap();
+    assert_eq!(none.reason, BILLING_CONFIGURATION);
+    assert!(
+        none.message.contains("for stripe with direct_to_billing_provider, and it has 0"),
+        "{}",
+        none.message
+    );
+    assert!(none.message.contains("It has: aws_marketplace with aws_sqs"), "{}", none.message);
+    let two = billing.obstacle("c", &json!([stripe(), stripe()])).unwrap();
+    assert!(two.message.contains("archive all but one"), "{}", two.message);
+}
