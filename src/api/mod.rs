@@ -23,6 +23,9 @@ pub const GROUP: &str = "billing.countersign.dev";
 /// Finalizer on contracts whose `deletionPolicy` asks for a billing call.
 pub const FINALIZER: &str = "billing.countersign.dev/end-contract";
 
+/// Finalizer on packages whose `deletionPolicy` asks for a billing call.
+pub const PACKAGE_FINALIZER: &str = "billing.countersign.dev/archive-package";
+
 /// Annotation that asks for a reconcile now; any new value does (Flux's convention).
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
@@ -32,7 +35,7 @@ pub const APPROVED_PLAN: &str = "billing.countersign.dev/approved-plan";
 /// Annotation that says which revision in Git the resource is from; noted on stamped contracts.
 pub const REVISION: &str = "billing.countersign.dev/revision";
 
-/// Annotation that lets a contract go without its billing call; the value must be `true`.
+/// Annotation that lets a contract or a package go without its billing call; the value must be `true`.
 pub const RELEASE: &str = "billing.countersign.dev/release";
 
 /// Every custom resource definition, as written to `crds/`.

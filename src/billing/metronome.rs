@@ -3,6 +3,8 @@
 //! Nearly everything is `POST`, reads as well, and replies are wrapped in `data`. Replies are returned with exact
 //! numbers; what they mean is the planner's to say.
 
+mod packages;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, PoisonError},

@@ -11,7 +11,7 @@ use super::{
     schedule::Turn,
     sources::{GRACE, Sources, check_claim, is_early, resolve, trigger, without_package},
     status::{self, Finding},
-    target::{Observed, Obstacle, Target, View},
+    target::{Observed, Obstacle, Ready, Target, View},
     undecodable,
 };
 use crate::{
@@ -205,25 +205,28 @@ impl<'a> Pass<'a> {
             {
                 return Ok(self.key_used(&plan, sending(&plan, observed.as_ref(), &memory)));
             }
-            let more = target
-                .ready_to_write(&plan, observed.as_mut(), &memory)
-                .await
-                .map_err(|error| self.failed(&error))?;
-            if !more {
-                if Target::may_be_in_force(&plan, &memory, Utc::now()) {
-                    return Ok(not_in_force(target, observed.as_ref(), &memory, &plan));
+            let ready = target.ready_to_write(&plan, observed.as_mut(), &memory).await;
+            match ready.map_err(|error| self.failed(&error))? {
+                Ready::Refused(refusal) => {
+                    return Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::After(RARELY)));
                 }
-                let sending = sending(&plan, observed.as_ref(), &memory);
-                memory.unconfirmed = Some(sending.clone());
-                observed = self.write(target, &plan, sending).await?;
-                if observed.is_none() {
-                    observed = self.observe(target, &memory, policy).await?;
+                Ready::Replan => {}
+                Ready::Yes => {
+                    if Target::may_be_in_force(&plan, &memory, Utc::now()) {
+                        return Ok(not_in_force(target, observed.as_ref(), &memory, &plan));
+                    }
+                    let sending = sending(&plan, observed.as_ref(), &memory);
+                    memory.unconfirmed = Some(sending.clone());
+                    observed = self.write(target, &plan, sending).await?;
+                    if observed.is_none() {
+                        observed = self.observe(target, &memory, policy).await?;
+                    }
+                    if let Some(view) = &observed {
+                        target.remember(view, &mut memory, Utc::now());
+                    }
+                    memory.applied_spec = None;
+                    written.push(plan);
                 }
-                if let Some(view) = &observed {
-                    target.remember(view, &mut memory, Utc::now());
-                }
-                memory.applied_spec = None;
-                written.push(plan);
             }
             decision = self.decide(target, observed.as_ref(), &memory, policy);
         }

@@ -4,14 +4,14 @@
 
 use chrono::Utc;
 use kube::{
-    ResourceExt,
+    Api, ResourceExt,
     api::{Patch, PatchParams},
     runtime::controller::Action,
 };
 use serde_json::json;
 
 use super::{
-    Context, Error, bounded,
+    Context, Error, Handled, bounded,
     contract::{Outcome, Pass, api, report},
     packages,
     providers::Backend,
@@ -117,16 +117,23 @@ async fn set_finalizer(
     set: bool,
     context: &Context,
 ) -> Result<BillingContract, Error> {
-    let mut finalizers = contract.finalizers().to_vec();
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
-    if set {
-        finalizers.push(FINALIZER.to_owned());
-    }
-    let patch =
-        json!({"metadata": {"resourceVersion": contract.resource_version(), "finalizers": finalizers}});
-    let api = api(contract, context);
-    let patched =
-        bounded(api.patch(&contract.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
+    let patched = put_finalizer(&api(contract, context), contract, FINALIZER, set).await?;
     context.contracts.wrote(&contract.uid().unwrap_or_default(), patched.resource_version().as_deref());
     Ok(patched)
+}
+
+/// Sets or removes a finalizer of ours; the object as it is then.
+pub(super) async fn put_finalizer<K: Handled>(
+    api: &Api<K>,
+    object: &K,
+    finalizer: &str,
+    set: bool,
+) -> Result<K, Error> {
+    let mut finalizers = object.finalizers().to_vec();
+    finalizers.retain(|found| found != finalizer);
+    if set {
+        finalizers.push(finalizer.to_owned());
+    }
+    let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
+    bounded(api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await
 }

@@ -246,7 +246,13 @@ async fn controllers(
     let cluster_accounts = cluster_accounts.reconcile_on(doubtful_cluster.map(|key| provider_ref(&key)));
     let affected = {
         let store = contracts.store();
-        let by_provider = receive(changed).map(move |key| sources::using(&store, &key));
+        let shared = Arc::clone(&context);
+        let by_provider = receive(changed).map(move |key| {
+            for package in packages::of_account(&shared.package_store, &key) {
+                shared.packages.due(package);
+            }
+            sources::using(&store, &key)
+        });
         let store = contracts.store();
         let by_package = receive(changed_packages).map(move |key| packages::using(&store, &key));
         stream::select(by_provider, by_package).flat_map(stream::iter)

@@ -13,7 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
     Context, Guarded, decoded,
-    package::{local, status},
+    package::{Verdict, local, status, was_refused_here},
+    providers::ProviderKey,
 };
 use crate::{
     api::{BillingContract, ContractPackage, contract::UsedPackage},
@@ -47,6 +48,13 @@ impl Packages {
         }
     }
 
+    /// Lets a package be looked at again.
+    pub fn due(&self, key: Key) {
+        if self.due.send(key).is_err() {
+            tracing::debug!("stopping; nobody looks at packages any more");
+        }
+    }
+
     /// Lets every package be looked at again whose status is behind: contracts came or went, or an alias is free.
     pub fn refresh(&self, context: &Context) {
         let (packages, contracts) = (context.package_store.state(), context.contract_store.state());
@@ -59,9 +67,11 @@ impl Packages {
         }
         for package in &packages {
             let count = counts.get(&key(*package)).copied().unwrap_or_default();
-            let status = status(package, local(package, &packages).as_ref(), count, Utc::now());
-            if package.status.as_ref() != Some(&status) && self.due.send(key(*package)).is_err() {
-                return;
+            let told = local(package, &packages).map(Verdict::local);
+            let is_behind =
+                package.status.as_ref() != Some(&status(package, told.as_ref(), count, Utc::now()));
+            if is_behind || (told.is_none() && was_refused_here(package)) {
+                self.due(key(*package));
             }
         }
     }
@@ -142,6 +152,21 @@ pub fn count(package: &ContractPackage, packages: &[&ContractPackage], context: 
         package::meant(contract, packages).is_some_and(|meant| meant.uid() == package.uid())
     };
     i32::try_from(contracts.filter(means).count()).unwrap_or(i32::MAX)
+}
+
+/// The billing account of a package; none where packages are the operator's own (Zoo).
+#[must_use]
+pub fn account(package: &ContractPackage) -> Option<ProviderKey> {
+    package.spec.provider_ref.as_ref().map(|reference| ProviderKey::of(reference, package.namespace()))
+}
+
+/// The packages in the cache that belong to a billing account.
+#[must_use]
+pub fn of_account(store: &Store<Guarded<ContractPackage>>, provider: &ProviderKey) -> Vec<Key> {
+    let is_of = |package: &&Arc<Guarded<ContractPackage>>| {
+        decoded(package).is_ok_and(|package| account(package).as_ref() == Some(provider))
+    };
+    store.state().iter().filter(is_of).map(|package| key(package.as_ref())).collect()
 }
 
 /// Names a package.

@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    api::contract::ProviderKind,
+    api::contract::{ProviderKind, ProviderRef},
     billing::{CallError, metronome::Metronome, zoo::Zoo},
 };
 
@@ -34,6 +34,16 @@ impl ProviderKey {
     #[must_use]
     pub fn new(kind: ProviderKind, namespace: Option<String>, name: &str) -> Self {
         Self { kind, namespace, name: name.to_owned() }
+    }
+
+    /// The key of the provider that an object of a namespace refers to.
+    #[must_use]
+    pub fn of(reference: &ProviderRef, namespace: Option<String>) -> Self {
+        let namespace = match reference.kind {
+            ProviderKind::BillingProvider => namespace,
+            ProviderKind::ClusterBillingProvider => None,
+        };
+        Self::new(reference.kind, namespace, &reference.name)
     }
 }
 

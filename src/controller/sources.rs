@@ -151,12 +151,7 @@ pub(super) fn using(
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {
-    let reference = &contract.spec.provider_ref;
-    let namespace = match reference.kind {
-        ProviderKind::BillingProvider => contract.namespace(),
-        ProviderKind::ClusterBillingProvider => None,
-    };
-    ProviderKey::new(reference.kind, namespace, &reference.name)
+    ProviderKey::of(&contract.spec.provider_ref, contract.namespace())
 }
 
 /// What a new pass over the contract depends on.

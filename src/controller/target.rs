@@ -22,7 +22,7 @@ use crate::{
     },
     plan::{
         Call, Decision, Memory, Plan, Policy, Refusal,
-        metronome::{self, CREATE_CONTRACT, EDIT_CONTRACT, Found, Resolved, Stamp, UniquenessKey},
+        metronome::{self, CREATE_CONTRACT, EDIT_CONTRACT, Found, Resolved, Stamp, UniquenessKey, package},
         zoo,
     },
     terms::Digest,
@@ -47,7 +47,19 @@ pub enum Target<'a> {
         client: &'a Metronome,
         /// What the contract should be.
         desired: Box<metronome::Desired>,
+        /// How the package that the contract is made from is billed, where that is known.
+        billing: Option<package::Billing>,
     },
+}
+
+/// Whether a plan may be carried out as it is.
+pub enum Ready {
+    /// Yes.
+    Yes,
+    /// More is known now: it must be made anew.
+    Replan,
+    /// It would fail.
+    Refused(Refusal),
 }
 
 /// What a billing API shows of a contract.
@@ -106,10 +118,14 @@ impl<'a> Target<'a> {
                 Ok(Self::Zoo { client, desired })
             }
             (Backend::Metronome(client), _, Some(terms)) => {
-                let valid = validate::metronome::contract(terms).map_err(invalid)?;
-                let resolved = resolve(contract, terms, client, context).await?;
+                let valid = validate::metronome_contract(&contract.spec, terms).map_err(invalid)?;
+                let mut resolved = resolve(contract, terms, client, context).await?;
+                let status = package.and_then(|package| package.status.as_ref());
+                resolved.package_id = status.and_then(|status| status.package_id.clone());
                 let desired = Box::new(metronome::Desired::new(valid, resolved).map_err(misshapen)?);
-                Ok(Self::Metronome { client, desired })
+                let sheet = package.and_then(|package| package.spec.metronome.as_ref());
+                let billing = sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?));
+                Ok(Self::Metronome { client, desired, billing })
             }
             (Backend::Zoo(_), None, _) => Err(Obstacle::Invalid(
                 "the provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other API".to_owned(),
@@ -135,7 +151,7 @@ impl<'a> Target<'a> {
                 let view = client.observe(desired.organization_id()).await?;
                 Ok(view.map_or(Observed::Nothing, |view| Observed::Contract(View::Zoo(view))))
             }
-            Self::Metronome { client, desired } => {
+            Self::Metronome { client, desired, .. } => {
                 if let Some(id) = &memory.contract_id
                     && let Some(view) = read(client, desired, memory, id, now).await?
                 {
@@ -173,7 +189,7 @@ impl<'a> Target<'a> {
         plan.calls.iter().any(|call| call.path == CREATE_CONTRACT)
     }
 
-    /// Fetches what a plan's calls depend on and a mere comparison does not; true when the plan must be made anew.
+    /// Fetches what a plan's calls depend on and a mere comparison does not.
     ///
     /// # Errors
     /// By what to do next.
@@ -182,15 +198,20 @@ impl<'a> Target<'a> {
         plan: &Plan,
         observed: Option<&mut View>,
         memory: &Memory,
-    ) -> Result<bool, CallError> {
-        let Self::Metronome { client, desired } = self else { return Ok(false) };
+    ) -> Result<Ready, CallError> {
+        let Self::Metronome { client, desired, billing } = self else { return Ok(Ready::Yes) };
+        if plan.calls.iter().any(|call| call.path == CREATE_CONTRACT)
+            && let Some(refusal) = without_billing(client, desired, billing.clone()).await?
+        {
+            return Ok(Ready::Refused(refusal));
+        }
         if client.stamp_cluster.is_some() {
             client.register_stamp_keys().await?;
         }
         let edits = plan.calls.iter().any(|call| call.path == EDIT_CONTRACT);
-        let Some(View::Metronome(view)) = observed.filter(|_| edits) else { return Ok(false) };
+        let Some(View::Metronome(view)) = observed.filter(|_| edits) else { return Ok(Ready::Yes) };
         if view.last_edit.is_some() {
-            return Ok(false);
+            return Ok(Ready::Yes);
         }
         // What was read may be older than an edit that was sent: whatever follows it now must not be taken as well.
         view.last_edit =
@@ -198,7 +219,7 @@ impl<'a> Target<'a> {
                 Some(edit) => edit.clone(),
                 None => client.last_edit(desired.customer_id(), &view.contract_id).await?,
             });
-        Ok(true)
+        Ok(Ready::Replan)
     }
 
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
@@ -219,7 +240,7 @@ impl<'a> Target<'a> {
     pub async fn write(&self, call: &Call, now: DateTime<Utc>) -> Result<Option<View>, CallError> {
         match self {
             Self::Zoo { client, .. } => client.write(call).await.map(View::Zoo).map(Some),
-            Self::Metronome { client, desired } => match client.write(call).await {
+            Self::Metronome { client, desired, .. } => match client.write(call).await {
                 Ok(reply) if call.path == CREATE_CONTRACT => {
                     let id = reply.get("id").and_then(Value::as_str);
                     let id = id.ok_or_else(|| CallError::Unknown("the reply has no `id`".to_owned()))?;
@@ -325,7 +346,26 @@ async fn resolve(
             revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
         Stamp { fields: owner.into_iter().collect(), notes }
     });
-    Ok(Resolved { customer_id, from_contract_id, key, stamp })
+    Ok(Resolved { customer_id, from_contract_id, package_id: None, key, stamp })
+}
+
+/// Why a contract cannot be made from its package: the customer is not billed as the package says.
+async fn without_billing(
+    client: &Metronome,
+    desired: &metronome::Desired,
+    known: Option<package::Billing>,
+) -> Result<Option<Refusal>, CallError> {
+    let billing = match (known, desired.package_id()) {
+        (Some(billing), _) => Some(billing),
+        (None, Some(id)) => {
+            let package = client.package(id).await?;
+            package.and_then(|data| package::View::read(&data).ok()?.billing())
+        }
+        (None, None) => None,
+    };
+    let Some(billing) = billing else { return Ok(None) };
+    let configurations = client.billing_configurations(desired.customer_id()).await?;
+    Ok(billing.obstacle(desired.customer_id(), &configurations))
 }
 
 /// ID of the contract that this one renews, if it renews another resource's.

@@ -54,6 +54,17 @@ pub fn of<'a>(
         );
         return Err(Unusable::Wrong(message));
     }
+    let account = package.spec.provider_ref.as_ref();
+    if let Some(account) = account.filter(|account| **account != contract.spec.provider_ref) {
+        let message = format!(
+            "ContractPackage {} belongs to another billing account ({:?} {}) than the contract; name the same provider in \
+             `spec.providerRef`, or a package of the contract's account",
+            package.name_any(),
+            account.kind,
+            account.name
+        );
+        return Err(Unusable::Wrong(message));
+    }
     match sound(package, packages) {
         Ok(()) => Ok(Some(package)),
         Err(refusal) => {

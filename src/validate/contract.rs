@@ -28,10 +28,24 @@ pub fn contract<'a>(
             let package = package.and_then(|package| package.zoo.as_ref());
             zoo::contract(terms, package).map(Box::new).map(Terms::Zoo)
         }
-        (None, Some(terms)) => metronome::contract(terms).map(Terms::Metronome),
+        (None, Some(terms)) => metronome_contract(spec, terms).map(Terms::Metronome),
         _ => {
             let message = "must be set, or `metronome`, and not both";
             Err(vec![Violation::new("spec.zoo", message)])
         }
+    }
+}
+
+/// Checks the Metronome terms of a contract.
+///
+/// # Errors
+/// Every violation.
+pub fn metronome_contract<'a>(
+    spec: &BillingContractSpec,
+    terms: &'a terms::metronome::Contract,
+) -> Result<Validated<&'a terms::metronome::Contract>, Vec<Violation>> {
+    match &spec.package_ref {
+        Some(_) => metronome::contract_from_package(terms),
+        None => metronome::contract(terms),
     }
 }

@@ -8,7 +8,7 @@ mod package;
 pub mod schema;
 pub mod zoo;
 
-pub use contract::{Terms, contract};
+pub use contract::{Terms, contract, metronome_contract};
 pub use package::package;
 
 use std::fmt;

@@ -83,6 +83,8 @@ pub struct Resolved {
     pub customer_id: String,
     /// ID of the contract that this one renews.
     pub from_contract_id: Option<String>,
+    /// ID of the package that the contract is made from, where the spec names it by its resource.
+    pub package_id: Option<String>,
     /// Key that keeps the API from creating the contract twice.
     pub key: UniquenessKey,
     /// Custom fields that say who owns the contract, if the provider stamps contracts.
@@ -121,6 +123,9 @@ impl Desired {
             expected: "a contract",
             found: error.to_string(),
         })?;
+        if let (Some(id), Some(members)) = (&resolved.package_id, written.as_object_mut()) {
+            members.insert("packageId".to_owned(), json!(id));
+        }
         let digest =
             Digest::of(&json!([resolved.customer_id, CONTRACT.canonical(&written, Spelling::Spec)?]));
         if let Some(members) = written.as_object_mut() {
@@ -151,6 +156,12 @@ impl Desired {
     #[must_use]
     pub fn key(&self) -> &UniquenessKey {
         &self.resolved.key
+    }
+
+    /// ID of the package that the contract is made from, where it is known.
+    #[must_use]
+    pub fn package_id(&self) -> Option<&str> {
+        text(&self.canonical, "packageId")
     }
 
     /// Whether the contract is made from a package.

@@ -28,6 +28,7 @@ fn resolved() -> Resolved {
     Resolved {
         customer_id: "customer-1".into(),
         from_contract_id: None,
+        package_id: None,
         key: UniquenessKey::derive("test", "billing", "acme"),
         stamp: None,
     }

@@ -31,13 +31,32 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(schema_of::<Contract>);
 /// # Errors
 /// Every violation.
 pub fn contract(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violation>> {
+    check(contract, false)
+}
+
+/// Checks a contract that is made from the ContractPackage in `packageRef`.
+///
+/// # Errors
+/// Every violation.
+pub fn contract_from_package(contract: &Contract) -> Result<Validated<&Contract>, Vec<Violation>> {
+    check(contract, true)
+}
+
+fn check(contract: &Contract, has_reference: bool) -> Result<Validated<&Contract>, Vec<Violation>> {
     let mut violations = Violations::below(ROOT);
     let found = &mut violations;
     check_values(&SCHEMA, contract, found);
     check_identity(contract, found);
     check_span(Some(contract.starting_at), contract.ending_before, found);
     check_billing(contract, found);
-    let from_package = contract.package_id.is_some() || contract.package_alias.is_some();
+    let names_package =
+        [("packageId", contract.package_id.is_some()), ("packageAlias", contract.package_alias.is_some())];
+    for (field, is_given) in names_package {
+        found.check(!(has_reference && is_given), field, || {
+            "must be left out where `spec.packageRef` is given: write one or the other".to_owned()
+        });
+    }
+    let from_package = has_reference || names_package.iter().any(|(_, is_given)| *is_given);
     if from_package {
         check_settled_by_package(contract, found);
     }

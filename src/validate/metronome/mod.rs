@@ -15,7 +15,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use contract::contract;
+pub use contract::{contract, contract_from_package};
 pub use package::package;
 
 use super::Violations;

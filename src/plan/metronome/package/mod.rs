@@ -75,6 +75,12 @@ impl Desired {
         &self.key
     }
 
+    /// Whether `data` of a package is of one that was created with this key.
+    #[must_use]
+    pub fn has_made(&self, data: &Value) -> bool {
+        text(data, "uniqueness_key").is_some_and(|key| self.key.matches(key))
+    }
+
     /// Where a package says something else.
     fn differences(&self, view: &View) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -120,14 +126,6 @@ pub enum Step {
     Write(Call),
     /// Nothing may be written.
     Refuse(Refusal),
-}
-
-/// The package of a resource among all packages of an account: the recorded one, or the one that has the key.
-#[must_use]
-pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: Option<&str>) -> Option<&'v View> {
-    let by_id = || listed.iter().find(|view| Some(view.package_id.as_str()) == recorded);
-    let has_key = |view: &&View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key.matches(key));
-    by_id().or_else(|| listed.iter().find(has_key))
 }
 
 /// Decides what to do about a package that is published or archived.

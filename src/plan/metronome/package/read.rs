@@ -35,8 +35,6 @@ const DEFAULTS: &[(&str, &str)] = &[("/spendTrackers/*/applicableSpendSpecifiers
 pub struct View {
     /// The package's ID.
     pub package_id: String,
-    /// The key that it was created with.
-    pub uniqueness_key: Option<String>,
     /// Whether it is archived.
     pub archived: bool,
     /// Its terms, in canonical form and in the shape of a request, as far as they are told.
@@ -64,7 +62,6 @@ impl View {
         let aliases = terms.get("aliases").cloned().unwrap_or_default();
         Ok(Self {
             package_id,
-            uniqueness_key: text("uniqueness_key"),
             archived: data.get("archived_at").is_some_and(|at| !at.is_null()),
             terms: comparable(terms),
             aliases,

@@ -104,15 +104,13 @@ fn a_package_with_other_terms_is_refused_with_every_difference() {
 }
 
 #[test]
-fn a_package_is_found_by_its_key_plain_or_prefixed_and_by_its_id() {
+fn a_package_is_recognised_by_its_key_plain_or_prefixed() {
     let wanted = desired(terms(), json!([]));
-    let other = told(json!({"id": "package-2", "uniqueness_key": "prod/billing/pro-2"}));
-    let plain = told(json!({"uniqueness_key": "prod/billing/pro"}));
-    let listed = [other.clone(), told(json!({}))];
-    assert_eq!(find(&wanted, &listed, None), Some(&listed[1]));
-    assert_eq!(find(&wanted, &[other.clone(), plain.clone()], None), Some(&plain));
-    assert_eq!(find(&wanted, std::slice::from_ref(&other), None), None);
-    assert_eq!(find(&wanted, std::slice::from_ref(&other), Some("package-2")), Some(&other));
+    let has_made = |key: Value| wanted.has_made(&json!({"id": "package-1", "uniqueness_key": key}));
+    assert!(has_made(json!("prod/billing/pro")));
+    assert!(has_made(json!("package:prod/billing/pro")));
+    assert!(!has_made(json!("prod/billing/pro-2")));
+    assert!(!has_made(json!(null)));
 }
 
 #[test]
