@@ -15,6 +15,7 @@ use super::{
     packages::{account, count, key},
     providers,
     schedule::{Trigger, Turn},
+    sources::{GRACE, awaits_provider},
     status::{Note, Standing, conditions},
     undecodable,
 };
@@ -85,6 +86,9 @@ pub async fn reconcile(
     }
     let verdict = match (told, turn, &provider) {
         (Some(standing), ..) => Verdict::local(standing),
+        (None, Turn::Now, Some((key, found))) if awaits_provider(package, key, found, &context) => {
+            return Ok(Action::requeue(GRACE));
+        }
         (None, Turn::Now, Some(provider)) => {
             let package = metronome::with_finalizer(package, &context).await?;
             let verdict = metronome::examine(&package, provider, &context).await;

@@ -87,12 +87,25 @@ fn sentence(why: &str) -> String {
 /// Whether nothing can be said yet: the provider is being looked at, or both, or contract and package, were only just
 /// applied.
 pub(super) fn is_early(contract: &BillingContract, sources: &Sources, context: &Context) -> bool {
-    let age = contract.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
-    let is_new = age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs());
-    let without_provider = matches!(sources.provider, Lookup::Unknown);
     let without_package = matches!(sources.package, Err(Unusable::Missing(_) | Unusable::NotCreated(_)))
         && !contract.spec.suspend;
-    (without_provider && (is_new || provider_exists(&sources.key, context))) || (without_package && is_new)
+    awaits_provider(contract, &sources.key, &sources.provider, context)
+        || (without_package && is_new(contract))
+}
+
+/// Whether nothing can be said of an object's provider yet: it is being looked at, or both were only just applied.
+pub(super) fn awaits_provider(
+    object: &impl ResourceExt,
+    key: &ProviderKey,
+    provider: &Lookup,
+    context: &Context,
+) -> bool {
+    matches!(provider, Lookup::Unknown) && (is_new(object) || provider_exists(key, context))
+}
+
+fn is_new(object: &impl ResourceExt) -> bool {
+    let age = object.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
+    age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs())
 }
 
 fn provider_exists(key: &ProviderKey, context: &Context) -> bool {

@@ -38,13 +38,13 @@ type Provider = (ProviderKey, Lookup);
 
 /// Brings a sound package, published or archived, from what its spec says to what the billing API says.
 pub(super) async fn examine(package: &ContractPackage, provider: &Provider, context: &Context) -> Verdict {
+    if let Some(verdict) = still_refused(package) {
+        return verdict;
+    }
     let account = match account(provider) {
         Ok(account) => account,
         Err(verdict) => return *verdict,
     };
-    if let Some(verdict) = still_refused(package, account) {
-        return verdict;
-    }
     let Backend::Metronome(client) = &account.backend else {
         let why =
             "the provider is a Zoo account, and packages with `spec.metronome` belong to a Metronome account";
@@ -168,7 +168,7 @@ fn refused(refusal: &Refusal, account: &Account) -> Verdict {
 }
 
 /// What the billing API refused is not sent again until the spec changes or somebody asks for it.
-fn still_refused(package: &ContractPackage, account: &Account) -> Option<Verdict> {
+fn still_refused(package: &ContractPackage) -> Option<Verdict> {
     let status = package.status.as_ref()?;
     let is_same = status.observed_generation == package.metadata.generation
         && package.annotations().get(REQUESTED_AT) == status.last_handled_reconcile_at.as_ref();
@@ -176,7 +176,7 @@ fn still_refused(package: &ContractPackage, account: &Account) -> Option<Verdict
     let reason =
         [plan::REJECTED, plan::KEY_TAKEN].into_iter().find(|reason| is_same && stalled.reason == **reason)?;
     let standing = Standing::stalled(reason, stalled.message.clone());
-    Some(Verdict { standing, package_id: None, next: Next::After(account.sync_period) })
+    Some(Verdict { standing, package_id: None, next: Next::Change })
 }
 
 /// What a failed call means for the package.

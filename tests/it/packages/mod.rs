@@ -1,4 +1,5 @@
 //! Contracts that are made from packages.
 
+mod metronome;
 mod render;
 mod zoo;

@@ -44,7 +44,7 @@ pub(crate) const LIST: &str = "/v2/contracts/list";
 pub(crate) const HISTORY: &str = "/v2/contracts/getEditHistory";
 
 /// Paths that only read, although they are asked by `POST`.
-const READS: [&str; 11] = [
+const READS: [&str; 14] = [
     GET,
     LIST,
     HISTORY,
@@ -55,11 +55,15 @@ const READS: [&str; 11] = [
     "/v1/contracts/customerCredits/list",
     "/v1/contracts/customerBalances/list",
     "/v1/customFields/listKeys",
+    "/v1/packages/get",
+    "/v1/packages/list",
+    "/v1/packages/listContractsOnPackage",
     "/v1/getCustomerBillingProviderConfigurations",
 ];
 
 /// Whether a request of this path may change something.
 pub(crate) fn is_write(method: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
     method != "GET" && !READS.contains(&path)
 }
 
@@ -121,6 +125,41 @@ pub(crate) fn with_terms(name: &str, terms: Value) -> Value {
         "spec": {"providerRef": {"name": "metronome"}},
     });
     contract["spec"]["metronome"] = terms;
+    contract
+}
+
+/// A published package with a commit and a discount on a price, for contracts of ten years.
+pub(crate) fn package(name: &str) -> Value {
+    let zero = json!({"unit": "DAYS", "value": 0});
+    let year = json!({"unit": "YEARS", "value": 10});
+    json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1",
+        "kind": "ContractPackage",
+        "metadata": {"name": name},
+        "spec": {
+            "lifecycle": "Published",
+            "providerRef": {"name": "metronome"},
+            "metronome": {
+                "name": "Pro 2026", "contractName": "Pro", "rateCardAlias": RATE_CARD_ALIAS, "duration": year,
+                "commits": [{
+                    "productId": PRODUCT, "type": "PREPAID", "name": "Included", "temporaryId": "included",
+                    "accessSchedule": {"scheduleItems": [
+                        {"amount": "1000000.50", "startingAtOffset": zero, "duration": year},
+                    ]},
+                }],
+                "overrides": [{
+                    "startingAtOffset": zero, "type": "MULTIPLIER", "multiplier": "0.8",
+                    "overrideSpecifiers": [{"productId": PRODUCT}],
+                }],
+            },
+        },
+    })
+}
+
+/// A contract that takes everything but customer and start from a package.
+pub(crate) fn from_package(name: &str, customer: &str, reference: Value) -> Value {
+    let mut contract = with_terms(name, json!({"customerId": customer, "startingAt": START}));
+    contract["spec"]["packageRef"] = reference;
     contract
 }
 

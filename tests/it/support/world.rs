@@ -261,6 +261,11 @@ impl World {
         assert!(self.observer.until_gone(CONTRACT, name, times).await, "{name} stays\n{}", self.log());
     }
 
+    /// Waits until an object was deleted.
+    pub(crate) async fn until_object_gone(&self, kind: &str, name: &str) {
+        assert!(self.observer.until_gone(kind, name, 1).await, "{name} stays\n{}", self.log());
+    }
+
     /// A contract as the API server has it now.
     pub(crate) async fn get(&self, name: &str) -> Value {
         self.get_object(CONTRACT, name).await
