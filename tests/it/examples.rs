@@ -32,6 +32,11 @@ async fn every_metronome_example_comes_into_force_and_a_second_look_writes_nothi
     come_into_force("examples/metronome").await;
 }
 
+#[tokio::test]
+async fn every_example_of_packages_with_metronome_comes_into_force_and_a_second_look_writes_nothing() {
+    come_into_force("examples/packages/metronome").await;
+}
+
 async fn come_into_force(folder: &str) {
     let folder = root().join(folder);
     let mut world = World::bare().await;

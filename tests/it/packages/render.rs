@@ -8,20 +8,23 @@ use crate::support::{World, plane::Plane, root, run, terms};
 
 const EXAMPLES: &str = "examples/packages/zoo";
 
-fn countersign(command: &str) -> String {
-    run(Command::new(env!("CARGO_BIN_EXE_countersign")).arg(command).arg(root().join(EXAMPLES)))
+fn countersign(command: &str, folder: &str) -> String {
+    run(Command::new(env!("CARGO_BIN_EXE_countersign")).arg(command).arg(root().join(folder)))
 }
 
 #[test]
 fn the_examples_are_sound() {
-    assert_eq!(countersign("validate"), "5 contracts, 2 packages and 1 providers are sound\n");
+    let validate = |folder| countersign("validate", folder);
+    assert_eq!(validate(EXAMPLES), "5 contracts, 2 packages and 1 providers are sound\n");
+    let metronome = validate("examples/packages/metronome");
+    assert_eq!(metronome, "4 contracts, 2 packages and 1 providers are sound\n");
 }
 
 #[tokio::test]
 async fn what_render_prints_is_what_the_operator_sends() {
     let mut world = World::bare().await;
     let printed = world.folder().join("rendered.yaml");
-    std::fs::write(&printed, countersign("render")).unwrap();
+    std::fs::write(&printed, countersign("render", EXAMPLES)).unwrap();
     let arguments = ["create", "--dry-run=client", "-o", "json", "-f", printed.to_str().unwrap()];
     let rendered = crate::support::objects(&Plane::shared().kubectl(&arguments));
     assert_eq!(rendered.len(), 5);
