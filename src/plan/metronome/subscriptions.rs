@@ -177,6 +177,8 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
     };
     let start = draft.soonest(start(item));
     let mut verbs = Members::new();
+    // New seats fill free ones first.
+    let mut filled = Decimal::ZERO;
     if to.taken != from.taken
         && is_wanted(
             draft,
@@ -190,6 +192,9 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
             ("add_seat_ids", to.taken.difference(&from.taken).cloned().collect::<Vec<_>>()),
             ("remove_seat_ids", from.taken.difference(&to.taken).cloned().collect()),
         ] {
+            if verb == "add_seat_ids" {
+                filled = i64::try_from(seats.len()).map_or(Decimal::ZERO, Decimal::from);
+            }
             if !seats.is_empty() {
                 let part =
                     Part::object([("seat_ids", Part::texts(seats)), ("starting_at", Part::time(start))]);
@@ -198,9 +203,19 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         }
     }
     if let (Some(wanted_number), Some(number)) = (to.unassigned, from.unassigned) {
-        let texts = (number.to_string(), wanted_number.to_string());
+        let number = number.checked_sub(filled).unwrap_or(Decimal::ZERO).max(Decimal::ZERO);
+        let (from, to) = (json!(number.to_string()), json!(wanted_number.to_string()));
         let path = unassigned_path(&wanted.key);
-        if wanted_number != number && is_wanted(draft, &path, &json!(texts.0), &json!(texts.1), &texts.1) {
+        let is_filled = filled > Decimal::ZERO;
+        let mut counts = |path: String| {
+            let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+            if is_filled {
+                draft.change(&change, Unit::Other)
+            } else {
+                is_wanted(draft, &path, &from, &to, &wanted_number.to_string())
+            }
+        };
+        if wanted_number != number && counts(path) {
             let (verb, by) = if wanted_number > number {
                 ("add_unassigned_seats", wanted_number.checked_sub(number))
             } else {

@@ -403,9 +403,11 @@ impl Api {
         let (seats, free) = self.seats.get_mut(id).expect("seats");
         let each = |verb: &str| updates[verb].as_array().cloned().unwrap_or_default();
         for update in each("add_seat_ids") {
-            seats.extend(
-                update["seat_ids"].as_array().unwrap().iter().map(|seat| seat.as_str().unwrap().to_owned()),
-            );
+            // New seats fill free ones first.
+            for seat in update["seat_ids"].as_array().unwrap() {
+                seats.push(seat.as_str().unwrap().to_owned());
+                *free = (*free - 1).max(0);
+            }
         }
         for update in each("remove_seat_ids") {
             seats.retain(|seat| !update["seat_ids"].as_array().unwrap().iter().any(|gone| gone == seat));
