@@ -152,6 +152,9 @@ impl<'a> Target<'a> {
                 Ok(view.map_or(Observed::Nothing, |view| Observed::Contract(View::Zoo(view))))
             }
             Self::Metronome { client, desired, .. } => {
+                if let Some(refusal) = metronome::moved(desired, memory) {
+                    return Ok(Observed::InTheWay(refusal));
+                }
                 if let Some(id) = &memory.contract_id
                     && let Some(view) = read(client, desired, memory, id, now).await?
                 {

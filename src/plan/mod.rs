@@ -98,6 +98,8 @@ impl Decision {
 pub struct Memory {
     /// The contract that this resource holds.
     pub contract_id: Option<String>,
+    /// The customer that the contract is of.
+    pub customer_id: Option<String>,
     /// Lifecycle state that was last seen.
     pub state: Option<String>,
     /// Digest of the spec's terms when they were last in force.
@@ -168,6 +170,7 @@ impl Memory {
         let Some(status) = &contract.status else { return Self::default() };
         Self {
             contract_id: status.contract_id.clone(),
+            customer_id: status.customer_id.clone(),
             state: status.state.clone(),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: status.unconfirmed_write.clone(),

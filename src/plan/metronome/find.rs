@@ -16,6 +16,15 @@ pub enum Found<'v> {
     Refused(Refusal),
 }
 
+/// Refuses a spec that names another customer than the one whose contract the resource holds: a contract cannot move, and
+/// looking for it there would find nothing.
+#[must_use]
+pub fn moved(desired: &Desired, memory: &Memory) -> Option<Refusal> {
+    let (contract_id, from) = (memory.contract_id.as_ref()?, memory.customer_id.as_ref()?);
+    let to = desired.customer_id();
+    (from != to).then(|| fixed::moved(contract_id, from, to))
+}
+
 /// Finds a resource's contract among those of its customer.
 ///
 /// An archived contract that is recorded no longer counts once the spec has another key; one that holds the spec's key

@@ -50,6 +50,18 @@ pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
     )
 }
 
+/// The refusal for a spec that names another customer than the contract's.
+pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
+    Refusal {
+        reason: "ImmutableField",
+        message: format!(
+            "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
+             what /customerAlias stands for: {from} -> {to}. Ways out: {}",
+            WayOut::Contract.text()
+        ),
+    }
+}
+
 /// The refusal for items that could be several.
 pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
     Decision::refuse(

@@ -45,7 +45,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     end::end,
-    find::{Found, find},
+    find::{Found, find, moved},
     key::UniquenessKey,
     money::committed_value,
     record::items,
