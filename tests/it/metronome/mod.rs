@@ -4,4 +4,5 @@ mod faults;
 mod lifecycle;
 mod ownership;
 mod terms;
+mod walk;
 mod writes;

@@ -80,9 +80,14 @@ impl Observer {
         name: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> Result<Value, String> {
-        let newest = || self.history(kind, name).last().cloned();
-        let found = self.wait(|| newest().filter(|object| wanted(object))).await;
-        found.ok_or_else(|| match newest() {
+        let this = (kind.to_owned(), name.to_owned());
+        // Only what is wanted is copied: many may wait, and each looks at every change.
+        let newest = |wanted: &dyn Fn(&Value) -> bool| {
+            let seen = self.seen.lock().unwrap();
+            seen.objects.get(&this)?.last().filter(|object| wanted(object)).cloned()
+        };
+        let found = self.wait(|| newest(&wanted)).await;
+        found.ok_or_else(|| match newest(&|_| true) {
             Some(object) => serde_json::to_string_pretty(&object).unwrap(),
             None => format!("no {kind} {name}"),
         })
