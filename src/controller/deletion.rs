@@ -12,9 +12,11 @@ use serde_json::json;
 
 use super::{
     Context, Error, Handled, bounded,
-    contract::{Outcome, Pass, api, report},
+    outcome::Outcome,
     packages,
+    pass::Pass,
     providers::Backend,
+    report::{api, report},
     sources::{Sources, resolve},
     status::Finding,
     target::{Observed, View},

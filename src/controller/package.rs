@@ -5,13 +5,14 @@
 
 mod metronome;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use kube::{Api, Resource, ResourceExt, api::PostParams, runtime::controller::Action};
 
 use super::{
     Context, Error, Guarded, Handled, bounded, decoded, events,
+    outcome::{Next, RARELY},
     packages::{account, count, key},
     providers,
     schedule::{Trigger, Turn},
@@ -33,16 +34,6 @@ pub struct Verdict {
     /// ID in the billing API, once it is known to be this package.
     package_id: Option<String>,
     next: Next,
-}
-
-/// When to look again.
-enum Next {
-    /// When something changes.
-    Change,
-    /// After so long.
-    After(Duration),
-    /// After an exponential delay, at least so long.
-    Retry(Duration),
 }
 
 impl Verdict {
@@ -115,11 +106,7 @@ async fn report(
     let status = status(package, Some(&verdict), contracts, Utc::now());
     write(package, status, Some(&verdict.standing), context).await?;
     let (schedule, uid) = (&context.package_schedule, package.uid().unwrap_or_default());
-    Ok(match verdict.next {
-        Next::Change => Action::await_change(),
-        Next::After(wait) => Action::requeue(schedule.settle(&uid, wait)),
-        Next::Retry(floor) => Action::requeue(schedule.retry(&uid, floor)),
-    })
+    Ok(verdict.next.action(schedule, &uid, RARELY))
 }
 
 /// What a new look depends on.

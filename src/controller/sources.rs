@@ -13,8 +13,9 @@ use kube::{
 use super::{
     Context, Guarded,
     claims::{self, Claim},
-    contract::{LOOK_AGAIN, Next, Outcome, RARELY},
-    decoded, packages,
+    decoded,
+    outcome::{LOOK_AGAIN, Next, Outcome, RARELY},
+    packages,
     providers::{Account, Lookup, ProviderKey},
     schedule::Trigger,
     status::Finding,

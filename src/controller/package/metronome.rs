@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use kube::{ResourceExt, runtime::controller::Action};
 use serde_json::Value;
 
-use super::{Next, Verdict, api, report, usable};
+use super::{Verdict, api, report, usable};
 use crate::{
     api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, package::PackageDeletionPolicy},
     billing::{CallError, metronome::Metronome},
     controller::{
         Context, Error,
         deletion::put_finalizer,
+        outcome::{LOOK_AGAIN, Next},
         providers::{Account, Backend, Lookup, ProviderKey},
         schedule::Turn,
         status::Standing,
@@ -29,8 +30,6 @@ use crate::{
     validate,
 };
 
-/// How soon a package looks again for a provider that is not ready, or for contracts that are still there.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// How many writes one pass makes: a create or an archive, and none after it.
 const MAX_WRITES: usize = 1;
 
