@@ -60,7 +60,7 @@ impl<'a> Pass<'a> {
             Observed::Nothing => Ok(None),
             Observed::Contract(view) => Ok(Some(view)),
             Observed::InTheWay(refusal) => {
-                Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Settled))
+                Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::Retry(Duration::ZERO)))
             }
         }
     }

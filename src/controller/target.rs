@@ -445,5 +445,12 @@ async fn search(
         Found::Refused(refusal) => return Ok(Observed::InTheWay(refusal)),
     };
     let read = read(client, desired, memory, &found.contract_id, now).await?;
-    Ok(read.map_or(Observed::Nothing, |view| Observed::Contract(View::Metronome(Box::new(view)))))
+    match read {
+        Some(view) => Ok(Observed::Contract(View::Metronome(Box::new(view)))),
+        // Some part of the API is behind; to take that for no contract would be to create another.
+        None => Err(CallError::Unreachable(format!(
+            "contract {} is listed and cannot be read",
+            found.contract_id
+        ))),
+    }
 }

@@ -28,7 +28,8 @@ pub fn moved(desired: &Desired, memory: &Memory) -> Option<Refusal> {
 /// Finds a resource's contract among those of its customer.
 ///
 /// An archived contract that is recorded no longer counts once the spec has another key; one that holds the spec's key
-/// is in the way.
+/// is in the way. One that is recorded and not listed at all has not gone, since the API deletes none: it is looked for in
+/// the wrong place, where it must not be made anew.
 #[must_use]
 pub fn find<'v>(desired: &Desired, listed: &'v [View], memory: &Memory, policy: &Policy) -> Found<'v> {
     let has_key = |view: &View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
@@ -51,6 +52,9 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], memory: &Memory, policy: 
     let mut stamped = listed.iter().filter(|view| !view.archived && view.is_stamped(desired));
     match (stamped.next(), stamped.next()) {
         (Some(view), None) => Found::Own(view),
-        _ => Found::Nothing,
+        _ => match &memory.contract_id {
+            Some(id) if recorded.is_none() => Found::Refused(fixed::vanished(id, desired.customer_id())),
+            _ => Found::Nothing,
+        },
     }
 }

@@ -99,6 +99,18 @@ pub(super) fn archived(view: &View) -> Decision {
     )
 }
 
+/// The refusal for a contract that the resource has and the API does not list.
+pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
+    Refusal {
+        reason: "ContractNotFound",
+        message: format!(
+            "Nothing was written: the resource has contract {contract_id}, but it is not among those of customer \
+             {customer_id}. Check the provider's account and its `baseUrl`; to create another contract, write its terms into \
+             a BillingContract of another name"
+        ),
+    }
+}
+
 /// The refusal for a key that an archived contract holds.
 pub(super) fn key_taken(view: &View, key: &UniquenessKey) -> Refusal {
     Refusal {

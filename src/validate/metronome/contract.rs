@@ -56,6 +56,12 @@ fn check(contract: &Contract, has_reference: bool) -> Result<Validated<&Contract
             "must be left out where `spec.packageRef` is given: write one or the other".to_owned()
         });
     }
+    let child = contract.hierarchy_configuration.as_ref().filter(|hierarchy| hierarchy.parent.is_some());
+    found.check(
+        child.is_none_or(|child| child.parent_behavior.is_none()),
+        "hierarchyConfiguration.parentBehavior",
+        || "must be left out where `parent` is given: a contract is a parent or a child".to_owned(),
+    );
     let from_package = has_reference || names_package.iter().any(|(_, is_given)| *is_given);
     if from_package {
         check_settled_by_package(contract, found);

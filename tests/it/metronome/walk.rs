@@ -124,13 +124,9 @@ enum Fate {
 /// The fixtures with names of their own for what only one contract may have.
 fn walks(revenue: &BTreeMap<String, String>) -> Vec<Walk> {
     let (mut walks, mut seen) = (Vec::new(), BTreeSet::new());
-    for mut spec in fixture::all() {
+    for spec in fixture::all() {
         if spec.get("packageId").is_some() || spec.get("packageAlias").is_some() {
             continue;
-        }
-        // A contract is either a parent or a child.
-        if let Some(child) = spec.get_mut("hierarchyConfiguration").filter(|it| it.get("parent").is_some()) {
-            child.as_object_mut().unwrap().remove("parentBehavior");
         }
         let mut found = Vec::new();
         leaves(&CONTRACT, &spec, "", "", &mut found);

@@ -64,7 +64,7 @@ pub(super) fn dated() -> Value {
             "billingProviderConfiguration": {"billingProvider": "stripe", "deliveryMethod": "direct_to_billing_provider"},
             "revenueSystemConfiguration": {"provider": "netsuite", "deliveryMethod": "direct_to_billing_provider"},
             "hierarchyConfiguration": {"parent": {"contractId": "parent-1", "customerId": "customer-0"},
-                "parentBehavior": {"invoiceConsolidationType": "NONE"}, "payer": "PARENT", "usageStatementBehavior": "SEPARATE"},
+                "payer": "PARENT", "usageStatementBehavior": "SEPARATE"},
             "transition": {"type": "RENEWAL", "fromContractId": "contract-0", "futureInvoiceBehavior": {"trueup": "REMOVE"}},
             "usageFilter": {"groupKey": "project", "groupValues": ["a", "b"], "startingAt": START},
             "usageStatementSchedule": {"frequency": "MONTHLY", "day": "CUSTOM_DATE", "billingAnchorDate": "2025-12-10T00:00:00Z",

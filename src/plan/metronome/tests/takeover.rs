@@ -192,3 +192,11 @@ fn a_contract_that_has_not_begun_is_archived_instead_of_ended() {
     bench.memory.contract_id = Some("contract-of-ours".into());
     assert_eq!(super::end(&view, &bench.memory, DeletionPolicy::End, None, false, now()), None);
 }
+
+#[test]
+fn a_contract_that_is_not_listed_at_all_is_not_made_anew() {
+    let bench = Bench::created(&fixture::plain());
+    let (reason, message) = find_in(&[], &bench);
+    assert_eq!(reason, "ContractNotFound");
+    assert!(message.contains("contract-1") && message.contains("customer-1"), "{message}");
+}

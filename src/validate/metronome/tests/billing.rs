@@ -101,3 +101,13 @@ fn an_extra_field_has_no_place_of_its_own() {
         "`contractName`",
     );
 }
+
+#[test]
+fn a_contract_is_a_parent_or_a_child() {
+    let both = json!({"parent": {"contractId": "c", "customerId": "d"}, "parentBehavior": {"invoiceConsolidationType": "NONE"}});
+    refused(
+        &[("/hierarchyConfiguration", both)],
+        "hierarchyConfiguration.parentBehavior",
+        "a parent or a child",
+    );
+}
