@@ -105,7 +105,30 @@ fn agrees(shape: &Shape, desired: &Value, observed: &Value) -> bool {
             desired.len() == observed.len() && desired.iter().all(found) && observed.iter().all(wanted)
         }
         (Shape::Object(_) | Shape::Map(_), _, Value::Object(_)) => diff(shape, desired, observed).is_empty(),
+        (Shape::Any, desired, observed) => says_the_same(desired, observed),
         _ => desired == observed,
+    }
+}
+
+/// Whether two values of no known shape are the same, however their numbers are spelled: `1` and `1.0`. Exact numbers
+/// of a reply are text.
+fn says_the_same(desired: &Value, observed: &Value) -> bool {
+    let number = |value: &Value| match value {
+        Value::Number(number) => Decimal::from_wire(&number.to_string()).ok(),
+        Value::String(text) => Decimal::from_wire(text).ok(),
+        _ => None,
+    };
+    match (desired, observed) {
+        (Value::Object(desired), Value::Object(observed)) => {
+            let same = |(name, value)| observed.get(name).is_some_and(|found| says_the_same(value, found));
+            desired.len() == observed.len() && desired.iter().all(same)
+        }
+        (Value::Array(desired), Value::Array(observed)) => {
+            let mut pairs = desired.iter().zip(observed);
+            desired.len() == observed.len()
+                && pairs.all(|(desired, observed)| says_the_same(desired, observed))
+        }
+        _ => desired == observed || number(desired).is_some_and(|own| number(observed) == Some(own)),
     }
 }
 
@@ -222,6 +245,18 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!(found[0].starts_with("/items/fde: +"), "{found:?}");
         assert!(found[1].starts_with("/items/govcloud_management: -"), "{found:?}");
+    }
+
+    #[test]
+    fn numbers_of_a_free_form_agree_however_they_are_spelled() {
+        let agree = |a: Value, b: Value| diff(&Shape::Any, &a, &b).is_empty();
+        assert!(agree(
+            json!({"curve": [1, 0.5], "unit": "api"}),
+            json!({"curve": ["1.0", "0.50"], "unit": "api"})
+        ));
+        assert!(!agree(json!({"curve": [1, 0.5]}), json!({"curve": ["1.0", "0.51"]})));
+        assert!(!agree(json!({"curve": [1, 0.5]}), json!({"curve": [1]})));
+        assert!(!agree(json!({"curve": [1]}), json!({"curve": [1], "unit": "api"})));
     }
 
     #[test]

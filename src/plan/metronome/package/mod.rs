@@ -3,6 +3,7 @@
 //! The API cannot change a package, not even its aliases, which only a younger package takes over. So what is found by
 //! the uniqueness key must say what the spec says, or nothing is made from it.
 
+mod items;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -82,7 +83,8 @@ impl Desired {
     }
 
     /// Where a package says something else.
-    fn differences(&self, view: &View) -> Vec<Change> {
+    #[must_use]
+    pub fn differences(&self, view: &View) -> Vec<Change> {
         let mut changes = Vec::new();
         let lists = PACKAGE.members().filter_map(|(name, member)| match &member.shape {
             Shape::List { item, .. } if matches!(**item, Shape::Object(_)) => Some((name, &**item)),
@@ -94,16 +96,8 @@ impl Desired {
                 let list = terms.as_object_mut().and_then(|terms| terms.remove(name));
                 list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
             };
-            let (wanted, mut found) = (take(&mut wanted), take(&mut found));
-            let path = format!("/{name}");
-            for wanted in wanted {
-                match found.iter().position(|found| diff(item, &wanted, found).is_empty()) {
-                    Some(place) => drop(found.remove(place)),
-                    None => changes.push(Change { path: path.clone(), from: None, to: Some(wanted) }),
-                }
-            }
-            let rest = found.into_iter();
-            changes.extend(rest.map(|found| Change { path: path.clone(), from: Some(found), to: None }));
+            let (wanted, found) = (take(&mut wanted), take(&mut found));
+            changes.extend(items::differences(&format!("/{name}"), item, &wanted, &found));
         }
         changes.extend(diff(&PACKAGE, &wanted, &found));
         changes

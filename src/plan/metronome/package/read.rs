@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Billing;
 use crate::{
-    plan::metronome::read::{as_written, fill, prune},
+    plan::metronome::read::{as_written, fill, fill_defaults, prune},
     terms::{metronome::PACKAGE, shape::Spelling},
 };
 
@@ -60,12 +60,10 @@ impl View {
             .canonical(&as_written(data), Spelling::Wire)
             .map_err(|error| format!("package {package_id} was read, but {error}"))?;
         let aliases = terms.get("aliases").cloned().unwrap_or_default();
-        Ok(Self {
-            package_id,
-            archived: data.get("archived_at").is_some_and(|at| !at.is_null()),
-            terms: comparable(terms),
-            aliases,
-        })
+        let mut terms = comparable(terms);
+        fill_defaults(&mut terms);
+        let archived = data.get("archived_at").is_some_and(|at| !at.is_null());
+        Ok(Self { package_id, archived, terms, aliases })
     }
 
     /// How contracts from the package are billed, if it says.

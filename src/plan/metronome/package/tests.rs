@@ -104,6 +104,49 @@ fn a_package_with_other_terms_is_refused_with_every_difference() {
 }
 
 #[test]
+fn items_go_by_what_they_say_in_any_order_and_one_that_says_less_takes_none_from_another() {
+    let charge = |name: Option<&str>, price: &str| {
+        let offset = json!({"unit": "DAYS", "value": 0});
+        let items = json!([{"dateOffset": offset, "quantity": "1", "unitPrice": price}]);
+        let mut charge = json!({"productId": "p1", "schedule": {"scheduleItems": items}});
+        charge.as_object_mut().unwrap().extend(name.map(|name| ("name".to_owned(), json!(name))));
+        charge
+    };
+    let of = |charges: &[Value]| desired(json!({"name": "Pro", "scheduledCharges": charges}), json!([]));
+    let told = |charges: &[Value]| {
+        let spec = json!({"name": "Pro", "scheduledCharges": charges});
+        let mut wire = serde_json::to_value(PACKAGE.wire(&spec)).unwrap();
+        wire["id"] = json!("package-1");
+        View::read(&parse_exact(&wire.to_string()).unwrap()).unwrap()
+    };
+    let (any, named, other) = (charge(None, "5"), charge(Some("Set-up"), "5"), charge(Some("Support"), "5"));
+    for order in [[&any, &named, &other], [&named, &any, &other], [&other, &named, &any]] {
+        let wanted = of(&order.map(Clone::clone));
+        assert_eq!(wanted.differences(&told(&[other.clone(), named.clone(), any.clone()])), []);
+        assert_eq!(wanted.differences(&told(&[any.clone(), other.clone(), named.clone()])), []);
+    }
+    let changed = of(&[charge(None, "7"), named.clone()]).differences(&told(&[named.clone(), any.clone()]));
+    let paths: Vec<_> = changed.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(paths, ["/scheduledCharges/0/schedule/scheduleItems"]);
+    let fewer = of(std::slice::from_ref(&named)).differences(&told(&[named.clone(), named]));
+    assert!(matches!(&*fewer, [Change { path, from: Some(_), to: None }] if path == "/scheduledCharges"));
+}
+
+#[test]
+fn a_default_that_the_spec_writes_out_and_the_api_does_not_tell_is_no_difference() {
+    let mut terms = terms();
+    terms["commits"][0]["accessSchedule"]["accessType"] = json!("SPEND");
+    terms["commits"][0]["priority"] = json!("100");
+    let mut told = json!({"id": "package-1", "name": "Pro 2026", "contract_name": "Pro", "billing_provider": "stripe",
+        "delivery_method": "direct_to_billing_provider", "duration": {"unit": "YEARS", "value": 1}});
+    told["commits"] = serde_json::to_value(PACKAGE.wire(&terms)).unwrap()["commits"].take();
+    told["commits"][0].as_object_mut().unwrap().remove("priority");
+    told["commits"][0]["access_schedule"].as_object_mut().unwrap().remove("access_type");
+    let view = View::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+    assert_eq!(desired(terms, json!([])).differences(&view), []);
+}
+
+#[test]
 fn a_package_is_recognised_by_its_key_plain_or_prefixed() {
     let wanted = desired(terms(), json!([]));
     let has_made = |key: Value| wanted.has_made(&json!({"id": "package-1", "uniqueness_key": key}));
