@@ -22,6 +22,9 @@ use crate::terms::{Digest, Timestamp, metronome, zoo};
     status = "BillingContractStatus",
     validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
         .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = Rule::new("!has(self.spec.packageRef) || !has(self.spec.metronome) || !(has(self.spec.metronome.packageId) || has(self.spec.metronome.packageAlias))")
+        .message("must be left out where `spec.metronome` has `packageId` or `packageAlias`: name a ContractPackage in `packageRef`, or a package that was made elsewhere in the terms, and not both")
+        .field_path(".spec.packageRef"),
     validation = Rule::new("has(self.spec.zoo) == has(oldSelf.spec.zoo)")
         .message("the billing API must not change: a contract stays where it is; write a new BillingContract"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
