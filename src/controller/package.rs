@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Reasons for which a package is refused before any billing API is asked.
-const REFUSED_HERE: [&str; 4] = [DRAFT, "AliasTaken", "InvalidSpec", "TermsChanged"];
+const REFUSED_HERE: [&str; 5] = [DRAFT, "AliasTaken", "DuplicateClaim", "InvalidSpec", "TermsChanged"];
 
 /// What a look at a package came to.
 pub struct Verdict {

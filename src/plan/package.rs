@@ -13,7 +13,7 @@ use crate::{
         contract::{PackageRef, ProviderKind},
         package::{Alias, Lifecycle},
     },
-    terms::{Digest, Timestamp, metronome, shape::Spelling},
+    terms::{Digest, Timestamp, metronome, shape::Spelling, text::Text},
     validate,
 };
 
@@ -152,6 +152,15 @@ pub fn sound(package: &ContractPackage, packages: &[&ContractPackage]) -> Result
         );
         return refuse("AliasTaken", message);
     }
+    if let Some((key, holder)) = key_holder(package, packages) {
+        let message = format!(
+            "ContractPackage {}/{} has the same `spec.metronome.uniquenessKey` {key} in the same account and came first; \
+             delete one of the two, or write a new ContractPackage with another key, or with none",
+            holder.namespace().unwrap_or_default(),
+            holder.name_any()
+        );
+        return refuse("DuplicateClaim", message);
+    }
     Ok(())
 }
 
@@ -186,6 +195,23 @@ fn rival<'a, 'b>(
         package.spec.aliases.iter().find(taken).map(|alias| (alias.name.as_str(), other))
     };
     older.filter_map(clash).min_by_key(|(_, holder)| rank(holder))
+}
+
+/// An older package of the same account with the same uniqueness key, and that key. Keys that are derived from namespace
+/// and name are nobody else's.
+fn key_holder<'a, 'b>(
+    package: &'a ContractPackage,
+    packages: &[&'b ContractPackage],
+) -> Option<(&'a str, &'b ContractPackage)> {
+    fn given(package: &ContractPackage) -> Option<&str> {
+        package.spec.metronome.as_ref()?.uniqueness_key.as_ref().map(Text::as_str)
+    }
+    let (own, key) = (rank(package), given(package)?);
+    let older = packages.iter().copied().filter(|other| {
+        let is_claim = other.spec.lifecycle != Lifecycle::Draft && given(other) == Some(key);
+        is_claim && rank(other) < own && shares_names(package, other)
+    });
+    older.min_by_key(|holder| rank(holder)).map(|holder| (key, holder))
 }
 
 /// Whether an alias can mean only one of two packages: of one namespace, or of one Metronome account.

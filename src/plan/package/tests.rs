@@ -150,6 +150,34 @@ fn metronome_aliases_belong_to_the_account() {
 }
 
 #[test]
+fn of_two_packages_with_one_key_in_one_account_the_younger_is_refused() {
+    let keyed = |name: &str, day, provider: &str, key: Value| {
+        let spec = json!({
+            "lifecycle": "Published", "providerRef": {"name": provider},
+            "metronome": {"name": name, "uniquenessKey": key},
+        });
+        with_spec(name, day, spec)
+    };
+    let (old, new) = (keyed("z", 1, "m", json!("pro")), keyed("a", 2, "m", json!("pro")));
+    assert_eq!(sound(&old, &[&old, &new]), Ok(()));
+    let refusal = sound(&new, &[&old, &new]).unwrap_err();
+    assert_eq!(refusal.reason, "DuplicateClaim");
+    assert!(refusal.message.contains("billing/z has the same"), "{}", refusal.message);
+    for other in [
+        keyed("z", 1, "m", json!("basic")),
+        keyed("z", 1, "other", json!("pro")),
+        keyed("z", 1, "m", json!(null)),
+    ] {
+        assert_eq!(sound(&new, &[&other, &new]), Ok(()));
+    }
+    let keyless = keyed("a", 2, "m", json!(null));
+    assert_eq!(sound(&keyless, &[&old, &keyless]), Ok(()));
+    let mut draft = old;
+    draft.spec.lifecycle = Lifecycle::Draft;
+    assert_eq!(sound(&new, &[&draft, &new]), Ok(()), "a draft claims nothing");
+}
+
+#[test]
 fn a_metronome_package_can_be_used_once_the_billing_api_has_it() {
     let spec = json!({"lifecycle": "Published", "providerRef": {"name": "m"}, "metronome": {"name": "p"}});
     let mut package = with_spec("p", 1, spec);
