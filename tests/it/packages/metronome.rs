@@ -6,16 +6,17 @@ use crate::support::{
     World, kstatus,
     metronome::{
         CREATE, CUSTOMER, EDIT, PRODUCT, START, Traffic, customer, from_package, package, plus, traffic,
+        with_terms,
     },
     terms::with,
     world::{message, reason},
 };
 
 const CONTRACTS: usize = 100;
-const CREATE_PACKAGE: &str = "/v1/packages/create";
+pub(super) const CREATE_PACKAGE: &str = "/v1/packages/create";
 const ARCHIVE_PACKAGE: &str = "/v1/packages/archive";
 const LIST_PACKAGES: &str = "/v1/packages/list?limit=100";
-const KIND: &str = "ContractPackage";
+pub(super) const KIND: &str = "ContractPackage";
 
 fn by_name(name: &str) -> Value {
     json!({"name": name})
@@ -218,6 +219,77 @@ async fn archiving_makes_no_new_contracts_and_leaves_those_that_there_are() {
     world.second_look(2).await;
     let expected = traffic([(CREATE_PACKAGE, 1), (CREATE, 1), (ARCHIVE_PACKAGE, 1)]);
     assert_eq!(world.sim.all_writes().await, expected);
+}
+
+#[tokio::test]
+async fn a_lost_reply_does_not_archive_a_package_twice() {
+    let world = World::metronome().await;
+    let kept = with(package("kept"), "/spec/metronome/name", json!("Kept"));
+    let deleted = with(package("deleted"), "/spec/deletionPolicy", json!("Archive"));
+    for package in [&kept, &deleted] {
+        world.apply(package).await;
+        world.until_package_is(package["metadata"]["name"].as_str().unwrap(), "Published").await;
+    }
+    let lost = json!({"kind": "drop_reply", "path": ARCHIVE_PACKAGE, "count": 1});
+    world.sim.fault(lost.clone()).await;
+    world.apply(&with(kept, "/spec/lifecycle", json!("Archived"))).await;
+    world.until_package_is("kept", "Archived").await;
+    assert_eq!(count(&world.sim.all_writes().await, ARCHIVE_PACKAGE), 1);
+
+    world.sim.fault(lost).await;
+    world.delete_object(KIND, "deleted").await;
+    world.until_object_gone(KIND, "deleted").await;
+    assert_eq!(count(&world.sim.all_writes().await, ARCHIVE_PACKAGE), 2);
+    assert!(packages(&world).await.iter().all(|package| package["archived_at"].is_string()));
+}
+
+#[tokio::test]
+async fn contracts_from_a_package_that_was_made_elsewhere_name_it_in_their_terms() {
+    let mut world = World::metronome().await;
+    let later = customer(1);
+    world.sim.seed_customers(std::slice::from_ref(&later)).await;
+    let elsewhere = json!({"name": "Theirs", "contract_name": "Theirs", "aliases": [{"name": "theirs"}]});
+    let id = world.sim.call(CREATE_PACKAGE, &elsewhere).await["data"]["id"].clone();
+    world.sim.forget_journal().await;
+    let from = |name: &str, customer: &str, member: &str, value: &Value| {
+        with_terms(name, json!({"customerId": customer, "startingAt": START, member: value}))
+    };
+    world.apply(&from("by-id", CUSTOMER, "packageId", &id)).await;
+    world.apply(&from("by-alias", &later, "packageAlias", &json!("theirs"))).await;
+    for (name, customer) in [("by-id", CUSTOMER), ("by-alias", &later)] {
+        world.until_ready(name).await;
+        assert_eq!(world.sim.only(customer).await["package_id"], id, "{name}");
+    }
+    world.second_look(2).await;
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 2)]));
+}
+
+#[tokio::test]
+async fn a_package_reference_beside_a_package_in_the_terms_is_refused_on_apply() {
+    let world = World::metronome_bare().await;
+    for member in ["packageId", "packageAlias"] {
+        let both = plus(from_package("acme", CUSTOMER, by_name("pro")), &json!({member: "theirs"}));
+        let refusal = world.try_apply(&both).await.unwrap_err();
+        for part in ["spec.packageRef", "must be left out where", "and not both"] {
+            assert!(refusal.contains(part), "{member}: nothing of {part:?} in {refusal}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_packages_with_one_uniqueness_key_the_younger_is_refused_until_the_older_is_gone() {
+    let world = World::metronome().await;
+    let keyed = |name| plus(package(name), &json!({"uniquenessKey": "pro"}));
+    world.apply(&keyed("older")).await;
+    let older = world.until_package_is("older", "Published").await;
+    // Of two created in the same second, the name decides.
+    world.apply(&keyed("younger")).await;
+    let refused = world.until_package_is("younger", "DuplicateClaim").await;
+    assert!(message(&refused).contains("/older has the same"), "{}", message(&refused));
+    world.delete_object(KIND, "older").await;
+    let younger = world.until_package_is("younger", "Published").await;
+    assert_eq!(younger["status"]["packageId"], older["status"]["packageId"]);
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE_PACKAGE, 1)]));
 }
 
 #[tokio::test]

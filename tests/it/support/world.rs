@@ -231,15 +231,26 @@ impl World {
 
     /// Asks for a look at a contract now, and waits until it was taken.
     pub(crate) async fn reconcile(&self, name: &str) -> Value {
-        let moment = self.ask(name).await;
-        self.until(name, |contract| contract["status"]["lastHandledReconcileAt"] == moment.as_str()).await
+        self.reconcile_object(CONTRACT, name).await
+    }
+
+    /// The same of any object.
+    pub(crate) async fn reconcile_object(&self, kind: &str, name: &str) -> Value {
+        let moment = self.ask_object(kind, name).await;
+        let is_handled = |object: &Value| object["status"]["lastHandledReconcileAt"] == moment.as_str();
+        self.until_object(kind, name, is_handled).await
     }
 
     /// Asks for a look at a contract now.
     pub(crate) async fn ask(&self, name: &str) -> String {
+        self.ask_object(CONTRACT, name).await
+    }
+
+    async fn ask_object(&self, kind: &str, name: &str) -> String {
         static MOMENT: AtomicU32 = AtomicU32::new(0);
         let moment = format!("moment-{}", MOMENT.fetch_add(1, Ordering::Relaxed));
-        self.annotate(name, "reconcile.fluxcd.io/requestedAt", &moment).await;
+        let annotations = json!({"reconcile.fluxcd.io/requestedAt": moment});
+        self.patch(kind, name, json!({"metadata": {"annotations": annotations}})).await;
         moment
     }
 
