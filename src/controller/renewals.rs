@@ -45,6 +45,11 @@ impl Renewals {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let found = context.contract_store.get(&reference);
         let renewed = found.as_ref().and_then(|found| decoded(found).ok());
+        if renewed.is_some_and(|renewed| renewed.spec.metronome.is_none()) {
+            return Err(format!(
+                "BillingContract {name}, which this one renews, is not a contract with Metronome."
+            ));
+        }
         if let Some(id) = renewed.and_then(|renewed| renewed.status.as_ref()?.contract_id.clone()) {
             return Ok(id);
         }

@@ -1,6 +1,7 @@
 //! Every file under `examples/` is applied as it is, and comes to what it says.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -35,6 +36,27 @@ async fn every_metronome_example_comes_into_force_and_a_second_look_writes_nothi
 #[tokio::test]
 async fn every_example_of_packages_with_metronome_comes_into_force_and_a_second_look_writes_nothing() {
     come_into_force("examples/packages/metronome").await;
+}
+
+#[test]
+fn the_examples_can_be_applied_side_by_side() {
+    let folders = ["zoo", "metronome", "packages/zoo", "packages/metronome"];
+    let mut seen = BTreeMap::<(String, String), Value>::new();
+    for folder in folders {
+        let folder = root().join("examples").join(folder);
+        let text = Plane::shared().kubectl(&["kustomize", folder.to_str().unwrap()]);
+        for object in serde_saphyr::from_multiple::<Value>(&text).unwrap() {
+            let of = |name: &str| object.pointer(name).unwrap().as_str().unwrap().to_owned();
+            let spec = object["spec"].clone();
+            let before = seen.insert((of("/kind"), of("/metadata/name")), spec.clone());
+            assert!(
+                before.is_none_or(|before| before == spec),
+                "{} has a name twice: {object}",
+                folder.display()
+            );
+        }
+    }
+    assert!(seen.len() > 30, "{}", seen.len());
 }
 
 async fn come_into_force(folder: &str) {
