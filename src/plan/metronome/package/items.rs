@@ -1,21 +1,43 @@
 //! Which item of a package is which item of the spec. Items of packages have no keys: they go by what they say.
 
+use serde_json::Value;
+
 use crate::{
     plan::{Change, diff::diff},
     terms::Shape,
 };
 
-use serde_json::Value;
+/// What a package or an item of one does not have at all when the spec leaves it out: the API fills none of it in.
+const NONE_WHEN_LEFT_OUT: [&str; 9] = [
+    "applicableProductIds",
+    "applicableProductTags",
+    "duration",
+    "invoiceAmount",
+    "invoiceSchedule",
+    "prepaidBalanceThresholdConfiguration",
+    "specifiers",
+    "spendThresholdConfiguration",
+    "subscriptionConfig",
+];
+
+/// Where a package, or one of its items, in canonical form, says something else than the spec's.
+pub(super) fn unlike(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change> {
+    let more = NONE_WHEN_LEFT_OUT.iter().filter(|name| wanted.get(**name).is_none()).filter_map(|name| {
+        let from = found.get(*name)?.clone();
+        Some(Change { path: format!("/{name}"), from: Some(from), to: None })
+    });
+    diff(shape, wanted, found).into_iter().chain(more).collect()
+}
 
 /// Where a list of items, in canonical form, says something else than the spec's, whatever the order. An item without
 /// its like is compared with the one that differs least; `path` is that of the list, and indexes are the spec's.
 pub(super) fn differences(path: &str, item: &Shape, wanted: &[Value], found: &[Value]) -> Vec<Change> {
-    let unlike = |position: usize, index: usize| match (wanted.get(position), found.get(index)) {
-        (Some(wanted), Some(found)) => diff(item, wanted, found),
+    let between = |position: usize, index: usize| match (wanted.get(position), found.get(index)) {
+        (Some(wanted), Some(found)) => unlike(item, wanted, found),
         _ => Vec::new(),
     };
     let mut holders = vec![None; found.len()];
-    let is_alike = |position, index| unlike(position, index).is_empty();
+    let is_alike = |position, index| between(position, index).is_empty();
     for position in 0..wanted.len() {
         place(position, &is_alike, &mut holders, &mut vec![false; found.len()]);
     }
@@ -26,11 +48,11 @@ pub(super) fn differences(path: &str, item: &Shape, wanted: &[Value], found: &[V
         if holders.contains(&Some(position)) {
             continue;
         }
-        let closest = left.iter().copied().min_by_key(|index| unlike(position, *index).len());
+        let closest = left.iter().copied().min_by_key(|index| between(position, *index).len());
         if let Some(closest) = closest {
             left.retain(|index| *index != closest);
             changes.extend(
-                unlike(position, closest)
+                between(position, closest)
                     .into_iter()
                     .map(|change| Change { path: format!("{path}/{position}{}", change.path), ..change }),
             );

@@ -99,7 +99,7 @@ impl Desired {
             let (wanted, found) = (take(&mut wanted), take(&mut found));
             changes.extend(items::differences(&format!("/{name}"), item, &wanted, &found));
         }
-        changes.extend(diff(&PACKAGE, &wanted, &found));
+        changes.extend(items::unlike(&PACKAGE, &wanted, &found));
         changes
     }
 

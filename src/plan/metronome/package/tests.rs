@@ -133,6 +133,36 @@ fn items_go_by_what_they_say_in_any_order_and_one_that_says_less_takes_none_from
 }
 
 #[test]
+fn what_the_spec_leaves_out_and_the_api_never_fills_in_is_a_difference() {
+    let offset = json!({"unit": "DAYS", "value": 0});
+    let invoices = json!([{"dateOffset": offset, "quantity": "1", "unitPrice": "5"}]);
+    let gate = json!({"isEnabled": true, "thresholdAmount": "1", "paymentGateConfig": {"paymentGateType": "NONE"},
+        "commit": {"productId": "p1"}});
+    for (place, value) in [
+        ("/commits/0/invoiceSchedule", json!({"scheduleItems": invoices})),
+        ("/commits/0/specifiers", json!([{"productId": "p2"}])),
+        ("/commits/0/applicableProductTags", json!(["api"])),
+        ("/duration", json!({"unit": "YEARS", "value": 1})),
+        ("/spendThresholdConfiguration", gate),
+    ] {
+        let mut spec = terms();
+        spec.as_object_mut().unwrap().remove("duration");
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        let mut more = spec.clone();
+        more.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.to_owned(), value);
+        let mut told = serde_json::to_value(PACKAGE.wire(&more)).unwrap();
+        told["id"] = json!("package-1");
+        let view = View::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+        let changes = desired(spec, json!([])).differences(&view);
+        assert!(
+            matches!(&*changes, [Change { path, from: Some(_), to: None }] if path == place),
+            "{changes:?}"
+        );
+        assert_eq!(desired(more, json!([])).differences(&view), []);
+    }
+}
+
+#[test]
 fn a_default_that_the_spec_writes_out_and_the_api_does_not_tell_is_no_difference() {
     let mut terms = terms();
     terms["commits"][0]["accessSchedule"]["accessType"] = json!("SPEND");
