@@ -9,6 +9,8 @@ use crate::plan::{Plan, Refusal};
 
 /// How soon it looks again for what is not there yet: a provider, a holder, the end of contracts.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// How often a write may leave the same difference before writing stops.
+pub(super) const MAX_ROUNDS: u32 = 3;
 /// How often something is asked for again that the billing API does not know, or may not show.
 pub(super) const RARELY: Duration = Duration::from_mins(5);
 

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 
 use super::{
     Context,
-    outcome::{LOOK_AGAIN, Next, Outcome, RARELY},
+    outcome::{LOOK_AGAIN, MAX_ROUNDS, Next, Outcome, RARELY},
     providers::{Account, ProviderKey},
     status::{self, Finding},
     target::{Observed, Obstacle, Ready, Target, View},
@@ -22,8 +22,6 @@ use crate::{
 const KEY_ELSEWHERE: &str = "The billing API says that the uniqueness key was used before, and no contract of this \
                              customer that is listed has it; it may be another customer's. Nothing is sent again with \
                              it: set another `spec.metronome.uniquenessKey` to create a new contract";
-/// How often a write may leave the same difference before writing stops.
-const MAX_ROUNDS: u32 = 3;
 /// How many plans one pass carries out: a create, what it could not take, and what shows only then.
 const MAX_PLANS: usize = 4;
 

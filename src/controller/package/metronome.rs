@@ -13,13 +13,13 @@ use crate::{
     controller::{
         Context, Error,
         deletion::put_finalizer,
-        outcome::{LOOK_AGAIN, Next},
+        outcome::{LOOK_AGAIN, MAX_ROUNDS, Next},
         providers::{Account, Backend, Lookup, ProviderKey},
         schedule::Turn,
         status::Standing,
     },
     plan::{
-        self, Refusal,
+        self, Call, Refusal,
         metronome::{
             UniquenessKey,
             package::{self, ARCHIVE_PACKAGE, Desired, Step, View},
@@ -53,7 +53,7 @@ pub(super) async fn examine(package: &ContractPackage, provider: &Provider, cont
         Ok(desired) => desired,
         Err(message) => return refused(&Refusal { reason: "InvalidSpec", message }, account),
     };
-    match settle(package, &desired, client).await {
+    match settle(package, &desired, client, context).await {
         Ok(Settled::As(view)) => {
             let mut standing = usable(package);
             let aliases = view.as_ref().map(|view| desired.alias_differences(view)).unwrap_or_default();
@@ -86,10 +86,14 @@ async fn settle(
     package: &ContractPackage,
     desired: &Desired,
     client: &Metronome,
+    context: &Context,
 ) -> Result<Settled, CallError> {
     let mut recorded = package.status.as_ref().and_then(|status| status.package_id.clone());
     for written in 0..=MAX_WRITES {
         let observed = observe(desired, client, recorded.as_deref()).await?;
+        if let (0, None, Some(id)) = (written, &observed, &recorded) {
+            return Ok(Settled::Refused(not_listed(id)));
+        }
         let call = match package::plan(desired, package.spec.lifecycle, observed.as_ref()) {
             Step::Settle => return Ok(Settled::As(observed)),
             Step::Refuse(refusal) => return Ok(Settled::Refused(refusal)),
@@ -100,20 +104,45 @@ async fn settle(
         }
         if call.path == ARCHIVE_PACKAGE {
             client.archive_package(&call).await?;
-        } else {
-            // Should the key be taken, a create whose reply was lost may have made the package: it is looked for again.
-            match client.write(&call).await {
-                Ok(data) => recorded = data.get("id").and_then(Value::as_str).map(str::to_owned),
-                Err(error @ CallError::KeyUsed { .. }) => {
-                    if observe(desired, client, None).await?.is_none() {
-                        return Err(error);
-                    }
+            continue;
+        }
+        if context.package_schedule.rounds(&uid(package), &call.fingerprint) > 0 {
+            let message = "no package has it yet".to_owned();
+            return Err(key_used(package, &call, CallError::KeyUsed { message }, context));
+        }
+        // Should the key be taken, a create whose reply was lost may have made the package: it is looked for again.
+        match client.write(&call).await {
+            Ok(data) => recorded = data.get("id").and_then(Value::as_str).map(str::to_owned),
+            Err(error @ CallError::KeyUsed { .. }) => {
+                if observe(desired, client, None).await?.is_none() {
+                    return Err(key_used(package, &call, error, context));
                 }
-                Err(error) => return Err(error),
             }
+            Err(error) => return Err(error),
         }
     }
     Err(CallError::Unreachable("the billing API does not show what was written yet".to_owned()))
+}
+
+/// What it means that a key was used and no package is listed that has it: another look, as lists may lag behind, and never
+/// another create; after a few looks the refusal.
+fn key_used(package: &ContractPackage, call: &Call, refusal: CallError, context: &Context) -> CallError {
+    if context.package_schedule.unsettled(&uid(package), &call.fingerprint) < MAX_ROUNDS {
+        return CallError::Unknown("the package that has the uniqueness key is being looked for".to_owned());
+    }
+    refusal
+}
+
+/// The refusal for a package that the resource has and the API does not list, which deletes none.
+fn not_listed(id: &str) -> Refusal {
+    let message = format!(
+        "the resource has package {id}, which the billing API does not list; check the provider's account and its `baseUrl`"
+    );
+    Refusal { reason: "PackageNotListed", message }
+}
+
+fn uid(package: &ContractPackage) -> String {
+    package.uid().unwrap_or_default()
 }
 
 /// The package as the billing API has it: by its ID, or by its key among all packages.

@@ -80,6 +80,17 @@ async fn a_lost_reply_does_not_create_a_second_package() {
 }
 
 #[tokio::test]
+async fn a_package_that_is_not_listed_yet_is_looked_for_and_not_created_again() {
+    let world = World::metronome().await;
+    world.sim.fault(json!({"kind": "drop_reply", "path": CREATE_PACKAGE, "count": 1})).await;
+    world.sim.fault(json!({"kind": "stale_read", "path": "/v1/packages/list", "count": 4})).await;
+    world.apply(&package("pro")).await;
+    world.until_package_is("pro", "Published").await;
+    assert_eq!(packages(&world).await.len(), 1);
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE_PACKAGE, 2)]), "the second one is refused");
+}
+
+#[tokio::test]
 async fn everything_deleted_and_applied_again_from_git_changes_nothing_in_billing() {
     let mut world = World::metronome().await;
     for keys in ["prefixed", "plain"] {
