@@ -406,6 +406,16 @@ fn package_ref((namespace, name): &packages::Key) -> ObjectRef<Guarded<ContractP
     ObjectRef::new(name).within(namespace.as_deref().unwrap_or_default())
 }
 
+/// The contracts of a cache that fit.
+fn contracts_of(
+    store: &Store<Guarded<BillingContract>>,
+    fits: impl Fn(&BillingContract) -> bool,
+) -> Vec<ObjectRef<Guarded<BillingContract>>> {
+    let cached = store.state();
+    let fitting = cached.iter().filter(|contract| decoded(contract).is_ok_and(&fits));
+    fitting.map(|contract| ObjectRef::from_obj(contract.as_ref())).collect()
+}
+
 /// The decoded object, or what is to be reported on it.
 ///
 /// # Errors

@@ -115,10 +115,7 @@ fn trigger(
     told: Option<&Standing>,
     provider: Option<&providers::Lookup>,
 ) -> Trigger {
-    let provider = match provider {
-        Some(providers::Lookup::Ready(account)) => account.epoch.to_string(),
-        other => format!("{other:?}"),
-    };
+    let provider = provider.map(providers::Lookup::version).unwrap_or_default();
     Trigger {
         generation: package.metadata.generation,
         deleting: package.metadata.deletion_timestamp.is_some(),

@@ -12,7 +12,7 @@ use kube::{
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
-    Context, Guarded, decoded,
+    Context, Guarded, contracts_of, decoded,
     package::{Verdict, local, status, was_refused_here},
     providers::ProviderKey,
 };
@@ -130,18 +130,11 @@ pub fn using(
     store: &Store<Guarded<BillingContract>>,
     (namespace, name): &Key,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    let uses = |contract: &Arc<Guarded<BillingContract>>| {
-        let Ok(contract) = decoded(contract) else { return false };
+    contracts_of(store, |contract| {
         let reference = contract.spec.package_ref.as_ref();
         contract.metadata.namespace == *namespace
             && reference.is_some_and(|reference| reference.name.as_ref().is_none_or(|named| named == name))
-    };
-    store
-        .state()
-        .iter()
-        .filter(|contract| uses(contract))
-        .map(|contract| ObjectRef::from_obj(contract.as_ref()))
-        .collect()
+    })
 }
 
 /// The contracts in the cache that mean a package.

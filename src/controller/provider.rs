@@ -269,51 +269,37 @@ fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, String>
 }
 
 impl Verdict {
+    fn unusable(standing: Standing, credentials: Fact) -> Self {
+        Self { standing, credentials, account: None, pause: Duration::ZERO }
+    }
+
     fn ready(account: Arc<Account>) -> Self {
         let message = "The billing API accepts the token.";
         let credentials = fact(Some(true), "Accepted", message);
-        Self {
-            standing: Standing::ready("Ready", message),
-            credentials,
-            account: Some(account),
-            pause: Duration::ZERO,
-        }
+        Self { account: Some(account), ..Self::unusable(Standing::ready("Ready", message), credentials) }
     }
 
     fn without_token(reason: &'static str, why: String) -> Self {
         let credentials = fact(Some(false), reason, &why);
-        Self { standing: Standing::waiting(reason, why), credentials, account: None, pause: Duration::ZERO }
+        Self::unusable(Standing::waiting(reason, why), credentials)
     }
 
     fn invalid(why: &str) -> Self {
         let credentials = fact(None, "NotTried", "");
-        Self {
-            standing: Standing::stalled("InvalidSpec", why),
-            credentials,
-            account: None,
-            pause: Duration::ZERO,
-        }
+        Self::unusable(Standing::stalled("InvalidSpec", why), credentials)
     }
 
     fn refused(error: &CallError) -> Self {
         let message = format!("{error}. Put a valid token into the Secret; it is picked up at once.");
         let credentials = fact(Some(false), "CredentialsRefused", &message);
-        Self {
-            standing: Standing::stalled("CredentialsRefused", message),
-            credentials,
-            account: None,
-            pause: Duration::ZERO,
-        }
+        Self::unusable(Standing::stalled("CredentialsRefused", message), credentials)
     }
 
     fn unreachable(error: &CallError) -> Self {
         let credentials = fact(None, "NotTried", "");
-        Self {
-            standing: Standing::waiting("BillingUnreachable", error.to_string()),
-            credentials,
-            account: None,
-            pause: if let CallError::Throttled { pause } = error { *pause } else { Duration::ZERO },
-        }
+        let standing = Standing::waiting("BillingUnreachable", error.to_string());
+        let pause = if let CallError::Throttled { pause } = error { *pause } else { Duration::ZERO };
+        Self { pause, ..Self::unusable(standing, credentials) }
     }
 }
 

@@ -147,6 +147,19 @@ pub enum Lookup {
     Unknown,
 }
 
+impl Lookup {
+    /// Another text whenever something else is found.
+    #[must_use]
+    pub fn version(&self) -> String {
+        match self {
+            Self::Ready(account) => account.epoch.to_string(),
+            Self::NotReady(why) => why.clone(),
+            Self::NotAllowed => "not allowed".to_owned(),
+            Self::Unknown => "unknown".to_owned(),
+        }
+    }
+}
+
 /// Every provider, by name.
 #[derive(Debug)]
 pub struct Providers {

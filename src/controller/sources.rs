@@ -2,7 +2,7 @@
 //!
 //! Only looks things up; what comes of a contract is `contract`'s to find out.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::Utc;
 use kube::{
@@ -13,7 +13,7 @@ use kube::{
 use super::{
     Context, Guarded,
     claims::{self, Claim},
-    decoded,
+    contracts_of, decoded,
     outcome::{LOOK_AGAIN, Next, Outcome, RARELY},
     packages,
     providers::{Account, Lookup, ProviderKey},
@@ -153,15 +153,7 @@ pub(super) fn using(
     store: &Store<Guarded<BillingContract>>,
     key: &ProviderKey,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    let uses = |contract: &Arc<Guarded<BillingContract>>| {
-        decoded(contract).is_ok_and(|contract| provider_key(contract) == *key)
-    };
-    store
-        .state()
-        .iter()
-        .filter(|contract| uses(contract))
-        .map(|contract| ObjectRef::from_obj(contract.as_ref()))
-        .collect()
+    contracts_of(store, |contract| provider_key(contract) == *key)
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {
@@ -170,18 +162,12 @@ fn provider_key(contract: &BillingContract) -> ProviderKey {
 
 /// What a new pass over the contract depends on.
 pub(super) fn trigger(contract: &BillingContract, sources: &Sources) -> Trigger {
-    let provider = match &sources.provider {
-        Lookup::Ready(account) => account.epoch.to_string(),
-        Lookup::NotReady(why) => why.clone(),
-        Lookup::NotAllowed => "not allowed".to_owned(),
-        Lookup::Unknown => "unknown".to_owned(),
-    };
     Trigger {
         generation: contract.metadata.generation,
         deleting: contract.metadata.deletion_timestamp.is_some(),
         annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
             .map(|name| contract.annotations().get(name).cloned())
             .to_vec(),
-        dependencies: vec![provider, packages::version(&sources.package)],
+        dependencies: vec![sources.provider.version(), packages::version(&sources.package)],
     }
 }

@@ -203,7 +203,7 @@ impl<'a> Target<'a> {
         memory: &Memory,
     ) -> Result<Ready, CallError> {
         let Self::Metronome { client, desired, billing } = self else { return Ok(Ready::Yes) };
-        if plan.calls.iter().any(|call| call.path == CREATE_CONTRACT)
+        if Self::creates_once(plan)
             && let Some(refusal) = without_billing(client, desired, billing.clone()).await?
         {
             return Ok(Ready::Refused(refusal));
@@ -316,9 +316,7 @@ impl View {
         self.metronome()?.last_edit.clone()
     }
 
-    /// The view of a Metronome contract.
-    #[must_use]
-    pub fn metronome(&self) -> Option<&metronome::View> {
+    fn metronome(&self) -> Option<&metronome::View> {
         if let Self::Metronome(view) = self { Some(view) } else { None }
     }
 }
@@ -398,20 +396,8 @@ async fn read(
     contract_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<metronome::View>, CallError> {
-    match client.contract(desired.customer_id(), contract_id).await? {
-        Some(data) => complete(client, desired, memory, &data, now).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-async fn complete(
-    client: &Metronome,
-    desired: &metronome::Desired,
-    memory: &Memory,
-    data: &Value,
-    now: DateTime<Utc>,
-) -> Result<metronome::View, CallError> {
-    let mut view = view(data, now)?;
+    let Some(data) = client.contract(desired.customer_id(), contract_id).await? else { return Ok(None) };
+    let mut view = view(&data, now)?;
     if view.needs_v1(desired)
         && let Some(data) = client.contract_v1(desired.customer_id(), &view.contract_id).await?
     {
@@ -421,7 +407,7 @@ async fn complete(
         let contract = (desired.customer_id(), view.contract_id.as_str());
         view.merge_seats(&subscription, &client.seats(contract, &subscription, now).await?);
     }
-    Ok(view)
+    Ok(Some(view))
 }
 
 fn view(data: &Value, now: DateTime<Utc>) -> Result<metronome::View, CallError> {

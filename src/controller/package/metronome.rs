@@ -30,9 +30,6 @@ use crate::{
     validate,
 };
 
-/// How many writes one pass makes: a create or an archive, and none after it.
-const MAX_WRITES: usize = 1;
-
 type Provider = (ProviderKey, Lookup);
 
 /// Brings a sound package, published or archived, from what its spec says to what the billing API says.
@@ -81,47 +78,59 @@ enum Settled {
     Refused(Refusal),
 }
 
-/// Finds the package, and creates or archives it where that is to be done.
+/// Finds the package, and creates or archives it where that is to be done: at most one write, which must show after it.
 async fn settle(
     package: &ContractPackage,
     desired: &Desired,
     client: &Metronome,
     context: &Context,
 ) -> Result<Settled, CallError> {
-    let mut recorded = package.status.as_ref().and_then(|status| status.package_id.clone());
-    for written in 0..=MAX_WRITES {
-        let observed = observe(desired, client, recorded.as_deref()).await?;
-        if let (0, None, Some(id)) = (written, &observed, &recorded) {
-            return Ok(Settled::Refused(not_listed(id)));
-        }
-        let call = match package::plan(desired, package.spec.lifecycle, observed.as_ref()) {
-            Step::Settle => return Ok(Settled::As(observed)),
-            Step::Refuse(refusal) => return Ok(Settled::Refused(refusal)),
-            Step::Write(call) => call,
-        };
-        if written == MAX_WRITES {
-            break;
-        }
-        if call.path == ARCHIVE_PACKAGE {
+    let recorded = package.status.as_ref().and_then(|status| status.package_id.clone());
+    let observed = observe(desired, client, recorded.as_deref()).await?;
+    if let (None, Some(id)) = (&observed, &recorded) {
+        return Ok(Settled::Refused(not_listed(id)));
+    }
+    let lifecycle = package.spec.lifecycle;
+    let id = match package::plan(desired, lifecycle, observed.as_ref()) {
+        Step::Settle => return Ok(Settled::As(observed)),
+        Step::Refuse(refusal) => return Ok(Settled::Refused(refusal)),
+        Step::Write(call) if call.path == ARCHIVE_PACKAGE => {
             client.archive_package(&call).await?;
-            continue;
+            recorded
         }
-        if context.package_schedule.rounds(&uid(package), &call.fingerprint) > 0 {
-            let message = "no package has it yet".to_owned();
-            return Err(key_used(package, &call, CallError::KeyUsed { message }, context));
-        }
-        // Should the key be taken, a create whose reply was lost may have made the package: it is looked for again.
-        match client.write(&call).await {
-            Ok(data) => recorded = data.get("id").and_then(Value::as_str).map(str::to_owned),
-            Err(error @ CallError::KeyUsed { .. }) => {
-                if observe(desired, client, None).await?.is_none() {
-                    return Err(key_used(package, &call, error, context));
-                }
-            }
-            Err(error) => return Err(error),
+        Step::Write(call) => create(package, desired, &call, client, context).await?,
+    };
+    let observed = observe(desired, client, id.as_deref()).await?;
+    match package::plan(desired, lifecycle, observed.as_ref()) {
+        Step::Settle => Ok(Settled::As(observed)),
+        Step::Refuse(refusal) => Ok(Settled::Refused(refusal)),
+        Step::Write(_) => {
+            Err(CallError::Unreachable("the billing API does not show what was written yet".to_owned()))
         }
     }
-    Err(CallError::Unreachable("the billing API does not show what was written yet".to_owned()))
+}
+
+/// Creates the package; its ID, as far as the reply has one. Should the key be taken, a create whose reply was lost may
+/// have made the package: it is looked for again.
+async fn create(
+    package: &ContractPackage,
+    desired: &Desired,
+    call: &Call,
+    client: &Metronome,
+    context: &Context,
+) -> Result<Option<String>, CallError> {
+    if context.package_schedule.rounds(&uid(package), &call.fingerprint) > 0 {
+        let message = "no package has it yet".to_owned();
+        return Err(key_used(package, call, CallError::KeyUsed { message }, context));
+    }
+    match client.write(call).await {
+        Ok(data) => Ok(data.get("id").and_then(Value::as_str).map(str::to_owned)),
+        Err(error @ CallError::KeyUsed { .. }) => match observe(desired, client, None).await? {
+            Some(view) => Ok(Some(view.package_id)),
+            None => Err(key_used(package, call, error, context)),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// What it means that a key was used and no package is listed that has it: another look, as lists may lag behind, and never

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::metronome::{EUR, OTHER_PRODUCT, PRODUCT, RATE_CARD, RATE_CARD_ALIAS, START};
+use crate::support::{
+    metronome::{EUR, OTHER_PRODUCT, PRODUCT, RATE_CARD, RATE_CARD_ALIAS, START, published},
+    terms::with,
+};
 
 /// Every package.
 pub(super) fn all() -> [Value; 4] {
@@ -23,17 +26,8 @@ pub(super) const CUSTOM_FIELDS: [(&str, &str); 4] = [
 ];
 
 fn package(name: &str, terms: &Value) -> Value {
-    json!({
-        "apiVersion": "billing.countersign.dev/v1alpha1",
-        "kind": "ContractPackage",
-        "metadata": {"name": name},
-        "spec": {
-            "lifecycle": "Published",
-            "providerRef": {"name": "metronome"},
-            "aliases": [{"name": name, "startingAt": START, "endingBefore": "2027-01-01T00:00:00Z"}],
-            "metronome": terms,
-        },
-    })
+    let aliases = json!([{"name": name, "startingAt": START, "endingBefore": "2027-01-01T00:00:00Z"}]);
+    with(published(name, terms), "/spec/aliases", aliases)
 }
 
 fn time(unit: &str, value: i32) -> Value {

@@ -128,32 +128,36 @@ pub(crate) fn with_terms(name: &str, terms: Value) -> Value {
     contract
 }
 
-/// A published package with a commit and a discount on a price, for contracts of ten years.
-pub(crate) fn package(name: &str) -> Value {
-    let zero = json!({"unit": "DAYS", "value": 0});
-    let year = json!({"unit": "YEARS", "value": 10});
+/// A published package with terms as given.
+pub(crate) fn published(name: &str, terms: &Value) -> Value {
     json!({
         "apiVersion": "billing.countersign.dev/v1alpha1",
         "kind": "ContractPackage",
         "metadata": {"name": name},
-        "spec": {
-            "lifecycle": "Published",
-            "providerRef": {"name": "metronome"},
-            "metronome": {
-                "name": "Pro 2026", "contractName": "Pro", "rateCardAlias": RATE_CARD_ALIAS, "duration": year,
-                "commits": [{
-                    "productId": PRODUCT, "type": "PREPAID", "name": "Included", "temporaryId": "included",
-                    "accessSchedule": {"scheduleItems": [
-                        {"amount": "1000000.50", "startingAtOffset": zero, "duration": year},
-                    ]},
-                }],
-                "overrides": [{
-                    "startingAtOffset": zero, "type": "MULTIPLIER", "multiplier": "0.8",
-                    "overrideSpecifiers": [{"productId": PRODUCT}],
-                }],
-            },
-        },
+        "spec": {"lifecycle": "Published", "providerRef": {"name": "metronome"}, "metronome": terms},
     })
+}
+
+/// A published package with a commit and a discount on a price, for contracts of ten years.
+pub(crate) fn package(name: &str) -> Value {
+    let zero = json!({"unit": "DAYS", "value": 0});
+    let year = json!({"unit": "YEARS", "value": 10});
+    published(
+        name,
+        &json!({
+            "name": "Pro 2026", "contractName": "Pro", "rateCardAlias": RATE_CARD_ALIAS, "duration": year,
+            "commits": [{
+                "productId": PRODUCT, "type": "PREPAID", "name": "Included", "temporaryId": "included",
+                "accessSchedule": {"scheduleItems": [
+                    {"amount": "1000000.50", "startingAtOffset": zero, "duration": year},
+                ]},
+            }],
+            "overrides": [{
+                "startingAtOffset": zero, "type": "MULTIPLIER", "multiplier": "0.8",
+                "overrideSpecifiers": [{"productId": PRODUCT}],
+            }],
+        }),
+    )
 }
 
 /// A contract that takes everything but customer and start from a package.
