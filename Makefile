@@ -35,6 +35,7 @@ test: lint controlplane ## Checks and tests everything, on a real control plane
 .PHONY: lint
 lint: tools $(DENY) ## Checks form, lints, dependencies and licences
 	@$(STEP) "form" cargo fmt --all --check
+	@$(STEP) "purity of core" cargo check --package countersign-core --locked
 	@$(STEP) "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(STEP) "dependencies" $(DENY) --locked check --hide-inclusion-graph bans licenses sources
 
@@ -48,7 +49,7 @@ controlplane: tools ## Builds the Kubernetes control plane of the demo and the t
 	@tests/controlplane/build
 
 .PHONY: crds
-crds: tools ## Writes crds/ anew from the types in src/api
+crds: tools ## Writes crds/ anew from the types in core/src/api
 	cargo run --quiet --locked --package countersign -- crds --dir crds
 
 .PHONY: tools

@@ -1,8 +1,7 @@
 //! The controllers: what is watched, what runs when, and who may write.
 //!
-//! `status`, `claims` and `schedule` are pure; the rest is the thin shell around `plan`.
+//! `schedule` is pure; the rest is the thin shell around `plan`.
 
-pub mod claims;
 pub mod contract;
 pub mod deletion;
 pub mod events;
@@ -19,7 +18,6 @@ pub mod schedule;
 pub mod secrets;
 pub mod server;
 mod sources;
-pub mod status;
 pub mod target;
 pub mod undecodable;
 
@@ -55,6 +53,8 @@ use crate::{
     },
     billing::WriteGate,
     metrics::Metrics,
+    protocol::claims,
+    status,
 };
 
 /// Longest that a call to the API server may take.

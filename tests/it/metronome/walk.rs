@@ -1,7 +1,7 @@
 //! Every field that a contract can have, changed alone in a contract of its own: the operator writes it by one edit, and
 //! the simulator holds it; or it is refused by name, and nothing is written.
 
-#[path = "../../../src/plan/metronome/tests/fixture.rs"]
+#[path = "../../../core/src/plan/metronome/tests/fixture.rs"]
 mod fixture;
 
 use std::{
@@ -21,7 +21,7 @@ use crate::support::{
     terms::with,
 };
 
-const FIELDS: &str = include_str!("../../../src/terms/metronome/fields/contract.txt");
+const FIELDS: &str = include_str!("../../../core/src/terms/metronome/fields/contract.txt");
 
 /// Billing configurations of every customer, so that a contract can change from one to another.
 const CONFIGURATIONS: [(&str, &str, &str); 3] = [

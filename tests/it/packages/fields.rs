@@ -23,7 +23,7 @@ use crate::support::{
     world::{message, reason},
 };
 
-const FIELDS: &str = include_str!("../../../src/terms/metronome/fields/package.txt");
+const FIELDS: &str = include_str!("../../../core/src/terms/metronome/fields/package.txt");
 
 /// What no reply tells in the words of the request: names within one request, and what the API says otherwise or keeps
 /// to itself.

@@ -1,9 +1,6 @@
 //! The custom resources of `billing.countersign.dev/v1alpha1`: types, schema, CEL rules and columns; no logic.
 
-pub mod contract;
-pub mod package;
-pub mod provider;
-pub mod status;
+mod v1alpha1;
 
 use std::collections::BTreeMap;
 
@@ -13,9 +10,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-pub use contract::{BillingContract, BillingContractSpec, BillingContractStatus};
-pub use package::{ContractPackage, ContractPackageSpec, ContractPackageStatus};
-pub use provider::{BillingProvider, ClusterBillingProvider, ProviderStatus};
+pub use v1alpha1::{
+    contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
+    package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
+    provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
+};
 
 /// API group of every kind.
 pub const GROUP: &str = "billing.countersign.dev";

@@ -1,0 +1,18 @@
+//! What Countersign decides, without anything that acts.
+//!
+//! From the inside out; each knows only those before it:
+//! - [`terms`]: what a contract says; the same types in the custom resource, the plan and on the wire.
+//! - [`api`]: the custom resources.
+//! - [`validate`]: what a schema cannot say.
+//! - [`plan`]: desired × observed × recorded → what to do.
+//! - [`protocol`]: what to read, what to send and when to stop, so that nothing is done twice.
+//! - [`status`]: what is written back.
+//!
+//! Time is an argument, and whatever is read is told: this crate has no client, no async runtime and no clock.
+
+pub mod api;
+pub mod plan;
+pub mod protocol;
+pub mod status;
+pub mod terms;
+pub mod validate;
