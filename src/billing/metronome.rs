@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use super::{CallError, http::Http};
 use crate::{
     plan::{
-        Call, Method,
+        Call, CallKind,
         metronome::{EDIT_COMMIT, EDIT_CONTRACT, EDIT_CREDIT, ITEM_KEY, KEYED_ENTITIES},
     },
     terms::{Digest, json::parse_exact},
@@ -104,12 +104,8 @@ impl Metronome {
                 continue;
             }
             let body = json!({"entity": entity, "key": key, "enforce_uniqueness": false});
-            let call = Call {
-                method: Method::Post,
-                path: "v1/customFields/addKey".to_owned(),
-                fingerprint: Digest::of(&body),
-                body: body.to_string(),
-            };
+            let call = Call::new(CallKind::Other, "v1/customFields/addKey", &body, Digest::of(&body))
+                .map_err(|refusal| CallError::Unreachable(refusal.message))?;
             match self.http.write(&call).await {
                 // Another replica, or an earlier call whose reply was lost, was faster.
                 Err(CallError::Rejected { message, .. }) if message.contains("Duplicate") => {}

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::BillingContract,
-    plan::{Memory, Policy},
+    plan::{Policy, Recorded},
 };
 
 /// Brings one contract from what its spec says to what the billing API says, and reports.
@@ -67,8 +67,8 @@ async fn examine(
     let pass = Pass { contract, key: &sources.key, package, account, context };
     let target = pass.target().await?;
     check_claim(contract, account, context)?;
-    let (memory, policy) = (Memory::of(contract), Policy::of(contract));
-    let observed = pass.observe(&target, &memory, &policy).await?;
-    let decision = pass.decide(&target, observed.as_ref(), &memory, &policy);
-    pass.execute(&target, observed, decision, memory, &policy).await
+    let (recorded, policy) = (Recorded::of(contract), Policy::of(contract));
+    let observed = pass.observe(&target, &recorded, &policy).await?;
+    let decision = pass.decide(&target, observed.as_ref(), &recorded, &policy);
+    pass.execute(&target, observed, decision, recorded, &policy).await
 }

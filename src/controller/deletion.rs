@@ -24,7 +24,7 @@ use super::{
 use crate::{
     api::{BillingContract, FINALIZER, RELEASE, contract::DeletionPolicy},
     billing::CallError,
-    plan::{self, Memory, Policy, metronome, zoo},
+    plan::{self, Policy, Recorded, metronome, zoo},
     terms::zoo::expand,
 };
 
@@ -72,15 +72,15 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
     let policy = pass.contract.spec.deletion_policy;
     let package = pass.package.and_then(|package| package.spec.zoo.as_ref());
     let written = expand(terms, package).ok();
-    let Some(call) = zoo::end(
+    let end = zoo::end(
         &terms.organization_id,
         written.as_ref(),
         observed.as_ref(),
-        &Memory::of(pass.contract),
+        &Recorded::of(pass.contract),
         policy,
-    ) else {
-        return Ok(());
-    };
+    );
+    let refused = |refusal: plan::Refusal| Outcome::refused(refusal.reason, refusal.message);
+    let Some(call) = end.map_err(refused)? else { return Ok(()) };
     match zoo.write(&call).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
         Err(error) => Err(pass.failed(&error)),
@@ -89,15 +89,16 @@ async fn end(pass: &Pass<'_>) -> Result<(), Outcome> {
 
 async fn end_metronome(pass: &Pass<'_>) -> Result<(), Outcome> {
     let target = pass.target().await?;
-    let (spec, memory) = (&pass.contract.spec, Memory::of(pass.contract));
-    let observed = target.observe(&memory, &Policy::default(), Utc::now()).await;
+    let (spec, recorded) = (&pass.contract.spec, Recorded::of(pass.contract));
+    let observed = target.observe(&recorded, &Policy::default(), Utc::now()).await;
     let Observed::Contract(View::Metronome(view)) = observed.map_err(|error| pass.failed(&error))? else {
         // None that is this resource's, or one that is archived already.
         return Ok(());
     };
     let call =
-        metronome::end(&view, &memory, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
-    let Some(call) = call else { return Ok(()) };
+        metronome::end(&view, &recorded, spec.deletion_policy, spec.end_at, spec.void_invoices, Utc::now());
+    let refused = |refusal: plan::Refusal| Outcome::refused(refusal.reason, refusal.message);
+    let Some(call) = call.map_err(refused)? else { return Ok(()) };
     match target.write(&call, Utc::now()).await {
         Ok(_) | Err(CallError::NotFound { .. }) => Ok(()),
         Err(error) => Err(pass.failed(&error)),

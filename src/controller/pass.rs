@@ -15,7 +15,7 @@ use super::{
 use crate::{
     api::{BillingContract, ContractPackage, REQUESTED_AT, contract::UnconfirmedWrite},
     billing::CallError,
-    plan::{self, Decision, Memory, Plan, Policy, package},
+    plan::{self, Decision, Plan, Policy, Recorded, package},
 };
 
 /// What a used key means when no contract with it is listed.
@@ -51,10 +51,10 @@ impl<'a> Pass<'a> {
     pub(super) async fn observe(
         &self,
         target: &Target<'_>,
-        memory: &Memory,
+        recorded: &Recorded,
         policy: &Policy,
     ) -> Result<Option<View>, Outcome> {
-        match target.observe(memory, policy, Utc::now()).await.map_err(|error| self.failed(&error))? {
+        match target.observe(recorded, policy, Utc::now()).await.map_err(|error| self.failed(&error))? {
             Observed::Nothing => Ok(None),
             Observed::Contract(view) => Ok(Some(view)),
             Observed::InTheWay(refusal) => {
@@ -68,11 +68,11 @@ impl<'a> Pass<'a> {
         &self,
         target: &Target<'_>,
         observed: Option<&View>,
-        memory: &Memory,
+        recorded: &Recorded,
         policy: &Policy,
     ) -> Decision {
-        let decision = target.plan(observed, memory, policy, Utc::now());
-        let is_new = observed.is_none() && memory.contract_id.is_none();
+        let decision = target.plan(observed, recorded, policy, Utc::now());
+        let is_new = observed.is_none() && recorded.contract_id.is_none();
         match self.package.filter(|_| is_new) {
             Some(package) => package::allow(package, decision),
             None => decision,
@@ -85,48 +85,50 @@ impl<'a> Pass<'a> {
         target: &Target<'_>,
         mut observed: Option<View>,
         mut decision: Decision,
-        mut memory: Memory,
+        mut recorded: Recorded,
         policy: &Policy,
     ) -> Result<Outcome, Outcome> {
         let mut written: Vec<Plan> = Vec::new();
         loop {
             let plan = match decision {
                 Decision::Write(plan) => plan,
-                decision => return Ok(self.conclude(target, observed.as_ref(), decision, &memory, &written)),
+                decision => {
+                    return Ok(self.conclude(target, observed.as_ref(), decision, &recorded, &written));
+                }
             };
             let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
             if written.iter().any(is_repeated) || written.len() >= MAX_PLANS {
-                return Ok(self.unsettled(target, observed.as_ref(), &memory, plan));
+                return Ok(self.unsettled(target, observed.as_ref(), &recorded, plan));
             }
             if Target::creates_once(&plan)
                 && self.context.contracts.rounds(&self.uid(), &plan.difference()) > 0
             {
-                return Ok(self.key_used(&plan, sending(&plan, observed.as_ref(), &memory)));
+                return Ok(self.key_used(&plan, sending(&plan, observed.as_ref(), &recorded)));
             }
-            let ready = target.ready_to_write(&plan, observed.as_mut(), &memory).await;
+            let ready = target.ready_to_write(&plan, observed.as_mut(), &recorded).await;
             match ready.map_err(|error| self.failed(&error))? {
                 Ready::Refused(refusal) => {
                     return Err(Outcome::new(Finding::Refused { refusal, stuck: None }, Next::After(RARELY)));
                 }
                 Ready::Replan => {}
                 Ready::Yes => {
-                    if Target::may_be_in_force(&plan, &memory, Utc::now()) {
-                        return Ok(not_in_force(target, observed.as_ref(), &memory, &plan));
+                    if Target::may_be_in_force(&plan, &recorded, Utc::now()) {
+                        return Ok(not_in_force(target, observed.as_ref(), &recorded, &plan));
                     }
-                    let sending = sending(&plan, observed.as_ref(), &memory);
-                    memory.unconfirmed = Some(sending.clone());
+                    let sending = sending(&plan, observed.as_ref(), &recorded);
+                    recorded.unconfirmed = Some(sending.clone());
                     observed = self.write(target, &plan, sending).await?;
                     if observed.is_none() {
-                        observed = self.observe(target, &memory, policy).await?;
+                        observed = self.observe(target, &recorded, policy).await?;
                     }
                     if let Some(view) = &observed {
-                        target.remember(view, &mut memory, Utc::now());
+                        target.remember(view, &mut recorded, Utc::now());
                     }
-                    memory.applied_spec = None;
+                    recorded.applied_spec = None;
                     written.push(plan);
                 }
             }
-            decision = self.decide(target, observed.as_ref(), &memory, policy);
+            decision = self.decide(target, observed.as_ref(), &recorded, policy);
         }
     }
 
@@ -183,10 +185,10 @@ impl<'a> Pass<'a> {
         target: &Target<'_>,
         observed: Option<&View>,
         decision: Decision,
-        memory: &Memory,
+        recorded: &Recorded,
         written: &[Plan],
     ) -> Outcome {
-        let held = observed.and_then(|view| target.held(view, memory, Utc::now()));
+        let held = observed.and_then(|view| target.held(view, recorded, Utc::now()));
         let customer_id = target.customer_id().to_owned();
         let finding = match decision {
             Decision::Settle => {
@@ -197,7 +199,7 @@ impl<'a> Pass<'a> {
             Decision::Report(changes) => Finding::Drifted { held, customer_id, changes },
             Decision::AwaitApproval(plan) => Finding::AwaitingApproval(plan),
             Decision::Refuse(refusal) => Finding::Refused { refusal, stuck: None },
-            Decision::Write(plan) => return self.unsettled(target, observed, memory, plan),
+            Decision::Write(plan) => return self.unsettled(target, observed, recorded, plan),
         };
         Outcome::new(finding, Next::Settled)
     }
@@ -207,11 +209,11 @@ impl<'a> Pass<'a> {
         &self,
         target: &Target<'_>,
         observed: Option<&View>,
-        memory: &Memory,
+        recorded: &Recorded,
         left: Plan,
     ) -> Outcome {
         if self.context.contracts.unsettled(&self.uid(), &left.difference()) < MAX_ROUNDS {
-            return not_in_force(target, observed, memory, &left);
+            return not_in_force(target, observed, recorded, &left);
         }
         let refusal = plan::not_converging(&left);
         Outcome::new(Finding::Refused { refusal, stuck: Some(left) }, Next::Settled)
@@ -250,19 +252,19 @@ impl<'a> Pass<'a> {
 }
 
 /// The outcome when a write was taken and does not show yet: another look.
-fn not_in_force(target: &Target<'_>, observed: Option<&View>, memory: &Memory, left: &Plan) -> Outcome {
+fn not_in_force(target: &Target<'_>, observed: Option<&View>, recorded: &Recorded, left: &Plan) -> Outcome {
     let finding = Finding::NotInForce {
-        held: observed.and_then(|view| target.held(view, memory, Utc::now())),
+        held: observed.and_then(|view| target.held(view, recorded, Utc::now())),
         customer_id: target.customer_id().to_owned(),
-        write: memory.unconfirmed.clone().unwrap_or_else(|| sending(left, observed, memory)),
+        write: recorded.unconfirmed.clone().unwrap_or_else(|| sending(left, observed, recorded)),
         message: format!("The billing API accepted the change but says something else: {}", left.summary),
     };
     Outcome::new(finding, Next::Retry(Duration::ZERO))
 }
 
 /// What is remembered of a plan that is about to be carried out.
-fn sending(plan: &Plan, observed: Option<&View>, memory: &Memory) -> UnconfirmedWrite {
-    let before = memory.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
+fn sending(plan: &Plan, observed: Option<&View>, recorded: &Recorded) -> UnconfirmedWrite {
+    let before = recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
     UnconfirmedWrite {
         digest: plan.calls.first().map_or(&plan.digest, |call| &call.fingerprint).clone(),
         time: status::whole_seconds(Utc::now()),

@@ -1,4 +1,4 @@
-//! When each object is due, what it last looked like, and how often it failed: the memory between passes.
+//! When each object is due, what it last looked like, and how often it failed: the recorded between passes.
 //!
 //! It lives in this process only; everything that must survive a restart is in the object's status.
 

@@ -21,7 +21,7 @@ use crate::{
         zoo::Zoo,
     },
     plan::{
-        Call, Decision, Memory, Plan, Policy, Refusal,
+        Call, Decision, Plan, Policy, Recorded, Refusal,
         metronome::{self, CREATE_CONTRACT, EDIT_CONTRACT, Found, Resolved, Stamp, UniquenessKey, package},
         zoo,
     },
@@ -142,7 +142,7 @@ impl<'a> Target<'a> {
     /// By what to do next.
     pub async fn observe(
         &self,
-        memory: &Memory,
+        recorded: &Recorded,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Observed, CallError> {
@@ -152,15 +152,15 @@ impl<'a> Target<'a> {
                 Ok(view.map_or(Observed::Nothing, |view| Observed::Contract(View::Zoo(view))))
             }
             Self::Metronome { client, desired, .. } => {
-                if let Some(refusal) = metronome::moved(desired, memory) {
+                if let Some(refusal) = metronome::moved(desired, recorded) {
                     return Ok(Observed::InTheWay(refusal));
                 }
-                if let Some(id) = &memory.contract_id
-                    && let Some(view) = read(client, desired, memory, id, now).await?
+                if let Some(id) = &recorded.contract_id
+                    && let Some(view) = read(client, desired, recorded, id, now).await?
                 {
                     return Ok(Observed::Contract(View::Metronome(Box::new(view))));
                 }
-                search(client, desired, memory, policy, now).await
+                search(client, desired, recorded, policy, now).await
             }
         }
     }
@@ -170,18 +170,18 @@ impl<'a> Target<'a> {
     pub fn plan(
         &self,
         observed: Option<&View>,
-        memory: &Memory,
+        recorded: &Recorded,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Decision {
         match self {
             Self::Zoo { desired, .. } => {
                 let observed = observed.and_then(View::zoo);
-                zoo::plan(desired, observed, memory, policy, now)
+                zoo::plan(desired, observed, recorded, policy, now)
             }
             Self::Metronome { desired, .. } => {
                 let observed = observed.and_then(View::metronome);
-                metronome::plan(desired, observed, memory, policy, now)
+                metronome::plan(desired, observed, recorded, policy, now)
             }
         }
     }
@@ -200,7 +200,7 @@ impl<'a> Target<'a> {
         &self,
         plan: &Plan,
         observed: Option<&mut View>,
-        memory: &Memory,
+        recorded: &Recorded,
     ) -> Result<Ready, CallError> {
         let Self::Metronome { client, desired, billing } = self else { return Ok(Ready::Yes) };
         if Self::creates_once(plan)
@@ -218,7 +218,7 @@ impl<'a> Target<'a> {
         }
         // What was read may be older than an edit that was sent: whatever follows it now must not be taken as well.
         view.last_edit =
-            Some(match memory.unconfirmed.as_ref().and_then(|write| write.after_edit.as_ref()) {
+            Some(match recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.as_ref()) {
                 Some(edit) => edit.clone(),
                 None => client.last_edit(desired.customer_id(), &view.contract_id).await?,
             });
@@ -228,8 +228,8 @@ impl<'a> Target<'a> {
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
     /// this is another one. The same edit can be sent again, since the API takes it once.
     #[must_use]
-    pub fn may_be_in_force(plan: &Plan, memory: &Memory, now: DateTime<Utc>) -> bool {
-        let sent = memory.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+    pub fn may_be_in_force(plan: &Plan, recorded: &Recorded, now: DateTime<Utc>) -> bool {
+        let sent = recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
         let edit = plan.calls.iter().find(|call| call.path == EDIT_CONTRACT);
         sent.zip(edit).is_some_and(|(sent, edit)| {
             sent.digest != edit.fingerprint && now.signed_duration_since(sent.time.0) < SETTLING
@@ -247,7 +247,7 @@ impl<'a> Target<'a> {
                 Ok(reply) if call.path == CREATE_CONTRACT => {
                     let id = reply.get("id").and_then(Value::as_str);
                     let id = id.ok_or_else(|| CallError::Unknown("the reply has no `id`".to_owned()))?;
-                    let view = read(client, desired, &Memory::default(), id, now).await?;
+                    let view = read(client, desired, &Recorded::default(), id, now).await?;
                     Ok(view.map(|view| View::Metronome(Box::new(view))))
                 }
                 // The key made this very change before, and the reply was lost: what holds is read next.
@@ -259,12 +259,12 @@ impl<'a> Target<'a> {
     }
 
     /// What is to be remembered of a view for the next plan.
-    pub fn remember(&self, view: &View, memory: &mut Memory, now: DateTime<Utc>) {
+    pub fn remember(&self, view: &View, recorded: &mut Recorded, now: DateTime<Utc>) {
         match (self, view) {
-            (Self::Zoo { .. }, View::Zoo(view)) => memory.contract_id = Some(view.contract_id.clone()),
+            (Self::Zoo { .. }, View::Zoo(view)) => recorded.contract_id = Some(view.contract_id.clone()),
             (Self::Metronome { desired, .. }, View::Metronome(view)) => {
-                memory.items = metronome::items(desired, view, memory, now).into_iter().collect();
-                memory.contract_id = Some(view.contract_id.clone());
+                recorded.items = metronome::items(desired, view, recorded, now).into_iter().collect();
+                recorded.contract_id = Some(view.contract_id.clone());
             }
             _ => {}
         }
@@ -272,15 +272,15 @@ impl<'a> Target<'a> {
 
     /// What the status says of a view, unless it is another contract in the place of this one.
     #[must_use]
-    pub fn held(&self, view: &View, memory: &Memory, now: DateTime<Utc>) -> Option<Held> {
+    pub fn held(&self, view: &View, recorded: &Recorded, now: DateTime<Utc>) -> Option<Held> {
         match (self, view) {
             (Self::Zoo { desired, .. }, View::Zoo(view)) => {
-                let is_ours = memory.contract_id.as_ref() == Some(&view.contract_id);
+                let is_ours = recorded.contract_id.as_ref() == Some(&view.contract_id);
                 let says_the_same = || desired.changes(&view.terms, &[]).is_empty();
                 (is_ours || says_the_same()).then(|| Held::zoo(view))
             }
             (Self::Metronome { desired, .. }, View::Metronome(view)) => {
-                Some(Held::metronome(view, metronome::items(desired, view, memory, now)))
+                Some(Held::metronome(view, metronome::items(desired, view, recorded, now)))
             }
             _ => None,
         }
@@ -392,7 +392,7 @@ fn renewed(
 async fn read(
     client: &Metronome,
     desired: &metronome::Desired,
-    memory: &Memory,
+    recorded: &Recorded,
     contract_id: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<metronome::View>, CallError> {
@@ -403,7 +403,7 @@ async fn read(
     {
         view.merge_v1(&data);
     }
-    for subscription in view.needs_seats(desired, memory, now) {
+    for subscription in view.needs_seats(desired, recorded, now) {
         let contract = (desired.customer_id(), view.contract_id.as_str());
         view.merge_seats(&subscription, &client.seats(contract, &subscription, now).await?);
     }
@@ -419,18 +419,18 @@ fn view(data: &Value, now: DateTime<Utc>) -> Result<metronome::View, CallError> 
 async fn search(
     client: &Metronome,
     desired: &metronome::Desired,
-    memory: &Memory,
+    recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Result<Observed, CallError> {
     let listed = client.contracts(desired.customer_id()).await?;
     let listed = listed.iter().map(|data| view(data, now)).collect::<Result<Vec<_>, _>>()?;
-    let found = match metronome::find(desired, &listed, memory, policy) {
+    let found = match metronome::find(desired, &listed, recorded, policy) {
         Found::Own(view) | Found::Adoptable(view) => view,
         Found::Nothing => return Ok(Observed::Nothing),
         Found::Refused(refusal) => return Ok(Observed::InTheWay(refusal)),
     };
-    let read = read(client, desired, memory, &found.contract_id, now).await?;
+    let read = read(client, desired, recorded, &found.contract_id, now).await?;
     match read {
         Some(view) => Ok(Observed::Contract(View::Metronome(Box::new(view)))),
         // Some part of the API is behind; to take that for no contract would be to create another.

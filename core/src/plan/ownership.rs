@@ -1,6 +1,6 @@
 //! Whose a contract is: what this resource cannot show to be its own is not changed without `adopt`.
 
-use super::{Change, Decision, Memory, Policy, summarize};
+use super::{Change, Decision, Policy, Recorded, summarize};
 use crate::api::contract::AdoptMode;
 
 /// A contract that was found, and what is known of whose it is.
@@ -21,18 +21,18 @@ impl Found<'_> {
     /// A refusal that says how to take the contract over.
     pub(super) fn may_change(
         &self,
-        memory: &Memory,
+        recorded: &Recorded,
         policy: &Policy,
         changes: &[Change],
     ) -> Result<(), Decision> {
         let (contract_id, customer) = (self.contract_id, self.customer);
-        let holds = memory.contract_id.as_deref() == Some(contract_id);
+        let holds = recorded.contract_id.as_deref() == Some(contract_id);
         if holds || self.is_own || (changes.is_empty() && policy.adopt.is_none()) {
             return Ok(());
         }
         let differences = || summarize(changes, "");
         let Some(adopt) = &policy.adopt else {
-            let (reason, story) = match &memory.contract_id {
+            let (reason, story) = match &recorded.contract_id {
                 Some(recorded) => (
                     "ReplacedOutside",
                     format!("contract {recorded} was replaced outside of Git by {contract_id}"),
@@ -73,8 +73,8 @@ impl Found<'_> {
 }
 
 /// The refusal to create a contract where one is to be adopted and none is seen.
-pub(super) fn nothing_to_adopt(memory: &Memory, policy: &Policy, customer: &str) -> Option<Decision> {
-    let adopt = policy.adopt.as_ref().filter(|_| memory.contract_id.is_none())?;
+pub(super) fn nothing_to_adopt(recorded: &Recorded, policy: &Policy, customer: &str) -> Option<Decision> {
+    let adopt = policy.adopt.as_ref().filter(|_| recorded.contract_id.is_none())?;
     Some(Decision::refuse(
         "AdoptionTargetNotFound",
         format!(

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Call, Decision, Memory, Method, Plan, Policy,
+    Call, CallKind, Decision, Plan, Policy, Recorded, Refusal,
     diff::{Change, covers, diff, keep_observed},
     ownership::{Found, nothing_to_adopt},
 };
@@ -100,25 +100,25 @@ pub fn path(organization_id: &str) -> String {
 pub fn plan(
     desired: &Desired,
     observed: Option<&View>,
-    memory: &Memory,
+    recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Decision {
     let status = desired.contract.status;
-    let applied = memory.applied_spec.as_ref() == Some(&desired.digest);
-    let holds = |view: &View| memory.contract_id.as_ref() == Some(&view.contract_id);
+    let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
+    let holds = |view: &View| recorded.contract_id.as_ref() == Some(&view.contract_id);
     let Some(view) = observed else {
         let unseen = applied && !status.is_visible();
-        let ended = memory.contract_id.is_some() && desired.contract.term_end_at.0 <= now;
-        return if unseen || ended { Decision::Settle } else { create(desired, memory, policy, applied) };
+        let ended = recorded.contract_id.is_some() && desired.contract.term_end_at.0 <= now;
+        return if unseen || ended { Decision::Settle } else { create(desired, recorded, policy, applied) };
     };
     if applied && !status.is_visible() && !holds(view) {
         return Decision::Settle;
     }
     let changes = desired.changes(&view.terms, &policy.ignore);
-    let is_own = memory.sent() == Some(&fingerprint(&view.terms));
+    let is_own = recorded.sent() == Some(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
-    if let Err(refusal) = found.may_change(memory, policy, &changes) {
+    if let Err(refusal) = found.may_change(recorded, policy, &changes) {
         return refusal;
     }
     let mut changes = changes;
@@ -134,8 +134,11 @@ pub fn plan(
     }
     let body = body(desired, view, policy);
     let effect = commitment_effect(&view.terms, &desired.canonical);
-    let calls = vec![put(desired.organization_id(), &body)];
-    Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, memory, applied)
+    let calls = match put(desired.organization_id(), &body) {
+        Ok(call) => vec![call],
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, recorded, applied)
 }
 
 /// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do. `GET` does not show a
@@ -145,30 +148,34 @@ pub fn end(
     organization_id: &str,
     written: Option<&Contract>,
     observed: Option<&View>,
-    memory: &Memory,
+    recorded: &Recorded,
     policy: DeletionPolicy,
-) -> Option<Call> {
+) -> Result<Option<Call>, Refusal> {
     let status = match policy {
-        DeletionPolicy::Orphan => return None,
+        DeletionPolicy::Orphan => return Ok(None),
         DeletionPolicy::End => ContractStatus::Closed,
         DeletionPolicy::Cancel => ContractStatus::Canceled,
     };
-    let held = observed.filter(|view| is_ours(view, memory));
-    let was_scheduled = memory.contract_id.is_some() && memory.state.as_deref() == Some("scheduled");
+    let held = observed.filter(|view| is_ours(view, recorded));
+    let was_scheduled = recorded.contract_id.is_some() && recorded.state.as_deref() == Some("scheduled");
     let mut terms = match held {
         Some(view) => view.terms.clone(),
-        None if was_scheduled => serde_json::to_value(written?).ok()?,
-        None => return None,
+        None if was_scheduled => match written.map(serde_json::to_value) {
+            Some(Ok(terms)) => terms,
+            _ => return Ok(None),
+        },
+        None => return Ok(None),
     };
     if let Some(terms) = terms.as_object_mut() {
         terms.insert("status".to_owned(), json!(status));
     }
-    Some(put(organization_id, &terms))
+    put(organization_id, &terms).map(Some)
 }
 
 /// Whether this resource recorded the contract as its own, or sent it and lost the reply.
-fn is_ours(view: &View, memory: &Memory) -> bool {
-    memory.contract_id.as_ref() == Some(&view.contract_id) || memory.sent() == Some(&fingerprint(&view.terms))
+fn is_ours(view: &View, recorded: &Recorded) -> bool {
+    recorded.contract_id.as_ref() == Some(&view.contract_id)
+        || recorded.sent() == Some(&fingerprint(&view.terms))
 }
 
 /// Changes that a replace must not make.
@@ -203,22 +210,24 @@ fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<
 }
 
 /// Plans a contract where none can be seen.
-fn create(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
-    if let Some(refusal) = nothing_to_adopt(memory, policy, "organization") {
+fn create(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool) -> Decision {
+    if let Some(refusal) = nothing_to_adopt(recorded, policy, "organization") {
         return refusal;
     }
     let effect = commitment_effect(&Value::Null, &desired.canonical);
     let change =
         Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
-    let calls = vec![put(desired.organization_id(), &desired.written)];
-    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, memory, applied)
+    let calls = match put(desired.organization_id(), &desired.written) {
+        Ok(call) => vec![call],
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, recorded, applied)
 }
 
-fn put(organization_id: &str, terms: &Value) -> Call {
-    let body = serde_json::to_string(&SHAPE.wire(terms)).unwrap_or_default();
+fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
     let fingerprint =
         SHAPE.canonical(terms, Spelling::Spec).as_ref().map_or_else(|_| Digest::of(terms), fingerprint);
-    Call { method: Method::Put, path: path(organization_id), body, fingerprint }
+    Call::new(CallKind::Replace, path(organization_id), &SHAPE.wire(terms), fingerprint)
 }
 
 /// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.

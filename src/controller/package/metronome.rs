@@ -337,7 +337,8 @@ async fn archive(
             return Err(Box::new(Verdict { standing, package_id: None, next: Next::After(LOOK_AGAIN) }));
         }
     }
-    client.archive_package(&package::archive(&view.package_id)).await.map_err(failed)
+    let call = package::archive(&view.package_id).map_err(|refusal| Box::new(refused(&refusal, account)))?;
+    client.archive_package(&call).await.map_err(failed)
 }
 
 fn has_ended(contract: &Value, now: DateTime<Utc>) -> bool {

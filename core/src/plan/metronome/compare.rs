@@ -7,7 +7,7 @@ use super::{
     Desired, View, draft::Draft, fields, fixed, items, keyless, matching::Matched, members, money, thresholds,
 };
 use crate::{
-    plan::{Decision, Memory, Plan, Policy},
+    plan::{Decision, Plan, Policy, Recorded},
     terms::Digest,
 };
 
@@ -15,12 +15,12 @@ use crate::{
 pub(super) fn compare<'a>(
     desired: &'a Desired,
     view: &'a View,
-    memory: &'a Memory,
+    recorded: &'a Recorded,
     policy: &'a Policy,
     now: DateTime<Utc>,
 ) -> Draft<'a> {
-    let mut draft = Draft::new(desired, view, memory, policy, now);
-    let matched = Matched::new(desired, view, memory, now);
+    let mut draft = Draft::new(desired, view, recorded, policy, now);
+    let matched = Matched::new(desired, view, recorded, now);
     draft.ambiguous.extend(matched.ambiguous.iter().cloned());
     members::compare(&mut draft);
     items::compare(&mut draft, &matched);
@@ -44,10 +44,13 @@ pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
     }
     fields::note(&mut draft);
     let (observed, wanted) = (&draft.view.terms, draft.desired.terms());
-    let (policy, memory, changes) = (draft.policy, draft.memory, std::mem::take(&mut draft.changes));
-    let calls = draft.into_calls(&Digest::of(&json!([observed, wanted])));
+    let (policy, recorded, changes) = (draft.policy, draft.recorded, std::mem::take(&mut draft.changes));
+    let calls = match draft.into_calls(&Digest::of(&json!([observed, wanted]))) {
+        Ok(calls) => calls,
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
     let plan = Plan::new(observed, wanted, changes, &money::effect(observed, wanted), calls);
-    match plan.under(policy, memory, applied) {
+    match plan.under(policy, recorded, applied) {
         Decision::Report(mut changes) => {
             changes.extend(reported);
             Decision::Report(changes)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, lists::LISTS, money};
 use crate::{
-    plan::{Call, Change, Decision, Memory, Method, Plan, Policy},
+    plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
 };
 
@@ -13,15 +13,18 @@ const BESIDE_A_PACKAGE: [&str; 7] =
     ["customerId", CUSTOM_FIELDS, "packageAlias", "packageId", "startingAt", "transition", "uniquenessKey"];
 
 /// Plans a contract where there is none.
-pub(super) fn plan(desired: &Desired, memory: &Memory, policy: &Policy, applied: bool) -> Decision {
+pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool) -> Decision {
     let change =
         Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
     let effect = money::effect(&Value::Null, &desired.canonical);
-    let calls = vec![create(desired)];
-    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, memory, applied)
+    let calls = match create(desired) {
+        Ok(call) => vec![call],
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, recorded, applied)
 }
 
-fn create(desired: &Desired) -> Call {
+fn create(desired: &Desired) -> Result<Call, Refusal> {
     let mut terms = desired.written.clone();
     stamp_items(desired, &mut terms);
     if let Some(members) = terms.as_object_mut() {
@@ -34,9 +37,8 @@ fn create(desired: &Desired) -> Call {
             members.retain(|name, _| BESIDE_A_PACKAGE.contains(&name.as_str()));
         }
     }
-    let body = serde_json::to_string(&CONTRACT.wire(&terms)).unwrap_or_default();
     let fingerprint = Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]));
-    Call { method: Method::Post, path: CREATE_CONTRACT.to_owned(), body, fingerprint }
+    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint)
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.

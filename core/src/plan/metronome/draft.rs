@@ -10,7 +10,7 @@ use super::{
     part::{Members, Part},
 };
 use crate::{
-    plan::{Call, Change, Memory, Method, Policy, diff::covers},
+    plan::{Call, CallKind, Change, Policy, Recorded, Refusal, diff::covers},
     terms::{Digest, Timestamp},
 };
 
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
     pub view: &'a View,
-    pub memory: &'a Memory,
+    pub recorded: &'a Recorded,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
     /// Differences that the plan removes.
@@ -34,7 +34,7 @@ pub(super) struct Draft<'a> {
     /// Verbs that must wait for the edit.
     later: Members,
     /// Calls beside the edit.
-    calls: Vec<Call>,
+    calls: Vec<Result<Call, Refusal>>,
 }
 
 impl<'a> Draft<'a> {
@@ -42,14 +42,14 @@ impl<'a> Draft<'a> {
     pub(super) fn new(
         desired: &'a Desired,
         view: &'a View,
-        memory: &'a Memory,
+        recorded: &'a Recorded,
         policy: &'a Policy,
         now: DateTime<Utc>,
     ) -> Self {
         Self {
             desired,
             view,
-            memory,
+            recorded,
             policy,
             now,
             changes: Vec::new(),
@@ -114,12 +114,12 @@ impl<'a> Draft<'a> {
 
     /// A call beside the edit.
     pub(super) fn call(&mut self, path: &str, body: Members) {
-        self.calls.push(call(path, body));
+        self.calls.push(call(CallKind::Other, path, &body));
     }
 
     /// Whether a path was recorded as put there by the spec.
     pub(super) fn recorded(&self, path: &str) -> Option<&'a str> {
-        self.memory.items.get(path).map(String::as_str)
+        self.recorded.items.get(path).map(String::as_str)
     }
 
     /// Whether the user asks for this contract to be made what the spec says, whatever it is.
@@ -138,7 +138,10 @@ impl<'a> Draft<'a> {
     }
 
     /// The calls, edits first, for a plan of a digest.
-    pub(super) fn into_calls(self, digest: &Digest) -> Vec<Call> {
+    ///
+    /// # Errors
+    /// When one of them cannot be written as JSON.
+    pub(super) fn into_calls(self, digest: &Digest) -> Result<Vec<Call>, Refusal> {
         let view = self.view;
         let edits = [self.verbs, self.later].into_iter().enumerate().filter(|(_, verbs)| !verbs.is_empty());
         edits.map(|(round, verbs)| edit(view, verbs, digest, round)).chain(self.calls).collect()
@@ -159,17 +162,17 @@ fn for_people(change: &Change, unit: Unit) -> Change {
 }
 
 /// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once.
-fn edit(view: &View, mut verbs: Members, digest: &Digest, round: usize) -> Call {
+fn edit(view: &View, mut verbs: Members, digest: &Digest, round: usize) -> Result<Call, Refusal> {
     let key = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));
     verbs.insert("uniqueness_key", Part::text(key.as_str()));
-    call(super::EDIT_CONTRACT, verbs)
+    call(CallKind::Edit, super::EDIT_CONTRACT, &verbs)
 }
 
 /// A call.
-pub(super) fn call(path: &str, body: Members) -> Call {
-    let body = serde_json::to_string(&Part::Object(body)).unwrap_or_default();
-    let fingerprint = Digest::of(&json!([path, body]));
-    Call { method: Method::Post, path: path.to_owned(), body, fingerprint }
+pub(super) fn call(kind: CallKind, path: &str, body: &Members) -> Result<Call, Refusal> {
+    let mut call = Call::new(kind, path, body, Digest::of(&json!(path)))?;
+    call.fingerprint = Digest::of(&json!([path, call.body]));
+    Ok(call)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::contract::DeletionPolicy,
-    plan::{Call, Memory},
+    plan::{Call, CallKind, Recorded, Refusal},
     terms::{Shape, Timestamp},
 };
 
@@ -25,46 +25,46 @@ static PLAIN: Shape = Shape::Plain;
 #[must_use]
 pub fn end(
     view: &View,
-    memory: &Memory,
+    recorded: &Recorded,
     policy: DeletionPolicy,
     end_at: Option<Timestamp>,
     void_invoices: bool,
     now: DateTime<Utc>,
-) -> Option<Call> {
-    let is_held = memory.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
+) -> Result<Option<Call>, Refusal> {
+    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
     if view.archived || !is_held {
-        return None;
+        return Ok(None);
     }
     match policy {
-        DeletionPolicy::Orphan => None,
-        DeletionPolicy::Cancel => Some(archive(view, void_invoices)),
+        DeletionPolicy::Orphan => Ok(None),
+        DeletionPolicy::Cancel => archive(view, void_invoices).map(Some),
         DeletionPolicy::End => {
             let end = end_at.map_or_else(|| next_hour(now), |end| end.max(next_hour(now)));
             if view.ending_before.is_some_and(|set| set <= end) {
-                None
+                Ok(None)
             } else if view.starting_at >= end {
-                Some(archive(view, void_invoices))
+                archive(view, void_invoices).map(Some)
             } else {
-                Some(update_end_date(view, end))
+                update_end_date(view, end).map(Some)
             }
         }
     }
 }
 
-fn update_end_date(view: &View, end: Timestamp) -> Call {
+fn update_end_date(view: &View, end: Timestamp) -> Result<Call, Refusal> {
     let body = Members::from([
         ("contract_id", Part::text(&view.contract_id)),
         ("customer_id", Part::text(&view.customer_id)),
         ("ending_before", Part::time(end)),
     ]);
-    call("v1/contracts/updateEndDate", body)
+    call(CallKind::Other, "v1/contracts/updateEndDate", &body)
 }
 
-fn archive(view: &View, void_invoices: bool) -> Call {
+fn archive(view: &View, void_invoices: bool) -> Result<Call, Refusal> {
     let body = Members::from([
         ("contract_id", Part::text(&view.contract_id)),
         ("customer_id", Part::text(&view.customer_id)),
         ("void_invoices", Part::Terms(&PLAIN, void_invoices.into())),
     ]);
-    call("v1/contracts/archive", body)
+    call(CallKind::Other, "v1/contracts/archive", &body)
 }

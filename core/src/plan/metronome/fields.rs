@@ -43,7 +43,7 @@ pub(super) fn compare_of(
             }
         }
     }
-    let recorded = draft.memory.items.keys().filter_map(|path| path.strip_prefix(&prefix));
+    let recorded = draft.recorded.items.keys().filter_map(|path| path.strip_prefix(&prefix));
     let gone: Vec<_> =
         recorded.filter(|name| !wanted.contains_key(*name) && found.contains_key(*name)).collect();
     let mut delete = Vec::new();

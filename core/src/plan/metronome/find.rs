@@ -1,7 +1,7 @@
 //! Finding a contract again among all those of its customer.
 
 use super::{Desired, View, fixed};
-use crate::plan::{Memory, Policy, Refusal};
+use crate::plan::{Policy, Recorded, Refusal};
 
 /// What a list of a customer's contracts, archived ones included, has for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Found<'v> {
 /// Refuses a spec that names another customer than the one whose contract the resource holds: a contract cannot move, and
 /// looking for it there would find nothing.
 #[must_use]
-pub fn moved(desired: &Desired, memory: &Memory) -> Option<Refusal> {
-    let (contract_id, from) = (memory.contract_id.as_ref()?, memory.customer_id.as_ref()?);
+pub fn moved(desired: &Desired, recorded: &Recorded) -> Option<Refusal> {
+    let (contract_id, from) = (recorded.contract_id.as_ref()?, recorded.customer_id.as_ref()?);
     let to = desired.customer_id();
     (from != to).then(|| fixed::moved(contract_id, from, to))
 }
@@ -31,11 +31,11 @@ pub fn moved(desired: &Desired, memory: &Memory) -> Option<Refusal> {
 /// is in the way. One that is recorded and not listed at all has not gone, since the API deletes none: it is looked for in
 /// the wrong place, where it must not be made anew.
 #[must_use]
-pub fn find<'v>(desired: &Desired, listed: &'v [View], memory: &Memory, policy: &Policy) -> Found<'v> {
+pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, policy: &Policy) -> Found<'v> {
     let has_key = |view: &View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
     let by_id = |id: Option<&String>| id.and_then(|id| listed.iter().find(|view| view.contract_id == *id));
-    let recorded = by_id(memory.contract_id.as_ref());
-    if let Some(view) = recorded.filter(|view| !view.archived || has_key(view)) {
+    let held = by_id(recorded.contract_id.as_ref());
+    if let Some(view) = held.filter(|view| !view.archived || has_key(view)) {
         return Found::Own(view);
     }
     if let Some(view) = by_id(policy.adopt.as_ref().map(|adopt| &adopt.contract_id)) {
@@ -52,8 +52,8 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], memory: &Memory, policy: 
     let mut stamped = listed.iter().filter(|view| !view.archived && view.is_stamped(desired));
     match (stamped.next(), stamped.next()) {
         (Some(view), None) => Found::Own(view),
-        _ => match &memory.contract_id {
-            Some(id) if recorded.is_none() => Found::Refused(fixed::vanished(id, desired.customer_id())),
+        _ => match &recorded.contract_id {
+            Some(id) if held.is_none() => Found::Refused(fixed::vanished(id, desired.customer_id())),
             _ => Found::Nothing,
         },
     }

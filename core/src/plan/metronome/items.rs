@@ -213,7 +213,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let prefix = format!("{}/", of.name);
     let is_set = draft.desired.canonical.get(of.name).is_some();
     for item in &pairs.left {
-        let key = draft.memory.items.iter().find_map(|(path, id)| {
+        let key = draft.recorded.items.iter().find_map(|(path, id)| {
             let key = path.strip_prefix(&prefix).filter(|key| !key.contains('/'))?;
             (*id == item.ids.own && !item.ids.own.is_empty()).then(|| key.to_owned())
         });

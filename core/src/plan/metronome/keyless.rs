@@ -21,7 +21,7 @@ use super::{
     text,
 };
 use crate::{
-    plan::{Change, Memory, diff::diff},
+    plan::{Change, Recorded, diff::diff},
     terms::{Decimal, Digest},
 };
 
@@ -53,16 +53,16 @@ pub(super) struct Pairs<'v> {
 pub(super) fn matched<'v>(
     desired: &Desired,
     view: &'v View,
-    memory: &Memory,
+    recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    KEYLESS.into_iter().map(|name| pair(desired, view, memory, references, name)).collect()
+    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, references, name)).collect()
 }
 
 fn pair<'v>(
     desired: &Desired,
     view: &'v View,
-    memory: &Memory,
+    recorded: &Recorded,
     references: &BTreeMap<String, String>,
     name: &'static str,
 ) -> Pairs<'v> {
@@ -82,7 +82,7 @@ fn pair<'v>(
     }
     for by_record in [true, false] {
         for (wanted, partner) in wanted.iter_mut().filter(|(_, partner)| partner.is_none()) {
-            let recorded = memory.items.get(&wanted.path);
+            let recorded = recorded.items.get(&wanted.path);
             let index = found.iter().zip(&taken).position(|(item, taken)| {
                 let known = !by_record || recorded == Some(&item.ids.own);
                 !taken && known && says_the_same(name, wanted, *item, view)
@@ -101,7 +101,7 @@ fn pair<'v>(
 
 /// Compares overrides, the lists that can only be added to, and spend trackers.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
-    for pairs in self::matched(draft.desired, draft.view, draft.memory, &matched.references) {
+    for pairs in self::matched(draft.desired, draft.view, draft.recorded, &matched.references) {
         let list = pairs.list;
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let entity = match list {
@@ -130,14 +130,14 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
 fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>, alike: impl Fn(&Value) -> bool) -> bool {
     let prefix = format!("{}/", pairs.list);
     let recorded =
-        draft.memory.items.iter().any(|(path, id)| path.starts_with(&prefix) && *id == item.ids.own);
+        draft.recorded.items.iter().any(|(path, id)| path.starts_with(&prefix) && *id == item.ids.own);
     let only = || {
         let added =
             pairs.wanted.iter().filter(|(wanted, item)| item.is_none() && alike(&wanted.canonical)).count();
         let left = pairs.left.iter().filter(|other| alike(other.terms)).count();
         (added, left) == (1, 1)
     };
-    let unknown = draft.memory.items.is_empty() && !draft.desired.has_package();
+    let unknown = draft.recorded.items.is_empty() && !draft.desired.has_package();
     (recorded && !item.ids.own.is_empty()) || (unknown && only())
 }
 
@@ -220,7 +220,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 /// Whether a royalty, which has no id, is one that the spec had: it is recorded by what it said.
 fn is_recorded_royalty(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     pairs.list == "resellerRoyalties"
-        && draft.memory.items.values().any(|recorded| *recorded == royalty_id(item.terms))
+        && draft.recorded.items.values().any(|recorded| *recorded == royalty_id(item.terms))
 }
 
 /// What stands for the id of a royalty.

@@ -15,7 +15,7 @@ use super::{
     text,
 };
 use crate::{
-    plan::{Change, Memory, diff::diff},
+    plan::{Change, Recorded, diff::diff},
     terms::Timestamp,
 };
 
@@ -79,9 +79,9 @@ pub(super) struct Matched<'v> {
 
 impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
-    pub(super) fn new(desired: &Desired, view: &'v View, memory: &Memory, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(desired: &Desired, view: &'v View, recorded: &Recorded, now: DateTime<Utc>) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let search = Matcher { desired, view, memory, now };
+        let search = Matcher { desired, view, recorded, now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -156,7 +156,7 @@ pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
 struct Matcher<'a, 'v> {
     desired: &'a Desired,
     view: &'v View,
-    memory: &'a Memory,
+    recorded: &'a Recorded,
     now: DateTime<Utc>,
 }
 
@@ -179,7 +179,7 @@ impl<'v> Matcher<'_, 'v> {
         let found: Vec<_> = self.view.items(of.name).collect();
         let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
         let recorded = |wanted: &Wanted, item: &Item<'_>| {
-            self.memory.items.get(&format!("{}/{}", of.name, wanted.key)) == Some(&item.ids.own)
+            self.recorded.items.get(&format!("{}/{}", of.name, wanted.key)) == Some(&item.ids.own)
         };
         let stamp = |item: &Item<'_>| {
             item.terms.get(CUSTOM_FIELDS).and_then(|fields| text(fields, ITEM_KEY)).map(str::to_owned)
@@ -270,14 +270,14 @@ impl<'v> Matcher<'_, 'v> {
         let open = costs.iter().any(|(position, index, _)| {
             partners.get(*position) == Some(&None) && !partners.contains(&Some(*index))
         });
-        if !open || !self.memory.items.is_empty() {
+        if !open || !self.recorded.items.is_empty() {
             return Alike::Other;
         }
         if !self.desired.has_package() {
             return Alike::Same;
         }
-        let just_made = self.memory.contract_id.as_ref() == Some(&self.view.contract_id)
-            || self.memory.unconfirmed.is_some();
+        let just_made = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id)
+            || self.recorded.unconfirmed.is_some();
         if just_made { Alike::Other } else { Alike::Unknown }
     }
 }

@@ -81,7 +81,8 @@ fn differences(draft: &Draft<'_>, names: &[&str]) -> Vec<Change> {
 }
 
 fn compare_fixed(draft: &mut Draft<'_>) {
-    let changed = draft.memory.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
+    let changed =
+        draft.recorded.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
     let is_unknown = |path: &str| path == "/packageId" && draft.view.terms.get("packageId").is_none();
     let found: Vec<_> = differences(draft, &FIXED)
         .into_iter()
@@ -121,7 +122,7 @@ pub(super) fn remembered(terms: &Value, place: &str) -> Option<String> {
 
 /// Places that no reply shows, against what the contract was made with.
 fn compare_remembered(draft: &mut Draft<'_>) {
-    if draft.memory.contract_id.as_ref() != Some(&draft.view.contract_id) {
+    if draft.recorded.contract_id.as_ref() != Some(&draft.view.contract_id) {
         return;
     }
     for place in REMEMBERED {

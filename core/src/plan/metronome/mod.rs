@@ -50,7 +50,7 @@ pub use self::{
     money::committed_value,
     record::items,
 };
-use super::{Decision, Memory, Policy, ownership};
+use super::{Decision, Policy, Recorded, ownership};
 use crate::{
     terms::{
         Digest, Timestamp,
@@ -234,15 +234,15 @@ impl View {
 pub fn plan(
     desired: &Desired,
     observed: Option<&View>,
-    memory: &Memory,
+    recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Decision {
-    let applied = memory.applied_spec.as_ref() == Some(&desired.digest);
+    let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
     let Some(view) = observed else {
-        return match ownership::nothing_to_adopt(memory, policy, "customer") {
+        return match ownership::nothing_to_adopt(recorded, policy, "customer") {
             Some(refusal) => refusal,
-            None => create::plan(desired, memory, policy, applied),
+            None => create::plan(desired, recorded, policy, applied),
         };
     };
     if view.truncated {
@@ -261,14 +261,14 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return fixed::owned_elsewhere(view, name, owner);
     }
-    let draft = compare::compare(desired, view, memory, policy, now);
+    let draft = compare::compare(desired, view, recorded, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
         contract_id: &view.contract_id,
         customer: "customer",
         is_own: has_key || view.is_stamped(desired),
     };
-    if let Err(refusal) = found.may_change(memory, policy, &draft.all_changes()) {
+    if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
         return refusal;
     }
     compare::decide(draft, applied)

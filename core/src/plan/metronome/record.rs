@@ -18,23 +18,28 @@ use super::{
     members::{CLEARABLE, REMEMBERED, remembered},
     subscriptions, text, thresholds,
 };
-use crate::plan::Memory;
+use crate::plan::Recorded;
 
 /// What is to be recorded after a contract was read: paths, and the ids and values that belong to them.
 ///
 /// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
 /// still known when it can be taken out.
 #[must_use]
-pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>) -> Vec<(String, String)> {
-    let matched = Matched::new(desired, view, memory, now);
+pub fn items(
+    desired: &Desired,
+    view: &View,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> Vec<(String, String)> {
+    let matched = Matched::new(desired, view, recorded, now);
     let mut record = BTreeMap::new();
     for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
         record.insert((*name).to_owned(), view.contract_id.clone());
     }
-    let is_known = memory.contract_id.as_ref() == Some(&view.contract_id);
+    let is_known = recorded.contract_id.as_ref() == Some(&view.contract_id);
     for place in REMEMBERED {
         let path = place.trim_start_matches('/');
-        let before = memory.items.get(path).filter(|_| is_known).cloned();
+        let before = recorded.items.get(path).filter(|_| is_known).cloned();
         record.extend(
             before.or_else(|| remembered(desired.terms(), place)).map(|value| (path.to_owned(), value)),
         );
@@ -46,11 +51,11 @@ pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>
             record_fields(&mut record, &place, &item.ids.own, &wanted.written, item.terms);
             record.insert(place, item.ids.own.clone());
             if pairs.list.name == "subscriptions" {
-                record_subscription(&mut record, view, memory, wanted, item);
+                record_subscription(&mut record, view, recorded, wanted, item);
             }
         }
     }
-    for pairs in keyless::matched(desired, view, memory, &matched.references) {
+    for pairs in keyless::matched(desired, view, recorded, &matched.references) {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
             let id =
@@ -67,12 +72,12 @@ pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
         settle(
             &mut record,
-            memory,
+            recorded,
             thresholds::enabled_path(name),
             enabled(desired.terms()).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
         );
     }
-    let kept: Vec<_> = memory
+    let kept: Vec<_> = recorded
         .items
         .iter()
         .filter(|(path, id)| {
@@ -89,11 +94,11 @@ pub fn items(desired: &Desired, view: &View, memory: &Memory, now: DateTime<Utc>
 /// Records a value of the spec once it is in force; until then what was in force before stays recorded.
 fn settle(
     record: &mut BTreeMap<String, String>,
-    memory: &Memory,
+    recorded: &Recorded,
     path: String,
     value: Option<(String, bool)>,
 ) {
-    let before = memory.items.get(&path).cloned();
+    let before = recorded.items.get(&path).cloned();
     let settled = match value {
         Some((value, true)) => Some(value),
         Some((_, false)) => before,
@@ -105,7 +110,7 @@ fn settle(
 fn record_subscription(
     record: &mut BTreeMap<String, String>,
     view: &View,
-    memory: &Memory,
+    recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
 ) {
@@ -114,9 +119,9 @@ fn record_subscription(
             text(item.terms, "initialQuantity").is_some_and(|found| subscriptions::same_quantity(to, found));
         (to.to_owned(), same)
     });
-    settle(record, memory, subscriptions::quantity_path(&wanted.key), quantity);
+    settle(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);
     for (path, value) in subscriptions::seats_record(view, wanted, item) {
-        settle(record, memory, path, value);
+        settle(record, recorded, path, value);
     }
 }
 

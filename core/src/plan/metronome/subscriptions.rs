@@ -16,7 +16,7 @@ use super::{
     text,
 };
 use crate::{
-    plan::{Change, Memory},
+    plan::{Change, Recorded},
     terms::{Decimal, Digest},
 };
 
@@ -90,18 +90,18 @@ impl View {
     pub fn needs_seats(
         &self,
         desired: &Desired,
-        memory: &Memory,
+        recorded: &Recorded,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Vec<String> {
         let lists_seats = |item: &Value| wanted_seats(item).is_some();
         if !super::list(desired.terms(), "subscriptions").any(lists_seats) {
             return Vec::new();
         }
-        let matched = Matched::new(desired, self, memory, now);
+        let matched = Matched::new(desired, self, recorded, now);
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
             let seats = wanted_seats(&wanted.written)?;
-            let recorded = |path: String| memory.items.get(&path);
+            let recorded = |path: String| recorded.items.get(&path);
             let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
                     != seats.unassigned.map(|seats| seats.to_string()).as_ref();

@@ -1,4 +1,4 @@
-//! Each rule of planning for Metronome, against a contract that is kept in memory as the API keeps one.
+//! Each rule of planning for Metronome, against a contract that is kept in recorded as the API keeps one.
 
 mod api;
 mod fields;
@@ -50,7 +50,7 @@ fn desired(spec: &Value) -> Desired {
 #[derive(Clone, Debug, Default)]
 struct Bench {
     api: Api,
-    memory: Memory,
+    recorded: Recorded,
     policy: Policy,
 }
 
@@ -68,7 +68,7 @@ impl Bench {
             return None;
         }
         let mut view = View::read(&self.api.contract, now()).unwrap();
-        for id in view.needs_seats(desired, &self.memory, now()) {
+        for id in view.needs_seats(desired, &self.recorded, now()) {
             view.merge_seats(&id, &self.api.seats_of(&id));
         }
         if view.needs_v1(desired) {
@@ -86,13 +86,13 @@ impl Bench {
     }
 
     fn decide_for(&self, desired: &Desired) -> Decision {
-        plan(desired, self.view(desired).as_ref(), &self.memory, &self.policy, now())
+        plan(desired, self.view(desired).as_ref(), &self.recorded, &self.policy, now())
     }
 
     /// Carries a plan out.
     fn carry_out(&mut self, plan: &Plan) {
         plan.calls.iter().for_each(|call| self.api.call(call));
-        self.memory.contract_id = self.api.contract["id"].as_str().map(str::to_owned);
+        self.recorded.contract_id = self.api.contract["id"].as_str().map(str::to_owned);
     }
 
     /// Plans and carries out until nothing is left to write; returns the plans.
@@ -122,17 +122,17 @@ impl Bench {
     /// What a status keeps once spec and contract agree.
     fn remember(&mut self, desired: &Desired) {
         let view = self.view(desired).unwrap();
-        self.memory = Memory {
+        self.recorded = Recorded {
             contract_id: Some(view.contract_id.clone()),
             applied_spec: Some(desired.digest.clone()),
-            items: items(desired, &view, &self.memory, now()).into_iter().collect(),
-            ..Memory::default()
+            items: items(desired, &view, &self.recorded, now()).into_iter().collect(),
+            ..Recorded::default()
         };
     }
 
-    /// The memory of a cluster that was rebuilt.
+    /// The recorded of a cluster that was rebuilt.
     fn forget(&mut self) {
-        self.memory = Memory::default();
+        self.recorded = Recorded::default();
     }
 }
 

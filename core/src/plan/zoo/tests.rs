@@ -47,18 +47,18 @@ fn view(contract: &Contract) -> View {
     View { contract_id: "contract-1".into(), account_id: "account-1".into(), state, terms }
 }
 
-/// The memory of a resource that holds the contract and once saw it in force.
-fn holding(contract: &Contract) -> Memory {
-    Memory {
+/// The recorded of a resource that holds the contract and once saw it in force.
+fn holding(contract: &Contract) -> Recorded {
+    Recorded {
         contract_id: Some("contract-1".into()),
         state: Some("active".into()),
         applied_spec: Some(desired(contract).digest),
-        ..Memory::default()
+        ..Recorded::default()
     }
 }
 
-fn decide(contract: &Contract, observed: Option<&View>, memory: &Memory) -> Decision {
-    plan(&desired(contract), observed, memory, &Policy::default(), now())
+fn decide(contract: &Contract, observed: Option<&View>, recorded: &Recorded) -> Decision {
+    plan(&desired(contract), observed, recorded, &Policy::default(), now())
 }
 
 #[track_caller]
@@ -83,7 +83,7 @@ fn body(plan: &Plan) -> Value {
 
 #[test]
 fn a_new_contract_is_written_with_the_digits_of_the_spec() {
-    let plan = written(decide(&contract("active"), None, &Memory::default()));
+    let plan = written(decide(&contract("active"), None, &Recorded::default()));
     assert_eq!(plan.calls.len(), 1);
     assert_eq!(plan.calls[0].path, format!("orgs/{ORGANIZATION}/billing/contract"));
     assert!(plan.calls[0].body.contains(r#""commitment_amount":100.00"#), "{}", plan.calls[0].body);
@@ -94,7 +94,7 @@ fn a_new_contract_is_written_with_the_digits_of_the_spec() {
 #[test]
 fn a_contract_that_says_the_same_is_settled_even_when_this_resource_never_saw_it() {
     let contract = contract("active");
-    assert_eq!(decide(&contract, Some(&view(&contract)), &Memory::default()), Decision::Settle);
+    assert_eq!(decide(&contract, Some(&view(&contract)), &Recorded::default()), Decision::Settle);
     assert_eq!(decide(&contract, Some(&view(&contract)), &holding(&contract)), Decision::Settle);
 }
 
@@ -142,26 +142,26 @@ fn someone_elses_contract_is_not_overwritten() {
     let spec = contract("active");
     let mut other = spec.clone();
     other.name = "Typed by hand".into();
-    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &Memory::default())).reason, "ContractExists");
-    let replaced = Memory { contract_id: Some("contract-0".into()), ..holding(&spec) };
+    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &Recorded::default())).reason, "ContractExists");
+    let replaced = Recorded { contract_id: Some("contract-0".into()), ..holding(&spec) };
     assert_eq!(refusal(decide(&spec, Some(&view(&other)), &replaced)).reason, "ReplacedOutside");
 }
 
 #[test]
 fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
     let sent = contract("active");
-    let lost = written(decide(&sent, None, &Memory::default())).calls[0].fingerprint.clone();
+    let lost = written(decide(&sent, None, &Recorded::default())).calls[0].fingerprint.clone();
     let mut newer = sent.clone();
     newer.name = "Acme renamed".into();
-    let memory = Memory {
-        unconfirmed: Some(crate::plan::UnconfirmedWrite {
+    let recorded = Recorded {
+        unconfirmed: Some(crate::api::contract::UnconfirmedWrite {
             digest: lost,
             time: crate::terms::Timestamp(now()),
             after_edit: None,
         }),
-        ..Memory::default()
+        ..Recorded::default()
     };
-    written(decide(&newer, Some(&view(&sent)), &memory));
+    written(decide(&newer, Some(&view(&sent)), &recorded));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn adoption_takes_the_named_contract_and_no_other() {
         ..Policy::default()
     };
     let decide = |observed: Option<&View>, policy: &Policy| {
-        plan(&desired(&spec), observed, &Memory::default(), policy, now())
+        plan(&desired(&spec), observed, &Recorded::default(), policy, now())
     };
     let (same, differing) = (view(&spec), view(&other));
     written(decide(Some(&differing), &adopt("contract-1", AdoptMode::Override)));
@@ -206,9 +206,9 @@ fn a_state_that_cannot_be_seen_is_written_once() {
     let draft = view(&contract("draft"));
     for status in ["scheduled", "closed", "canceled"] {
         let spec = contract(status);
-        written(decide(&spec, None, &Memory::default()));
+        written(decide(&spec, None, &Recorded::default()));
         assert_eq!(decide(&spec, None, &holding(&spec)), Decision::Settle);
-        let older = Memory { contract_id: Some("contract-2".into()), ..holding(&spec) };
+        let older = Recorded { contract_id: Some("contract-2".into()), ..holding(&spec) };
         assert_eq!(decide(&spec, Some(&draft), &older), Decision::Settle);
     }
 }
@@ -236,8 +236,9 @@ fn drift_is_corrected_or_reported_as_the_policy_says_and_a_change_of_the_spec_is
     let mut observed = view(&spec);
     observed.terms["name"] = json!("Changed in the console");
     let report = Policy { drift: DriftPolicy::Report, ..Policy::default() };
-    let decide =
-        |memory: &Memory, policy: &Policy| plan(&desired(&spec), Some(&observed), memory, policy, now());
+    let decide = |recorded: &Recorded, policy: &Policy| {
+        plan(&desired(&spec), Some(&observed), recorded, policy, now())
+    };
     written(decide(&holding(&spec), &Policy::default()));
     assert!(matches!(decide(&holding(&spec), &report), Decision::Report(changes) if changes.len() == 1));
     written(decide(&holding(&contract("draft")), &report));
@@ -260,7 +261,7 @@ fn ignored_places_are_neither_reported_nor_overwritten() {
 fn a_plan_waits_for_its_own_approval() {
     let spec = contract("active");
     let ask = Policy { management: ManagementPolicy::Plan, ..Policy::default() };
-    let decide = |policy: &Policy| plan(&desired(&spec), None, &Memory::default(), policy, now());
+    let decide = |policy: &Policy| plan(&desired(&spec), None, &Recorded::default(), policy, now());
     let Decision::AwaitApproval(asked) = decide(&ask) else { panic!("no approval was asked for") };
     written(decide(&Policy { approved: Some(asked.digest.to_string()), ..ask.clone() }));
     assert!(matches!(decide(&Policy { approved: Some("other".into()), ..ask }), Decision::AwaitApproval(_)));
@@ -270,7 +271,7 @@ fn a_plan_waits_for_its_own_approval() {
 fn observing_never_writes() {
     let policy = Policy { management: ManagementPolicy::Observe, ..Policy::default() };
     assert!(matches!(
-        plan(&desired(&contract("active")), None, &Memory::default(), &policy, now()),
+        plan(&desired(&contract("active")), None, &Recorded::default(), &policy, now()),
         Decision::Report(_)
     ));
 }
@@ -282,10 +283,10 @@ fn a_plan_that_did_not_hold_is_not_carried_out_again() {
     observed.terms["name"] = json!("Stubborn");
     let stuck = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
     let said = Refusal { reason: crate::plan::NON_CONVERGING, message: "stopped".into() };
-    let memory = Memory { stuck: Some(Stuck { digest: stuck, refusal: said.clone() }), ..holding(&spec) };
-    assert_eq!(refusal(decide(&spec, Some(&observed), &memory)), said);
+    let recorded = Recorded { stuck: Some(Stuck { digest: stuck, refusal: said.clone() }), ..holding(&spec) };
+    assert_eq!(refusal(decide(&spec, Some(&observed), &recorded)), said);
     observed.terms["name"] = json!("Something else");
-    written(decide(&spec, Some(&observed), &memory));
+    written(decide(&spec, Some(&observed), &recorded));
 }
 
 #[test]
@@ -294,7 +295,7 @@ fn an_end_changes_the_state_and_nothing_else() {
     let mut observed = view(&spec);
     observed.terms["name"] = json!("As billing has it");
     for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
-        let call = end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), policy).unwrap();
+        let call = end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), policy).unwrap().unwrap();
         let mut sent =
             SHAPE.canonical(&crate::terms::json::parse_exact(&call.body).unwrap(), Spelling::Wire).unwrap();
         assert_eq!(sent["status"], status);
@@ -309,13 +310,13 @@ fn an_end_touches_only_a_contract_that_this_resource_holds() {
     let observed = view(&spec);
     assert_eq!(
         end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), DeletionPolicy::Orphan),
-        None
+        Ok(None)
     );
     assert_eq!(
-        end(ORGANIZATION, Some(&spec), Some(&observed), &Memory::default(), DeletionPolicy::End),
-        None
+        end(ORGANIZATION, Some(&spec), Some(&observed), &Recorded::default(), DeletionPolicy::End),
+        Ok(None)
     );
-    assert_eq!(end(ORGANIZATION, Some(&spec), None, &holding(&spec), DeletionPolicy::End), None);
-    let scheduled = Memory { state: Some("scheduled".into()), ..holding(&spec) };
-    assert!(end(ORGANIZATION, Some(&spec), None, &scheduled, DeletionPolicy::Cancel).is_some());
+    assert_eq!(end(ORGANIZATION, Some(&spec), None, &holding(&spec), DeletionPolicy::End), Ok(None));
+    let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
+    assert!(end(ORGANIZATION, Some(&spec), None, &scheduled, DeletionPolicy::Cancel).unwrap().is_some());
 }

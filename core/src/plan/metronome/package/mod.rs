@@ -14,7 +14,7 @@ pub use self::read::View;
 use super::{UniquenessKey, text};
 use crate::{
     api::package::{Alias, Lifecycle},
-    plan::{Call, Change, Method, Refusal, diff::diff, summarize},
+    plan::{Call, CallKind, Change, Refusal, diff::diff, summarize},
     terms::{
         Digest, Shape,
         metronome::{PACKAGE, Package},
@@ -127,7 +127,7 @@ pub enum Step {
 pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) -> Step {
     let archives = lifecycle == Lifecycle::Archived;
     let Some(view) = observed else {
-        return if archives { Step::Settle } else { Step::Write(create(desired)) };
+        return if archives { Step::Settle } else { create(desired).map_or_else(Step::Refuse, Step::Write) };
     };
     let differences = desired.differences(view);
     if !differences.is_empty() {
@@ -142,7 +142,7 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) ->
         return Step::Refuse(Refusal { reason: DIFFERS, message });
     }
     match (archives, view.archived) {
-        (true, false) => Step::Write(archive(&view.package_id)),
+        (true, false) => archive(&view.package_id).map_or_else(Step::Refuse, Step::Write),
         (false, true) => {
             let message = format!(
                 "package {} is archived in billing, which cannot be undone: set `spec.lifecycle` to Archived, and write \
@@ -155,20 +155,18 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) ->
     }
 }
 
-fn create(desired: &Desired) -> Call {
-    let body = serde_json::to_string(&PACKAGE.wire(&desired.written)).unwrap_or_default();
-    call(CREATE_PACKAGE, body, &json!(desired.key.as_str()))
+fn create(desired: &Desired) -> Result<Call, Refusal> {
+    let fingerprint = Digest::of(&json!([CREATE_PACKAGE, desired.key.as_str()]));
+    Call::new(CallKind::Create, CREATE_PACKAGE, &PACKAGE.wire(&desired.written), fingerprint)
 }
 
 /// The call that archives a package; no new contracts are made from it then, and those that there are stay.
-#[must_use]
-pub fn archive(package_id: &str) -> Call {
-    call(ARCHIVE_PACKAGE, json!({"package_id": package_id}).to_string(), &json!(package_id))
-}
-
-fn call(path: &str, body: String, of: &Value) -> Call {
-    let fingerprint = Digest::of(&json!([path, of]));
-    Call { method: Method::Post, path: path.to_owned(), body, fingerprint }
+///
+/// # Errors
+/// When the body cannot be written as JSON.
+pub fn archive(package_id: &str) -> Result<Call, Refusal> {
+    let fingerprint = Digest::of(&json!([ARCHIVE_PACKAGE, package_id]));
+    Call::new(CallKind::Other, ARCHIVE_PACKAGE, &json!({"package_id": package_id}), fingerprint)
 }
 
 /// How a package is billed: provider and delivery method, in the API's words.

@@ -1,4 +1,4 @@
-//! A contract as the API keeps it, in memory: what requests make of it, in the form in which v2 tells it.
+//! A contract as the API keeps it, in recorded: what requests make of it, in the form in which v2 tells it.
 //!
 //! Written from the API's description and not from the planner, so that both do not make the same mistake: ids are
 //! minted, products and pricing units are told as objects, recurring schedules are split, defaults are filled in,

@@ -26,7 +26,7 @@ fn items_may_be_listed_in_any_order() {
     let mut bench = Bench::default();
     bench.settle_for(&fields::meant(&spec).unwrap());
     let launch = id(&bench, "commits", 0).clone();
-    assert_eq!(bench.memory.items.get("commits/launch").map(String::as_str), launch.as_str());
+    assert_eq!(bench.recorded.items.get("commits/launch").map(String::as_str), launch.as_str());
     spec["commits"].as_array_mut().unwrap().reverse();
     assert_eq!(bench.decide_for(&fields::meant(&spec).unwrap()), Decision::Settle);
     set(&mut spec, "/commits/0/name", json!("Launch 2"));
@@ -168,8 +168,8 @@ fn a_new_key_for_the_same_item_writes_nothing() {
     let mut bench = Bench::created(&fixture::plain());
     let spec = with(&fixture::plain(), "/commits/0/key", json!("start"));
     assert!(bench.settle(&spec).is_empty());
-    assert!(bench.memory.items.contains_key("commits/start"));
-    assert!(!bench.memory.items.contains_key("commits/launch"));
+    assert!(bench.recorded.items.contains_key("commits/start"));
+    assert!(!bench.recorded.items.contains_key("commits/launch"));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn filters_of_usage_go_through_the_call_that_takes_them() {
     let plans = bench.settle(&spec);
     assert_eq!((plans.len(), paths(&plans[0])), (1, vec!["v2/contracts/commits/edit"]));
     let sent = body(&plans[0].calls[0]);
-    assert_eq!(sent["commit_id"].as_str(), bench.memory.items.get("commits/yearly").map(String::as_str));
+    assert_eq!(sent["commit_id"].as_str(), bench.recorded.items.get("commits/yearly").map(String::as_str));
     assert_eq!(sent["specifiers"][1], json!({"product_tags": ["gamma"]}));
     let credit = with(&fixture::recurring(), "/credits/0/specifiers/1/productTags", json!(["gamma"]));
     let plan = written(Bench::created(&fixture::recurring()).decide(&credit));

@@ -9,7 +9,7 @@ fn view_of(bench: &Bench) -> View {
 
 /// What a list of these contracts has for the resource, in one word and an id.
 fn find_in(listed: &[View], bench: &Bench) -> (&'static str, String) {
-    match find(&desired(&fixture::plain()), listed, &bench.memory, &bench.policy) {
+    match find(&desired(&fixture::plain()), listed, &bench.recorded, &bench.policy) {
         Found::Own(view) => ("own", view.contract_id.clone()),
         Found::Adoptable(view) => ("adoptable", view.contract_id.clone()),
         Found::Nothing => ("nothing", String::new()),
@@ -42,7 +42,7 @@ fn a_cluster_that_was_rebuilt_finds_every_contract_and_writes_nothing() {
         bench.forget();
         assert_eq!(bench.decide_for(&desired), Decision::Settle, "{spec}");
         let listed = [bench.view(&desired).unwrap()];
-        let found = find(&desired, &listed, &bench.memory, &bench.policy);
+        let found = find(&desired, &listed, &bench.recorded, &bench.policy);
         assert!(matches!(found, Found::Own(_)), "{found:?}");
     }
 }
@@ -151,7 +151,8 @@ fn a_contract_is_found_by_its_stamp_where_nothing_else_is_left() {
     bench.settle_for(&ours);
     bench.forget();
     bench.api.contract.as_object_mut().unwrap().remove("uniqueness_key");
-    let found = |listed: &[View]| matches!(find(&ours, listed, &bench.memory, &bench.policy), Found::Own(_));
+    let found =
+        |listed: &[View]| matches!(find(&ours, listed, &bench.recorded, &bench.policy), Found::Own(_));
     assert!(found(&[view_of(&bench)]));
     assert!(!found(&[view_of(&bench), view_of(&bench)]), "which of the two cannot be told");
 }
@@ -170,7 +171,9 @@ fn notes_are_written_along_with_changes_and_never_by_themselves() {
 #[test]
 fn a_contract_ends_at_the_next_full_hour_once() {
     let mut bench = Bench::created(&fixture::plain());
-    let end = |bench: &Bench, policy| super::end(&view_of(bench), &bench.memory, policy, None, false, now());
+    let end = |bench: &Bench, policy| {
+        super::end(&view_of(bench), &bench.recorded, policy, None, false, now()).unwrap()
+    };
     assert_eq!(end(&bench, DeletionPolicy::Orphan), None);
     let call = end(&bench, DeletionPolicy::End).unwrap();
     assert_eq!(body(&call)["ending_before"], "2026-06-01T11:00:00Z");
@@ -187,10 +190,10 @@ fn a_contract_that_has_not_begun_is_archived_instead_of_ended() {
     let mut bench = Bench::created(&fixture::plain());
     bench.api.contract["starting_at"] = json!("2026-08-01T00:00:00Z");
     let view = view_of(&bench);
-    let end = super::end(&view, &bench.memory, DeletionPolicy::End, None, false, now());
+    let end = super::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()).unwrap();
     assert_eq!(end.unwrap().path, "v1/contracts/archive");
-    bench.memory.contract_id = Some("contract-of-ours".into());
-    assert_eq!(super::end(&view, &bench.memory, DeletionPolicy::End, None, false, now()), None);
+    bench.recorded.contract_id = Some("contract-of-ours".into());
+    assert_eq!(super::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()), Ok(None));
 }
 
 #[test]

@@ -1,0 +1,207 @@
+//! What planning results in: calls, plans, refusals, decisions.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Change, Policy, Recorded};
+use crate::{
+    api::contract::{DriftPolicy, ManagementPolicy},
+    terms::Digest,
+};
+
+/// Most characters of a plan's summary; what is longer is cut, and says so.
+const SUMMARY_LENGTH: usize = 2000;
+
+/// HTTP methods that change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Replaces; a repeat is harmless.
+    Put,
+    /// Creates or edits.
+    Post,
+}
+
+/// What a write does, which says what a repeat of it comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// Makes a contract or a package by a key that the API takes once, for ever: a repeat is refused.
+    Create,
+    /// Puts a whole contract in the place of another: a repeat changes nothing.
+    Replace,
+    /// Changes parts of a contract by a key that the API takes once: a repeat is refused, and the change is in force.
+    Edit,
+    /// Sets, ends or archives something: a repeat changes nothing.
+    Other,
+}
+
+/// One write to the billing API, complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What it does.
+    pub kind: CallKind,
+    /// Method.
+    pub method: Method,
+    /// Path below the base URL.
+    pub path: String,
+    /// JSON body, decimals with exactly the digits of the spec.
+    pub body: String,
+    /// Recognises the terms that are sent, should the reply be lost.
+    pub fingerprint: Digest,
+}
+
+impl Call {
+    /// A write with a JSON body.
+    ///
+    /// # Errors
+    /// A refusal when the body cannot be written as JSON: sending an empty one instead could wipe a contract.
+    pub fn new(
+        kind: CallKind,
+        path: impl Into<String>,
+        body: &impl Serialize,
+        fingerprint: Digest,
+    ) -> Result<Self, Refusal> {
+        let path = path.into();
+        let method = if kind == CallKind::Replace { Method::Put } else { Method::Post };
+        let body = serde_json::to_string(body).map_err(|error| Refusal {
+            reason: "InvalidSpec",
+            message: format!("Nothing was written: the body for {path} cannot be written as JSON: {error}"),
+        })?;
+        Ok(Self { kind, method, path, body, fingerprint })
+    }
+}
+
+/// What it takes to bring the billing API from what is observed to what is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Digest of what is observed and what is wanted: it names this plan in an approval.
+    pub digest: Digest,
+    /// Every difference.
+    pub changes: Vec<Change>,
+    /// The changes for people, with their effect on what the customer commits to.
+    pub summary: String,
+    /// The writes, in order.
+    pub calls: Vec<Call>,
+}
+
+/// Why nothing may be written until somebody changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One word for programs: the reason of the condition and the event.
+    pub reason: &'static str,
+    /// What is in the way and what to do.
+    pub message: String,
+}
+
+/// What to do about a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The billing API says what the spec says, or what cannot be seen was written as the spec says.
+    Settle,
+    /// Carry out the plan.
+    Write(Plan),
+    /// There are differences, and the policy is to report them only.
+    Report(Vec<Change>),
+    /// The plan waits for its digest in the approval annotation.
+    AwaitApproval(Plan),
+    /// Nothing may be written.
+    Refuse(Refusal),
+}
+
+impl Decision {
+    /// A refusal.
+    #[must_use]
+    pub fn refuse(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Refuse(Refusal { reason, message: message.into() })
+    }
+}
+
+/// Reason of a contract that keeps differing after it was written.
+pub const NON_CONVERGING: &str = "NonConverging";
+/// Reason of a contract whose write the billing API refused.
+pub const REJECTED: &str = "Rejected";
+/// Reason of a contract whose uniqueness key made something that cannot be found.
+pub const KEY_TAKEN: &str = "UniquenessKeyTaken";
+/// Reason of a contract whose account may not edit contracts.
+pub const EDIT_NOT_ENABLED: &str = "EditNotEnabled";
+/// Reasons that hold for as long as the plan stays the same.
+pub(super) const STICKY: [&str; 4] = [NON_CONVERGING, REJECTED, KEY_TAKEN, EDIT_NOT_ENABLED];
+
+/// Whether a refusal with this reason holds for as long as the plan stays the same.
+#[must_use]
+pub fn is_sticky(reason: &str) -> bool {
+    STICKY.contains(&reason)
+}
+
+impl Plan {
+    /// A plan for `changes` between two states in canonical form.
+    pub(super) fn new(
+        observed: &Value,
+        desired: &Value,
+        changes: Vec<Change>,
+        effect: &str,
+        calls: Vec<Call>,
+    ) -> Self {
+        let digest = Digest::of(&json!([observed, desired]));
+        Self { digest, summary: summarize(&changes, effect), changes, calls }
+    }
+
+    /// Whether another plan makes one of the same changes.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let made = |change: &Change| {
+            self.changes.iter().any(|done| done.path == change.path && done.to == change.to)
+        };
+        other.changes.iter().any(made)
+    }
+
+    /// Digest of the differences alone: it stays the same while they do, whatever else the billing API shows.
+    #[must_use]
+    pub fn difference(&self) -> Digest {
+        let changes: Vec<_> = self.changes.iter().map(ToString::to_string).collect();
+        Digest::of(&json!(changes))
+    }
+
+    /// Lets the policy decide whether the plan is carried out, given whether it undoes drift.
+    pub(super) fn under(self, policy: &Policy, recorded: &Recorded, is_drift: bool) -> Decision {
+        let only_report = is_drift && policy.drift == DriftPolicy::Report;
+        if policy.management == ManagementPolicy::Observe || only_report {
+            Decision::Report(self.changes)
+        } else if let Some(stuck) = recorded.stuck.as_ref().filter(|stuck| stuck.digest == self.digest) {
+            Decision::Refuse(stuck.refusal.clone())
+        } else if policy.management == ManagementPolicy::Plan
+            && policy.approved.as_deref() != Some(self.digest.as_str())
+        {
+            Decision::AwaitApproval(self)
+        } else {
+            Decision::Write(self)
+        }
+    }
+}
+
+/// The refusal for a plan that was carried out and whose changes are still not in force.
+#[must_use]
+pub fn not_converging(plan: &Plan) -> Refusal {
+    Refusal {
+        reason: NON_CONVERGING,
+        message: format!(
+            "The billing API accepted the change several times but still says something else, so writing has stopped. \
+             Write what it says into the spec, or name the place in `spec.ignoreDrift`: {}",
+            plan.summary
+        ),
+    }
+}
+
+/// Changes as one line for people, cut at a bound.
+#[must_use]
+pub fn summarize(changes: &[Change], effect: &str) -> String {
+    let mut text = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    if text.chars().count() > SUMMARY_LENGTH {
+        text = text.chars().take(SUMMARY_LENGTH).collect();
+        text.push('…');
+    }
+    match (text.is_empty(), effect.is_empty()) {
+        (_, true) => text,
+        (true, false) => effect.to_owned(),
+        (false, false) => format!("{text} ({effect})"),
+    }
+}
