@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::billing::CallError;
+use crate::protocol::CallError;
 
 /// Bounds of the histogram of billing calls, in seconds.
 const CALL_SECONDS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
@@ -97,18 +97,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a billing call.
     pub fn billing_call(&self, method: &'static str, error: Option<&CallError>, took: Duration) {
-        let outcome = match error {
-            None => "done",
-            Some(CallError::Rejected { .. }) => "rejected",
-            Some(CallError::KeyUsed { .. }) => "key_used",
-            Some(CallError::Credentials { .. }) => "credentials",
-            Some(CallError::EditNotEnabled { .. }) => "edit_not_enabled",
-            Some(CallError::NotFound { .. }) => "not_found",
-            Some(CallError::Throttled { .. }) => "throttled",
-            Some(CallError::Unreachable(_)) => "unreachable",
-            Some(CallError::Unknown(_)) => "unknown",
-            Some(CallError::NotLeader) => "not_leader",
-        };
+        let outcome = error.map_or("done", CallError::label);
         self.calls.get_or_create(&CallLabels { method, outcome }).inc();
         self.call_seconds.get_or_create(&MethodLabel { method }).observe(took.as_secs_f64());
     }

@@ -1,71 +1,103 @@
 //! The outside: billing APIs over HTTP, observed and written through one budget, with every outcome typed.
 //!
-//! Knows the wire and nothing of Kubernetes.
+//! A billing API is a [`BillingApi`]: it reads the facts that its planner asks for, and carries out calls that leave it no
+//! choice. [`run`] is all that acting comes to; what to do is the protocol's to say. Knows nothing of Kubernetes.
 
 pub mod budget;
 pub mod http;
 pub mod metronome;
+pub mod registry;
 pub mod zoo;
 
-use std::time::Duration;
+use std::{fmt, future::Future, time::Duration};
 
-/// Why a call to the billing API did not do what it was to do; each variant is one thing to do next.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The API understood and refused (400, 406, 422): nothing changes until the request does.
-    #[error("The billing API refused: {message} (HTTP {status})")]
-    Rejected {
-        /// HTTP status.
-        status: u16,
-        /// The API's own words, shortened.
-        message: String,
-    },
-    /// The uniqueness key of a create or an edit was used before (409): what it made must be found, and nothing sent
-    /// again.
-    #[error("The billing API says that the uniqueness key was used before: {message} (HTTP 409)")]
-    KeyUsed {
-        /// The API's own words, shortened.
-        message: String,
-    },
-    /// The token is not accepted (401) or may not do this (403): one probe a provider finds out when that changes.
-    #[error("The billing API does not accept the token: {message} (HTTP {status})")]
-    Credentials {
-        /// HTTP status.
-        status: u16,
-        /// The API's own words, shortened.
-        message: String,
-    },
-    /// The account may not edit contracts: Metronome switches that on for each account.
-    #[error("The billing API does not let this account edit contracts: {message}")]
-    EditNotEnabled {
-        /// The API's own words, shortened.
-        message: String,
-    },
-    /// What the call names does not exist (404): ask again, but rarely.
-    #[error("The billing API does not know {what}: {message} (HTTP 404)")]
-    NotFound {
-        /// What the call named.
-        what: String,
-        /// The API's own words, shortened.
-        message: String,
-    },
-    /// Too many requests (429), or the pause that the API asked for then: nothing was done.
-    #[error("The billing API asks for fewer requests (HTTP 429)")]
-    Throttled {
-        /// How much of the pause is left; nothing may be asked before.
-        pause: Duration,
-    },
-    /// The request was never sent, or a read failed: try again with backoff.
-    #[error("The billing API cannot be reached: {0}")]
-    Unreachable(String),
-    /// A write was sent and its outcome is not known (timeout, lost connection, 5xx, unreadable reply): look before
-    /// trying again.
-    #[error("The outcome of a write is not known: {0}")]
-    Unknown(String),
-    /// This replica may not write now, since it does not hold the lease for as long as the write could take.
-    #[error("This replica does not hold the lease for long enough to write")]
-    NotLeader,
-}
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+pub use crate::protocol::CallError;
+use crate::{
+    api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
+    plan::{Call, ContractSnapshot, PackageSnapshot, Planner, Refusal},
+    protocol::{ReconcileResult, Reconciliation, Step},
+};
+
+use self::http::Http;
 
 /// Says whether a write that may take this long may start now.
 pub type WriteGate = std::sync::Arc<dyn Fn(Duration) -> bool + Send + Sync>;
+
+/// One billing API: its wire, and the planners that go with it.
+pub trait BillingApi: fmt::Debug + Send + Sync + Sized + 'static {
+    /// Which one it is.
+    const API: Api;
+    /// A fact that can be read.
+    type Need: Send + Sync;
+    /// Plans contracts.
+    type Contract: Planner<Need = Self::Need, Snapshot = ContractSnapshot> + Send;
+    /// Plans packages; [`NoPackages`](crate::plan::NoPackages) where the API has none.
+    type Package: Planner<Need = Self::Need, Snapshot = PackageSnapshot> + Send;
+
+    /// A client for an account; nothing when the spec is another API's.
+    fn connect(spec: &BillingProviderSpec, http: Http) -> Option<Self>;
+
+    /// A planner for a contract, with its package and the ID of the contract that it renews.
+    ///
+    /// # Errors
+    /// A refusal when the contract is another API's.
+    fn contract(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        renews: Option<String>,
+    ) -> Result<Self::Contract, Refusal>;
+
+    /// A planner for a package that so many BillingContracts refer to.
+    ///
+    /// # Errors
+    /// A refusal when the package does not belong to an account of this API.
+    fn package(&self, package: &ContractPackage, contracts: i32) -> Result<Self::Package, Refusal>;
+
+    /// Reads a fact; nothing when the API says that there is no such thing.
+    ///
+    /// # Errors
+    /// Never [`CallError::Unknown`]: what a read did not learn does no harm.
+    fn read(&self, need: &Self::Need) -> impl Future<Output = Result<Option<Value>, CallError>> + Send;
+
+    /// Carries out one write; the reply is what the planner's `wrote` takes.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`] whenever the write may be in force.
+    fn send(&self, call: &Call) -> impl Future<Output = Result<Value, CallError>> + Send;
+
+    /// Asks whether the token is accepted.
+    ///
+    /// # Errors
+    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    fn probe(&self) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// Carries a reconciliation out, step by step, to its result.
+pub async fn run<A, P>(
+    api: &A,
+    mut reconciliation: Reconciliation<P>,
+    now: impl Fn() -> DateTime<Utc> + Send,
+) -> ReconcileResult<P::Snapshot>
+where
+    A: BillingApi,
+    P: Planner<Need = A::Need> + Send,
+    P::Snapshot: Send,
+{
+    loop {
+        match reconciliation.next(now()) {
+            Step::Read(need) => {
+                let told = api.read(&need).await;
+                reconciliation.told(&need, told, now());
+            }
+            Step::Send(call) => {
+                let reply = api.send(&call).await;
+                reconciliation.sent(reply, now());
+            }
+            Step::Done(result) => return *result,
+        }
+    }
+}

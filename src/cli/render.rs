@@ -8,12 +8,7 @@ use kube::ResourceExt;
 use super::{Failure, files::Files, validate::sound};
 use crate::{
     api::{BillingContract, ContractPackage},
-    plan::{
-        package::{self, digest},
-        zoo::Desired,
-    },
-    terms::zoo::PartialContract,
-    validate::{self, Terms},
+    plan::package::{self, digest},
     yaml,
 };
 
@@ -43,17 +38,12 @@ impl Render {
 /// A contract in full, and the digests that its status will have; `None` when no Zoo package gives it terms.
 fn render(contract: &BillingContract, packages: &[&ContractPackage]) -> Result<Option<String>, Failure> {
     let Ok(Some(package)) = package::of(contract, packages) else { return Ok(None) };
-    let Ok(Terms::Zoo(terms)) = validate::contract(&contract.spec, Some(&package.spec)) else {
-        return Ok(None);
-    };
-    let mut full = contract.clone();
-    full.spec.package_ref = None;
-    full.spec.zoo = Some(PartialContract::from((**terms).clone()));
+    let Some((full, whole)) = package::written_out(contract, package)? else { return Ok(None) };
     Ok(Some(format!(
         "# With ContractPackage {}, digest {}. The whole has digest {}.\n{}",
         package.name_any(),
         digest(&package.spec),
-        Desired::new(*terms)?.digest,
+        whole,
         yaml::to_string(&full)?
     )))
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use crate::{
-    controller::{self, Options, server},
+    controller::{self, Options, kubernetes::server},
     metrics::Metrics,
 };
 

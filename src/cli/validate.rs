@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, BillingProvider, ContractPackage, contract::ProviderKind, package::Lifecycle,
+        Api, BillingContract, BillingProvider, ContractPackage, contract::ProviderKind, package::Lifecycle,
         provider::BillingProviderSpec,
     },
     billing::http,
@@ -77,10 +77,8 @@ fn problems(files: &Files) -> Vec<Problem> {
 }
 
 fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {
-    let (api, address) = match (&spec.zoo, &spec.metronome) {
-        (Some(account), None) => ("zoo", &account.base_url),
-        (None, Some(account)) => ("metronome", &account.base_url),
-        _ => return vec![Violation::new("spec.zoo", "must be set, or `metronome`, and not both")],
+    let Some((api, address)) = spec.api().map(Api::field).zip(spec.base_url()) else {
+        return vec![Violation::new("spec.zoo", "must be set, or `metronome`, and not both")];
     };
     let refused = http::base_url(address).err();
     refused
@@ -133,5 +131,5 @@ fn account(contract: &BillingContract, files: &Files) -> Option<Violation> {
         "is an account of another billing API than the terms: {:?} {}",
         reference.kind, reference.name
     );
-    (spec.zoo.is_some() != contract.spec.zoo.is_some()).then(|| Violation::new("spec.providerRef", message))
+    (spec.api() != contract.spec.api()).then(|| Violation::new("spec.providerRef", message))
 }

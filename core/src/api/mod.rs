@@ -1,5 +1,7 @@
 //! The custom resources of `billing.countersign.dev/v1alpha1`: types, schema, CEL rules and columns; no logic.
 
+mod kind;
+pub mod reasons;
 mod v1alpha1;
 
 use std::collections::BTreeMap;
@@ -10,32 +12,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
+pub use kind::{APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
 pub use v1alpha1::{
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
     provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
 };
-
-/// API group of every kind.
-pub const GROUP: &str = "billing.countersign.dev";
-
-/// Finalizer on contracts whose `deletionPolicy` asks for a billing call.
-pub const FINALIZER: &str = "billing.countersign.dev/end-contract";
-
-/// Finalizer on packages whose `deletionPolicy` asks for a billing call.
-pub const PACKAGE_FINALIZER: &str = "billing.countersign.dev/archive-package";
-
-/// Annotation that asks for a reconcile now; any new value does (Flux's convention).
-pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
-
-/// Annotation that approves the plan with this digest, under `managementPolicy: Plan`.
-pub const APPROVED_PLAN: &str = "billing.countersign.dev/approved-plan";
-
-/// Annotation that says which revision in Git the resource is from; noted on stamped contracts.
-pub const REVISION: &str = "billing.countersign.dev/revision";
-
-/// Annotation that lets a contract or a package go without its billing call; the value must be `true`.
-pub const RELEASE: &str = "billing.countersign.dev/release";
 
 /// Every custom resource definition, as written to `crds/`.
 ///

@@ -8,16 +8,17 @@ pub mod metronome;
 mod model;
 mod ownership;
 pub mod package;
+mod planner;
 mod policy;
 mod recorded;
+mod snapshot;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
-    model::{
-        Call, CallKind, Decision, EDIT_NOT_ENABLED, KEY_TAKEN, Method, NON_CONVERGING, Plan, REJECTED,
-        Refusal, is_sticky, not_converging, summarize,
-    },
+    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging, summarize},
+    planner::{Ending, NoPackages, Observation, Planner, Unreadable},
     policy::Policy,
-    recorded::{Recorded, Stuck},
+    recorded::{BlockedPlan, Recorded},
+    snapshot::{ContractSnapshot, PackageSnapshot},
 };

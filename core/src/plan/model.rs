@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Change, Policy, Recorded};
 use crate::{
-    api::contract::{DriftPolicy, ManagementPolicy},
+    api::{
+        contract::{DriftPolicy, ManagementPolicy},
+        reasons::{self, Reason},
+    },
     terms::Digest,
 };
 
@@ -63,7 +66,7 @@ impl Call {
         let path = path.into();
         let method = if kind == CallKind::Replace { Method::Put } else { Method::Post };
         let body = serde_json::to_string(body).map_err(|error| Refusal {
-            reason: "InvalidSpec",
+            reason: reasons::INVALID_SPEC,
             message: format!("Nothing was written: the body for {path} cannot be written as JSON: {error}"),
         })?;
         Ok(Self { kind, method, path, body, fingerprint })
@@ -87,7 +90,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// One word for programs: the reason of the condition and the event.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is in the way and what to do.
     pub message: String,
 }
@@ -103,6 +106,8 @@ pub enum Decision {
     Report(Vec<Change>),
     /// The plan waits for its digest in the approval annotation.
     AwaitApproval(Plan),
+    /// Nothing may be written yet; it may pass by itself.
+    Wait(Refusal),
     /// Nothing may be written.
     Refuse(Refusal),
 }
@@ -110,25 +115,18 @@ pub enum Decision {
 impl Decision {
     /// A refusal.
     #[must_use]
-    pub fn refuse(reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn refuse(reason: Reason, message: impl Into<String>) -> Self {
         Self::Refuse(Refusal { reason, message: message.into() })
     }
 }
 
-/// Reason of a contract that keeps differing after it was written.
-pub const NON_CONVERGING: &str = "NonConverging";
-/// Reason of a contract whose write the billing API refused.
-pub const REJECTED: &str = "Rejected";
-/// Reason of a contract whose uniqueness key made something that cannot be found.
-pub const KEY_TAKEN: &str = "UniquenessKeyTaken";
-/// Reason of a contract whose account may not edit contracts.
-pub const EDIT_NOT_ENABLED: &str = "EditNotEnabled";
 /// Reasons that hold for as long as the plan stays the same.
-pub(super) const STICKY: [&str; 4] = [NON_CONVERGING, REJECTED, KEY_TAKEN, EDIT_NOT_ENABLED];
+pub(super) const STICKY: [Reason; 4] =
+    [reasons::NON_CONVERGING, reasons::REJECTED, reasons::KEY_TAKEN, reasons::EDIT_NOT_ENABLED];
 
 /// Whether a refusal with this reason holds for as long as the plan stays the same.
 #[must_use]
-pub fn is_sticky(reason: &str) -> bool {
+pub fn is_sticky(reason: Reason) -> bool {
     STICKY.contains(&reason)
 }
 
@@ -166,7 +164,8 @@ impl Plan {
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
         if policy.management == ManagementPolicy::Observe || only_report {
             Decision::Report(self.changes)
-        } else if let Some(stuck) = recorded.stuck.as_ref().filter(|stuck| stuck.digest == self.digest) {
+        } else if let Some(stuck) = recorded.blocked_plan.as_ref().filter(|stuck| stuck.digest == self.digest)
+        {
             Decision::Refuse(stuck.refusal.clone())
         } else if policy.management == ManagementPolicy::Plan
             && policy.approved.as_deref() != Some(self.digest.as_str())
@@ -182,7 +181,7 @@ impl Plan {
 #[must_use]
 pub fn not_converging(plan: &Plan) -> Refusal {
     Refusal {
-        reason: NON_CONVERGING,
+        reason: reasons::NON_CONVERGING,
         message: format!(
             "The billing API accepted the change several times but still says something else, so writing has stopped. \
              Write what it says into the spec, or name the place in `spec.ignoreDrift`: {}",

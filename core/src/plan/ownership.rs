@@ -1,7 +1,7 @@
 //! Whose a contract is: what this resource cannot show to be its own is not changed without `adopt`.
 
 use super::{Change, Decision, Policy, Recorded, summarize};
-use crate::api::contract::AdoptMode;
+use crate::api::{contract::AdoptMode, reasons};
 
 /// A contract that was found, and what is known of whose it is.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +34,13 @@ impl Found<'_> {
         let Some(adopt) = &policy.adopt else {
             let (reason, story) = match &recorded.contract_id {
                 Some(recorded) => (
-                    "ReplacedOutside",
+                    reasons::REPLACED_OUTSIDE,
                     format!("contract {recorded} was replaced outside of Git by {contract_id}"),
                 ),
-                None => ("ContractExists", format!("the {customer} has a contract already, {contract_id}")),
+                None => (
+                    reasons::CONTRACT_EXISTS,
+                    format!("the {customer} has a contract already, {contract_id}"),
+                ),
             };
             return Err(Decision::refuse(
                 reason,
@@ -51,7 +54,7 @@ impl Found<'_> {
         };
         if adopt.contract_id != contract_id {
             return Err(Decision::refuse(
-                "AdoptionTargetNotFound",
+                reasons::ADOPTION_TARGET_NOT_FOUND,
                 format!(
                     "Nothing was written: `spec.adopt.contractId` is {}, but the {customer}'s contract is {contract_id}",
                     adopt.contract_id
@@ -60,7 +63,7 @@ impl Found<'_> {
         }
         if adopt.mode == AdoptMode::Match && !changes.is_empty() {
             return Err(Decision::refuse(
-                "AdoptionMismatch",
+                reasons::ADOPTION_MISMATCH,
                 format!(
                     "Nothing was written: contract {contract_id} is to be adopted as it is, but differs from the spec. \
                      Correct the spec, or set `spec.adopt.mode: Override` to change the contract. Differences: {}",
@@ -76,7 +79,7 @@ impl Found<'_> {
 pub(super) fn nothing_to_adopt(recorded: &Recorded, policy: &Policy, customer: &str) -> Option<Decision> {
     let adopt = policy.adopt.as_ref().filter(|_| recorded.contract_id.is_none())?;
     Some(Decision::refuse(
-        "AdoptionTargetNotFound",
+        reasons::ADOPTION_TARGET_NOT_FOUND,
         format!(
             "Nothing was written: `spec.adopt.contractId` is {}, but the {customer} shows no such contract. Take `adopt` \
              out to create one",

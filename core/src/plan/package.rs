@@ -9,16 +9,19 @@ use kube::ResourceExt;
 use super::{Decision, Refusal};
 use crate::{
     api::{
-        BillingContract, ContractPackage, ContractPackageSpec,
+        Api, BillingContract, ContractPackage, ContractPackageSpec,
         contract::{PackageRef, ProviderKind},
         package::{Alias, Lifecycle},
+        reasons,
     },
-    terms::{Digest, Timestamp, metronome, shape::Spelling, text::Text},
-    validate,
+    terms::{
+        Digest, Timestamp, metronome,
+        shape::{ShapeError, Spelling},
+        text::Text,
+        zoo,
+    },
+    validate::{self, Terms},
 };
-
-/// Reason of a package that nobody can use, because it is still being written.
-pub const DRAFT: &str = "Draft";
 
 /// Why a contract cannot have its package.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub fn of<'a>(
         return Err(Unusable::Wrong(message.to_owned()));
     }
     let package = meant(contract, packages).ok_or_else(|| Unusable::Missing(missing(reference, contract)))?;
-    if is_zoo(&package.spec) != contract.spec.zoo.is_some() {
+    if package.spec.api() != contract.spec.api() {
         let message = format!(
             "ContractPackage {} has terms of another billing API than the contract; name one of the same",
             package.name_any()
@@ -92,7 +95,7 @@ pub fn meant<'a>(
     let has = |package: &&ContractPackage| {
         let mut aliases = package.spec.aliases.iter().filter(|found| found.name == *alias);
         package.spec.lifecycle != Lifecycle::Draft
-            && is_zoo(&package.spec) == contract.spec.zoo.is_some()
+            && package.spec.api() == contract.spec.api()
             && aliases.any(|alias| covers(alias, start))
     };
     near().filter(has).min_by_key(|package| rank(package))
@@ -118,11 +121,20 @@ fn missing(reference: &PackageRef, contract: &BillingContract) -> String {
 /// [`Unusable::NotCreated`].
 pub fn created(package: &ContractPackage) -> Result<(), Unusable> {
     let id = package.status.as_ref().and_then(|status| status.package_id.as_ref());
-    if package.spec.metronome.is_none() || id.is_some() {
+    if !has_packages(package.spec.api()) || id.is_some() {
         return Ok(());
     }
     let name = package.name_any();
     Err(Unusable::NotCreated(format!("ContractPackage {name} has not been created in the billing API yet")))
+}
+
+/// Whether packages are objects of the billing API; otherwise their terms are written into each contract.
+#[must_use]
+pub fn has_packages(api: Option<Api>) -> bool {
+    match api {
+        Some(Api::Metronome) => true,
+        Some(Api::Zoo) | None => false,
+    }
 }
 
 /// Whether a package is published and says what a package may say, whatever the billing API knows of it.
@@ -132,16 +144,19 @@ pub fn created(package: &ContractPackage) -> Result<(), Unusable> {
 pub fn sound(package: &ContractPackage, packages: &[&ContractPackage]) -> Result<(), Refusal> {
     let refuse = |reason, message: String| Err(Refusal { reason, message });
     if package.spec.lifecycle == Lifecycle::Draft {
-        return refuse(DRAFT, "it is a draft; set its `spec.lifecycle` to Published to use it".to_owned());
+        return refuse(
+            reasons::DRAFT,
+            "it is a draft; set its `spec.lifecycle` to Published to use it".to_owned(),
+        );
     }
     if let Err(violations) = validate::package(&package.spec) {
-        return refuse("InvalidSpec", validate::summary(&violations));
+        return refuse(reasons::INVALID_SPEC, validate::summary(&violations));
     }
     let published = package.status.as_ref().and_then(|status| status.digest.as_ref());
     if published.is_some_and(|published| *published != digest(&package.spec)) {
         let message = "its terms have changed since they were published: restore them, and write a new ContractPackage \
                        with the new terms";
-        return refuse("TermsChanged", message.to_owned());
+        return refuse(reasons::TERMS_CHANGED, message.to_owned());
     }
     if let Some((alias, holder)) = rival(package, packages) {
         let message = format!(
@@ -150,7 +165,7 @@ pub fn sound(package: &ContractPackage, packages: &[&ContractPackage]) -> Result
             holder.namespace().unwrap_or_default(),
             holder.name_any()
         );
-        return refuse("AliasTaken", message);
+        return refuse(reasons::ALIAS_TAKEN, message);
     }
     if let Some((key, holder)) = key_holder(package, packages) {
         let message = format!(
@@ -159,26 +174,40 @@ pub fn sound(package: &ContractPackage, packages: &[&ContractPackage]) -> Result
             holder.namespace().unwrap_or_default(),
             holder.name_any()
         );
-        return refuse("DuplicateClaim", message);
+        return refuse(reasons::DUPLICATE_CLAIM, message);
     }
     Ok(())
 }
 
-/// What becomes of a decision about a contract that does not exist yet: an archived package makes none.
-#[must_use]
-pub fn allow(package: &ContractPackage, decision: Decision) -> Decision {
-    let writes = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
-    if !writes || package.spec.lifecycle != Lifecycle::Archived {
-        return decision;
+/// A package that is archived: no new contract is made from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchivedPackage {
+    name: String,
+}
+
+impl ArchivedPackage {
+    /// The package, if it is archived.
+    #[must_use]
+    pub fn of(package: &ContractPackage) -> Option<Self> {
+        let is_archived = package.spec.lifecycle == Lifecycle::Archived;
+        is_archived.then(|| Self { name: package.name_any() })
     }
-    Decision::refuse(
-        "PackageArchived",
-        format!(
-            "Nothing was written: ContractPackage {} is archived, and no new contracts are made from it; name another \
-             package in `spec.packageRef`",
-            package.name_any()
-        ),
-    )
+
+    /// What becomes of a decision about a contract that does not exist yet.
+    #[must_use]
+    pub fn allow(&self, decision: Decision) -> Decision {
+        if !matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_)) {
+            return decision;
+        }
+        Decision::refuse(
+            reasons::PACKAGE_ARCHIVED,
+            format!(
+                "Nothing was written: ContractPackage {} is archived, and no new contracts are made from it; name another \
+                 package in `spec.packageRef`",
+                self.name
+            ),
+        )
+    }
 }
 
 /// An older package that has one of the aliases at the same time, and that alias.
@@ -221,10 +250,10 @@ fn shares_names(one: &ContractPackage, other: &ContractPackage) -> bool {
         let is_near = provider.kind == ProviderKind::BillingProvider;
         Some((provider.clone(), package.namespace().filter(|_| is_near)))
     };
-    match (is_zoo(&one.spec), is_zoo(&other.spec)) {
-        (true, true) => one.namespace() == other.namespace(),
-        (false, false) => account(one) == account(other),
-        _ => false,
+    match one.spec.api().filter(|api| other.spec.api() == Some(*api)) {
+        Some(Api::Zoo) => one.namespace() == other.namespace(),
+        Some(Api::Metronome) => account(one) == account(other),
+        None => false,
     }
 }
 
@@ -247,22 +276,45 @@ fn rank(package: &ContractPackage) -> (Option<Time>, Option<String>, String) {
 }
 
 fn start(contract: &BillingContract) -> Option<Timestamp> {
-    let zoo = contract.spec.zoo.as_ref().map(|terms| terms.effective_at);
-    zoo.or_else(|| contract.spec.metronome.as_ref().map(|terms| terms.starting_at))
+    match contract.spec.api()? {
+        Api::Zoo => contract.spec.zoo.as_ref().map(|terms| terms.effective_at),
+        Api::Metronome => contract.spec.metronome.as_ref().map(|terms| terms.starting_at),
+    }
 }
 
-fn is_zoo(spec: &ContractPackageSpec) -> bool {
-    spec.zoo.is_some()
+/// A contract with the terms of its package written out, and the digest of the whole; nothing where the billing API gives
+/// the terms itself, or where they are wrong.
+///
+/// # Errors
+/// Never for terms that came through the types.
+pub fn written_out(
+    contract: &BillingContract,
+    package: &ContractPackage,
+) -> Result<Option<(BillingContract, Digest)>, ShapeError> {
+    let Ok(Terms::Zoo(terms)) = validate::contract(&contract.spec, Some(&package.spec)) else {
+        return Ok(None);
+    };
+    let mut full = contract.clone();
+    full.spec.package_ref = None;
+    full.spec.zoo = Some(zoo::PartialContract::from((**terms).clone()));
+    Ok(Some((full, super::zoo::Desired::new(*terms)?.digest)))
 }
 
 /// Digest of what a package says.
 #[must_use]
 pub fn digest(spec: &ContractPackageSpec) -> Digest {
-    if let Some(terms) = &spec.zoo {
-        return terms.digest();
+    match spec.api() {
+        Some(Api::Zoo) => spec.zoo.as_ref().map(zoo::Package::digest),
+        Some(Api::Metronome) => {
+            let written = serde_json::to_value(&spec.metronome).ok();
+            written.map(|written| {
+                Digest::of(&metronome::PACKAGE.canonical(&written, Spelling::Spec).unwrap_or(written))
+            })
+        }
+        None => None,
     }
-    let written = serde_json::to_value(&spec.metronome).unwrap_or_default();
-    Digest::of(&metronome::PACKAGE.canonical(&written, Spelling::Spec).unwrap_or(written))
+    // A spec without terms, which the API server refuses, says nothing.
+    .unwrap_or_else(|| Digest::of(&serde_json::Value::Null))
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+
 use super::{Refusal, model::STICKY};
 use crate::{
-    api::{BillingContract, BillingContractStatus, REQUESTED_AT, contract::UnconfirmedWrite},
+    api::{BillingContract, ContractPackage, REQUESTED_AT, contract::UnconfirmedWrite, reasons::STALLED},
     terms::Digest,
 };
 
@@ -21,8 +23,8 @@ pub struct Recorded {
     pub applied_spec: Option<Digest>,
     /// A write whose reply was lost, or that was taken and not seen to be in force.
     pub unconfirmed: Option<UnconfirmedWrite>,
-    /// Digest of a plan that was carried out several times and did not hold.
-    pub stuck: Option<Stuck>,
+    /// A plan that must not be carried out again as it is.
+    pub blocked_plan: Option<BlockedPlan>,
     /// What the spec has put into the contract, by its path in the terms: ids of items, and the like. What is here and
     /// no longer in the spec is taken out again; what is in neither is somebody else's.
     pub items: BTreeMap<String, String>,
@@ -30,7 +32,7 @@ pub struct Recorded {
 
 /// A plan that must not be carried out again, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stuck {
+pub struct BlockedPlan {
     /// The plan.
     pub digest: Digest,
     /// What was said when it stopped.
@@ -44,30 +46,67 @@ impl Recorded {
         self.unconfirmed.as_ref().map(|write| &write.digest)
     }
 
-    /// What a resource's status remembers.
+    /// What a contract's status has on record of an account. What it knows of another account means nothing in this one.
     #[must_use]
-    pub fn of(contract: &BillingContract) -> Self {
+    pub fn of(contract: &BillingContract, account: &str) -> Self {
         let Some(status) = &contract.status else { return Self::default() };
+        if status.account.as_ref().is_some_and(|recorded| recorded != account) {
+            return Self::default();
+        }
+        let tries_anew = tries_anew(
+            &contract.metadata,
+            status.observed_generation,
+            status.last_handled_reconcile_at.as_ref(),
+        );
+        let plan = status.plan.as_ref().map(|plan| &plan.digest);
         Self {
             contract_id: status.contract_id.clone(),
             customer_id: status.customer_id.clone(),
             state: status.state.clone(),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
-            unconfirmed: status.unconfirmed_write.clone(),
-            stuck: stuck(contract, status),
+            unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
+            blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
+        }
+    }
+
+    /// What a package's status has on record.
+    #[must_use]
+    pub fn of_package(package: &ContractPackage) -> Self {
+        let Some(status) = &package.status else { return Self::default() };
+        let tries_anew = tries_anew(
+            &package.metadata,
+            status.observed_generation,
+            status.last_handled_reconcile_at.as_ref(),
+        );
+        let plan = status.plan.as_ref();
+        Self {
+            contract_id: status.package_id.clone(),
+            unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
+            blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
+            ..Self::default()
         }
     }
 }
 
-/// The plan that the status says must not be carried out again. A new spec or a request to reconcile tries it again.
-fn stuck(contract: &BillingContract, status: &BillingContractStatus) -> Option<Stuck> {
-    let requested = contract.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
-    let is_new = status.observed_generation != contract.metadata.generation
-        || requested != status.last_handled_reconcile_at.as_ref();
-    let stalled = status.conditions.iter().find(|condition| condition.type_ == "Stalled");
-    let stalled = stalled.filter(|_| !is_new)?;
-    let reason = STICKY.into_iter().find(|reason| stalled.reason == **reason)?;
+/// Whether somebody asks for what was stopped to be tried again: by a new spec, or by a request to reconcile.
+fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&String>) -> bool {
+    let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
+    observed != metadata.generation || requested != handled
+}
+
+fn unconfirmed(write: Option<&UnconfirmedWrite>, tries_anew: bool) -> Option<UnconfirmedWrite> {
+    let mut write = write?.clone();
+    if tries_anew {
+        (write.difference, write.rounds) = (None, 0);
+    }
+    Some(write)
+}
+
+/// The plan that the conditions say must not be carried out again.
+fn blocked(conditions: &[Condition], plan: &Digest) -> Option<BlockedPlan> {
+    let stalled = conditions.iter().find(|condition| condition.type_ == STALLED)?;
+    let reason = STICKY.into_iter().find(|reason| stalled.reason == reason.as_str())?;
     let refusal = Refusal { reason, message: stalled.message.clone() };
-    Some(Stuck { digest: status.plan.as_ref()?.digest.clone(), refusal })
+    Some(BlockedPlan { digest: plan.clone(), refusal })
 }

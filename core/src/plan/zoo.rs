@@ -3,6 +3,12 @@
 //! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec leaves out must be carried over.
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
+mod end;
+mod planner;
+mod reply;
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +18,7 @@ use super::{
     ownership::{Found, nothing_to_adopt},
 };
 use crate::{
-    api::contract::DeletionPolicy,
+    api::reasons,
     terms::{
         Decimal, Digest,
         shape::{ShapeError, Spelling},
@@ -20,6 +26,8 @@ use crate::{
     },
     validate::Validated,
 };
+
+pub use self::planner::{ContractPlanner, Need};
 
 /// Members of the contract that are the API's to keep when the spec leaves them out.
 const SERVERS_OWN: [&str; 3] = ["discountDescription", "externalCustomerId", "notes"];
@@ -141,49 +149,12 @@ pub fn plan(
     Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, recorded, applied)
 }
 
-/// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do. `GET` does not show a
-/// scheduled contract: its terms are those that were `written`, if they are still known.
-#[must_use]
-pub fn end(
-    organization_id: &str,
-    written: Option<&Contract>,
-    observed: Option<&View>,
-    recorded: &Recorded,
-    policy: DeletionPolicy,
-) -> Result<Option<Call>, Refusal> {
-    let status = match policy {
-        DeletionPolicy::Orphan => return Ok(None),
-        DeletionPolicy::End => ContractStatus::Closed,
-        DeletionPolicy::Cancel => ContractStatus::Canceled,
-    };
-    let held = observed.filter(|view| is_ours(view, recorded));
-    let was_scheduled = recorded.contract_id.is_some() && recorded.state.as_deref() == Some("scheduled");
-    let mut terms = match held {
-        Some(view) => view.terms.clone(),
-        None if was_scheduled => match written.map(serde_json::to_value) {
-            Some(Ok(terms)) => terms,
-            _ => return Ok(None),
-        },
-        None => return Ok(None),
-    };
-    if let Some(terms) = terms.as_object_mut() {
-        terms.insert("status".to_owned(), json!(status));
-    }
-    put(organization_id, &terms).map(Some)
-}
-
-/// Whether this resource recorded the contract as its own, or sent it and lost the reply.
-fn is_ours(view: &View, recorded: &Recorded) -> bool {
-    recorded.contract_id.as_ref() == Some(&view.contract_id)
-        || recorded.sent() == Some(&fingerprint(&view.terms))
-}
-
 /// Changes that a replace must not make.
 fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<Decision> {
     let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
     if view.state == "active" && takes_out_of_force {
         return Some(Decision::refuse(
-            "ActiveNotReplaced",
+            reasons::ACTIVE_NOT_REPLACED,
             format!(
                 "Nothing was written: contract {} is active, and `spec.zoo.status: {}` would take it out of force. Set \
                  `status: active` to change it, or `closed` or `canceled` to end it first",
@@ -198,7 +169,7 @@ fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<
         let pointer = format!("/periods/{index}");
         if let Some(change) = changes.iter().find(|change| covers(&pointer, &change.path)) {
             return Some(Decision::refuse(
-                "PeriodClosed",
+                reasons::PERIOD_CLOSED,
                 format!(
                     "Nothing was written: period {index} is closed, and closed periods are read-only. Restore its terms in \
                      the spec, or name the place in `spec.ignoreDrift`. Difference: {change}"
@@ -322,6 +293,3 @@ fn commitment_effect(observed: &Value, desired: &Value) -> String {
         _ => String::new(),
     }
 }
-
-#[cfg(test)]
-mod tests;

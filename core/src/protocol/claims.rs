@@ -1,38 +1,100 @@
-//! Two resources that claim one contract: the older one holds it.
+//! Two resources that mean one contract: one of them holds it, and the other leaves it alone.
+//!
+//! A claim follows from what resources say and have on record, never from which provider happens to be ready: an expired
+//! token must not hand a contract over to somebody else.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use url::Url;
 
-use crate::{api::BillingContract, terms::text::Text};
+use super::{ReconcileResult, Requeue, failure::requeue_after};
+use crate::{
+    api::{BillingContract, reasons},
+    plan::Refusal,
+};
 
-/// What makes two resources mean one contract in the billing API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Base URL of the billing API.
-    pub base_url: String,
-    /// The contract's place in it: with Zoo, the organization.
-    pub subject: String,
+/// What a resource claims of a billing account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The one contract that a customer can have (Zoo).
+    Customer(String),
+    /// What is made with a uniqueness key.
+    Key(String),
+    /// One contract, by its ID.
+    Contract(String),
 }
 
-/// The subject of a contract's claim: with Zoo the organization, with Metronome the uniqueness key or the contract to
-/// adopt. Keys that are derived from namespace and name are nobody else's.
-#[must_use]
-pub fn subject(contract: &BillingContract) -> Option<&str> {
-    if let Some(zoo) = &contract.spec.zoo {
-        return Some(zoo.organization_id.as_str());
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Customer(text) | Self::Key(text) | Self::Contract(text) => f.write_str(text),
+        }
     }
-    let given = contract.spec.metronome.as_ref().and_then(|terms| terms.uniqueness_key.as_ref());
-    given.map(Text::as_str).or_else(|| contract.spec.adopt.as_ref().map(|adopt| adopt.contract_id.as_str()))
 }
 
-/// The resource, among others that claim the same contract, that holds it in place of this one; `None` when this one
-/// does. The oldest holds it; of those created in the same second, one that has a contract already, then by name.
+/// Everything that a resource claims: its customer (Zoo), the key it gives, the contract it adopts, the contract that it
+/// has on record. Keys that are derived from namespace and name are nobody else's.
+#[must_use]
+pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
+    let adopted = contract.spec.adopt.as_ref().map(|adopt| Subject::Contract(adopt.contract_id.clone()));
+    let status = contract.status.as_ref();
+    let held = status.and_then(|status| status.contract_id.clone()).map(Subject::Contract);
+    let customer = contract.spec.sole_customer().map(str::to_owned).map(Subject::Customer);
+    let key = contract.spec.given_key().map(str::to_owned).map(Subject::Key);
+    customer.into_iter().chain(key).chain(adopted).chain(held).collect()
+}
+
+/// An account as claims compare it: the address of its billing API, however it is spelled.
+#[must_use]
+pub fn account(base_url: &str) -> String {
+    // Parsing gives scheme and host in lower case and leaves out the scheme's own port.
+    let parsed = Url::parse(base_url).map(String::from);
+    parsed.as_deref().unwrap_or(base_url).trim_end_matches('/').to_owned()
+}
+
+/// The resource, among others of the same account, that holds what this one claims; `None` when this one does.
+///
+/// The oldest holds it; of those created in the same second, one that has a contract already, then by name.
 pub fn holder<'a>(
     this: &BillingContract,
     others: impl Iterator<Item = &'a BillingContract>,
-) -> Option<&'a BillingContract> {
+) -> Option<(&'a BillingContract, Subject)> {
     let own = rank(this);
-    others.filter(|other| other.uid() != this.uid() && rank(other) < own).min_by_key(|other| rank(other))
+    let claimed = subjects(this);
+    let shared = |other: &BillingContract| {
+        let theirs = subjects(other);
+        claimed.iter().find(|subject| theirs.contains(subject)).cloned()
+    };
+    others
+        .filter(|other| other.uid() != this.uid() && rank(other) < own)
+        .filter_map(|other| Some((other, shared(other)?)))
+        .min_by_key(|(other, _)| rank(other))
+}
+
+/// Another resource that claims what this one has on record, or claims: it must not end along with this one.
+pub fn heir<'a>(
+    this: &BillingContract,
+    mut others: impl Iterator<Item = &'a BillingContract>,
+) -> Option<&'a BillingContract> {
+    let claimed = subjects(this);
+    others.find(|other| {
+        other.uid() != this.uid()
+            && other.metadata.deletion_timestamp.is_none()
+            && subjects(other).iter().any(|subject| claimed.contains(subject))
+    })
+}
+
+/// What a resource comes to whose contract another one holds.
+#[must_use]
+pub fn refused<S>(holder: &BillingContract, subject: &Subject) -> ReconcileResult<S> {
+    let message = format!(
+        "BillingContract {}/{} claims the same contract ({subject}), and it is older. Delete one of the two",
+        holder.namespace().unwrap_or_default(),
+        holder.name_any()
+    );
+    let refusal = Refusal { reason: reasons::DUPLICATE_CLAIM, message };
+    let requeue: Requeue = requeue_after(&refusal);
+    ReconcileResult::refused(refusal, requeue)
 }
 
 fn rank(contract: &BillingContract) -> (Option<Time>, bool, String, String) {
@@ -49,14 +111,21 @@ mod tests {
         serde_json::from_value(json!({
             "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
             "metadata": {"name": name, "namespace": "billing", "uid": name, "creationTimestamp": created},
-            "spec": {"providerRef": {"name": "zoo"}},
+            "spec": {"providerRef": {"name": "zoo"}, "zoo": {"organizationId": "org", "effectiveAt": "2026-01-01T00:00:00Z"}},
             "status": {"contractId": id},
         }))
         .unwrap()
     }
 
+    fn adopting(name: &str, created: &str, id: &str) -> BillingContract {
+        let mut contract = contract(name, created, None);
+        contract.spec.zoo = None;
+        contract.spec.adopt = Some(serde_json::from_value(json!({"contractId": id})).unwrap());
+        contract
+    }
+
     fn holder_of(this: &BillingContract, others: &[BillingContract; 2]) -> Option<String> {
-        holder(this, others.iter()).map(ResourceExt::name_any)
+        holder(this, others.iter()).map(|(holder, _)| holder.name_any())
     }
 
     #[test]
@@ -73,5 +142,27 @@ mod tests {
             (contract("a", "2026-01-01T00:00:00Z", None), contract("b", "2026-01-01T00:00:00Z", Some("c")));
         assert_eq!(holder_of(&first, &[first.clone(), second.clone()]), Some("b".to_owned()));
         assert_eq!(holder_of(&second, &[first.clone(), second.clone()]), None);
+    }
+
+    #[test]
+    fn who_adopts_what_another_resource_has_on_record_does_not_hold_it() {
+        let mut old = adopting("old", "2026-01-01T00:00:00Z", "other");
+        old.spec.adopt = None;
+        old.status = Some(serde_json::from_value(json!({"contractId": "c"})).unwrap());
+        let new = adopting("new", "2026-01-02T00:00:00Z", "c");
+        assert_eq!(holder_of(&new, &[old.clone(), new.clone()]), Some("old".to_owned()));
+        assert!(
+            heir(&old, [&old, &new].into_iter()).is_some(),
+            "what goes takes nothing with it that another claims"
+        );
+        assert!(heir(&new, [&new].into_iter()).is_none());
+    }
+
+    #[test]
+    fn an_account_is_the_same_however_its_address_is_spelled() {
+        for spelled in ["https://api.zoo.dev/", "HTTPS://API.zoo.dev", "https://api.zoo.dev:443"] {
+            assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");
+        }
+        assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
     }
 }

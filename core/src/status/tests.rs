@@ -2,7 +2,19 @@
 
 use serde_json::json;
 
-use super::*;
+use super::{
+    contract::{ContractResult, event, status},
+    *,
+};
+use crate::{
+    api::{
+        BillingContract, BillingContractStatus,
+        contract::{Term, UnconfirmedWrite},
+    },
+    plan::{Change, ContractSnapshot, Plan, Refusal},
+    protocol::{Outcome, ReconcileResult, Requeue},
+    terms::{Digest, Timestamp},
+};
 
 fn now() -> DateTime<Utc> {
     "2026-06-01T00:00:00Z".parse().unwrap()
@@ -20,44 +32,66 @@ fn object(status: &BillingContractStatus) -> BillingContract {
     contract
 }
 
-fn after(status: &BillingContractStatus, finding: &Finding) -> BillingContractStatus {
-    contract(&object(status), finding, None, now())
+fn after(before: &BillingContractStatus, result: &ContractResult) -> BillingContractStatus {
+    status(&object(before), result, None, now())
 }
 
-fn held() -> Held {
-    let terms = json!({
-        "effectiveAt": "2026-01-01T00:00:00Z", "termEndAt": "2027-01-01T00:00:00Z", "currency": "USD",
-        "periods": [{"commitmentAmount": "100.5"}],
-    });
-    let (contract_id, account_id, state) = ("contract-1".into(), "account-1".into(), "active".into());
-    Held::zoo(&zoo::View { contract_id, account_id, state, terms })
-}
-
-fn settled(applied: Option<&str>) -> Finding {
-    Finding::Settled {
-        held: Some(held()),
-        customer_id: "org-1".into(),
-        spec_digest: Digest::of(&json!(1)),
-        applied: applied.map(str::to_owned),
+fn snapshot() -> ContractSnapshot {
+    ContractSnapshot {
+        contract_id: "contract-1".into(),
+        account_id: Some("account-1".into()),
+        items: Vec::new(),
+        renews: None,
+        renewed_by: None,
+        state: "active".into(),
+        is_shown: true,
+        term: Some(Term { start_date: "2026-01-01".into(), end_date: Some("2027-01-01".into()) }),
+        committed_value: Some("100.5 USD".into()),
+        digest: Digest::of(&json!("observed")),
     }
 }
 
-fn drifted() -> Finding {
-    let change = Change { path: "/name".into(), from: Some(json!("a")), to: Some(json!("b")) };
-    Finding::Drifted { held: Some(held()), customer_id: "org-1".into(), changes: vec![change] }
+fn result(outcome: Outcome) -> ContractResult {
+    let customer_id = Some("org-1".to_owned());
+    ReconcileResult { customer_id, ..ReconcileResult::new(outcome, Requeue::AfterSyncPeriod) }
 }
 
-/// Every kind of finding, with the verdict of kstatus on it.
-fn findings() -> Vec<(Finding, &'static str)> {
-    let plan =
-        Plan { digest: Digest::of(&json!(2)), changes: vec![], summary: "change".into(), calls: vec![] };
+fn plan() -> Plan {
+    Plan { digest: Digest::of(&json!(2)), changes: vec![], summary: "change".into(), calls: vec![] }
+}
+
+fn in_sync(applied: Vec<Plan>) -> ContractResult {
+    let spec_digest = Some(Digest::of(&json!(1)));
+    ReconcileResult { snapshot: Some(snapshot()), ..result(Outcome::InSync { spec_digest, applied }) }
+}
+
+fn drifted() -> ContractResult {
+    let change = Change { path: "/name".into(), from: Some(json!("a")), to: Some(json!("b")) };
+    ReconcileResult { snapshot: Some(snapshot()), ..result(Outcome::Drifted { changes: vec![change] }) }
+}
+
+fn refused(reason: Reason, message: &str) -> ContractResult {
+    ReconcileResult::refused(Refusal { reason, message: message.into() }, Requeue::AfterSyncPeriod)
+}
+
+fn waiting(reason: Reason) -> ContractResult {
+    ReconcileResult::waiting(reason, "wait", Requeue::AfterSyncPeriod)
+}
+
+fn lost() -> ContractResult {
+    let outcome = Outcome::Unconfirmed { message: "lost".into() };
+    ReconcileResult { write: Some(write(Digest::of(&json!(3)))), ..result(outcome) }
+}
+
+/// Every kind of result, with the verdict of kstatus on it.
+fn results() -> Vec<(ContractResult, &'static str)> {
     vec![
-        (settled(Some("change")), "Current"),
+        (in_sync(vec![plan()]), "Current"),
         (drifted(), "Current"),
-        (Finding::AwaitingApproval(plan), "InProgress"),
-        (Finding::Unconfirmed { write: write(Digest::of(&json!(3))), message: "lost".into() }, "InProgress"),
-        (Finding::waiting("ProviderNotReady", "wait"), "InProgress"),
-        (Finding::refused("InvalidSpec", "wrong"), "Failed"),
+        (result(Outcome::AwaitingApproval(plan())), "InProgress"),
+        (lost(), "InProgress"),
+        (waiting(reasons::PROVIDER_NOT_READY), "InProgress"),
+        (refused(reasons::INVALID_SPEC, "wrong"), "Failed"),
     ]
 }
 
@@ -85,35 +119,35 @@ fn condition<'a>(status: &'a BillingContractStatus, type_: &str) -> Option<&'a C
 }
 
 fn write(digest: Digest) -> UnconfirmedWrite {
-    UnconfirmedWrite { digest, time: Timestamp(now()), after_edit: None }
+    UnconfirmedWrite { digest, time: Timestamp(now()), after_edit: None, difference: None, rounds: 0 }
 }
 
 #[test]
-fn kstatus_reads_every_finding_rightly_whatever_came_before() {
-    for (before, _) in findings() {
-        for (finding, verdict) in findings() {
-            let status = after(&after(&BillingContractStatus::default(), &before), &finding);
-            assert_eq!(kstatus(&object(&status)), verdict, "{finding:?} after {before:?}");
+fn kstatus_reads_every_result_rightly_whatever_came_before() {
+    for (before, _) in results() {
+        for (result, verdict) in results() {
+            let status = after(&after(&BillingContractStatus::default(), &before), &result);
+            assert_eq!(kstatus(&object(&status)), verdict, "{result:?} after {before:?}");
             assert_eq!(status.observed_generation, Some(3));
-            let gates = ["Reconciling", "Stalled"].map(|type_| condition(&status, type_));
-            assert!(gates.iter().flatten().all(|gate| gate.status == "True"));
-            assert!(gates.iter().flatten().count() <= 1, "{finding:?}");
+            let abnormal = ["Reconciling", "Stalled"].map(|type_| condition(&status, type_));
+            assert!(abnormal.iter().flatten().all(|found| found.status == "True"));
+            assert!(abnormal.iter().flatten().count() <= 1, "{result:?}");
         }
     }
 }
 
 #[test]
-fn the_same_finding_twice_changes_nothing() {
-    for (finding, _) in findings() {
-        let once = after(&BillingContractStatus::default(), &finding);
+fn the_same_result_twice_changes_nothing() {
+    for (result, _) in results() {
+        let once = after(&BillingContractStatus::default(), &result);
         let later = now() + chrono::TimeDelta::hours(1);
-        assert_eq!(contract(&object(&once), &finding, None, later), once, "{finding:?}");
+        assert_eq!(status(&object(&once), &result, None, later), once, "{result:?}");
     }
 }
 
 #[test]
-fn a_settled_contract_shows_what_is_in_force() {
-    let status = after(&BillingContractStatus::default(), &settled(Some("change")));
+fn a_contract_in_sync_shows_what_is_in_force() {
+    let status = after(&BillingContractStatus::default(), &in_sync(vec![plan()]));
     assert_eq!(status.contract_id.as_deref(), Some("contract-1"));
     assert_eq!(status.customer_id.as_deref(), Some("org-1"));
     assert_eq!(status.committed_value.as_deref(), Some("100.5 USD"));
@@ -124,74 +158,98 @@ fn a_settled_contract_shows_what_is_in_force() {
 
 #[test]
 fn an_error_never_takes_the_contract_s_id_away() {
-    let known = after(&BillingContractStatus::default(), &settled(None));
-    for (finding, _) in findings() {
-        assert_eq!(after(&known, &finding).contract_id, known.contract_id, "{finding:?}");
+    let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
+    for (result, _) in results() {
+        assert_eq!(after(&known, &result).contract_id, known.contract_id, "{result:?}");
     }
+}
+
+#[test]
+fn a_contract_that_was_created_is_on_record_whatever_came_after() {
+    for (result, _) in results() {
+        let result = ReconcileResult { created_id: Some("contract-1".into()), ..result };
+        let status = after(&BillingContractStatus::default(), &result);
+        assert_eq!(status.contract_id.as_deref(), Some("contract-1"), "{result:?}");
+    }
+}
+
+#[test]
+fn what_is_known_of_one_account_means_nothing_in_another() {
+    let known = ReconcileResult { account: Some("https://one".into()), ..in_sync(vec![]) };
+    let known = after(&BillingContractStatus::default(), &known);
+    let moved = ReconcileResult { account: Some("https://two".into()), ..lost() };
+    let moved = after(&known, &moved);
+    assert_eq!((moved.contract_id, moved.last_applied), (None, None));
+    assert_eq!(moved.account.as_deref(), Some("https://two"));
 }
 
 #[test]
 fn a_lost_write_is_remembered_until_the_contract_is_seen_again() {
     let fingerprint = Digest::of(&json!(3));
-    let lost = Finding::Unconfirmed { write: write(fingerprint.clone()), message: "lost".into() };
-    let status =
-        after(&after(&BillingContractStatus::default(), &lost), &Finding::waiting("Throttled", "wait"));
+    let status = after(&after(&BillingContractStatus::default(), &lost()), &waiting(reasons::THROTTLED));
     assert_eq!(status.unconfirmed_write.as_ref().map(|write| &write.digest), Some(&fingerprint));
-    assert_eq!(after(&status, &settled(None)).unconfirmed_write, None);
+    assert_eq!(after(&status, &in_sync(vec![])).unconfirmed_write, None);
 }
 
 #[test]
 fn a_suspended_contract_keeps_its_last_word_and_holds_nobody_up() {
-    let known = after(&BillingContractStatus::default(), &settled(None));
-    let suspended = after(&known, &Finding::Suspended);
-    assert_eq!(condition(&suspended, "Ready"), condition(&known, "Ready"));
-    let stalled = after(&BillingContractStatus::default(), &Finding::refused("InvalidSpec", "wrong"));
-    assert!(condition(&after(&stalled, &Finding::Suspended), "Stalled").is_none());
-    let fresh = after(&BillingContractStatus::default(), &Finding::Suspended);
+    let suspended = || ReconcileResult::new(Outcome::Suspended, Requeue::OnChange);
+    let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
+    assert_eq!(condition(&after(&known, &suspended()), "Ready"), condition(&known, "Ready"));
+    let stalled = after(&BillingContractStatus::default(), &refused(reasons::INVALID_SPEC, "wrong"));
+    assert!(condition(&after(&stalled, &suspended()), "Stalled").is_none());
+    let fresh = after(&BillingContractStatus::default(), &suspended());
     assert_eq!(condition(&fresh, "Ready").map(|ready| ready.status.as_str()), Some("Unknown"));
 }
 
 #[test]
 fn transition_times_move_only_with_the_status() {
-    let first = after(&BillingContractStatus::default(), &settled(None));
-    let later = now() + chrono::TimeDelta::hours(1);
-    let refused = contract(&object(&first), &Finding::refused("InvalidSpec", "wrong"), None, later);
-    let again = contract(
-        &object(&refused),
-        &Finding::refused("Rejected", "no"),
-        None,
-        later + chrono::TimeDelta::hours(1),
-    );
+    let hour = chrono::TimeDelta::hours(1);
+    let first = after(&BillingContractStatus::default(), &in_sync(vec![]));
+    let no = status(&object(&first), &refused(reasons::INVALID_SPEC, "wrong"), None, now() + hour);
+    let again = status(&object(&no), &refused(reasons::REJECTED, "no"), None, now() + hour + hour);
     let time =
         |status: &BillingContractStatus| condition(status, "Ready").unwrap().last_transition_time.clone();
-    assert_ne!(time(&first), time(&refused));
-    assert_eq!(time(&refused), time(&again));
+    assert_ne!(time(&first), time(&no));
+    assert_eq!(time(&no), time(&again));
 }
 
 #[test]
 fn an_event_is_written_once_a_change() {
     let fresh = BillingContractStatus::default();
-    let reason = |status: &BillingContractStatus, finding: &Finding| {
-        note(&object(status), finding).map(|note| note.reason)
+    let reason = |status: &BillingContractStatus, result: &ContractResult| {
+        event(&object(status), result).map(|event| event.reason.as_str())
     };
-    assert_eq!(reason(&fresh, &settled(Some("change"))), Some("Applied"));
-    assert_eq!(reason(&fresh, &settled(None)), Some("Found"));
-    let known = after(&fresh, &settled(None));
-    assert_eq!(reason(&known, &settled(None)), None);
-    for (finding, expected) in
-        [(Finding::refused("InvalidSpec", "wrong"), "InvalidSpec"), (drifted(), "Drifted")]
+    assert_eq!(reason(&fresh, &in_sync(vec![plan()])), Some("Applied"));
+    assert_eq!(reason(&fresh, &in_sync(vec![])), Some("Found"));
+    let known = after(&fresh, &in_sync(vec![]));
+    assert_eq!(reason(&known, &in_sync(vec![])), None);
+    for (result, expected) in
+        [(refused(reasons::INVALID_SPEC, "wrong"), "InvalidSpec"), (drifted(), "Drifted")]
     {
-        assert_eq!(reason(&known, &finding), Some(expected));
-        assert_eq!(reason(&after(&known, &finding), &finding), None);
+        assert_eq!(reason(&known, &result), Some(expected));
+        assert_eq!(reason(&after(&known, &result), &result), None);
     }
-    assert_eq!(reason(&known, &Finding::waiting("Throttled", "wait")), None);
+    assert_eq!(reason(&known, &waiting(reasons::THROTTLED)), None);
+    assert_eq!(reason(&known, &result(Outcome::Ended { applied: vec![plan()] })), Some("Ended"));
 }
 
 #[test]
 fn drift_is_bounded() {
     let change = Change { path: "/n".repeat(2000), from: None, to: Some(json!("x")) };
-    let finding = Finding::Drifted { held: None, customer_id: "org".into(), changes: vec![change; 100] };
-    let status = after(&BillingContractStatus::default(), &finding);
+    let status =
+        after(&BillingContractStatus::default(), &result(Outcome::Drifted { changes: vec![change; 100] }));
     assert_eq!(status.drift.len(), 20);
     assert!(status.drift.iter().all(|line| line.len() <= 1024));
+}
+
+#[test]
+fn whatever_is_said_fits_the_bounds_of_the_api_server_in_bytes() {
+    let long = "契約".repeat(40_000);
+    let refused = refused(reasons::INVALID_SPEC, &long);
+    let status = after(&BillingContractStatus::default(), &refused);
+    let message = &condition(&status, "Ready").unwrap().message;
+    assert!(message.len() <= 32_768 && message.ends_with("more letters)"), "{}", message.len());
+    let note = event(&object(&BillingContractStatus::default()), &refused).unwrap().message;
+    assert!(note.len() <= 1024, "{}", note.len());
 }

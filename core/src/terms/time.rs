@@ -10,6 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub DateTime<Utc>);
 
+impl Timestamp {
+    /// A moment as a status has it.
+    #[must_use]
+    pub fn whole_seconds(now: DateTime<Utc>) -> Self {
+        Self(DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now))
+    }
+}
+
 /// Why a text is not a [`Timestamp`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` must be a time such as 2026-01-01T00:00:00Z (RFC 3339)")]

@@ -48,6 +48,20 @@ impl<T> Validated<T> {
     pub fn into_inner(self) -> T {
         self.0
     }
+
+    /// The same by reference.
+    #[must_use]
+    pub const fn as_ref(&self) -> Validated<&T> {
+        Validated(&self.0)
+    }
+}
+
+impl<T: Clone> Validated<&T> {
+    /// A copy of what was validated, which stays valid.
+    #[must_use]
+    pub fn cloned(&self) -> Validated<T> {
+        Validated(self.0.clone())
+    }
 }
 
 impl<T> std::ops::Deref for Validated<T> {

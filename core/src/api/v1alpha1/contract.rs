@@ -1,12 +1,13 @@
 //! `BillingContract`: one contract of one customer.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::CustomResource;
+use kube::{CustomResource, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::status::conditions;
+use crate::api::kind::{Api, one_api};
 use crate::terms::{Digest, Timestamp, metronome, zoo};
 
 /// What a contract should be, and how Countersign may act on it.
@@ -20,13 +21,11 @@ use crate::terms::{Digest, Timestamp, metronome, zoo};
     shortname = "bc",
     category = "billing",
     status = "BillingContractStatus",
-    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
-        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = one_api(),
     validation = Rule::new("!has(self.spec.packageRef) || !has(self.spec.metronome) || !(has(self.spec.metronome.packageId) || has(self.spec.metronome.packageAlias))")
         .message("must be left out where `spec.metronome` has `packageId` or `packageAlias`: name a ContractPackage in `packageRef`, or a package that was made elsewhere in the terms, and not both")
         .field_path(".spec.packageRef"),
-    validation = Rule::new("has(self.spec.zoo) == has(oldSelf.spec.zoo)")
-        .message("the billing API must not change: a contract stays where it is; write a new BillingContract"),
+    validation = same_api(),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -84,6 +83,13 @@ pub struct BillingContractSpec {
     /// Terms of a Metronome contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metronome: Option<Box<metronome::Contract>>,
+}
+
+/// The rule by which the API server refuses to move a contract from one billing API to another.
+fn same_api() -> Rule {
+    let same = |api: Api| format!("has(self.spec.{0}) == has(oldSelf.spec.{0})", api.field());
+    Rule::new(Api::ALL.map(same).join(" && "))
+        .message("the billing API must not change: a contract stays where it is; write a new BillingContract")
 }
 
 /// CEL rules by which the API server names each field that a contract without a package lacks.
@@ -214,6 +220,10 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub customer_id: Option<String>,
+    /// Address of the billing API that everything below speaks of: what is known of one account means nothing in another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub account: Option<String>,
     /// ID of the billing account that owns the contract (Zoo).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -328,6 +338,18 @@ pub struct UnconfirmedWrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub after_edit: Option<String>,
+    /// Digest of the difference that it was to remove, once it was seen to be left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Digest>,
+    /// How often in a row it was seen to be left; writing stops after a few.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub rounds: i32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// A plan, as people read it.

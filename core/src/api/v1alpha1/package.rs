@@ -5,8 +5,14 @@ use kube::{CustomResource, core::Rule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{contract::ProviderRef, status::conditions};
-use crate::terms::{Digest, Timestamp, metronome, zoo};
+use super::{
+    contract::{ProviderRef, UnconfirmedWrite},
+    status::conditions,
+};
+use crate::{
+    api::kind::{Api, one_api},
+    terms::{Digest, Timestamp, metronome, zoo},
+};
 
 /// Terms that many contracts share, and the names that they go by.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,8 +25,7 @@ use crate::terms::{Digest, Timestamp, metronome, zoo};
     shortname = "cpkg",
     category = "billing",
     status = "ContractPackageStatus",
-    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
-        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = one_api(),
     validation = Rule::new("has(self.spec.metronome) == has(self.spec.providerRef)")
         .message("`spec.providerRef` is required with `spec.metronome`, where packages belong to an account, and must be left out with `spec.zoo`")
         .field_path(".spec.providerRef"),
@@ -75,12 +80,13 @@ pub struct ContractPackageSpec {
 
 /// The rule by which the API server refuses other terms. (An optional, `self.?zoo`, would exceed its cost budget.)
 fn fixed_once_published() -> Rule {
-    let same = |field| {
+    let same = |field: &str| {
         format!(
             "has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
         )
     };
-    let same = ["zoo", "metronome", "providerRef"].map(same).join(" && ");
+    let fields = Api::ALL.into_iter().map(Api::field).chain(["providerRef"]);
+    let same = fields.map(same).collect::<Vec<_>>().join(" && ");
     Rule::new(format!("oldSelf.spec.lifecycle == 'Draft' || ({same})")).message(
         "the terms of a published package must not change: write a new ContractPackage with the new terms, and move the \
          alias to it (`endingBefore` here, `startingAt` there)",
@@ -151,6 +157,12 @@ pub struct ContractPackageStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub contracts: Option<i32>,
+    /// A write whose outcome is not known yet (Metronome).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed_write: Option<UnconfirmedWrite>,
+    /// Digest of the plan that must not be carried out again as it is (Metronome).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Digest>,
     /// Last value of the `reconcile.fluxcd.io/requestedAt` annotation that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

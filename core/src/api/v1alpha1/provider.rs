@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::conditions;
+use crate::api::kind::{Api, one_api};
 
 /// How to reach one billing account. Exactly one of `zoo` and `metronome` is set.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,8 +19,7 @@ use super::status::conditions;
     shortname = "bprov",
     category = "billing",
     status = "ProviderStatus",
-    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
-        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = one_api(),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),
@@ -54,8 +54,10 @@ impl BillingProviderSpec {
     /// Base URL of the billing API; none when the spec names no API.
     #[must_use]
     pub fn base_url(&self) -> Option<&str> {
-        let zoo = self.zoo.as_ref().map(|account| account.base_url.as_str());
-        zoo.or_else(|| self.metronome.as_ref().map(|account| account.base_url.as_str()))
+        match self.api()? {
+            Api::Zoo => self.zoo.as_ref().map(|account| account.base_url.as_str()),
+            Api::Metronome => self.metronome.as_ref().map(|account| account.base_url.as_str()),
+        }
     }
 }
 
@@ -69,8 +71,7 @@ impl BillingProviderSpec {
     shortname = "cbprov",
     category = "billing",
     status = "ProviderStatus",
-    validation = Rule::new("has(self.spec.zoo) != has(self.spec.metronome)")
-        .message("exactly one of `spec.zoo` and `spec.metronome` must be set"),
+    validation = one_api(),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),

@@ -1,6 +1,7 @@
 //! The end of a contract whose resource is deleted.
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::{
     View,
@@ -10,10 +11,12 @@ use super::{
 };
 use crate::{
     api::contract::DeletionPolicy,
-    plan::{Call, CallKind, Recorded, Refusal},
+    plan::{Call, CallKind, Change, Decision, Ending, Plan, Policy, Recorded, Refusal},
     terms::{Shape, Timestamp},
 };
 
+/// Path of the call that archives a contract.
+const ARCHIVE: &str = "v1/contracts/archive";
 /// Shape of a truth value outside the terms.
 static PLAIN: Shape = Shape::Plain;
 
@@ -51,6 +54,35 @@ pub fn end(
     }
 }
 
+/// Decides how a contract comes to its end, under the same policies as any other write.
+pub(super) fn plan(
+    view: &View,
+    recorded: &Recorded,
+    policy: &Policy,
+    ending: &Ending,
+    now: DateTime<Utc>,
+) -> Decision {
+    let Ending { policy: deletion, end_at, void_invoices } = *ending;
+    let call = match end(view, recorded, deletion, end_at, void_invoices, now) {
+        Ok(Some(call)) => call,
+        Ok(None) => return Decision::Settle,
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    let to = if call.path == ARCHIVE {
+        json!("archived")
+    } else {
+        json!(end_at.map_or_else(|| "ends at the next full hour".to_owned(), |end| format!("ends {end}")))
+    };
+    let change = Change {
+        path: format!("contract {}", view.contract_id),
+        from: Some(json!(view.state)),
+        to: Some(to.clone()),
+    };
+    // Without a date of its own the plan stays the same from hour to hour, so that it can be approved.
+    let wanted = json!([view.contract_id, to, void_invoices]);
+    Plan::new(&view.terms, &wanted, vec![change], "", vec![call]).under(policy, recorded, false)
+}
+
 fn update_end_date(view: &View, end: Timestamp) -> Result<Call, Refusal> {
     let body = Members::from([
         ("contract_id", Part::text(&view.contract_id)),
@@ -66,5 +98,5 @@ fn archive(view: &View, void_invoices: bool) -> Result<Call, Refusal> {
         ("customer_id", Part::text(&view.customer_id)),
         ("void_invoices", Part::Terms(&PLAIN, void_invoices.into())),
     ]);
-    call(CallKind::Other, "v1/contracts/archive", &body)
+    call(CallKind::Other, ARCHIVE, &body)
 }

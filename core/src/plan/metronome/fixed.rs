@@ -1,7 +1,10 @@
 //! Refusals: what the API cannot change, what is somebody else's, what could be several things.
 
 use super::{UniquenessKey, View};
-use crate::plan::{Change, Decision, Refusal};
+use crate::{
+    api::reasons,
+    plan::{Change, Decision, Refusal},
+};
 
 /// What to do about a difference that the API cannot remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
     }
     let ways: Vec<_> = ways.into_iter().map(WayOut::text).collect();
     Decision::refuse(
-        "ImmutableField",
+        reasons::IMMUTABLE_FIELD,
         format!(
             "Nothing was written: the API cannot change this in contract {} (billing -> spec): {}. Ways out: {}",
             view.contract_id,
@@ -53,7 +56,7 @@ pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
 /// The refusal for a spec that names another customer than the contract's.
 pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
     Refusal {
-        reason: "ImmutableField",
+        reason: reasons::IMMUTABLE_FIELD,
         message: format!(
             "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
              what /customerAlias stands for: {from} -> {to}. Ways out: {}",
@@ -65,7 +68,7 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
 /// The refusal for items that could be several.
 pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
     Decision::refuse(
-        "AmbiguousItem",
+        reasons::AMBIGUOUS_ITEM,
         format!(
             "Nothing was written: it cannot be told which item is which in contract {}: {}. Write into the spec what tells \
              them apart (name, dates or amounts as billing has them), or archive in billing what is not the spec's",
@@ -78,7 +81,7 @@ pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
 /// The refusal for a contract of another owner.
 pub(super) fn owned_elsewhere(view: &View, field: &str, owner: &str) -> Decision {
     Decision::refuse(
-        "OwnedElsewhere",
+        reasons::OWNED_ELSEWHERE,
         format!(
             "Nothing was written: the custom field `{field}` of contract {} says that it belongs to {owner:?}. Delete the \
              resource there, or take the contract over with `spec.adopt: {{contractId: {}, mode: Override}}`",
@@ -90,7 +93,7 @@ pub(super) fn owned_elsewhere(view: &View, field: &str, owner: &str) -> Decision
 /// The refusal for a contract that is archived.
 pub(super) fn archived(view: &View) -> Decision {
     Decision::refuse(
-        "ContractArchived",
+        reasons::CONTRACT_ARCHIVED,
         format!(
             "Nothing was written: contract {} is archived in billing, which cannot be undone. Delete this resource, or set \
              another `spec.metronome.uniquenessKey` to create a new contract in its place",
@@ -102,7 +105,7 @@ pub(super) fn archived(view: &View) -> Decision {
 /// The refusal for a contract that the resource has and the API does not list.
 pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
     Refusal {
-        reason: "ContractNotFound",
+        reason: reasons::CONTRACT_NOT_FOUND,
         message: format!(
             "Nothing was written: the resource has contract {contract_id}, but it is not among those of customer \
              {customer_id}. Check the provider's account and its `baseUrl`; to create another contract, write its terms into \
@@ -114,7 +117,7 @@ pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
 /// The refusal for a key that an archived contract holds.
 pub(super) fn key_taken(view: &View, key: &UniquenessKey) -> Refusal {
     Refusal {
-        reason: "UniquenessKeyTaken",
+        reason: reasons::KEY_TAKEN,
         message: format!(
             "Nothing was written: the uniqueness key {key:?} belongs to contract {}, which is archived, and the API never \
              frees a key. Set another `spec.metronome.uniquenessKey` to create a new contract",

@@ -27,11 +27,14 @@ mod lists;
 mod matching;
 mod members;
 mod money;
+mod needs;
 pub mod package;
 mod part;
+mod planner;
 mod read;
 mod record;
 mod schedule;
+mod stamp;
 mod subscriptions;
 mod thresholds;
 
@@ -48,10 +51,14 @@ pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
     money::committed_value,
+    needs::{ContractRef, Need, query_time},
+    planner::{AccountSettings, ContractPlanner},
     record::items,
+    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
+    api::reasons,
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -68,11 +75,6 @@ pub const EDIT_CONTRACT: &str = "v2/contracts/edit";
 pub const EDIT_COMMIT: &str = "v2/contracts/commits/edit";
 /// Path of the call that edits a credit.
 pub const EDIT_CREDIT: &str = "v2/contracts/credits/edit";
-/// Custom field that says which item of the spec an item is. It is set where the provider stamps contracts, and must be
-/// registered for [`KEYED_ENTITIES`].
-pub const ITEM_KEY: &str = "countersign_key";
-/// What the API calls the items that [`ITEM_KEY`] is set on.
-pub const KEYED_ENTITIES: [&str; 4] = ["commit", "contract_credit", "scheduled_charge", "subscription"];
 /// What the records of custom fields go by.
 const CUSTOM_FIELDS: &str = "customFields";
 
@@ -247,7 +249,7 @@ pub fn plan(
     };
     if view.truncated {
         return Decision::refuse(
-            "IncompleteReply",
+            reasons::INCOMPLETE_REPLY,
             format!(
                 "Nothing was written: the reply leaves out commits or credits of contract {}",
                 view.contract_id

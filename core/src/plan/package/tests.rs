@@ -218,10 +218,11 @@ fn an_archived_package_keeps_its_contracts_and_its_alias() {
 fn an_archived_package_makes_no_new_contract() {
     let plan = || Decision::Write(Plan::new(&json!(null), &json!({}), Vec::new(), "", Vec::new()));
     let mut package = package("p", 1, json!([]));
-    assert_eq!(allow(&package, plan()), plan());
+    assert_eq!(ArchivedPackage::of(&package), None);
     package.spec.lifecycle = Lifecycle::Archived;
-    assert!(matches!(allow(&package, plan()), Decision::Refuse(why) if why.reason == "PackageArchived"));
-    assert_eq!(allow(&package, Decision::Settle), Decision::Settle);
+    let archived = ArchivedPackage::of(&package).unwrap();
+    assert!(matches!(archived.allow(plan()), Decision::Refuse(why) if why.reason == "PackageArchived"));
+    assert_eq!(archived.allow(Decision::Settle), Decision::Settle);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::contract::{Adopt, AdoptMode, DriftPolicy, ManagementPolicy},
-    plan::{Refusal, Stuck},
+    api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy},
+    plan::BlockedPlan,
     validate,
 };
 
@@ -158,6 +158,8 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
             digest: lost,
             time: crate::terms::Timestamp(now()),
             after_edit: None,
+            difference: None,
+            rounds: 0,
         }),
         ..Recorded::default()
     };
@@ -281,12 +283,24 @@ fn a_plan_that_did_not_hold_is_not_carried_out_again() {
     let spec = contract("active");
     let mut observed = view(&spec);
     observed.terms["name"] = json!("Stubborn");
-    let stuck = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
-    let said = Refusal { reason: crate::plan::NON_CONVERGING, message: "stopped".into() };
-    let recorded = Recorded { stuck: Some(Stuck { digest: stuck, refusal: said.clone() }), ..holding(&spec) };
+    let blocked = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
+    let said = Refusal { reason: crate::api::reasons::NON_CONVERGING, message: "stopped".into() };
+    let recorded = Recorded {
+        blocked_plan: Some(BlockedPlan { digest: blocked, refusal: said.clone() }),
+        ..holding(&spec)
+    };
     assert_eq!(refusal(decide(&spec, Some(&observed), &recorded)), said);
     observed.terms["name"] = json!("Something else");
     written(decide(&spec, Some(&observed), &recorded));
+}
+
+fn end(shown: Option<&View>, recorded: &Recorded, policy: DeletionPolicy) -> Option<Call> {
+    let desired = desired(&contract("active"));
+    match super::end::plan(ORGANIZATION, Some(&desired), shown, recorded, &Policy::default(), policy) {
+        Decision::Write(plan) => plan.calls.first().cloned(),
+        Decision::Settle => None,
+        other => panic!("expected an end or nothing to end, not {other:?}"),
+    }
 }
 
 #[test]
@@ -295,7 +309,7 @@ fn an_end_changes_the_state_and_nothing_else() {
     let mut observed = view(&spec);
     observed.terms["name"] = json!("As billing has it");
     for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
-        let call = end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), policy).unwrap().unwrap();
+        let call = end(Some(&observed), &holding(&spec), policy).unwrap();
         let mut sent =
             SHAPE.canonical(&crate::terms::json::parse_exact(&call.body).unwrap(), Spelling::Wire).unwrap();
         assert_eq!(sent["status"], status);
@@ -308,15 +322,18 @@ fn an_end_changes_the_state_and_nothing_else() {
 fn an_end_touches_only_a_contract_that_this_resource_holds() {
     let spec = contract("active");
     let observed = view(&spec);
-    assert_eq!(
-        end(ORGANIZATION, Some(&spec), Some(&observed), &holding(&spec), DeletionPolicy::Orphan),
-        Ok(None)
-    );
-    assert_eq!(
-        end(ORGANIZATION, Some(&spec), Some(&observed), &Recorded::default(), DeletionPolicy::End),
-        Ok(None)
-    );
-    assert_eq!(end(ORGANIZATION, Some(&spec), None, &holding(&spec), DeletionPolicy::End), Ok(None));
+    assert_eq!(end(Some(&observed), &holding(&spec), DeletionPolicy::Orphan), None);
+    assert_eq!(end(Some(&observed), &Recorded::default(), DeletionPolicy::End), None);
+    assert_eq!(end(None, &holding(&spec), DeletionPolicy::End), None);
     let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
-    assert!(end(ORGANIZATION, Some(&spec), None, &scheduled, DeletionPolicy::Cancel).unwrap().is_some());
+    assert!(end(None, &scheduled, DeletionPolicy::Cancel).is_some());
+}
+
+#[test]
+fn a_scheduled_contract_is_not_ended_over_another_that_stands_in_its_place() {
+    let spec = contract("active");
+    let mut foreign = view(&spec);
+    foreign.contract_id = "somebody-else-s".into();
+    let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
+    assert_eq!(end(Some(&foreign), &scheduled, DeletionPolicy::Cancel), None);
 }

@@ -4,16 +4,20 @@
 //! the uniqueness key must say what the spec says, or nothing is made from it.
 
 mod items;
+mod planner;
 mod read;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Value, json};
 
-pub use self::read::View;
+pub use self::{planner::PackagePlanner, read::View};
 use super::{UniquenessKey, text};
 use crate::{
-    api::package::{Alias, Lifecycle},
+    api::{
+        package::{Alias, Lifecycle},
+        reasons,
+    },
     plan::{Call, CallKind, Change, Refusal, diff::diff, summarize},
     terms::{
         Digest, Shape,
@@ -27,10 +31,6 @@ use crate::{
 pub const CREATE_PACKAGE: &str = "v1/packages/create";
 /// Path of the call that archives a package.
 pub const ARCHIVE_PACKAGE: &str = "v1/packages/archive";
-/// Reason of a package that the API has otherwise than the spec.
-pub const DIFFERS: &str = "PackageDiffers";
-/// Reason of a contract whose customer lacks what the package needs.
-pub const BILLING_CONFIGURATION: &str = "BillingConfigurationMismatch";
 
 /// What a package should be, in the forms that planning needs.
 #[derive(Clone, Debug)]
@@ -139,7 +139,7 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) ->
             desired.key,
             summarize(&differences, "")
         );
-        return Step::Refuse(Refusal { reason: DIFFERS, message });
+        return Step::Refuse(Refusal { reason: reasons::PACKAGE_DIFFERS, message });
     }
     match (archives, view.archived) {
         (true, false) => archive(&view.package_id).map_or_else(Step::Refuse, Step::Write),
@@ -149,7 +149,7 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) ->
                  a new ContractPackage for new contracts",
                 view.package_id
             );
-            Step::Refuse(Refusal { reason: "PackageArchived", message })
+            Step::Refuse(Refusal { reason: reasons::PACKAGE_ARCHIVED, message })
         }
         _ => Step::Settle,
     }
@@ -219,6 +219,6 @@ impl Billing {
             "Nothing was written: contracts from the package need customer {customer_id} to have exactly one billing \
              configuration for {provider} with {method}, and it has {matching}: {cure}. It has: {has}"
         );
-        Some(Refusal { reason: BILLING_CONFIGURATION, message })
+        Some(Refusal { reason: reasons::BILLING_CONFIGURATION_MISMATCH, message })
     }
 }

@@ -55,7 +55,7 @@ fn told(changes: Value) -> View {
 }
 
 fn reason(step: Step) -> &'static str {
-    if let Step::Refuse(refusal) = step { refusal.reason } else { panic!("{step:?}") }
+    if let Step::Refuse(refusal) = step { refusal.reason.as_str() } else { panic!("{step:?}") }
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn a_package_with_other_terms_is_refused_with_every_difference() {
         let Step::Refuse(refusal) = plan(&wanted, Lifecycle::Published, Some(&told(changes))) else {
             panic!()
         };
-        assert_eq!(refusal.reason, DIFFERS);
+        assert_eq!(refusal.reason, reasons::PACKAGE_DIFFERS);
         assert!(refusal.message.contains(path), "{path} in {}", refusal.message);
     }
     // What is not this resource's is not archived for it either.
     let other = told(json!({"name": "Other"}));
-    assert_eq!(reason(plan(&wanted, Lifecycle::Archived, Some(&other))), DIFFERS);
+    assert_eq!(reason(plan(&wanted, Lifecycle::Archived, Some(&other))), reasons::PACKAGE_DIFFERS.as_str());
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_customer_needs_exactly_one_matching_billing_configuration() {
     archived["archived_at"] = json!("2026-01-01T00:00:00Z");
     assert_eq!(billing.obstacle("c", &json!([aws(), stripe(), archived])), None);
     let none = billing.obstacle("c", &json!([aws()])).unwrap();
-    assert_eq!(none.reason, BILLING_CONFIGURATION);
+    assert_eq!(none.reason, reasons::BILLING_CONFIGURATION_MISMATCH);
     assert!(
         none.message.contains("for stripe with direct_to_billing_provider, and it has 0"),
         "{}",

@@ -218,6 +218,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
         }
         Decision::Report(changes) => panic!("{place}: {changes:?}"),
         Decision::AwaitApproval(plan) => panic!("{place}: {}", plan.summary),
+        Decision::Wait(refusal) => panic!("{place}: {}", refusal.message),
     }
 }
 

@@ -13,7 +13,7 @@ fn find_in(listed: &[View], bench: &Bench) -> (&'static str, String) {
         Found::Own(view) => ("own", view.contract_id.clone()),
         Found::Adoptable(view) => ("adoptable", view.contract_id.clone()),
         Found::Nothing => ("nothing", String::new()),
-        Found::Refused(refusal) => (refusal.reason, refusal.message),
+        Found::Refused(refusal) => (refusal.reason.as_str(), refusal.message),
     }
 }
 
@@ -74,7 +74,7 @@ fn a_key_that_an_archived_contract_holds_is_taken_for_good() {
     bench.forget();
     bench.api.contract["archived_at"] = json!("2026-05-01T00:00:00Z");
     let (reason, message) = find_in(&[view_of(&bench)], &bench);
-    assert_eq!(reason, crate::plan::KEY_TAKEN);
+    assert_eq!(reason, crate::api::reasons::KEY_TAKEN.as_str());
     assert!(
         message.contains("contract-1") && message.contains("`spec.metronome.uniquenessKey`"),
         "{message}"

@@ -8,18 +8,19 @@ use std::{
     time::Duration,
 };
 
+use kube::runtime::controller::Action;
 use tokio::time::Instant;
 
-use crate::terms::Digest;
+use crate::protocol::Requeue;
 
 /// First delay after a failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// Longest delay between tries.
 const LONGEST_RETRY: Duration = Duration::from_mins(15);
 
-/// What a new pass depends on: while it stays the same and the object is not due, there is nothing to do.
+/// What a reconcile depends on: while it stays the same and the object is not due, there is nothing to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trigger {
+pub struct Fingerprint {
     /// Generation of the object's spec.
     pub generation: Option<i64>,
     /// Whether the object is being deleted.
@@ -32,48 +33,48 @@ pub struct Trigger {
 
 #[derive(Debug, Default)]
 struct Entry {
-    trigger: Trigger,
+    fingerprint: Fingerprint,
     due: Option<Instant>,
     written: Option<u64>,
     failures: u32,
-    unsettled: Option<(Digest, u32)>,
 }
 
-/// The schedule of all objects of one kind, by UID.
+/// The queue of all objects of one kind, by UID.
 #[derive(Debug, Default)]
-pub struct Schedule {
+pub struct Queue {
     entries: Mutex<HashMap<String, Entry>>,
 }
 
-/// Whether there is something to do now.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Yes.
+/// Whether an object is to be reconciled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is to be reconciled now.
     Now,
-    /// Not before this much time has passed.
+    /// There is nothing to do before this much time has passed.
     Later(Duration),
-    /// The object is older than what this process wrote; its newer form will come.
+    /// The object is older than what this process wrote: its newer form will come, and acting on this one could repeat a
+    /// write that its status does not know of.
     Stale,
 }
 
-impl Schedule {
-    /// Whether an object with this trigger and resource version has its turn. A changed trigger forgets failures.
-    pub fn turn(&self, uid: &str, version: Option<&str>, trigger: &Trigger) -> Turn {
+impl Queue {
+    /// Whether an object with this fingerprint and resource version is due. A changed fingerprint forgets failures.
+    pub fn due(&self, uid: &str, version: Option<&str>, fingerprint: &Fingerprint) -> Due {
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
         let version: Option<u64> = version.and_then(|version| version.parse().ok());
         if let (Some(version), Some(written)) = (version, entry.written)
             && version < written
         {
-            return Turn::Stale;
+            return Due::Stale;
         }
-        if entry.trigger != *trigger {
-            *entry = Entry { trigger: trigger.clone(), written: entry.written, ..Entry::default() };
-            return Turn::Now;
+        if entry.fingerprint != *fingerprint {
+            *entry = Entry { fingerprint: fingerprint.clone(), written: entry.written, ..Entry::default() };
+            return Due::Now;
         }
         match entry.due.map(|due| due.saturating_duration_since(Instant::now())) {
-            Some(wait) if !wait.is_zero() => Turn::Later(wait),
-            _ => Turn::Now,
+            Some(wait) if !wait.is_zero() => Due::Later(wait),
+            _ => Due::Now,
         }
     }
 
@@ -91,8 +92,21 @@ impl Schedule {
         }
     }
 
-    /// The pass came to an end that holds: the object is due again after `period`, give or take a tenth.
-    pub fn settle(&self, uid: &str, period: Duration) -> Duration {
+    /// When the object is due again after a reconcile.
+    pub fn requeue(&self, uid: &str, requeue: Requeue, sync_period: Duration) -> Action {
+        match requeue {
+            Requeue::AfterSyncPeriod => Action::requeue(self.after(uid, sync_period)),
+            Requeue::After(wait) => Action::requeue(self.after(uid, wait)),
+            Requeue::Backoff(floor) => Action::requeue(self.retry(uid, floor)),
+            Requeue::OnChange => {
+                self.after(uid, Duration::from_hours(24));
+                Action::await_change()
+            }
+        }
+    }
+
+    /// The reconcile came to an end that holds: the object is due again after `period`, give or take a tenth.
+    pub fn after(&self, uid: &str, period: Duration) -> Duration {
         let wait = jittered(period);
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
@@ -101,7 +115,7 @@ impl Schedule {
         wait
     }
 
-    /// The pass failed: the object is due again after `floor` and an exponential delay.
+    /// The reconcile failed: the object is due again after `floor` and an exponential delay.
     pub fn retry(&self, uid: &str, floor: Duration) -> Duration {
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
@@ -114,23 +128,6 @@ impl Schedule {
     /// How often the object failed in a row.
     pub fn failures(&self, uid: &str) -> u32 {
         self.lock().get(uid).map_or(0, |entry| entry.failures)
-    }
-
-    /// Counts how often in a row a write left the same difference.
-    pub fn unsettled(&self, uid: &str, difference: &Digest) -> u32 {
-        let mut entries = self.lock();
-        let entry = entries.entry(uid.to_owned()).or_default();
-        let before =
-            entry.unsettled.take().filter(|(digest, _)| digest == difference).map_or(0, |(_, rounds)| rounds);
-        entry.unsettled = Some((difference.clone(), before + 1));
-        before + 1
-    }
-
-    /// How often in a row a write has left this difference up to now.
-    pub fn rounds(&self, uid: &str, difference: &Digest) -> u32 {
-        let entries = self.lock();
-        let unsettled = entries.get(uid).and_then(|entry| entry.unsettled.as_ref());
-        unsettled.filter(|(digest, _)| digest == difference).map_or(0, |(_, rounds)| *rounds)
     }
 
     /// Forgets every object but these.
@@ -161,39 +158,39 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_mins(10);
 
-    fn generation(generation: i64) -> Trigger {
-        Trigger { generation: Some(generation), ..Trigger::default() }
+    fn generation(generation: i64) -> Fingerprint {
+        Fingerprint { generation: Some(generation), ..Fingerprint::default() }
     }
 
     #[test]
-    fn an_object_has_its_turn_when_its_trigger_changes_or_it_is_due() {
-        let schedule = Schedule::default();
-        assert_eq!(schedule.turn("a", Some("5"), &generation(1)), Turn::Now);
-        schedule.settle("a", PERIOD);
-        assert!(matches!(schedule.turn("a", Some("6"), &generation(1)), Turn::Later(_)));
-        assert_eq!(schedule.turn("a", Some("7"), &generation(2)), Turn::Now);
-        schedule.settle("a", Duration::ZERO);
-        assert_eq!(schedule.turn("a", Some("7"), &generation(2)), Turn::Now);
+    fn an_object_is_due_when_its_fingerprint_changes_or_its_time_has_come() {
+        let queue = Queue::default();
+        assert_eq!(queue.due("a", Some("5"), &generation(1)), Due::Now);
+        queue.after("a", PERIOD);
+        assert!(matches!(queue.due("a", Some("6"), &generation(1)), Due::Later(_)));
+        assert_eq!(queue.due("a", Some("7"), &generation(2)), Due::Now);
+        queue.after("a", Duration::ZERO);
+        assert_eq!(queue.due("a", Some("7"), &generation(2)), Due::Now);
     }
 
     #[test]
     fn an_object_older_than_the_last_write_waits_for_its_newer_form() {
-        let schedule = Schedule::default();
-        schedule.wrote("a", Some("9"));
-        assert_eq!(schedule.turn("a", Some("8"), &generation(1)), Turn::Stale);
-        assert_eq!(schedule.turn("a", Some("9"), &generation(1)), Turn::Now);
+        let queue = Queue::default();
+        queue.wrote("a", Some("9"));
+        assert_eq!(queue.due("a", Some("8"), &generation(1)), Due::Stale);
+        assert_eq!(queue.due("a", Some("9"), &generation(1)), Due::Now);
     }
 
     #[test]
     fn delays_double_up_to_a_bound_and_a_change_forgets_them() {
-        let schedule = Schedule::default();
-        let waits: Vec<_> = (0..40).map(|_| schedule.retry("a", Duration::ZERO)).collect();
+        let queue = Queue::default();
+        let waits: Vec<_> = (0..40).map(|_| queue.retry("a", Duration::ZERO)).collect();
         assert!(waits[1] > waits[0] && waits[5] > Duration::from_secs(25));
         assert!(waits[39] <= LONGEST_RETRY + LONGEST_RETRY / 10);
-        assert_eq!(schedule.failures("a"), 40);
-        schedule.turn("a", None, &generation(2));
-        assert_eq!(schedule.failures("a"), 0);
-        assert!(schedule.retry("a", PERIOD) >= PERIOD * 9 / 10);
+        assert_eq!(queue.failures("a"), 40);
+        queue.due("a", None, &generation(2));
+        assert_eq!(queue.failures("a"), 0);
+        assert!(queue.retry("a", PERIOD) >= PERIOD * 9 / 10);
     }
 
     #[test]
@@ -202,16 +199,5 @@ mod tests {
             let wait = jittered(PERIOD);
             assert!(wait >= PERIOD * 9 / 10 && wait <= PERIOD + PERIOD / 10);
         }
-    }
-
-    #[test]
-    fn rounds_count_while_the_difference_stays_the_same() {
-        let schedule = Schedule::default();
-        let (one, two) = (Digest::of(&1.into()), Digest::of(&2.into()));
-        assert_eq!(
-            [&one, &one, &two, &two, &one].map(|digest| schedule.unsettled("a", digest)),
-            [1, 2, 1, 2, 1]
-        );
-        assert_eq!([&one, &two].map(|digest| schedule.rounds("a", digest)), [1, 0]);
     }
 }

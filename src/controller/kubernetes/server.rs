@@ -6,8 +6,14 @@ use axum::{Router, extract::State, http::StatusCode, routing::get};
 use kube::runtime::reflector::Store;
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Guarded, decoded};
-use crate::{api::BillingContract, metrics::Metrics};
+use crate::{
+    api::{
+        BillingContract,
+        reasons::{READY, UNDECODABLE},
+    },
+    controller::{Guarded, decoded},
+    metrics::Metrics,
+};
 
 /// What the endpoints speak of.
 #[derive(Clone)]
@@ -43,7 +49,7 @@ async fn ready(State(probes): State<Probes>) -> (StatusCode, &'static str) {
 pub fn count_contracts(metrics: &Metrics, store: &Store<Guarded<BillingContract>>) {
     let standing = |contract: &BillingContract| {
         let conditions = contract.status.iter().flat_map(|status| &status.conditions);
-        let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
+        let ready = conditions.into_iter().find(|condition| condition.type_ == READY);
         ready.map_or_else(
             || ("Unknown".to_owned(), "NotSeen".to_owned()),
             |ready| (ready.status.clone(), ready.reason.clone()),
@@ -52,6 +58,6 @@ pub fn count_contracts(metrics: &Metrics, store: &Store<Guarded<BillingContract>
     let contracts = store.state();
     metrics.count_contracts(contracts.iter().map(|contract| match decoded(contract) {
         Ok(contract) => standing(contract),
-        Err(_) => ("False".to_owned(), "Undecodable".to_owned()),
+        Err(_) => ("False".to_owned(), UNDECODABLE.as_str().to_owned()),
     }));
 }

@@ -11,10 +11,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    Context, Error, Guarded, Handled, bounded,
-    schedule::{Trigger, Turn},
-    status::{Standing, conditions},
+use super::queue::{Due, Fingerprint};
+use crate::{
+    api::reasons,
+    controller::{Context, Error, Guarded, Handled, bounded},
+    status::{Summary, conditions},
 };
 
 /// Says on the object that it cannot be read and why, once a generation.
@@ -27,14 +28,14 @@ pub async fn report<K: Handled>(
     error: &str,
 ) -> Result<Action, Error> {
     let (uid, generation) = (guarded.uid().unwrap_or_default(), guarded.meta().generation);
-    let schedule = K::schedule(context);
-    if schedule.turn(&uid, None, &Trigger { generation, ..Trigger::default() }) != Turn::Now {
+    let queue = K::queue(context);
+    if queue.due(&uid, None, &Fingerprint { generation, ..Fingerprint::default() }) != Due::Now {
         return Ok(Action::await_change());
     }
     let message = format!("This version of Countersign cannot read the resource: {error}");
     tracing::warn!(kind = %K::kind(&()), name = guarded.name_any(), namespace = guarded.namespace(), message);
-    let standing = Standing::stalled("Undecodable", message);
-    let conditions = conditions(&[], &standing, &[], generation, Utc::now());
+    let summary = Summary::stalled(reasons::UNDECODABLE, message);
+    let conditions = conditions(&[], &summary, &[], generation, Utc::now());
     let patch = json!({"status": {"observedGeneration": generation, "conditions": conditions}});
     let (client, resource) = (context.client.clone(), ApiResource::erase::<K>(&()));
     let api: Api<DynamicObject> = match guarded.namespace() {
@@ -42,6 +43,6 @@ pub async fn report<K: Handled>(
         None => Api::all_with(client, &resource),
     };
     bounded(api.patch_status(&guarded.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
-    schedule.settle(&uid, Duration::from_hours(24));
+    queue.after(&uid, Duration::from_hours(24));
     Ok(Action::await_change())
 }

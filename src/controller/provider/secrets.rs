@@ -17,7 +17,7 @@ use kube::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::providers::ProviderKey;
+use super::registry::ProviderKey;
 
 /// Namespace and name of a Secret.
 pub type SecretName = (String, String);

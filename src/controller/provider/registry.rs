@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::contract::{ProviderKind, ProviderRef},
-    billing::{CallError, metronome::Metronome, zoo::Zoo},
+    billing::registry::Client,
+    protocol::{claims, references::ProviderLookup},
 };
 
 /// Names one provider.
@@ -53,22 +54,13 @@ impl std::fmt::Display for ProviderKey {
     }
 }
 
-/// A client of one of the billing APIs.
-#[derive(Debug)]
-pub enum Backend {
-    /// Zoo.
-    Zoo(Zoo),
-    /// Metronome.
-    Metronome(Metronome),
-}
-
 /// A billing account that is ready.
 #[derive(Debug)]
-pub struct Account {
+pub struct ReadyProvider {
     /// Its client.
-    pub backend: Backend,
-    /// Base URL.
-    pub base_url: String,
+    pub client: Client,
+    /// The account, as claims and records name it.
+    pub account: String,
     /// How often contracts in sync are compared again.
     pub sync_period: Duration,
     /// Grows with each new client, so that contracts notice.
@@ -86,30 +78,20 @@ pub struct Origin {
     pub secret_version: Option<String>,
 }
 
-impl Account {
+impl ReadyProvider {
     /// A ready account.
     #[must_use]
-    pub fn new(backend: Backend, base_url: String, sync_period: Duration, built_from: Origin) -> Self {
+    pub fn new(client: Client, base_url: &str, sync_period: Duration, built_from: Origin) -> Self {
         static EPOCH: AtomicU64 = AtomicU64::new(1);
         let epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
-        Self { backend, base_url, sync_period, epoch, built_from, suspect: AtomicBool::new(false) }
+        let account = claims::account(base_url);
+        Self { client, account, sync_period, epoch, built_from, suspect: AtomicBool::new(false) }
     }
 
     /// Whether the client was built from this.
     #[must_use]
     pub fn is_from(&self, origin: &Origin) -> bool {
         self.built_from == *origin
-    }
-
-    /// Asks the billing API whether it accepts the token.
-    ///
-    /// # Errors
-    /// [`CallError::Credentials`] when it does not; the others when that cannot be told.
-    pub async fn probe(&self) -> Result<(), CallError> {
-        match &self.backend {
-            Backend::Zoo(zoo) => zoo.probe().await,
-            Backend::Metronome(metronome) => metronome.probe().await,
-        }
     }
 
     /// Whether a contract's call was refused for its credentials.
@@ -123,7 +105,7 @@ impl Account {
 #[derive(Clone, Debug)]
 pub enum Readiness {
     /// Ready.
-    Ready(Arc<Account>),
+    Ready(Arc<ReadyProvider>),
     /// Not ready, with the reason and message of its `Ready` condition.
     NotReady(String),
 }
@@ -134,41 +116,15 @@ struct Entry {
     serves: Option<Vec<String>>,
 }
 
-/// What a contract finds when it looks up its provider.
-#[derive(Clone, Debug)]
-pub enum Lookup {
-    /// Ready to be used.
-    Ready(Arc<Account>),
-    /// Not ready, and why.
-    NotReady(String),
-    /// The provider does not name the contract's namespace.
-    NotAllowed,
-    /// Nothing is known of it (yet).
-    Unknown,
-}
-
-impl Lookup {
-    /// Another text whenever something else is found.
-    #[must_use]
-    pub fn version(&self) -> String {
-        match self {
-            Self::Ready(account) => account.epoch.to_string(),
-            Self::NotReady(why) => why.clone(),
-            Self::NotAllowed => "not allowed".to_owned(),
-            Self::Unknown => "unknown".to_owned(),
-        }
-    }
-}
-
 /// Every provider, by name.
 #[derive(Debug)]
-pub struct Providers {
+pub struct ProviderRegistry {
     entries: RwLock<HashMap<ProviderKey, Entry>>,
     changed: mpsc::UnboundedSender<ProviderKey>,
     suspected: mpsc::UnboundedSender<ProviderKey>,
 }
 
-impl Providers {
+impl ProviderRegistry {
     /// An empty registry, the stream of providers that changed, and the stream of those whose token is in doubt.
     #[must_use]
     pub fn new() -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
@@ -204,7 +160,7 @@ impl Providers {
 
     /// The account of a provider, if it is ready.
     #[must_use]
-    pub fn account(&self, key: &ProviderKey) -> Option<Arc<Account>> {
+    pub fn account(&self, key: &ProviderKey) -> Option<Arc<ReadyProvider>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         match &entries.get(key)?.readiness {
             Readiness::Ready(account) => Some(Arc::clone(account)),
@@ -214,30 +170,30 @@ impl Providers {
 
     /// Looks a provider up for a contract of a namespace.
     #[must_use]
-    pub fn lookup(&self, key: &ProviderKey, namespace: &str) -> Lookup {
+    pub fn lookup(&self, key: &ProviderKey, namespace: &str) -> ProviderLookup<Arc<ReadyProvider>> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(entry) = entries.get(key) else { return Lookup::Unknown };
+        let Some(entry) = entries.get(key) else { return ProviderLookup::Unknown };
         if entry.serves.as_ref().is_some_and(|serves| !serves.iter().any(|served| served == namespace)) {
-            return Lookup::NotAllowed;
+            return ProviderLookup::NotAllowed;
         }
         match &entry.readiness {
             Readiness::Ready(account) if account.is_suspect() => {
-                Lookup::NotReady("The billing API refused the token; it is being checked.".to_owned())
+                ProviderLookup::NotReady("The billing API refused the token; it is being checked.".to_owned())
             }
-            Readiness::Ready(account) => Lookup::Ready(Arc::clone(account)),
-            Readiness::NotReady(why) => Lookup::NotReady(why.clone()),
+            Readiness::Ready(account) => ProviderLookup::Ready(Arc::clone(account)),
+            Readiness::NotReady(why) => ProviderLookup::NotReady(why.clone()),
         }
     }
 
     /// A contract's call was refused for its credentials: its provider checks the token, and the others wait.
-    pub fn suspect(&self, key: &ProviderKey, account: &Account) {
+    pub fn suspect(&self, key: &ProviderKey, account: &ReadyProvider) {
         if !account.suspect.swap(true, Ordering::Relaxed) && self.suspected.send(key.clone()).is_err() {
             tracing::debug!(%key, "no provider controller is running");
         }
     }
 
     /// The token of a suspected account was accepted after all: contracts may go on.
-    pub fn clear(&self, key: &ProviderKey, account: &Account) {
+    pub fn clear(&self, key: &ProviderKey, account: &ReadyProvider) {
         if account.suspect.swap(false, Ordering::Relaxed) {
             self.announce(key);
         }

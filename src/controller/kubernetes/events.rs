@@ -14,40 +14,54 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use super::status::Note;
-
-/// Most characters of an event's note that the API server accepts.
-const MAX_NOTE: usize = 1000;
+use crate::status::EventRecord;
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
-pub async fn publish(client: &Client, about: ObjectReference, instance: &str, note: Note) {
+pub async fn publish(client: &Client, about: ObjectReference, instance: &str, record: EventRecord) {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let name = about.name.clone().unwrap_or_default();
     let event = Event {
         metadata: ObjectMeta {
-            name: Some(format!(
-                "{}.{}",
-                name.chars().take(200).collect::<String>(),
-                uuid::Uuid::new_v4().simple()
-            )),
+            name: Some(event_name(&name)),
             namespace: Some(namespace.clone()),
             ..ObjectMeta::default()
         },
         action: Some("Reconcile".to_owned()),
         event_time: Some(MicroTime(now)),
-        note: Some(note.message.chars().take(MAX_NOTE).collect()),
-        reason: Some(note.reason.to_owned()),
+        note: Some(record.message),
+        reason: Some(record.reason.as_str().to_owned()),
         regarding: Some(about),
         reporting_controller: Some("billing.countersign.dev/countersign".to_owned()),
         reporting_instance: Some(instance.chars().take(128).collect()),
-        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+        type_: Some(if record.warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     };
     if let Err(error) =
         Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
     {
         tracing::warn!(%error, "an event could not be written");
+    }
+}
+
+/// A name that is valid whatever the object is called: its start, cut where a letter or a digit ends it.
+fn event_name(object: &str) -> String {
+    let start: String = object.chars().take(200).collect();
+    let start = start.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    format!("{start}.{}", uuid::Uuid::new_v4().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_event_is_valid_wherever_the_object_s_name_is_cut() {
+        for end in ["a", "-", ".", ".-."] {
+            let name = event_name(&format!("{}{end}bcdef", "x".repeat(199)));
+            let (start, _) = name.rsplit_once('.').unwrap();
+            assert!(start.ends_with(|letter: char| letter.is_ascii_alphanumeric()), "{name}");
+        }
     }
 }

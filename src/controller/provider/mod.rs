@@ -1,41 +1,45 @@
 //! Reconcile of providers: read the token, try it once, and let contracts know.
 
+pub mod registry;
+pub mod secrets;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Resource, ResourceExt, api::PostParams, runtime::controller::Action};
+use kube::{Api, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
 use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider};
 use super::{
     Context, Error, Guarded, Handled, bounded, decoded,
-    providers::{Account, Backend, Origin, ProviderKey, Readiness},
-    schedule::{Trigger, Turn},
-    status::{Fact, Standing, conditions},
-    undecodable,
+    kubernetes::{
+        queue::{Due, Fingerprint, Queue},
+        status::write,
+        undecodable,
+    },
 };
 use crate::{
     api::{
-        BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT, contract::ProviderKind,
+        Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        contract::ProviderKind,
         provider::BillingProviderSpec,
+        reasons::{self, Reason},
     },
     billing::{
         CallError,
         http::{Endpoint, Http, base_url},
-        metronome::Metronome,
-        zoo::Zoo,
+        registry::Client,
     },
+    protocol::Requeue,
+    status::provider::{AccountCheck, status},
 };
 
 /// What the two kinds of provider have in common.
-pub trait ProviderResource: Handled + Serialize + Resource<DynamicType = ()> {
+pub trait ProviderResource: Handled + Serialize + HasStatus<Status = ProviderStatus> {
     /// The account.
     fn account(&self) -> &BillingProviderSpec;
-    /// The status.
-    fn status(&self) -> Option<&ProviderStatus>;
-    /// Sets the status.
-    fn set_status(&mut self, status: ProviderStatus);
     /// Names the provider.
     fn key(metadata: &impl ResourceExt) -> ProviderKey;
     /// Namespaces that may use it; `None` when its own alone may.
@@ -47,12 +51,6 @@ pub trait ProviderResource: Handled + Serialize + Resource<DynamicType = ()> {
 impl ProviderResource for BillingProvider {
     fn account(&self) -> &BillingProviderSpec {
         &self.spec
-    }
-    fn status(&self) -> Option<&ProviderStatus> {
-        self.status.as_ref()
-    }
-    fn set_status(&mut self, status: ProviderStatus) {
-        self.status = Some(status);
     }
     fn key(metadata: &impl ResourceExt) -> ProviderKey {
         ProviderKey::new(ProviderKind::BillingProvider, metadata.namespace(), &metadata.name_any())
@@ -69,12 +67,6 @@ impl ProviderResource for ClusterBillingProvider {
     fn account(&self) -> &BillingProviderSpec {
         &self.spec.account
     }
-    fn status(&self) -> Option<&ProviderStatus> {
-        self.status.as_ref()
-    }
-    fn set_status(&mut self, status: ProviderStatus) {
-        self.status = Some(status);
-    }
     fn key(metadata: &impl ResourceExt) -> ProviderKey {
         ProviderKey::new(ProviderKind::ClusterBillingProvider, None, &metadata.name_any())
     }
@@ -86,11 +78,35 @@ impl ProviderResource for ClusterBillingProvider {
     }
 }
 
-/// What a look at an account came to.
-struct Verdict {
-    standing: Standing,
-    credentials: Fact,
-    account: Option<Arc<Account>>,
+impl Handled for BillingProvider {
+    const LABEL: &'static str = "BillingProvider";
+
+    fn queue(context: &Context) -> &Queue {
+        &context.provider_queue
+    }
+
+    fn gone(context: &Context, namespace: Option<String>, name: &str) {
+        gone(context, &ProviderKey::new(ProviderKind::BillingProvider, namespace, name));
+    }
+}
+
+impl Handled for ClusterBillingProvider {
+    const LABEL: &'static str = "ClusterBillingProvider";
+
+    fn queue(context: &Context) -> &Queue {
+        &context.provider_queue
+    }
+
+    fn gone(context: &Context, _: Option<String>, name: &str) {
+        gone(context, &ProviderKey::new(ProviderKind::ClusterBillingProvider, None, name));
+    }
+}
+
+/// Result of checking an account.
+struct Checked {
+    check: AccountCheck,
+    /// The account, where it is ready.
+    account: Option<Arc<ReadyProvider>>,
     /// How long not to ask again.
     pause: Duration,
 }
@@ -136,19 +152,19 @@ where
     let secret = read_secret(&context, &secret_namespace, secret_name).await?;
     let current = context.providers.account(&key);
     let is_suspect = current.as_ref().is_some_and(|account| account.is_suspect());
-    let trigger = Trigger {
+    let fingerprint = Fingerprint {
         generation: guarded.meta().generation,
         annotations: vec![guarded.annotations().get(REQUESTED_AT).cloned()],
         dependencies: vec![secret.as_ref().ok().and_then(ResourceExt::resource_version).unwrap_or_default()],
-        ..Trigger::default()
+        ..Fingerprint::default()
     };
-    match context.accounts.turn(&uid, guarded.resource_version().as_deref(), &trigger) {
-        Turn::Stale => return Ok(Action::await_change()),
-        Turn::Later(wait) if !is_suspect => return Ok(Action::requeue(wait)),
-        Turn::Later(_) | Turn::Now => {}
+    match context.provider_queue.due(&uid, guarded.resource_version().as_deref(), &fingerprint) {
+        Due::Stale => return Ok(Action::await_change()),
+        Due::Later(wait) if !is_suspect => return Ok(Action::requeue(wait)),
+        Due::Later(_) | Due::Now => {}
     }
 
-    let verdict = match secret {
+    let checked = match secret {
         Ok(secret) => {
             let secret_version = secret.resource_version();
             let origin = Origin { generation: guarded.meta().generation, secret_version };
@@ -157,21 +173,22 @@ where
                 None => examine(&context, provider.account(), &secret, origin).await,
             }
         }
-        Err(why) => Verdict::without_token("SecretNotReadable", why),
+        Err(why) => Checked::without_token(reasons::SECRET_NOT_READABLE, &why),
     };
-    let ready = verdict.account.clone();
-    let retries = verdict.standing.gate.is_some_and(|(gate, _)| gate == "Reconciling");
-    let readiness =
-        ready.map_or_else(|| Readiness::NotReady(verdict.standing.message.clone()), Readiness::Ready);
-    context.metrics.reconciled(K::LABEL, if verdict.account.is_some() { "ready" } else { "not_ready" });
-    write_status(&context, &key, provider, &verdict).await?;
+    let summary = &checked.check.summary;
+    let readiness = match &checked.account {
+        Some(account) => Readiness::Ready(Arc::clone(account)),
+        None => Readiness::NotReady(summary.message.clone()),
+    };
+    context.metrics.reconciled(K::LABEL, if checked.account.is_some() { "ready" } else { "not_ready" });
+    let requeue =
+        if summary.is_retried() { Requeue::Backoff(checked.pause) } else { Requeue::AfterSyncPeriod };
+    let previous = provider.status().cloned().unwrap_or_default();
+    let status = status(guarded.meta(), provider.account(), &previous, &checked.check, Utc::now());
+    write(&context, &K::api(&context, &key), provider, status).await?;
     context.providers.set(&key, readiness, provider.serves());
     let period = Duration::from_secs(u64::try_from(provider.account().sync_period_seconds).unwrap_or(600));
-    Ok(Action::requeue(if retries {
-        context.accounts.retry(&uid, verdict.pause)
-    } else {
-        context.accounts.settle(&uid, period)
-    }))
+    Ok(context.provider_queue.requeue(&uid, requeue, period))
 }
 
 /// Forgets a provider that is gone; its contracts hear of it.
@@ -201,27 +218,26 @@ async fn read_secret(
     }
 }
 
-/// Looks again at an account whose spec and Secret are as they were: only a suspected token is tried.
-async fn recheck(context: &Context, key: &ProviderKey, account: Arc<Account>) -> Verdict {
+/// Re-checks an account whose spec and Secret are unchanged: only a suspected token is tried.
+async fn recheck(context: &Context, key: &ProviderKey, account: Arc<ReadyProvider>) -> Checked {
     if account.is_suspect() {
-        match account.probe().await {
+        match account.client.probe().await {
             Ok(()) => context.providers.clear(key, &account),
-            Err(error @ CallError::Credentials { .. }) => return Verdict::refused(&error),
-            Err(error) => return Verdict::unreachable(&error),
+            Err(error) => return Checked::failed(&error, account.client.api()),
         }
     }
-    Verdict::ready(account)
+    Checked::ready(account)
 }
 
 /// Builds a client for the account and tries its token.
-async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret, origin: Origin) -> Verdict {
+async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret, origin: Origin) -> Checked {
     let reference = &spec.token_secret_ref;
     let token = match token(secret, &reference.name, &reference.key) {
         Ok(token) => token,
-        Err(why) => return Verdict::without_token("TokenNotReadable", why),
+        Err(why) => return Checked::without_token(reasons::TOKEN_NOT_READABLE, &why),
     };
     let Some(url) = spec.base_url() else {
-        return Verdict::invalid("exactly one of `spec.zoo` and `spec.metronome` must be set");
+        return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let timeout = Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or(20));
     let endpoint = base_url(url).map(|base| Endpoint {
@@ -230,24 +246,20 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         requests_per_second: spec.requests_per_second,
     });
-    let client = endpoint
+    let http = endpoint
         .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
-    let backend = match client {
-        Ok(http) => match &spec.metronome {
-            Some(account) => {
-                let cluster = account.owner_stamp.as_ref().map(|stamp| stamp.cluster.clone());
-                Backend::Metronome(Metronome::new(http, account.uniqueness_key_prefix.clone(), cluster))
-            }
-            None => Backend::Zoo(Zoo::new(http)),
-        },
-        Err(error) => return Verdict::invalid(&error.to_string()),
+    let client = match http {
+        Ok(http) => Client::connect(spec, http),
+        Err(error) => return Checked::invalid(&error.to_string()),
+    };
+    let Some(client) = client else {
+        return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let period = Duration::from_secs(u64::try_from(spec.sync_period_seconds).unwrap_or(600));
-    let account = Account::new(backend, url.to_owned(), period, origin);
-    match account.probe().await {
-        Ok(()) => Verdict::ready(Arc::new(account)),
-        Err(error @ CallError::Credentials { .. }) => Verdict::refused(&error),
-        Err(error) => Verdict::unreachable(&error),
+    let account = ReadyProvider::new(client, url, period, origin);
+    match account.client.probe().await {
+        Ok(()) => Checked::ready(Arc::new(account)),
+        Err(error) => Checked::failed(&error, account.client.api()),
     }
 }
 
@@ -268,72 +280,25 @@ fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, String>
     Ok(SecretString::from(text))
 }
 
-impl Verdict {
-    fn unusable(standing: Standing, credentials: Fact) -> Self {
-        Self { standing, credentials, account: None, pause: Duration::ZERO }
+impl Checked {
+    fn not_ready(check: AccountCheck) -> Self {
+        Self { check, account: None, pause: Duration::ZERO }
     }
 
-    fn ready(account: Arc<Account>) -> Self {
-        let message = "The billing API accepts the token.";
-        let credentials = fact(Some(true), "Accepted", message);
-        Self { account: Some(account), ..Self::unusable(Standing::ready("Ready", message), credentials) }
+    fn ready(account: Arc<ReadyProvider>) -> Self {
+        Self { account: Some(account), ..Self::not_ready(AccountCheck::ready()) }
     }
 
-    fn without_token(reason: &'static str, why: String) -> Self {
-        let credentials = fact(Some(false), reason, &why);
-        Self::unusable(Standing::waiting(reason, why), credentials)
+    fn without_token(reason: Reason, why: &str) -> Self {
+        Self::not_ready(AccountCheck::without_token(reason, why))
     }
 
     fn invalid(why: &str) -> Self {
-        let credentials = fact(None, "NotTried", "");
-        Self::unusable(Standing::stalled("InvalidSpec", why), credentials)
+        Self::not_ready(AccountCheck::invalid(why))
     }
 
-    fn refused(error: &CallError) -> Self {
-        let message = format!("{error}. Put a valid token into the Secret; it is picked up at once.");
-        let credentials = fact(Some(false), "CredentialsRefused", &message);
-        Self::unusable(Standing::stalled("CredentialsRefused", message), credentials)
-    }
-
-    fn unreachable(error: &CallError) -> Self {
-        let credentials = fact(None, "NotTried", "");
-        let standing = Standing::waiting("BillingUnreachable", error.to_string());
+    fn failed(error: &CallError, api: BillingApiKind) -> Self {
         let pause = if let CallError::Throttled { pause } = error { *pause } else { Duration::ZERO };
-        Self { pause, ..Self::unusable(standing, credentials) }
+        Self { pause, ..Self::not_ready(AccountCheck::failed(error, api)) }
     }
-}
-
-fn fact(holds: Option<bool>, reason: &'static str, message: &str) -> Fact {
-    Fact { type_: "CredentialsValid", holds, reason, message: message.to_owned() }
-}
-
-async fn write_status<K>(
-    context: &Context,
-    key: &ProviderKey,
-    provider: &K,
-    verdict: &Verdict,
-) -> Result<(), Error>
-where
-    K: ProviderResource + DeserializeOwned,
-{
-    let previous = provider.status().cloned().unwrap_or_default();
-    let generation = provider.meta().generation;
-    let facts = std::slice::from_ref(&verdict.credentials);
-    let status = ProviderStatus {
-        conditions: conditions(&previous.conditions, &verdict.standing, facts, generation, Utc::now()),
-        observed_generation: generation,
-        base_url: provider.account().base_url().map(str::to_owned),
-        last_handled_reconcile_at: provider.annotations().get(REQUESTED_AT).cloned(),
-    };
-    if status == previous {
-        return Ok(());
-    }
-    let mut written = provider.clone();
-    written.set_status(status);
-    let written =
-        bounded(K::api(context, key).replace_status(&provider.name_any(), &PostParams::default(), &written))
-            .await?;
-    context.metrics.status_written(K::LABEL);
-    context.accounts.wrote(&provider.uid().unwrap_or_default(), written.resource_version().as_deref());
-    Ok(())
 }

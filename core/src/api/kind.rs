@@ -1,0 +1,160 @@
+//! Which billing API something belongs to, and the names that this API group uses on objects.
+//!
+//! Whoever needs to tell billing APIs apart asks for an [`Api`] and matches it in full, so that a further API is a
+//! compile error wherever it would otherwise go wrong in silence.
+
+use std::fmt;
+
+use kube::core::Rule;
+
+use super::{
+    BillingContractSpec, ContractPackageSpec,
+    provider::{BillingProviderSpec, ClusterBillingProviderSpec},
+};
+
+/// API group of every kind.
+pub const GROUP: &str = "billing.countersign.dev";
+
+/// Finalizer on contracts whose `deletionPolicy` asks for a billing call.
+pub const FINALIZER: &str = "billing.countersign.dev/end-contract";
+
+/// Finalizer on packages whose `deletionPolicy` asks for a billing call.
+pub const PACKAGE_FINALIZER: &str = "billing.countersign.dev/archive-package";
+
+/// Annotation that asks for a reconcile now; any new value does (Flux's convention).
+pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// Annotation that approves the plan with this digest, under `managementPolicy: Plan`.
+pub const APPROVED_PLAN: &str = "billing.countersign.dev/approved-plan";
+
+/// Annotation that says which revision in Git the resource is from; noted on stamped contracts.
+pub const REVISION: &str = "billing.countersign.dev/revision";
+
+/// Annotation that lets a contract or a package go without its billing call; the value must be `true`.
+pub const RELEASE: &str = "billing.countersign.dev/release";
+
+/// A billing API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// Zoo: one contract an organization, replaced as a whole.
+    Zoo,
+    /// Metronome: contracts and packages, edited item by item.
+    Metronome,
+}
+
+impl Api {
+    /// Every billing API.
+    pub const ALL: [Self; 2] = [Self::Zoo, Self::Metronome];
+
+    /// The member of a spec that holds what is of this API.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Zoo => "zoo",
+            Self::Metronome => "metronome",
+        }
+    }
+
+    /// The member of the terms that names the customer.
+    #[must_use]
+    pub const fn customer_field(self) -> &'static str {
+        match self {
+            Self::Zoo => "organizationId",
+            Self::Metronome => "customerId",
+        }
+    }
+
+    /// The API whose member is set, if exactly one is.
+    fn of(is_set: impl Fn(Self) -> bool) -> Option<Self> {
+        let mut set = Self::ALL.into_iter().filter(|api| is_set(*api));
+        set.next().filter(|_| set.next().is_none())
+    }
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Zoo => "Zoo",
+            Self::Metronome => "Metronome",
+        })
+    }
+}
+
+/// The rule by which the API server refuses a spec that is not of exactly one billing API.
+pub(super) fn one_api() -> Rule {
+    let set: Vec<_> = Api::ALL.map(|api| format!("has(self.spec.{})", api.field())).into();
+    let fields: Vec<_> = Api::ALL.map(|api| format!("`spec.{}`", api.field())).into();
+    Rule::new(format!("[{}].exists_one(set, set)", set.join(", ")))
+        .message(format!("exactly one of {} must be set", fields.join(" and ")).as_str())
+}
+
+impl BillingContractSpec {
+    /// The customer, where the billing API has one contract for each.
+    #[must_use]
+    pub fn sole_customer(&self) -> Option<&str> {
+        match self.api()? {
+            Api::Zoo => self.zoo.as_ref().map(|terms| terms.organization_id.as_str()),
+            Api::Metronome => None,
+        }
+    }
+
+    /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.
+    #[must_use]
+    pub fn given_key(&self) -> Option<&str> {
+        match self.api()? {
+            Api::Zoo => None,
+            Api::Metronome => Some(self.metronome.as_ref()?.uniqueness_key.as_ref()?.as_str()),
+        }
+    }
+
+    /// Name of the resource, in the same namespace, whose contract this one renews.
+    #[must_use]
+    pub fn renews(&self) -> Option<&str> {
+        match self.api()? {
+            Api::Zoo => None,
+            Api::Metronome => {
+                let transition = self.metronome.as_ref()?.transition.as_ref()?;
+                Some(transition.from_contract_ref.as_ref()?.name.as_str())
+            }
+        }
+    }
+
+    /// The billing API that the terms are for; none unless exactly one is set, which the API server sees to.
+    #[must_use]
+    pub fn api(&self) -> Option<Api> {
+        Api::of(|api| match api {
+            Api::Zoo => self.zoo.is_some(),
+            Api::Metronome => self.metronome.is_some(),
+        })
+    }
+}
+
+impl ContractPackageSpec {
+    /// The billing API that the terms are for; none unless exactly one is set, which the API server sees to.
+    #[must_use]
+    pub fn api(&self) -> Option<Api> {
+        Api::of(|api| match api {
+            Api::Zoo => self.zoo.is_some(),
+            Api::Metronome => self.metronome.is_some(),
+        })
+    }
+}
+
+impl BillingProviderSpec {
+    /// The billing API of the account; none unless exactly one is set, which the API server sees to.
+    #[must_use]
+    pub fn api(&self) -> Option<Api> {
+        Api::of(|api| match api {
+            Api::Zoo => self.zoo.is_some(),
+            Api::Metronome => self.metronome.is_some(),
+        })
+    }
+}
+
+impl ClusterBillingProviderSpec {
+    /// The billing API of the account; none unless exactly one is set, which the API server sees to.
+    #[must_use]
+    pub fn api(&self) -> Option<Api> {
+        self.account.api()
+    }
+}

@@ -1,0 +1,78 @@
+//! What can be read from Metronome, as calls on its wire.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+/// A fact of a Metronome account. Contracts and their parts are named by customer and contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// ID of the customer that has an ingest alias.
+    CustomerByAlias {
+        /// The alias.
+        alias: String,
+        /// Whether what was read of it before must not be used.
+        is_fresh: bool,
+    },
+    /// A contract, complete.
+    Contract(ContractRef),
+    /// A contract as `v1/contracts/get` has it, for what the newer read lacks.
+    LegacyContract(ContractRef),
+    /// Every contract of a customer, archived ones as well.
+    Contracts {
+        /// ID of the customer.
+        customer_id: String,
+    },
+    /// ID of the last edit of a contract; empty when it was never edited.
+    LastEdit(ContractRef),
+    /// Who sits on a subscription from a time on, period by period.
+    Seats {
+        /// The contract.
+        contract: ContractRef,
+        /// ID of the subscription.
+        subscription_id: String,
+        /// From when on.
+        from: DateTime<Utc>,
+    },
+    /// How a customer is billed.
+    BillingConfigurations {
+        /// ID of the customer.
+        customer_id: String,
+    },
+    /// Keys of custom fields that are registered for the entities that a stamp is put on.
+    CustomFieldKeys,
+    /// A package.
+    Package {
+        /// Its ID.
+        package_id: String,
+    },
+    /// Every package of the account, archived ones as well.
+    Packages,
+    /// Every contract from a package that is not archived.
+    ContractsOnPackage {
+        /// ID of the package.
+        package_id: String,
+    },
+}
+
+/// Names a contract: the API wants its customer as well.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ContractRef {
+    /// ID of the customer.
+    pub customer_id: String,
+    /// ID of the contract.
+    pub contract_id: String,
+}
+
+impl ContractRef {
+    /// The body of a read of the contract.
+    #[must_use]
+    pub fn query(&self) -> Value {
+        json!({"customer_id": self.customer_id, "contract_id": self.contract_id})
+    }
+}
+
+/// A moment as a query has it.
+#[must_use]
+pub fn query_time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,264 @@
+//! Metronome's half of the protocol for packages: found or created, compared, archived.
+
+use chrono::{DateTime, Utc};
+use kube::ResourceExt;
+use serde_json::Value;
+
+use super::{Desired, Step, View, archive, plan};
+use crate::{
+    api::{ContractPackage, contract::DeletionPolicy, package::Lifecycle, reasons},
+    plan::{
+        Call, CallKind, Change, Decision, Ending, Observation, PackageSnapshot, Plan, Planner, Policy,
+        Recorded, Refusal, Unreadable,
+        metronome::{AccountSettings, Need, UniquenessKey},
+    },
+    terms::{Digest, Timestamp},
+    validate,
+};
+
+/// Plans one Metronome package. What is on record as the contract is the package.
+#[derive(Debug)]
+pub struct PackagePlanner {
+    desired: Result<Desired, Refusal>,
+    digest: Digest,
+    lifecycle: Lifecycle,
+    archives_while_in_use: bool,
+    /// How many BillingContracts refer to the package.
+    contracts: i32,
+    facts: Facts,
+    observed: Option<Option<View>>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    by_id: Option<Option<Value>>,
+    listed: Option<Vec<Value>>,
+    in_use: Option<Vec<Value>>,
+}
+
+impl PackagePlanner {
+    /// A planner for a package that so many BillingContracts refer to.
+    #[must_use]
+    pub fn new(package: &ContractPackage, contracts: i32, account: &AccountSettings) -> Self {
+        Self {
+            desired: desired(package, account)
+                .map_err(|message| Refusal { reason: reasons::INVALID_SPEC, message }),
+            digest: crate::plan::package::digest(&package.spec),
+            lifecycle: package.spec.lifecycle,
+            archives_while_in_use: package.spec.archive_while_in_use,
+            contracts,
+            facts: Facts::default(),
+            observed: None,
+        }
+    }
+
+    /// The package as the billing API has it: by its ID, or by its key among all packages.
+    fn find(&self, desired: &Desired, recorded: &Recorded) -> Result<Result<Option<View>, Unreadable>, Need> {
+        let view = |data| View::read(data).map_err(Unreadable);
+        if let Some(id) = &recorded.contract_id {
+            match &self.facts.by_id {
+                None => return Err(Need::Package { package_id: id.clone() }),
+                Some(Some(data)) => return Ok(view(data).map(Some)),
+                Some(None) => {}
+            }
+        }
+        let Some(listed) = &self.facts.listed else { return Err(Need::Packages) };
+        Ok(listed.iter().find(|data| desired.has_made(data)).map(view).transpose())
+    }
+
+    fn look(&mut self, recorded: &Recorded) -> Result<Observation, Need> {
+        let desired = match &self.desired {
+            Ok(desired) => desired,
+            Err(refusal) => return Ok(Observation::Blocked(refusal.clone())),
+        };
+        if self.observed.is_none() {
+            match self.find(desired, recorded)? {
+                Ok(view) => self.observed = Some(view),
+                Err(Unreadable(message)) => {
+                    return Ok(Observation::Waiting(Refusal {
+                        reason: reasons::BILLING_UNREACHABLE,
+                        message,
+                    }));
+                }
+            }
+        }
+        let found = self.observed.as_ref().is_some_and(Option::is_some);
+        Ok(match &recorded.contract_id {
+            Some(id) if !found => Observation::Blocked(not_listed(id)),
+            _ if found => Observation::Found,
+            _ => Observation::Nothing,
+        })
+    }
+
+    fn view(&self) -> Option<&View> {
+        self.observed.as_ref()?.as_ref()
+    }
+}
+
+impl Planner for PackagePlanner {
+    type Need = Need;
+    type Snapshot = PackageSnapshot;
+
+    fn observe(&mut self, recorded: &Recorded, _: &Policy, _: DateTime<Utc>) -> Result<Observation, Need> {
+        self.look(recorded)
+    }
+
+    fn plan(&mut self, recorded: &Recorded, policy: &Policy, _: DateTime<Utc>) -> Result<Decision, Need> {
+        let desired = match &self.desired {
+            Ok(desired) => desired,
+            Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
+        };
+        let view = self.view();
+        Ok(match plan(desired, self.lifecycle, view) {
+            Step::Settle => Decision::Settle,
+            Step::Refuse(refusal) => Decision::Refuse(refusal),
+            Step::Write(call) => write(desired, view, call, policy, recorded),
+        })
+    }
+
+    fn end(
+        &mut self,
+        ending: &Ending,
+        recorded: &Recorded,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Decision, Need> {
+        if ending.policy == DeletionPolicy::Orphan || self.desired.is_err() {
+            return Ok(Decision::Settle);
+        }
+        self.look(recorded)?;
+        let (Ok(desired), Some(view)) = (&self.desired, self.view()) else { return Ok(Decision::Settle) };
+        // Only what was shown to be this resource's package is archived with it.
+        if view.archived || recorded.contract_id.as_ref() != Some(&view.package_id) {
+            return Ok(Decision::Settle);
+        }
+        if !self.archives_while_in_use {
+            let Some(listed) = &self.facts.in_use else {
+                return Err(Need::ContractsOnPackage { package_id: view.package_id.clone() });
+            };
+            let in_force = listed.iter().filter(|contract| !has_ended(contract, now)).count();
+            if self.contracts > 0 || in_force > 0 {
+                return Ok(Decision::Wait(in_use(self.contracts, in_force)));
+            }
+        }
+        Ok(match archive(&view.package_id) {
+            Ok(call) => write(desired, Some(view), call, policy, recorded),
+            Err(refusal) => Decision::Refuse(refusal),
+        })
+    }
+
+    fn learn(&mut self, need: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+        let list = |told: Option<Value>| -> Result<Vec<Value>, Unreadable> {
+            match told {
+                Some(Value::Array(items)) => Ok(items),
+                _ => Err(Unreadable("the reply is no list".to_owned())),
+            }
+        };
+        match need {
+            Need::Package { .. } => self.facts.by_id = Some(told),
+            Need::Packages => self.facts.listed = Some(list(told)?),
+            Need::ContractsOnPackage { .. } => self.facts.in_use = Some(list(told)?),
+            // A package asks for no other fact.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn wrote(
+        &mut self,
+        call: &Call,
+        reply: &Value,
+        recorded: &mut Recorded,
+        _: DateTime<Utc>,
+    ) -> Result<(), Unreadable> {
+        if call.kind == CallKind::Create
+            && let Some(id) = reply.get("id").and_then(Value::as_str)
+        {
+            recorded.contract_id = Some(id.to_owned());
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.facts = Facts::default();
+        self.observed = None;
+    }
+
+    fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
+        if let Some(view) = self.view() {
+            recorded.contract_id = Some(view.package_id.clone());
+        }
+    }
+
+    fn snapshot(&self, _: &Recorded, _: DateTime<Utc>) -> Option<PackageSnapshot> {
+        let (desired, view) = (self.desired.as_ref().ok()?, self.view()?);
+        Some(PackageSnapshot {
+            package_id: view.package_id.clone(),
+            alias_differences: desired.alias_differences(view),
+        })
+    }
+
+    fn customer_id(&self) -> Option<&str> {
+        None
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        Some(&self.digest)
+    }
+}
+
+fn desired(package: &ContractPackage, account: &AccountSettings) -> Result<Desired, String> {
+    let terms =
+        package.spec.metronome.as_deref().ok_or(
+            "the provider is a Metronome account, and packages with other terms do not belong to one",
+        )?;
+    let valid = validate::metronome::package(terms).map_err(|found| validate::summary(&found))?;
+    let namespace = package.namespace().unwrap_or_default();
+    let derived = UniquenessKey::derive(&account.key_prefix, &namespace, &package.name_any());
+    Desired::new(&valid, &package.spec.aliases, derived).map_err(|error| error.to_string())
+}
+
+/// A plan with one call, whose digest follows from what is wanted and what is there.
+fn write(
+    desired: &Desired,
+    view: Option<&View>,
+    call: Call,
+    policy: &Policy,
+    recorded: &Recorded,
+) -> Decision {
+    let observed = view.map(|view| view.terms.clone()).unwrap_or_default();
+    let (path, from) = match (call.kind, view) {
+        (CallKind::Create, _) | (_, None) => ("new package".to_owned(), None),
+        (_, Some(view)) => (format!("package {}", view.package_id), Some("active".into())),
+    };
+    let to = if call.kind == CallKind::Create {
+        desired.written.get("name").cloned()
+    } else {
+        Some("archived".into())
+    };
+    let change = Change { path, from, to };
+    Plan::new(&observed, &desired.comparable, vec![change], "", vec![call]).under(policy, recorded, false)
+}
+
+/// The refusal for a package that the resource has and the API does not list, which deletes none.
+fn not_listed(id: &str) -> Refusal {
+    let message = format!(
+        "the resource has package {id}, which the billing API does not list; check the provider's account and its `baseUrl`"
+    );
+    Refusal { reason: reasons::PACKAGE_NOT_LISTED, message }
+}
+
+fn in_use(contracts: i32, in_force: usize) -> Refusal {
+    let message = format!(
+        "{contracts} BillingContracts refer to the package, and {in_force} contracts that have not ended are made from it. It is \
+         archived once they are gone; to archive it now, which leaves them as they are, set \
+         `spec.archiveWhileInUse: true`."
+    );
+    Refusal { reason: reasons::PACKAGE_IN_USE, message }
+}
+
+fn has_ended(contract: &Value, now: DateTime<Utc>) -> bool {
+    let end =
+        contract.get("ending_before").and_then(Value::as_str).and_then(|end| end.parse::<Timestamp>().ok());
+    end.is_some_and(|end| end.0 <= now)
+}

@@ -1,0 +1,507 @@
+//! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use super::{
+    ContractRef, Desired, Found, Need, Resolved, STAMP_KEYS, Stamp, UniquenessKey, View, committed_value,
+    end, find, items, moved, package, plan, stamp,
+};
+use crate::{
+    api::{
+        BillingContract, ContractPackage, REVISION,
+        contract::{ItemId, Term},
+        reasons,
+    },
+    plan::{
+        Call, CallKind, ContractSnapshot, Decision, Ending, Observation, Plan, Planner, Policy, Recorded,
+        Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
+    },
+    terms::{Digest, metronome::Contract},
+    validate::{self, Validated},
+};
+
+/// What an account says about contracts, besides its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// Start of the uniqueness keys that are derived from names.
+    pub key_prefix: String,
+    /// Name of the cluster that contracts are stamped with, if they are.
+    pub stamp_cluster: Option<String>,
+}
+
+/// Plans one Metronome contract.
+#[derive(Debug)]
+pub struct ContractPlanner {
+    /// The terms of the spec, or why they cannot be planned.
+    terms: Result<Validated<Contract>, Refusal>,
+    /// The customer as the spec names it.
+    customer_id: Option<String>,
+    customer_alias: Option<String>,
+    /// ID of the contract that this one renews, where the spec names it by its resource.
+    from_contract_id: Option<String>,
+    package_id: Option<String>,
+    package: Option<ArchivedPackage>,
+    /// How the package that the contract is made from is billed, where that is known.
+    billing: Option<package::Billing>,
+    key: UniquenessKey,
+    stamp: Option<Stamp>,
+    facts: Facts,
+    /// What the contract should be, once what it refers to is known.
+    desired: Option<Desired>,
+    /// What was found, complete as far as this spec is concerned with it.
+    observed: Option<Observed>,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Facts {
+    customer_id: Option<String>,
+    contracts: BTreeMap<String, Option<View>>,
+    legacy: BTreeMap<String, Option<Value>>,
+    seats: BTreeMap<String, Value>,
+    listed: Option<Vec<View>>,
+    last_edit: BTreeMap<String, String>,
+    billing_configurations: Option<Value>,
+    packages: BTreeMap<String, Option<Value>>,
+    custom_field_keys: Option<Value>,
+}
+
+#[derive(Debug)]
+enum Observed {
+    Nothing,
+    Contract(Box<View>),
+    Blocked(Refusal),
+    Waiting(Refusal),
+}
+
+impl ContractPlanner {
+    /// A planner for a contract, with the package that it is made from and the contract that it renews.
+    ///
+    /// # Errors
+    /// A refusal when the spec has no Metronome terms. Terms that are wrong are a refusal of the plan, so that what the
+    /// resource holds can still be ended.
+    pub fn new(
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        from_contract_id: Option<String>,
+        account: &AccountSettings,
+    ) -> Result<Self, Refusal> {
+        let invalid = |message| Refusal { reason: reasons::INVALID_SPEC, message };
+        let terms = contract.spec.metronome.as_deref().ok_or_else(|| {
+            invalid("the provider is a Metronome account, so the terms must be in `spec.metronome`; or name a provider of the other API".to_owned())
+        })?;
+        let valid = validate::metronome_contract(&contract.spec, terms)
+            .map(|valid| valid.cloned())
+            .map_err(|violations| invalid(validate::summary(&violations)));
+        let (namespace, name) = (contract.namespace().unwrap_or_default(), contract.name_any());
+        let key = match &terms.uniqueness_key {
+            Some(key) => UniquenessKey::given(key.as_str()),
+            None => UniquenessKey::derive(&account.key_prefix, &namespace, &name),
+        };
+        let stamp = account.stamp_cluster.as_ref().map(|cluster| {
+            let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
+            let owner = [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, name)];
+            let revision = contract.annotations().get(REVISION);
+            let notes = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
+            Stamp { fields: owner.into_iter().collect(), notes }
+        });
+        let sheet = package.and_then(|package| package.spec.metronome.as_ref());
+        Ok(Self {
+            terms: valid,
+            customer_id: terms.customer_id.as_ref().map(ToString::to_string),
+            customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
+            from_contract_id,
+            package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
+            package: package.and_then(ArchivedPackage::of),
+            billing: sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?)),
+            key,
+            stamp,
+            facts: Facts::default(),
+            desired: None,
+            observed: None,
+        })
+    }
+
+    /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.
+    fn resolved_customer(&self, recorded: &Recorded) -> Result<Result<String, Refusal>, Need> {
+        if let Some(id) = self.customer_id.as_ref().or(self.facts.customer_id.as_ref()) {
+            return Ok(Ok(id.clone()));
+        }
+        match &self.customer_alias {
+            Some(alias) => {
+                let is_fresh = recorded.contract_id.is_none();
+                Err(Need::CustomerByAlias { alias: alias.clone(), is_fresh })
+            }
+            None => Ok(Err(Refusal {
+                reason: reasons::INVALID_SPEC,
+                message: "`spec.metronome.customerId` must be set".to_owned(),
+            })),
+        }
+    }
+
+    /// What the contract should be, once what it refers to is known.
+    fn resolve(&mut self, recorded: &Recorded) -> Result<Result<(), Refusal>, Need> {
+        if self.desired.is_some() {
+            return Ok(Ok(()));
+        }
+        let terms = match &self.terms {
+            Ok(terms) => terms,
+            Err(refusal) => return Ok(Err(refusal.clone())),
+        };
+        let customer_id = match self.resolved_customer(recorded)? {
+            Ok(customer_id) => customer_id,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let resolved = Resolved {
+            customer_id,
+            from_contract_id: self.from_contract_id.clone(),
+            package_id: self.package_id.clone(),
+            key: self.key.clone(),
+            stamp: self.stamp.clone(),
+        };
+        match Desired::new(terms.as_ref(), resolved) {
+            Ok(desired) => self.desired = Some(desired),
+            Err(error) => {
+                let message = error.to_string();
+                return Ok(Err(Refusal { reason: reasons::INVALID_SPEC, message }));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Looks for the contract: by the id on record, or else among all those of its customer.
+    fn find(&self, desired: &Desired, recorded: &Recorded, policy: &Policy) -> Result<Observed, Need> {
+        if let Some(refusal) = moved(desired, recorded) {
+            return Ok(Observed::Blocked(refusal));
+        }
+        if let Some(id) = &recorded.contract_id
+            && let Some(view) = self.contract(desired.customer_id(), id)?
+        {
+            return Ok(Observed::Contract(Box::new(view.clone())));
+        }
+        let listed = self.listed(desired.customer_id())?;
+        let found = match find(desired, listed, recorded, policy) {
+            Found::Own(view) | Found::Adoptable(view) => view,
+            Found::Nothing => return Ok(Observed::Nothing),
+            Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
+        };
+        // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
+        // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
+        Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
+            Some(view) => Observed::Contract(Box::new(view.clone())),
+            None => Observed::Waiting(Refusal {
+                reason: reasons::BILLING_UNREACHABLE,
+                message: format!(
+                    "Nothing was written: contract {} is listed and cannot be read",
+                    found.contract_id
+                ),
+            }),
+        })
+    }
+
+    /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
+    fn complete(
+        &self,
+        desired: &Desired,
+        mut view: Box<View>,
+        recorded: &Recorded,
+        now: DateTime<Utc>,
+    ) -> Result<Box<View>, Need> {
+        let contract = ContractRef {
+            customer_id: desired.customer_id().to_owned(),
+            contract_id: view.contract_id.clone(),
+        };
+        if view.needs_v1(desired) {
+            match self.facts.legacy.get(&view.contract_id) {
+                Some(Some(data)) => view.merge_v1(data),
+                Some(None) => {}
+                None => return Err(Need::LegacyContract(contract)),
+            }
+        }
+        for subscription_id in view.needs_seats(desired, recorded, now) {
+            match self.facts.seats.get(&subscription_id) {
+                Some(data) => view.merge_seats(&subscription_id, data),
+                None => return Err(Need::Seats { contract, subscription_id, from: now }),
+            }
+        }
+        Ok(view)
+    }
+
+    fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&View>, Need> {
+        let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
+        known.ok_or_else(|| {
+            let (customer_id, contract_id) = (customer_id.to_owned(), contract_id.to_owned());
+            Need::Contract(ContractRef { customer_id, contract_id })
+        })
+    }
+
+    fn listed(&self, customer_id: &str) -> Result<&[View], Need> {
+        let listed = self.facts.listed.as_deref();
+        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.to_owned() })
+    }
+
+    /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
+    fn ready(
+        &mut self,
+        plan: Plan,
+        recorded: &Recorded,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Decision, Need> {
+        let mut plan = plan;
+        if plan.calls.iter().any(|call| call.kind == CallKind::Create)
+            && let Some(refusal) = self.without_billing()?
+        {
+            return Ok(Decision::Refuse(refusal));
+        }
+        if plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+            && let Some(replanned) = self.after_last_edit(recorded, policy, now)?
+        {
+            plan = match replanned {
+                Decision::Write(plan) => plan,
+                decision => return Ok(decision),
+            };
+        }
+        if self.stamp.is_some() {
+            let Some(listed) = &self.facts.custom_field_keys else { return Err(Need::CustomFieldKeys) };
+            match stamp::missing(listed) {
+                Ok(calls) => plan.calls.splice(0..0, calls).for_each(drop),
+                Err(refusal) => return Ok(Decision::Refuse(refusal)),
+            }
+        }
+        Ok(Decision::Write(plan))
+    }
+
+    /// Why the contract cannot be made from its package: the customer is not billed as the package says.
+    fn without_billing(&self) -> Result<Option<Refusal>, Need> {
+        let Some(desired) = &self.desired else { return Ok(None) };
+        let of_package = |id: &str| match self.facts.packages.get(id) {
+            Some(Some(data)) => Ok(package::View::read(data).ok().and_then(|view| view.billing())),
+            Some(None) => Ok(None),
+            None => Err(Need::Package { package_id: id.to_owned() }),
+        };
+        let billing = match (&self.billing, desired.package_id()) {
+            (Some(billing), _) => Some(billing.clone()),
+            (None, Some(id)) => of_package(id)?,
+            (None, None) => None,
+        };
+        let Some(billing) = billing else { return Ok(None) };
+        let customer_id = desired.customer_id();
+        let Some(configurations) = &self.facts.billing_configurations else {
+            return Err(Need::BillingConfigurations { customer_id: customer_id.to_owned() });
+        };
+        Ok(billing.obstacle(customer_id, configurations))
+    }
+
+    /// The plan made anew with the last edit known, which the keys of its edits follow from; nothing when it was known.
+    ///
+    /// What was read may be older than an edit that was sent: whatever follows that one now must not be taken as well. So
+    /// a plan after a write without a reply follows the same edit as that write.
+    fn after_last_edit(
+        &mut self,
+        recorded: &Recorded,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Decision>, Need> {
+        let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
+            return Ok(None);
+        };
+        if view.last_edit.is_some() {
+            return Ok(None);
+        }
+        let sent_after = recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
+        let last_edit = sent_after.or_else(|| self.facts.last_edit.get(&view.contract_id).cloned());
+        if last_edit.is_none() {
+            return Err(Need::LastEdit(ContractRef {
+                customer_id: desired.customer_id().to_owned(),
+                contract_id: view.contract_id.clone(),
+            }));
+        }
+        view.last_edit = last_edit;
+        Ok(Some(plan(desired, Some(view), recorded, policy, now)))
+    }
+
+    fn view(&self) -> Option<&View> {
+        if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
+    }
+
+    /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
+    /// uniqueness key or the stamp shows to be this resource's.
+    fn to_end(&mut self, recorded: &Recorded, policy: &Policy) -> Result<Option<View>, Need> {
+        let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
+            (Some(customer_id), _) => customer_id.clone(),
+            (None, resolved) => match resolved? {
+                Ok(customer_id) => customer_id,
+                Err(_) => return Ok(None),
+            },
+        };
+        if let Some(id) = &recorded.contract_id {
+            return Ok(self.contract(&customer_id, id)?.cloned());
+        }
+        if self.resolve(recorded)?.is_err() {
+            return Ok(None);
+        }
+        let Some(desired) = &self.desired else { return Ok(None) };
+        let without_adoption = Policy { adopt: None, ..policy.clone() };
+        Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
+            Found::Own(view) => Some(view.clone()),
+            Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
+        })
+    }
+}
+
+impl Planner for ContractPlanner {
+    type Need = Need;
+    type Snapshot = ContractSnapshot;
+
+    fn observe(
+        &mut self,
+        recorded: &Recorded,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Observation, Need> {
+        if self.observed.is_none() {
+            if let Err(refusal) = self.resolve(recorded)? {
+                return Ok(Observation::Blocked(refusal));
+            }
+            let Some(desired) = &self.desired else { return Ok(Observation::Nothing) };
+            let observed = match self.find(desired, recorded, policy)? {
+                Observed::Contract(view) => Observed::Contract(self.complete(desired, view, recorded, now)?),
+                observed => observed,
+            };
+            self.observed = Some(observed);
+        }
+        Ok(match &self.observed {
+            Some(Observed::Contract(_)) => Observation::Found,
+            Some(Observed::Blocked(refusal)) => Observation::Blocked(refusal.clone()),
+            Some(Observed::Waiting(refusal)) => Observation::Waiting(refusal.clone()),
+            Some(Observed::Nothing) | None => Observation::Nothing,
+        })
+    }
+
+    fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
+        let Some(desired) = &self.desired else { return Ok(Decision::Settle) };
+        let view = self.view();
+        let decision = plan(desired, view, recorded, policy, now);
+        let is_new = view.is_none() && recorded.contract_id.is_none();
+        let decision = match self.package.as_ref().filter(|_| is_new) {
+            Some(package) => package.allow(decision),
+            None => decision,
+        };
+        match decision {
+            Decision::Write(plan) => self.ready(plan, recorded, policy, now),
+            decision => Ok(decision),
+        }
+    }
+
+    fn end(
+        &mut self,
+        ending: &Ending,
+        recorded: &Recorded,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Decision, Need> {
+        let view = self.to_end(recorded, policy)?;
+        Ok(view.map_or(Decision::Settle, |view| end::plan(&view, recorded, policy, ending, now)))
+    }
+
+    fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+        let view = |data: &Value| {
+            View::read(data, now).map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
+        };
+        let facts = &mut self.facts;
+        match need {
+            Need::CustomerByAlias { .. } => {
+                let id = told.as_ref().and_then(Value::as_str).map(str::to_owned);
+                facts.customer_id = Some(id.ok_or_else(|| Unreadable("no customer was told".to_owned()))?);
+            }
+            Need::Contract(contract) => {
+                let read = told.as_ref().map(view).transpose()?;
+                facts.contracts.insert(contract.contract_id.clone(), read);
+            }
+            Need::LegacyContract(contract) => {
+                facts.legacy.insert(contract.contract_id.clone(), told);
+            }
+            Need::Contracts { .. } => {
+                let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
+                facts.listed = Some(listed.map(view).collect::<Result<_, _>>()?);
+            }
+            Need::LastEdit(contract) => {
+                let id = told.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+                facts.last_edit.insert(contract.contract_id.clone(), id);
+            }
+            Need::Seats { subscription_id, .. } => {
+                facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
+            }
+            Need::BillingConfigurations { .. } => facts.billing_configurations = told.or(Some(json!([]))),
+            Need::CustomFieldKeys => facts.custom_field_keys = told.or(Some(json!([]))),
+            Need::Package { package_id } => drop(facts.packages.insert(package_id.clone(), told)),
+            // A contract asks for no such fact.
+            Need::Packages | Need::ContractsOnPackage { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn wrote(
+        &mut self,
+        call: &Call,
+        reply: &Value,
+        recorded: &mut Recorded,
+        _: DateTime<Utc>,
+    ) -> Result<(), Unreadable> {
+        if call.kind == CallKind::Create {
+            let id = reply.get("id").and_then(Value::as_str);
+            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            recorded.contract_id = Some(id.to_owned());
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        let Facts { customer_id, billing_configurations, packages, custom_field_keys, .. } =
+            std::mem::take(&mut self.facts);
+        self.facts =
+            Facts { customer_id, billing_configurations, packages, custom_field_keys, ..Facts::default() };
+        self.observed = None;
+    }
+
+    fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
+        if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
+            recorded.items = items(desired, view, recorded, now).into_iter().collect();
+            recorded.contract_id = Some(view.contract_id.clone());
+        }
+    }
+
+    fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
+        let (desired, view) = (self.desired.as_ref()?, self.view()?);
+        let items = items(desired, view, recorded, now);
+        Some(ContractSnapshot {
+            contract_id: view.contract_id.clone(),
+            account_id: None,
+            items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            renews: view.renews.clone(),
+            renewed_by: view.renewed_by.clone(),
+            state: view.state.clone(),
+            is_shown: true,
+            term: Some(Term { start_date: day(view.starting_at), end_date: view.ending_before.map(day) }),
+            committed_value: committed_value(&view.terms),
+            digest: Digest::of(&view.terms),
+        })
+    }
+
+    fn last_edit(&self) -> Option<String> {
+        self.view()?.last_edit.clone()
+    }
+
+    fn customer_id(&self) -> Option<&str> {
+        self.desired.as_ref().map(Desired::customer_id)
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        self.desired.as_ref().map(|desired| &desired.digest)
+    }
+}

@@ -1,0 +1,180 @@
+//! Zoo's half of the protocol: one read, one replace, and a reply that is the contract as it is now.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{Desired, View, committed_value, end, path, plan, reply};
+use crate::{
+    api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
+    plan::{
+        Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Recorded, Refusal,
+        Unreadable, package::ArchivedPackage, snapshot::day,
+    },
+    terms::{Digest, Timestamp},
+    validate,
+};
+
+/// What can be read from Zoo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The contract that an organization shows: the active one, or else the latest draft.
+    Contract {
+        /// ID of the organization.
+        organization_id: String,
+    },
+}
+
+impl Need {
+    /// Path of the read below the base URL.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Self::Contract { organization_id } => path(organization_id),
+        }
+    }
+}
+
+/// Plans one Zoo contract.
+#[derive(Debug)]
+pub struct ContractPlanner {
+    organization_id: String,
+    /// What the contract should be, or why the spec cannot be planned.
+    desired: Result<Desired, Refusal>,
+    package: Option<ArchivedPackage>,
+    /// What is shown, once it was read.
+    shown: Option<Option<View>>,
+}
+
+impl ContractPlanner {
+    /// A planner for the terms of a spec and its package.
+    ///
+    /// # Errors
+    /// A refusal when the spec has no Zoo terms. Terms that are wrong are a refusal of the plan, so that what the resource
+    /// holds can still be ended.
+    pub fn new(spec: &BillingContractSpec, package: Option<&ContractPackage>) -> Result<Self, Refusal> {
+        let invalid = |message| Refusal { reason: reasons::INVALID_SPEC, message };
+        let terms = spec.zoo.as_ref().ok_or_else(|| {
+            invalid(
+                "the provider is a Zoo account, so the terms must be in `spec.zoo`; or name a provider of the other API"
+                    .to_owned(),
+            )
+        })?;
+        let given = package.and_then(|package| package.spec.zoo.as_ref());
+        let desired = validate::zoo::contract(terms, given)
+            .map_err(|violations| invalid(validate::summary(&violations)))
+            .and_then(|valid| Desired::new(valid).map_err(|error| invalid(error.to_string())));
+        Ok(Self {
+            organization_id: terms.organization_id.clone(),
+            desired,
+            package: package.and_then(ArchivedPackage::of),
+            shown: None,
+        })
+    }
+
+    fn shown(&self) -> Result<Option<&View>, Need> {
+        match &self.shown {
+            Some(shown) => Ok(shown.as_ref()),
+            None => Err(Need::Contract { organization_id: self.organization_id.clone() }),
+        }
+    }
+}
+
+impl Planner for ContractPlanner {
+    type Need = Need;
+    type Snapshot = ContractSnapshot;
+
+    fn observe(&mut self, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Result<Observation, Need> {
+        if let Err(refusal) = &self.desired {
+            return Ok(Observation::Blocked(refusal.clone()));
+        }
+        Ok(self.shown()?.map_or(Observation::Nothing, |_| Observation::Found))
+    }
+
+    fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
+        let desired = match &self.desired {
+            Ok(desired) => desired,
+            Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
+        };
+        let shown = self.shown()?;
+        let decision = plan(desired, shown, recorded, policy, now);
+        let is_new = shown.is_none() && recorded.contract_id.is_none();
+        Ok(match self.package.as_ref().filter(|_| is_new) {
+            Some(package) => package.allow(decision),
+            None => decision,
+        })
+    }
+
+    fn end(
+        &mut self,
+        ending: &Ending,
+        recorded: &Recorded,
+        policy: &Policy,
+        _: DateTime<Utc>,
+    ) -> Result<Decision, Need> {
+        let desired = self.desired.as_ref().ok();
+        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy))
+    }
+
+    fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+        self.shown = Some(told.as_ref().map(reply::view).transpose()?);
+        Ok(())
+    }
+
+    fn wrote(
+        &mut self,
+        _: &Call,
+        reply: &Value,
+        recorded: &mut Recorded,
+        _: DateTime<Utc>,
+    ) -> Result<(), Unreadable> {
+        let view = reply::view(reply)?;
+        recorded.contract_id = Some(view.contract_id.clone());
+        self.shown = Some(Some(view));
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.shown = None;
+    }
+
+    fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
+        if let Some(Some(view)) = &self.shown {
+            recorded.contract_id = Some(view.contract_id.clone());
+        }
+    }
+
+    fn snapshot(&self, recorded: &Recorded, _: DateTime<Utc>) -> Option<ContractSnapshot> {
+        let view = self.shown.as_ref()?.as_ref()?;
+        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        let says_the_same =
+            || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());
+        (is_held || says_the_same()).then(|| snapshot(view))
+    }
+
+    fn customer_id(&self) -> Option<&str> {
+        Some(&self.organization_id)
+    }
+
+    fn digest(&self) -> Option<&Digest> {
+        self.desired.as_ref().ok().map(|desired| &desired.digest)
+    }
+}
+
+fn snapshot(view: &View) -> ContractSnapshot {
+    let date = |name: &str| {
+        let time: Timestamp = view.terms.get(name)?.as_str()?.parse().ok()?;
+        Some(day(time))
+    };
+    ContractSnapshot {
+        contract_id: view.contract_id.clone(),
+        account_id: Some(view.account_id.clone()),
+        items: Vec::new(),
+        renews: None,
+        renewed_by: None,
+        state: view.state.clone(),
+        is_shown: matches!(view.state.as_str(), "active" | "draft"),
+        term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
+        committed_value: committed_value(&view.terms),
+        digest: Digest::of(&view.terms),
+    }
+}

@@ -1,0 +1,67 @@
+//! Reading Zoo's replies. A reply that is none must never be taken for a contract that lacks everything.
+
+use serde_json::Value;
+
+use super::View;
+use crate::{
+    plan::Unreadable,
+    terms::{shape::Spelling, zoo::SHAPE},
+};
+
+/// Reads a `BillingContractView` that was parsed with its exact numbers.
+///
+/// # Errors
+/// When a part that every contract has is missing or has another shape.
+pub(super) fn view(reply: &Value) -> Result<View, Unreadable> {
+    let unreadable = |why: String| Unreadable(format!("the reply is not a contract: {why}"));
+    let terms = SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
+    for required in ["name", "currency", "effectiveAt", "termEndAt", "items", "periods"] {
+        if terms.get(required).is_none() {
+            return Err(unreadable(format!("`{required}` is missing")));
+        }
+    }
+    let text = |name: &str| {
+        let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
+    };
+    Ok(View {
+        contract_id: text("contract_id")?,
+        account_id: text("account_id")?,
+        state: text("status")?,
+        terms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::json::parse_exact;
+    use serde_json::json;
+
+    fn reply() -> Value {
+        json!({
+            "contract_id": "c", "account_id": "a", "name": "Acme", "status": "active", "currency": "USD",
+            "effective_at": "2026-01-01T00:00:00.000000Z", "term_end_at": "2027-01-01T00:00:00Z",
+            "items": [{"id": "i", "code": "fde", "active": true, "fixed_fee_amount": 10, "billing_unit_granularity": null}],
+            "periods": [], "notes": null,
+        })
+    }
+
+    #[test]
+    fn a_reply_is_read_into_canonical_terms() {
+        let view = view(&parse_exact(&reply().to_string().replace("10", "10.50")).unwrap()).unwrap();
+        assert_eq!((view.contract_id.as_str(), view.state.as_str()), ("c", "active"));
+        assert_eq!(view.terms["items"], json!([{"code": "fde", "active": true, "fixedFeeAmount": "10.5"}]));
+        assert_eq!(view.terms.get("notes"), None);
+    }
+
+    #[test]
+    fn a_reply_that_is_no_contract_is_not_taken_for_an_empty_one() {
+        for part in ["contract_id", "account_id", "status", "items", "periods", "currency"] {
+            let mut reply = reply();
+            reply.as_object_mut().unwrap().remove(part);
+            assert!(view(&parse_exact(&reply.to_string()).unwrap()).is_err(), "{part}");
+        }
+        assert!(view(&json!({})).is_err());
+    }
+}

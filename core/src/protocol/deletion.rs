@@ -1,0 +1,96 @@
+//! What is to come of a resource: whether what it says is put in force, or what it holds ends.
+
+use kube::ResourceExt;
+
+use super::Goal;
+use crate::{
+    api::{
+        BillingContract, ContractPackage, FINALIZER, PACKAGE_FINALIZER, RELEASE,
+        contract::{DeletionPolicy, ManagementPolicy},
+        package::PackageDeletionPolicy,
+    },
+    plan::Ending,
+};
+
+/// What a deleted resource waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// Nothing of ours keeps it.
+    NotOurs,
+    /// It may go, and billing stays as it is.
+    Release,
+    /// It may go once what it holds has come to this.
+    End(Goal),
+}
+
+/// What a contract's resource that is deleted waits for.
+///
+/// The same policies hold as for any other write: `Observe` leaves the contract as it is, `Plan` waits for its approval.
+#[must_use]
+pub fn of_contract(contract: &BillingContract) -> Deletion {
+    let spec = &contract.spec;
+    let released = has_annotation(contract, RELEASE);
+    if !has_finalizer(contract, FINALIZER) {
+        Deletion::NotOurs
+    } else if released
+        || spec.deletion_policy == DeletionPolicy::Orphan
+        || spec.management_policy == ManagementPolicy::Observe
+    {
+        Deletion::Release
+    } else {
+        Deletion::End(Goal::Ended(Ending {
+            policy: spec.deletion_policy,
+            end_at: spec.end_at,
+            void_invoices: spec.void_invoices,
+        }))
+    }
+}
+
+/// What a package's resource that is deleted waits for.
+#[must_use]
+pub fn of_package(package: &ContractPackage) -> Deletion {
+    if !has_finalizer(package, PACKAGE_FINALIZER) {
+        Deletion::NotOurs
+    } else if has_annotation(package, RELEASE)
+        || package.spec.deletion_policy == PackageDeletionPolicy::Orphan
+    {
+        Deletion::Release
+    } else {
+        let policy = DeletionPolicy::Cancel;
+        Deletion::End(Goal::Ended(Ending { policy, end_at: None, void_invoices: false }))
+    }
+}
+
+/// Whether a contract's deletion takes a billing call, so that it needs our finalizer.
+#[must_use]
+pub fn contract_needs_finalizer(contract: &BillingContract) -> bool {
+    contract.spec.deletion_policy != DeletionPolicy::Orphan
+}
+
+/// Whether a package's deletion takes a billing call, so that it needs our finalizer.
+#[must_use]
+pub fn package_needs_finalizer(package: &ContractPackage) -> bool {
+    package.spec.deletion_policy == PackageDeletionPolicy::Archive
+}
+
+/// What people are told of a resource that cannot go yet: how it can, with billing left as it is.
+#[must_use]
+pub fn how_to_release(message: &str, kind: &str, name: &str, ended: &str) -> String {
+    if message.contains(RELEASE) {
+        // It is what the status said before.
+        return message.to_owned();
+    }
+    format!(
+        "{message} The {kind} in the billing API has not been {ended} yet. To delete the resource and leave it as it is, run: \
+         kubectl annotate {} {name} {RELEASE}=true",
+        if kind == "package" { "contractpackage" } else { "billingcontract" }
+    )
+}
+
+fn has_finalizer(object: &impl ResourceExt, finalizer: &str) -> bool {
+    object.finalizers().iter().any(|found| found == finalizer)
+}
+
+fn has_annotation(object: &impl ResourceExt, name: &str) -> bool {
+    object.annotations().get(name).is_some_and(|value| value == "true")
+}

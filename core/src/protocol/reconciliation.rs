@@ -1,0 +1,405 @@
+//! The state machine of a reconcile: observe, plan, execute, until nothing more is to be written.
+
+use std::{collections::VecDeque, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::{
+    CallError, During, Failure, Outcome, ReconcileResult, Requeue,
+    failure::{key_elsewhere, requeue_after},
+};
+use crate::{
+    api::{
+        Api, REQUESTED_AT,
+        contract::UnconfirmedWrite,
+        reasons::{self, Reason},
+    },
+    plan::{
+        Call, CallKind, Decision, Ending, Observation, Plan, Planner, Policy, Recorded, Refusal,
+        not_converging,
+    },
+    terms::Timestamp,
+};
+
+/// How many plans one pass carries out: a create, what it could not take, and what shows only then. A further one would
+/// be a billing API that never says what was written.
+const MAX_PLANS: usize = 4;
+/// How many times the same difference may be left by a write before writing stops.
+const MAX_ROUNDS: i32 = 3;
+/// How long a read may be behind an edit.
+const SETTLING: TimeDelta = TimeDelta::seconds(30);
+
+/// What is to come of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Billing says what the spec says.
+    InForce,
+    /// The resource is deleted: what it holds ends.
+    Ended(Ending),
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<N, S> {
+    /// Read a fact, and say what came of it by [`Reconciliation::told`].
+    Read(N),
+    /// Carry out a write, and say what came of it by [`Reconciliation::sent`].
+    Send(Call),
+    /// Nothing more: this is the result.
+    Done(Box<ReconcileResult<S>>),
+}
+
+/// A plan that is being carried out.
+struct Running {
+    plan: Plan,
+    /// Calls that were not carried out yet.
+    left: VecDeque<Call>,
+}
+
+/// One reconcile of one contract or package.
+pub struct Reconciliation<P: Planner> {
+    api: Api,
+    planner: P,
+    goal: Goal,
+    policy: Policy,
+    recorded: Recorded,
+    running: Option<Running>,
+    /// Plans that were carried out.
+    written: Vec<Plan>,
+    /// What this pass made.
+    created_id: Option<String>,
+    /// The write that stays on record until it is seen to be in force.
+    write: Option<UnconfirmedWrite>,
+    /// Whether this pass has carried out a call.
+    has_sent: bool,
+    /// The result, once a call has ended the pass.
+    ended: Option<Box<ReconcileResult<P::Snapshot>>>,
+}
+
+impl<P: Planner> Reconciliation<P> {
+    /// A reconcile that has not begun.
+    #[must_use]
+    pub fn new(api: Api, planner: P, goal: Goal, recorded: Recorded, policy: Policy) -> Self {
+        Self {
+            api,
+            planner,
+            goal,
+            policy,
+            recorded,
+            running: None,
+            written: Vec::new(),
+            created_id: None,
+            write: None,
+            has_sent: false,
+            ended: None,
+        }
+    }
+
+    /// The plan that is being carried out.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        self.running.as_ref().map(|running| &running.plan)
+    }
+
+    /// What is to be done next. Asking again without telling anything gives the same answer.
+    pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
+        loop {
+            if let Some(result) = self.ended.take() {
+                return Step::Done(result);
+            }
+            if let Some(call) = self.running.as_ref().and_then(|running| running.left.front()) {
+                return Step::Send(call.clone());
+            }
+            let result = match self.decide(now) {
+                Err(need) => return Step::Read(need),
+                Ok(Decision::Write(plan)) => match self.admit(plan, now) {
+                    Ok(running) => {
+                        self.running = Some(running);
+                        continue;
+                    }
+                    Err(result) => result,
+                },
+                Ok(decision) => self.conclude(decision, now),
+            };
+            return Step::Done(Box::new(result));
+        }
+    }
+
+    /// Observes, puts on record what a write has led to, and plans.
+    fn decide(&mut self, now: DateTime<Utc>) -> Result<Decision, P::Need> {
+        match self.goal {
+            Goal::Ended(ending) => self.planner.end(&ending, &self.recorded, &self.policy, now),
+            Goal::InForce => {
+                match self.planner.observe(&self.recorded, &self.policy, now)? {
+                    Observation::Nothing | Observation::Found => {}
+                    Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
+                    Observation::Blocked(refusal) => return Ok(Decision::Refuse(refusal)),
+                }
+                if !self.written.is_empty() {
+                    // What follows a create must know its items by their ids, not by likeness.
+                    self.planner.remember(&mut self.recorded, now);
+                }
+                self.planner.plan(&self.recorded, &self.policy, now)
+            }
+        }
+    }
+
+    /// Whether a plan may be carried out; the result instead when it may not.
+    fn admit(&mut self, plan: Plan, now: DateTime<Utc>) -> Result<Running, ReconcileResult<P::Snapshot>> {
+        let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
+        if self.written.len() >= MAX_PLANS || self.written.iter().any(is_repeated) {
+            return Err(self.unsettled(plan, now));
+        }
+        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        if creates && self.rounds(&plan) > 0 {
+            // The key was refused as used already, and what has it is not shown: another create could only be refused
+            // again, or, were the API to forget keys, bill twice.
+            return Err(self.key_used(&plan, now));
+        }
+        if self.may_be_in_force(&plan, now) {
+            return Err(self.not_in_force(&plan, now));
+        }
+        let sending = self.sending(&plan, now);
+        self.recorded.unconfirmed = Some(sending.clone());
+        self.write = Some(sending);
+        Ok(Running { left: plan.calls.iter().cloned().collect(), plan })
+    }
+
+    /// Takes what came of a read.
+    pub fn told(&mut self, need: &P::Need, told: Result<Option<Value>, CallError>, now: DateTime<Utc>) {
+        let learned = match told {
+            Ok(told) => self.planner.learn(need, told, now),
+            Err(error) => return self.fail(&error, During::Read),
+        };
+        if let Err(unreadable) = learned {
+            self.fail(&CallError::Unreachable(unreadable.0), During::Read);
+        }
+    }
+
+    /// Takes what came of the write that [`Step::Send`] asked for.
+    pub fn sent(&mut self, reply: Result<Value, CallError>, now: DateTime<Utc>) {
+        let Some(running) = &mut self.running else { return };
+        let Some(call) = running.left.pop_front() else { return };
+        let reply = reply.and_then(|reply| {
+            self.planner.forget();
+            let wrote = self.planner.wrote(&call, &reply, &mut self.recorded, now);
+            wrote.map_err(|unreadable| CallError::Unknown(unreadable.0))
+        });
+        match reply {
+            Ok(()) => self.done(&call),
+            // The key made this very change before, and the reply was lost: what holds is read next.
+            Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Edit => {
+                self.planner.forget();
+                self.done(&call);
+            }
+            // What is to end is not there: whether that is so is read next.
+            Err(CallError::NotFound { .. }) if matches!(self.goal, Goal::Ended(_)) => {
+                self.planner.forget();
+                self.done(&call);
+            }
+            Err(error) => self.refused(&call, &error, now),
+        }
+    }
+
+    /// One call was carried out; the plan is when it was the last.
+    fn done(&mut self, call: &Call) {
+        self.has_sent = true;
+        if call.kind == CallKind::Create {
+            self.created_id.clone_from(&self.recorded.contract_id);
+        }
+        if let Some(running) = self.running.take_if(|running| running.left.is_empty()) {
+            self.written.push(running.plan);
+            // What was in force is not what the spec says any more, so what is left now is no drift.
+            self.recorded.applied_spec = None;
+        }
+    }
+
+    /// A call of the plan was not carried out, or may have been: the pass ends.
+    fn refused(&mut self, call: &Call, error: &CallError, now: DateTime<Utc>) {
+        let Some(running) = self.running.take() else { return };
+        let result = match error {
+            CallError::Unknown(why) => {
+                if let Some(write) = &mut self.write {
+                    write.digest = call.fingerprint.clone();
+                }
+                let message = format!(
+                    "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
+                );
+                self.result(Outcome::Unconfirmed { message }, Requeue::Backoff(Duration::ZERO), now)
+            }
+            CallError::KeyUsed { .. } => self.key_used(&running.plan, now),
+            CallError::EditNotEnabled { .. } => {
+                let message = format!(
+                    "{error}. Ask {} to enable contract editing for the account, then annotate the contract with \
+                     {REQUESTED_AT}; until then only new contracts can be made",
+                    self.api
+                );
+                self.blocked(reasons::EDIT_NOT_ENABLED, message, running.plan, now)
+            }
+            error => {
+                let failure = Failure::of(error, During::Write, self.api);
+                if failure.reason != reasons::REJECTED {
+                    return self.fail(error, During::Write);
+                }
+                // The same request would be refused again; it is not sent before somebody changes something.
+                self.blocked(reasons::REJECTED, failure.message, running.plan, now)
+            }
+        };
+        self.ended = Some(Box::new(result));
+    }
+
+    /// A call failed in a way that says nothing of the plan.
+    fn fail(&mut self, error: &CallError, during: During) {
+        let failure = Failure::of(error, during, self.api);
+        let (requeue, suspects_token) = (failure.requeue, failure.suspects_token);
+        // What was sent before stays on record; what was not sent never was there.
+        let write = self.write.take().filter(|_| self.has_sent);
+        self.ended = Some(Box::new(ReconcileResult {
+            created_id: self.created_id.take(),
+            customer_id: self.planner.customer_id().map(str::to_owned),
+            write,
+            suspects_token,
+            ..ReconcileResult::new(failure.outcome(), requeue)
+        }));
+    }
+
+    /// The result when there is nothing (more) to write.
+    fn conclude(&mut self, decision: Decision, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        let requeue = match &decision {
+            Decision::Refuse(refusal) => requeue_after(refusal),
+            Decision::Wait(_) => Requeue::After(super::failure::LOOK_AGAIN),
+            _ => Requeue::AfterSyncPeriod,
+        };
+        let mut applied = || std::mem::take(&mut self.written);
+        let (outcome, is_settled) = match (decision, self.goal) {
+            (Decision::Settle, Goal::Ended(_)) => (Outcome::Ended { applied: applied() }, true),
+            (Decision::Settle, Goal::InForce) => {
+                let spec_digest = self.planner.digest().cloned();
+                (Outcome::InSync { spec_digest, applied: applied() }, true)
+            }
+            (Decision::Report(changes), _) => (Outcome::Drifted { changes }, true),
+            (Decision::AwaitApproval(plan), _) => (Outcome::AwaitingApproval(plan), false),
+            (Decision::Refuse(refusal), _) => (Outcome::Refused { refusal, blocked_plan: None }, false),
+            (Decision::Wait(refusal), _) => {
+                (Outcome::Waiting { reason: refusal.reason, message: refusal.message }, false)
+            }
+            (Decision::Write(plan), _) => return self.unsettled(plan, now),
+        };
+        let mut result = self.result(outcome, requeue, now);
+        // What was compared and agrees needs no looking up any more.
+        result.write = result.write.filter(|_| !is_settled);
+        result
+    }
+
+    /// The result when a write left a difference: another try, and after a few rounds none.
+    fn unsettled(&mut self, left: Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        if self.count_round(&left, now) < MAX_ROUNDS {
+            return self.not_in_force(&left, now);
+        }
+        let refusal = not_converging(&left);
+        let outcome = Outcome::Refused { refusal, blocked_plan: Some(left) };
+        self.result(outcome, Requeue::AfterSyncPeriod, now)
+    }
+
+    /// The result when a write was taken and does not show yet: another look.
+    fn not_in_force(&mut self, left: &Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        if self.write.is_none() {
+            self.write = Some(self.recorded.unconfirmed.clone().unwrap_or_else(|| self.sending(left, now)));
+        }
+        let message =
+            format!("The billing API accepted the change but says something else: {}", left.summary);
+        self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now)
+    }
+
+    /// The result when a create is refused because its key was used before, as after a lost reply, and nothing is shown
+    /// that has the key: another look, as lists may lag behind, and never another create; after a few looks none.
+    fn key_used(&mut self, plan: &Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        if self.count_round(plan, now) < MAX_ROUNDS {
+            let message = "The uniqueness key was used before; what has it is being looked for.".to_owned();
+            return self.result(Outcome::Unconfirmed { message }, Requeue::Backoff(Duration::ZERO), now);
+        }
+        self.blocked(reasons::KEY_TAKEN, key_elsewhere(self.api), plan.clone(), now)
+    }
+
+    /// Refused until the plan is another one.
+    fn blocked(
+        &mut self,
+        reason: Reason,
+        message: String,
+        plan: Plan,
+        now: DateTime<Utc>,
+    ) -> ReconcileResult<P::Snapshot> {
+        let outcome = Outcome::Refused { refusal: Refusal { reason, message }, blocked_plan: Some(plan) };
+        let mut result = self.result(outcome, Requeue::AfterSyncPeriod, now);
+        result.write = result.write.filter(|_| self.has_sent || reason == reasons::KEY_TAKEN);
+        result
+    }
+
+    /// A result with what is known now.
+    ///
+    /// What was observed belongs to it where the outcome speaks of it, and whenever this pass has written: whatever comes
+    /// after a create, what it made must be on record (else a crash or a refusal would lose it).
+    fn result(
+        &mut self,
+        outcome: Outcome,
+        requeue: Requeue,
+        now: DateTime<Utc>,
+    ) -> ReconcileResult<P::Snapshot> {
+        let tells =
+            matches!(outcome, Outcome::InSync { .. } | Outcome::Drifted { .. } | Outcome::NotInForce { .. });
+        let snapshot = if tells || self.has_sent { self.planner.snapshot(&self.recorded, now) } else { None };
+        ReconcileResult {
+            snapshot,
+            created_id: self.created_id.take(),
+            customer_id: self.planner.customer_id().map(str::to_owned),
+            write: self.write.take(),
+            ..ReconcileResult::new(outcome, requeue)
+        }
+    }
+
+    /// How often in a row a write has left this difference up to now.
+    fn rounds(&self, plan: &Plan) -> i32 {
+        let write = self.recorded.unconfirmed.as_ref();
+        let write = write.filter(|write| write.difference.as_ref() == Some(&plan.difference()));
+        write.map_or(0, |write| write.rounds)
+    }
+
+    /// Counts one more, on record: a restart must not begin anew.
+    fn count_round(&mut self, plan: &Plan, now: DateTime<Utc>) -> i32 {
+        let rounds = self.rounds(plan).saturating_add(1);
+        let mut write = self.recorded.unconfirmed.clone().unwrap_or_else(|| self.sending(plan, now));
+        write.difference = Some(plan.difference());
+        write.rounds = rounds;
+        self.recorded.unconfirmed = Some(write.clone());
+        self.write = Some(write);
+        rounds
+    }
+
+    /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
+    /// this is another one. The same edit can be sent again, since the API takes it once.
+    fn may_be_in_force(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
+        let before = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        let edit = plan.calls.iter().find(|call| call.kind == CallKind::Edit);
+        before.zip(edit).is_some_and(|(before, edit)| {
+            before.digest != edit.fingerprint && now.signed_duration_since(before.time.0) < SETTLING
+        })
+    }
+
+    /// What is remembered of a plan that is about to be carried out.
+    fn sending(&self, plan: &Plan, now: DateTime<Utc>) -> UnconfirmedWrite {
+        let before = self.recorded.unconfirmed.as_ref();
+        // Calls that only prepare recognise nothing.
+        let main = plan.calls.iter().find(|call| call.kind != CallKind::Other).or(plan.calls.first());
+        let same = before.filter(|before| before.difference.as_ref() == Some(&plan.difference()));
+        UnconfirmedWrite {
+            digest: main.map_or(&plan.digest, |call| &call.fingerprint).clone(),
+            time: Timestamp::whole_seconds(now),
+            after_edit: before
+                .and_then(|before| before.after_edit.clone())
+                .or_else(|| self.planner.last_edit()),
+            difference: same.and_then(|before| before.difference.clone()),
+            rounds: same.map_or(0, |before| before.rounds),
+        }
+    }
+}

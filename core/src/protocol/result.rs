@@ -1,0 +1,141 @@
+//! What a reconcile came to, as data: the status, the event and the next look all follow from it.
+
+use std::time::Duration;
+
+use crate::{
+    api::{contract::UnconfirmedWrite, reasons::Reason},
+    plan::{Change, Plan, Refusal},
+    terms::Digest,
+};
+
+/// When an object is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requeue {
+    /// After the sync period: there is nothing to do but to compare again.
+    AfterSyncPeriod,
+    /// After so long.
+    After(Duration),
+    /// After a delay that doubles with each failure in a row, at least so long.
+    Backoff(Duration),
+    /// When something that it depends on changes.
+    OnChange,
+}
+
+/// What a reconcile came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Billing says what Git says.
+    InSync {
+        /// Digest of the spec's terms.
+        spec_digest: Option<Digest>,
+        /// What was written to get there, in order; empty when nothing was.
+        applied: Vec<Plan>,
+    },
+    /// Billing says something else, and the policy is to report it.
+    Drifted {
+        /// Every difference.
+        changes: Vec<Change>,
+    },
+    /// A plan waits for approval.
+    AwaitingApproval(Plan),
+    /// A write was sent, and its reply did not come.
+    Unconfirmed {
+        /// What happened.
+        message: String,
+    },
+    /// A write was taken, and billing says something else than was written; it is tried again.
+    NotInForce {
+        /// What is left.
+        message: String,
+    },
+    /// Something is in the way that may pass by itself.
+    Waiting {
+        /// Why.
+        reason: Reason,
+        /// What it waits for.
+        message: String,
+    },
+    /// Nothing more happens until somebody changes something.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The plan that must not be carried out again as it is.
+        blocked_plan: Option<Plan>,
+    },
+    /// `spec.suspend` is set: nothing is read or written.
+    Suspended,
+    /// Nothing that the deleted resource holds is left to end: it may go.
+    Ended {
+        /// What was written to get there, in order; empty when nothing was.
+        applied: Vec<Plan>,
+    },
+}
+
+impl Outcome {
+    /// The outcome in one word, for metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::InSync { applied, .. } if applied.is_empty() => "in_sync",
+            Self::InSync { .. } => "applied",
+            Self::Drifted { .. } => "drifted",
+            Self::AwaitingApproval(_) => "awaiting_approval",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::NotInForce { .. } => "not_in_force",
+            Self::Waiting { .. } => "waiting",
+            Self::Refused { .. } => "refused",
+            Self::Suspended => "suspended",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// What a reconcile came to, and what is known now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconcileResult<S> {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// When to look again.
+    pub requeue: Requeue,
+    /// What was observed, where it is known to be this resource's.
+    pub snapshot: Option<S>,
+    /// What this pass made, whatever came after it: from now on it is known to be this resource's.
+    pub created_id: Option<String>,
+    /// ID of the customer, where it is known.
+    pub customer_id: Option<String>,
+    /// A write that is to stay on record because it may be in force or is not seen to be.
+    pub write: Option<UnconfirmedWrite>,
+    /// The account that was asked; nothing when none was.
+    pub account: Option<String>,
+    /// Whether the billing API refused the token, so that the provider has to try it.
+    pub suspects_token: bool,
+}
+
+impl<S> ReconcileResult<S> {
+    /// A result that nothing was observed for.
+    #[must_use]
+    pub fn new(outcome: Outcome, requeue: Requeue) -> Self {
+        Self {
+            outcome,
+            requeue,
+            snapshot: None,
+            created_id: None,
+            customer_id: None,
+            write: None,
+            account: None,
+            suspects_token: false,
+        }
+    }
+
+    /// Something is in the way that may pass by itself.
+    #[must_use]
+    pub fn waiting(reason: Reason, message: impl Into<String>, requeue: Requeue) -> Self {
+        Self::new(Outcome::Waiting { reason, message: message.into() }, requeue)
+    }
+
+    /// Nothing more happens until somebody changes something.
+    #[must_use]
+    pub fn refused(refusal: Refusal, requeue: Requeue) -> Self {
+        Self::new(Outcome::Refused { refusal, blocked_plan: None }, requeue)
+    }
+}

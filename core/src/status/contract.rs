@@ -1,0 +1,268 @@
+//! The status of a contract, and the event that a reconcile is worth.
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::{ConditionUpdate, EventRecord, Ready, Summary, bounded, conditions};
+use crate::{
+    api::{
+        APPROVED_PLAN, BillingContract, BillingContractStatus, REQUESTED_AT,
+        contract::{LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
+        reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
+    },
+    plan::{Change, ContractSnapshot, Plan, is_sticky, summarize},
+    protocol::{Outcome, ReconcileResult},
+    terms::{Digest, Timestamp},
+};
+
+/// Most differences that `status.drift` lists.
+const MAX_DRIFT: usize = 20;
+/// Most bytes of one of them.
+const MAX_DRIFT_LENGTH: usize = 1000;
+/// How many failed reads in a row a contract that is ready stays ready for.
+const TOLERATED_FAILURES: u32 = 2;
+
+/// What a reconcile of a contract came to.
+pub type ContractResult = ReconcileResult<ContractSnapshot>;
+
+/// The status of a contract after a reconcile; what is known of the contract then came from `package`, if any.
+#[must_use]
+pub fn status(
+    contract: &BillingContract,
+    result: &ContractResult,
+    package: Option<&UsedPackage>,
+    now: DateTime<Utc>,
+) -> BillingContractStatus {
+    let previous = contract.status.clone().unwrap_or_default();
+    let generation = contract.metadata.generation;
+    let mut status = previous.clone();
+    status.observed_generation = generation;
+    status.last_handled_reconcile_at = annotation(contract, REQUESTED_AT);
+    if result.outcome == Outcome::Suspended {
+        suspend(&mut status, generation, now);
+        return status;
+    }
+    record(&mut status, result, package);
+    let mut drifted = None;
+    let summary = match &result.outcome {
+        Outcome::InSync { spec_digest, applied } => {
+            status.last_applied = last_applied(&previous, result, spec_digest.as_ref(), now);
+            status.plan = None;
+            status.drift.clear();
+            drifted = Some((false, reasons::IN_SYNC, String::new()));
+            let is_unseen =
+                result.snapshot.as_ref().map_or(applied.is_empty(), |snapshot| !snapshot.is_shown);
+            let message = if is_unseen {
+                "The billing API does not show contracts in this state; it was written as the spec says."
+            } else {
+                "The billing API says what the spec says."
+            };
+            Summary::ready(reasons::IN_SYNC, message)
+        }
+        Outcome::Drifted { changes } => {
+            status.plan = None;
+            status.drift = drift_lines(changes);
+            let text = summarize(changes, "");
+            drifted = Some((true, reasons::DRIFT_DETECTED, text.clone()));
+            let message = format!("Differences are only reported, not corrected: {text}");
+            Summary::ready(reasons::DRIFT_REPORTED, message)
+        }
+        Outcome::AwaitingApproval(plan) => {
+            status.plan = Some(plan_status(plan));
+            awaiting(plan)
+        }
+        Outcome::Unconfirmed { message } => Summary::waiting(reasons::WRITE_UNCONFIRMED, message),
+        Outcome::NotInForce { message } => Summary::waiting(reasons::NOT_YET_IN_FORCE, message),
+        Outcome::Waiting { reason, message } => Summary::waiting(*reason, message),
+        Outcome::Refused { refusal, blocked_plan } => {
+            let kept = || previous.plan.clone().filter(|_| is_sticky(refusal.reason));
+            status.plan = blocked_plan.as_ref().map(plan_status).or_else(kept);
+            Summary::stalled(refusal.reason, &refusal.message)
+        }
+        Outcome::Suspended => return status,
+        Outcome::Ended { .. } => {
+            Summary::waiting(reasons::ENDED, "Nothing is left to end in billing; the resource may go.")
+        }
+    };
+    let update = drifted.map(|(holds, reason, message)| ConditionUpdate {
+        type_: DRIFTED,
+        holds: Some(holds),
+        reason,
+        message,
+    });
+    status.conditions = conditions(&previous.conditions, &summary, update.as_slice(), generation, now);
+    status
+}
+
+/// Whether a contract that is ready may stay so through a short failure of the billing API, as its last words are still
+/// true as far as anybody knows.
+#[must_use]
+pub fn is_tolerated(contract: &BillingContract, result: &ContractResult, failures: u32) -> bool {
+    let Some(status) = &contract.status else { return false };
+    let is_short = matches!(
+        result.outcome,
+        Outcome::Waiting { reason: reasons::BILLING_UNREACHABLE | reasons::THROTTLED, .. }
+    );
+    is_short
+        && result.write.is_none()
+        && status.conditions.iter().any(|condition| condition.type_ == READY && condition.status == "True")
+        && status.observed_generation == contract.metadata.generation
+        && failures < TOLERATED_FAILURES
+}
+
+/// The event that a reconcile is worth, given the status before it.
+#[must_use]
+pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<EventRecord> {
+    let previous = contract.status.clone().unwrap_or_default();
+    let was_stalled = |reason: Reason, message: &str| {
+        let same = |c: &Condition| {
+            c.type_ == STALLED && c.status == "True" && c.reason == reason.as_str() && c.message == message
+        };
+        previous.observed_generation == contract.metadata.generation && previous.conditions.iter().any(same)
+    };
+    match &result.outcome {
+        Outcome::InSync { applied, .. } if !applied.is_empty() => {
+            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)))
+        }
+        Outcome::InSync { .. } if previous.contract_id.is_none() => {
+            let snapshot = result.snapshot.as_ref()?;
+            let message =
+                format!("Contract {} says what the spec says; nothing was written.", snapshot.contract_id);
+            Some(EventRecord::normal(reasons::FOUND, message))
+        }
+        Outcome::Drifted { changes } if previous.drift != drift_lines(changes) => {
+            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, summarize(changes, "")))
+        }
+        Outcome::AwaitingApproval(plan)
+            if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
+        {
+            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, &plan.summary))
+        }
+        Outcome::Refused { refusal, .. } if !was_stalled(refusal.reason, &refusal.message) => {
+            Some(EventRecord::warning(refusal.reason, &refusal.message))
+        }
+        Outcome::Ended { applied } if !applied.is_empty() => {
+            Some(EventRecord::normal(reasons::ENDED, summaries(applied)))
+        }
+        _ => None,
+    }
+}
+
+fn summaries(plans: &[Plan]) -> String {
+    plans.iter().map(|plan| plan.summary.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// Nothing is looked at: the last word stays, but nobody waits for it.
+fn suspend(status: &mut BillingContractStatus, generation: Option<i64>, now: DateTime<Utc>) {
+    status.conditions.retain(|condition| !matches!(condition.type_.as_str(), RECONCILING | STALLED));
+    if !status.conditions.iter().any(|condition| condition.type_ == READY) {
+        let summary = Summary {
+            ready: Ready::Unknown,
+            reason: reasons::SUSPENDED,
+            message: "The contract is suspended.".into(),
+            abnormal: None,
+        };
+        status.conditions = conditions(&[], &summary, &[], generation, now);
+    }
+}
+
+/// The last state in which spec and billing API agreed; it keeps its time for as long as that state stays the same.
+fn last_applied(
+    previous: &BillingContractStatus,
+    result: &ContractResult,
+    spec_digest: Option<&Digest>,
+    now: DateTime<Utc>,
+) -> Option<LastApplied> {
+    let before = previous.last_applied.as_ref();
+    let Some(spec_digest) = spec_digest else { return before.cloned() };
+    let same_spec = before.filter(|last| last.spec_digest == *spec_digest);
+    let seen = result.snapshot.as_ref().map(|snapshot| &snapshot.digest);
+    let observed_digest = seen.or(same_spec.map(|last| &last.observed_digest)).unwrap_or(spec_digest);
+    match same_spec.filter(|last| last.observed_digest == *observed_digest) {
+        Some(last) => Some(last.clone()),
+        None => Some(LastApplied {
+            spec_digest: spec_digest.clone(),
+            observed_digest: observed_digest.clone(),
+            time: Timestamp::whole_seconds(now),
+        }),
+    }
+}
+
+fn awaiting(plan: &Plan) -> Summary {
+    let message = format!(
+        "To carry the plan out, annotate the contract with {APPROVED_PLAN}={}: {}",
+        plan.digest, plan.summary
+    );
+    Summary {
+        abnormal: Some((RECONCILING, reasons::AWAITING_APPROVAL)),
+        ..Summary::waiting(reasons::AWAITING_APPROVAL, message)
+    }
+}
+
+/// Puts on record what is known now. An outcome that knows nothing of the contract takes nothing away.
+fn record(status: &mut BillingContractStatus, result: &ContractResult, package: Option<&UsedPackage>) {
+    let is_moved = status.account.is_some() && result.account.is_some() && status.account != result.account;
+    if is_moved {
+        // What is known of one account means nothing in another.
+        *status = BillingContractStatus {
+            conditions: std::mem::take(&mut status.conditions),
+            observed_generation: status.observed_generation,
+            last_handled_reconcile_at: status.last_handled_reconcile_at.take(),
+            account: result.account.clone(),
+            ..BillingContractStatus::default()
+        };
+    }
+    if let Some(id) = &result.created_id {
+        status.contract_id = Some(id.clone());
+        status.customer_id.clone_from(&result.customer_id);
+    }
+    let is_compared = matches!(
+        result.outcome,
+        Outcome::InSync { .. } | Outcome::Drifted { .. } | Outcome::NotInForce { .. }
+    );
+    if is_compared || result.snapshot.is_some() {
+        status.customer_id.clone_from(&result.customer_id);
+        status.package = package.cloned();
+    }
+    if let Some(snapshot) = &result.snapshot {
+        status.contract_id = Some(snapshot.contract_id.clone());
+        status.account_id.clone_from(&snapshot.account_id);
+        status.items.clone_from(&snapshot.items);
+        status.renews.clone_from(&snapshot.renews);
+        status.renewed_by.clone_from(&snapshot.renewed_by);
+        status.state = Some(snapshot.state.clone());
+        status.term.clone_from(&snapshot.term);
+        status.committed_value.clone_from(&snapshot.committed_value);
+    }
+    if is_compared || result.snapshot.is_some() || result.created_id.is_some() || result.write.is_some() {
+        status.account.clone_from(&result.account);
+    }
+    if let Some(write) = &result.write {
+        status.unconfirmed_write = Some(kept(status.unconfirmed_write.as_ref(), write));
+    } else if matches!(result.outcome, Outcome::InSync { .. } | Outcome::Drifted { .. }) {
+        status.unconfirmed_write = None;
+    }
+}
+
+/// A write as it is remembered: one that is on record already keeps its time, from which it is counted as late.
+pub(super) fn kept(before: Option<&UnconfirmedWrite>, write: &UnconfirmedWrite) -> UnconfirmedWrite {
+    let same = before.filter(|before| before.digest == write.digest && before.after_edit == write.after_edit);
+    UnconfirmedWrite { time: same.map_or(write.time, |before| before.time), ..write.clone() }
+}
+
+fn plan_status(plan: &Plan) -> PlanStatus {
+    PlanStatus {
+        digest: plan.digest.clone(),
+        changes: i32::try_from(plan.changes.len()).unwrap_or(i32::MAX),
+        summary: plan.summary.clone(),
+    }
+}
+
+fn drift_lines(changes: &[Change]) -> Vec<String> {
+    changes.iter().take(MAX_DRIFT).map(|change| bounded(&change.to_string(), MAX_DRIFT_LENGTH)).collect()
+}
+
+fn annotation(contract: &BillingContract, name: &str) -> Option<String> {
+    let value = contract.metadata.annotations.as_ref()?.get(name)?;
+    Some(value.chars().take(1024).collect())
+}

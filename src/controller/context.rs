@@ -1,0 +1,77 @@
+//! What the reconciles share: clients, caches, queues and registries.
+
+use std::sync::Arc;
+
+use kube::{Client, runtime::reflector::Store};
+use tokio::sync::watch;
+
+use super::{
+    Guarded, Options,
+    contract::{claims::ClaimIndex, renewals::Renewals},
+    kubernetes::queue::Queue,
+    package::registry::PackageRegistry,
+    provider::{registry::ProviderRegistry, secrets::SecretWatches},
+};
+use crate::{
+    api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
+    billing::WriteGate,
+    metrics::Metrics,
+};
+
+/// What every reconcile needs.
+pub struct Context {
+    /// Client of the API server.
+    pub client: Client,
+    /// How the operator runs.
+    pub options: Options,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// Caches.
+    pub stores: Stores,
+    /// Billing accounts.
+    pub providers: ProviderRegistry,
+    /// What contracts find when they look up their package.
+    pub packages: PackageRegistry,
+    /// Contracts that wait for the contract that theirs renews.
+    pub renewals: Renewals,
+    /// What contracts claim.
+    pub claims: Arc<ClaimIndex>,
+    /// Watches on Secrets.
+    pub secrets: SecretWatches,
+    /// Opens for writes while the lease lasts.
+    pub gate: WriteGate,
+    /// When each contract is due.
+    pub contract_queue: Arc<Queue>,
+    /// When each provider, of either kind, is due.
+    pub provider_queue: Queue,
+    /// When each package is due.
+    pub package_queue: Queue,
+    /// Whether each cache is filled.
+    pub filled: [watch::Receiver<bool>; 4],
+}
+
+/// The caches of what is watched.
+#[derive(Clone)]
+pub struct Stores {
+    /// Contracts.
+    pub contracts: Store<Guarded<BillingContract>>,
+    /// Providers.
+    pub providers: Store<Guarded<BillingProvider>>,
+    /// Cluster providers.
+    pub cluster_providers: Store<Guarded<ClusterBillingProvider>>,
+    /// Packages.
+    pub packages: Store<Guarded<ContractPackage>>,
+}
+
+impl Context {
+    /// Waits until every cache is filled: before that, what is not there yet would seem to be missing.
+    ///
+    /// A store's own `wait_until_ready` is its controller's: of several that wait, it wakes only the last.
+    pub async fn filled(&self) {
+        for mut cache in self.filled.clone() {
+            if cache.wait_for(|filled| *filled).await.is_err() {
+                tracing::debug!("stopping before the caches were filled");
+            }
+        }
+    }
+}

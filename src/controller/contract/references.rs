@@ -1,0 +1,237 @@
+//! What a contract depends on besides its own spec: its provider, its package, the contract that it renews, and other
+//! claims on the same contract. Only looks things up; what comes of that is the protocol's to say.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::Utc;
+use kube::{
+    ResourceExt,
+    runtime::reflector::{ObjectRef, Store},
+};
+
+use crate::{
+    api::{
+        APPROVED_PLAN, BillingContract, ContractPackage, RELEASE, REQUESTED_AT,
+        contract::{ProviderKind, UsedPackage},
+        reasons,
+    },
+    billing::registry::ContractReferences,
+    controller::{
+        Context, Guarded,
+        context::Stores,
+        contracts_of, decoded,
+        kubernetes::queue::Fingerprint,
+        package::registry,
+        provider::registry::{ProviderKey, ReadyProvider},
+    },
+    plan::package::Unusable,
+    protocol::{
+        Goal, ReconcileResult, Requeue, claims,
+        failure::LOOK_AGAIN,
+        references::{ProviderLookup, without_package},
+    },
+    status::contract::ContractResult,
+};
+
+/// How long a new contract waits for its provider and its package before it says so.
+pub const GRACE: Duration = Duration::from_secs(3);
+
+/// What a contract's meaning comes from, besides its own spec.
+pub(super) struct References {
+    pub(super) provider_key: ProviderKey,
+    provider: ProviderLookup<Arc<ReadyProvider>>,
+    package: registry::Lookup,
+    /// The contract's package, whether or not it can be used now.
+    meant: Option<ContractPackage>,
+    /// ID of the contract that this one renews, or why it is not there.
+    renewed: Option<Result<String, String>>,
+    /// The account, as claims and records name it; nothing while its provider does not exist.
+    account: Option<String>,
+}
+
+impl References {
+    /// Looks everything up.
+    pub(super) fn load(contract: &BillingContract, context: &Context) -> Self {
+        let provider_key = provider_key(contract);
+        let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
+        Self {
+            provider: context.providers.lookup(&provider_key, &contract.namespace().unwrap_or_default()),
+            package: context.packages.lookup(contract),
+            meant: context.packages.meant(contract),
+            renewed,
+            account: account(contract, &context.stores),
+            provider_key,
+        }
+    }
+
+    /// The account, and what the contract depends on in it.
+    ///
+    /// # Errors
+    /// What the contract comes to without something of it.
+    pub(super) fn resolve<'a>(
+        &'a self,
+        contract: &'a BillingContract,
+        goal: Goal,
+        context: &Context,
+    ) -> Result<(&'a ReadyProvider, ContractReferences<'a>), Box<ContractResult>> {
+        let namespace = contract.namespace().unwrap_or_default();
+        let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
+        let account = self.account.as_deref().unwrap_or(&provider.account);
+        if goal != Goal::InForce {
+            // What a resource holds can be ended whatever it depended on.
+            let references = ContractReferences { package: self.meant.as_ref(), renews: None, account };
+            return Ok((provider, references));
+        }
+        let package = self.package.as_ref().map_err(|unusable| Box::new(without_package(unusable)))?;
+        let references =
+            ContractReferences { package: package.as_ref(), renews: self.renews(contract)?, account };
+        self.check_claim(contract, account, context)?;
+        Ok((provider, references))
+    }
+
+    /// ID of the contract that this one renews. One whose renewal is made keeps it, as the other resource may have gone.
+    fn renews<'a>(&'a self, contract: &'a BillingContract) -> Result<Option<&'a str>, Box<ContractResult>> {
+        let held = contract.status.as_ref().filter(|status| status.contract_id.is_some());
+        match (&self.renewed, held) {
+            (None, _) => Ok(None),
+            (Some(Ok(id)), _) => Ok(Some(id)),
+            (Some(Err(_)), Some(status)) => Ok(status.renews.as_deref()),
+            (Some(Err(why)), None) => {
+                let requeue = Requeue::After(LOOK_AGAIN);
+                Err(Box::new(ReconcileResult::waiting(reasons::RENEWED_NOT_READY, why, requeue)))
+            }
+        }
+    }
+
+    fn check_claim(
+        &self,
+        contract: &BillingContract,
+        account: &str,
+        context: &Context,
+    ) -> Result<(), Box<ContractResult>> {
+        let rivals = rivals(contract, account, context);
+        let rivals = rivals.iter().filter_map(|rival| decoded(rival).ok());
+        match claims::holder(contract, rivals) {
+            Some((holder, subject)) => Err(Box::new(claims::refused(holder, &subject))),
+            None => Ok(()),
+        }
+    }
+
+    /// Name of another resource that claims what this one, which is deleted, has or claims.
+    pub(super) fn heir(&self, contract: &BillingContract, context: &Context) -> Option<String> {
+        let rivals = rivals(contract, self.account.as_deref()?, context);
+        let mut rivals = rivals.iter().filter_map(|rival| decoded(rival).ok());
+        claims::heir(contract, &mut rivals).map(|heir| ObjectRef::from_obj(heir).to_string())
+    }
+
+    /// Whether nothing can be said yet: the provider is being looked at, or both, or contract and package, were only just
+    /// applied.
+    pub(super) fn are_early(&self, contract: &BillingContract, context: &Context) -> bool {
+        let without_package = matches!(self.package, Err(Unusable::Missing(_) | Unusable::NotCreated(_)))
+            && !contract.spec.suspend;
+        awaits_provider(contract, &self.provider_key, &self.provider, &context.stores)
+            || (without_package && is_new(contract))
+    }
+
+    /// What a new reconcile of the contract depends on.
+    pub(super) fn fingerprint(&self, contract: &BillingContract) -> Fingerprint {
+        Fingerprint {
+            generation: contract.metadata.generation,
+            deleting: contract.metadata.deletion_timestamp.is_some(),
+            annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
+                .map(|name| contract.annotations().get(name).cloned())
+                .to_vec(),
+            dependencies: vec![version(&self.provider), registry::version(&self.package)],
+        }
+    }
+
+    /// What the status says of the package.
+    pub(super) fn used_package(&self) -> Option<UsedPackage> {
+        self.package.as_ref().ok()?.as_ref().map(registry::used)
+    }
+
+    /// How often the provider's contracts are compared again, while it is ready.
+    pub(super) fn sync_period(&self) -> Option<Duration> {
+        if let ProviderLookup::Ready(provider) = &self.provider { Some(provider.sync_period) } else { None }
+    }
+}
+
+/// Other contracts that claim something of this one in the same account.
+fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
+    let mut rivals = context.claims.rivals(contract);
+    rivals.retain(|rival| {
+        decoded(rival).is_ok_and(|rival| account(rival, &context.stores).as_deref() == Some(own))
+    });
+    rivals
+}
+
+/// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
+fn account(contract: &BillingContract, stores: &Stores) -> Option<String> {
+    let said = base_url(&provider_key(contract), stores).map(|url| claims::account(&url));
+    said.or_else(|| contract.status.as_ref()?.account.clone())
+}
+
+fn base_url(key: &ProviderKey, stores: &Stores) -> Option<String> {
+    match key.kind {
+        ProviderKind::BillingProvider => {
+            let reference = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
+            let provider = stores.providers.get(&reference)?;
+            decoded(&provider).ok()?.spec.base_url().map(str::to_owned)
+        }
+        ProviderKind::ClusterBillingProvider => {
+            let provider = stores.cluster_providers.get(&ObjectRef::new(&key.name))?;
+            decoded(&provider).ok()?.spec.account.base_url().map(str::to_owned)
+        }
+    }
+}
+
+/// Another text whenever something else is found.
+pub fn version(provider: &ProviderLookup<Arc<ReadyProvider>>) -> String {
+    match provider {
+        ProviderLookup::Ready(provider) => provider.epoch.to_string(),
+        ProviderLookup::NotReady(why) => why.clone(),
+        ProviderLookup::NotAllowed => "not allowed".to_owned(),
+        ProviderLookup::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// Whether nothing can be said of an object's provider yet: it is being looked at, or both were only just applied.
+pub fn awaits_provider(
+    object: &impl ResourceExt,
+    key: &ProviderKey,
+    provider: &ProviderLookup<Arc<ReadyProvider>>,
+    stores: &Stores,
+) -> bool {
+    matches!(provider, ProviderLookup::Unknown) && (is_new(object) || base_url(key, stores).is_some())
+}
+
+fn is_new(object: &impl ResourceExt) -> bool {
+    let age = object.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
+    age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs())
+}
+
+/// The contracts of a cache that use a provider.
+#[must_use]
+pub fn of_provider(
+    store: &Store<Guarded<BillingContract>>,
+    key: &ProviderKey,
+) -> Vec<ObjectRef<Guarded<BillingContract>>> {
+    contracts_of(store, |contract| provider_key(contract) == *key)
+}
+
+/// The contracts of a cache that may use a package: those that name it, and those that go by an alias.
+#[must_use]
+pub fn using(
+    store: &Store<Guarded<BillingContract>>,
+    (namespace, name): &registry::Key,
+) -> Vec<ObjectRef<Guarded<BillingContract>>> {
+    contracts_of(store, |contract| {
+        let reference = contract.spec.package_ref.as_ref();
+        contract.metadata.namespace == *namespace
+            && reference.is_some_and(|reference| reference.name.as_ref().is_none_or(|named| named == name))
+    })
+}
+
+fn provider_key(contract: &BillingContract) -> ProviderKey {
+    ProviderKey::of(&contract.spec.provider_ref, contract.namespace())
+}

@@ -1,0 +1,52 @@
+//! The one way in which a status is written, for every kind.
+
+use kube::{Api, api::PostParams, core::object::HasStatus};
+use serde::Serialize;
+
+use crate::controller::{Context, Error, Handled, bounded};
+
+/// How often a status write is repeated when the object moves on.
+const MAX_CONFLICTS: u32 = 5;
+
+/// Replaces the status if it changed, and says whether it did. Should the object have moved on meanwhile, the newer
+/// object gets it; one that is gone, or another of the same name, does not.
+///
+/// A replace, as it is the cheapest write for the API server, and its version catches a cache that is behind.
+///
+/// # Errors
+/// When the API server does not do its part.
+pub async fn write<K>(
+    context: &Context,
+    api: &Api<K>,
+    object: &K,
+    status: <K as HasStatus>::Status,
+) -> Result<bool, Error>
+where
+    K: Handled + HasStatus + Serialize,
+    <K as HasStatus>::Status: Clone + PartialEq,
+{
+    if object.status() == Some(&status) {
+        return Ok(false);
+    }
+    let (name, uid) = (object.name_any(), object.uid().unwrap_or_default());
+    let mut object = object.clone();
+    for _ in 0..MAX_CONFLICTS {
+        *object.status_mut() = Some(status.clone());
+        match bounded(api.replace_status(&name, &PostParams::default(), &object)).await {
+            Ok(written) => {
+                context.metrics.status_written(K::LABEL);
+                K::queue(context).wrote(&uid, written.resource_version().as_deref());
+                return Ok(true);
+            }
+            Err(error) if error.is(kube::core::Status::is_conflict) => {
+                object = bounded(api.get(&name)).await?;
+                if object.uid().as_deref() != Some(&uid) {
+                    return Ok(false);
+                }
+            }
+            Err(error) if error.is(kube::core::Status::is_not_found) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Timeout)
+}

@@ -1,0 +1,216 @@
+//! Reconcile of packages: their own statuses, and word to the contracts that use them.
+//!
+//! Where a billing API has no packages (Zoo), the terms go into each contract, and no billing API is called.
+
+pub mod registry;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::Utc;
+use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
+
+use self::registry::{key, provider_key};
+use super::{
+    Context, Error, Guarded, Handled,
+    contract::{awaits_provider, provider_version},
+    decoded,
+    kubernetes::{
+        events, finalizer,
+        queue::{Due, Fingerprint, Queue},
+        status::write,
+        undecodable,
+    },
+    provider::registry::{ProviderKey, ReadyProvider},
+};
+use crate::{
+    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT},
+    plan::package,
+    protocol::{
+        Goal, Outcome, Requeue,
+        deletion::{self, Deletion},
+        failure::RARELY,
+        references::ProviderLookup,
+    },
+    status::{
+        Summary,
+        package::{PackageResult, event, local, status, summary, was_refused_here},
+    },
+};
+
+type Provider = (ProviderKey, ProviderLookup<Arc<ReadyProvider>>);
+
+impl Handled for ContractPackage {
+    const LABEL: &'static str = "ContractPackage";
+
+    fn queue(context: &Context) -> &Queue {
+        &context.package_queue
+    }
+
+    fn gone(context: &Context, namespace: Option<String>, name: &str) {
+        context.packages.changed((namespace, name.to_owned()));
+    }
+}
+
+/// Brings a package and its status up to date, and lets its contracts know.
+///
+/// # Errors
+/// When the API server does not do its part; the reconcile is tried again.
+pub async fn reconcile(
+    guarded: Arc<Guarded<ContractPackage>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    context.packages.changed(key(guarded.as_ref()));
+    let package = match decoded(&guarded) {
+        Ok(package) => package,
+        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
+    };
+    context.filled().await;
+    let local = context.packages.with_all(|packages| local(package, packages));
+    let provider = provider_key(package).map(|key| {
+        let found = context.providers.lookup(&key, &package.namespace().unwrap_or_default());
+        (key, found)
+    });
+    let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
+    let uid = package.uid().unwrap_or_default();
+    let due = context.package_queue.due(&uid, package.resource_version().as_deref(), &fingerprint);
+    if due == Due::Stale {
+        return Ok(Action::await_change());
+    }
+    let contracts = context.packages.count(package);
+    if package.metadata.deletion_timestamp.is_some() {
+        return delete(package, provider.as_ref(), contracts, due, &context).await;
+    }
+    match (local, due, &provider) {
+        (Some(summary), ..) => report(package, &summary, None, contracts, &context).await,
+        (None, Due::Now, Some((key, found))) if awaits_provider(package, key, found, &context.stores) => {
+            Ok(Action::requeue(super::contract::GRACE))
+        }
+        (None, Due::Now, Some(provider)) => {
+            let needs_finalizer = deletion::package_needs_finalizer(package);
+            let api = api(package, &context);
+            let package =
+                finalizer::ensure(&context, &api, package, PACKAGE_FINALIZER, needs_finalizer).await?;
+            let result = bring(&package, provider, contracts, Goal::InForce, &context).await;
+            report(&package, &summary(&package, &result), Some(&result), contracts, &context).await
+        }
+        (None, Due::Later(wait), _) => {
+            let status = status(package, None, None, contracts, Utc::now());
+            write(&context, &api(package, &context), package, status).await?;
+            Ok(Action::requeue(wait))
+        }
+        (None, ..) => Ok(Action::await_change()),
+    }
+}
+
+/// Archives the package of a resource that is deleted, as its policy says, and lets the resource go.
+async fn delete(
+    package: &ContractPackage,
+    provider: Option<&Provider>,
+    contracts: i32,
+    due: Due,
+    context: &Context,
+) -> Result<Action, Error> {
+    let goal = match deletion::of_package(package) {
+        Deletion::NotOurs => return Ok(Action::await_change()),
+        Deletion::Release => return release(package, context).await,
+        Deletion::End(goal) => goal,
+    };
+    if let Due::Later(wait) = due {
+        return Ok(Action::requeue(wait));
+    }
+    let Some(provider) = provider else { return release(package, context).await };
+    let result = bring(package, provider, contracts, goal, context).await;
+    if matches!(result.outcome, Outcome::Ended { .. }) {
+        return release(package, context).await;
+    }
+    let mut summary = summary(package, &result);
+    summary.message = deletion::how_to_release(&summary.message, "package", &package.name_any(), "archived");
+    report(package, &summary, Some(&result), contracts, context).await
+}
+
+async fn release(package: &ContractPackage, context: &Context) -> Result<Action, Error> {
+    finalizer::ensure(context, &api(package, context), package, PACKAGE_FINALIZER, false).await?;
+    Ok(Action::await_change())
+}
+
+/// Carries the protocol out in the package's account.
+async fn bring(
+    package: &ContractPackage,
+    (key, found): &Provider,
+    contracts: i32,
+    goal: Goal,
+    context: &Context,
+) -> PackageResult {
+    let account = match found.account(&key.to_string(), &package.namespace().unwrap_or_default()) {
+        Ok(account) => account,
+        Err(blocked) => return *blocked,
+    };
+    let result = account.client.reconcile_package(package, contracts, goal).await;
+    if result.suspects_token {
+        context.providers.suspect(key, account);
+    }
+    result
+}
+
+/// Writes what a reconcile came to, and says when to look again.
+async fn report(
+    package: &ContractPackage,
+    summary: &Summary,
+    result: Option<&PackageResult>,
+    contracts: i32,
+    context: &Context,
+) -> Result<Action, Error> {
+    let outcome = if summary.abnormal.is_some() { "refused" } else { "ready" };
+    context.metrics.reconciled(ContractPackage::LABEL, outcome);
+    let status = status(package, Some(summary), result, contracts, Utc::now());
+    let written = write(context, &api(package, context), package, status).await?;
+    if let Some(record) = event(package, summary).filter(|_| written) {
+        events::publish(&context.client, package.object_ref(&()), &context.options.identity, record).await;
+    }
+    let requeue = result.map_or(Requeue::OnChange, |result| result.requeue);
+    let period = provider_key(package).and_then(|key| Some(context.providers.account(&key)?.sync_period));
+    let uid = package.uid().unwrap_or_default();
+    Ok(context.package_queue.requeue(&uid, requeue, period.unwrap_or(RARELY)))
+}
+
+/// What a new reconcile depends on.
+fn fingerprint(
+    package: &ContractPackage,
+    local: Option<&Summary>,
+    provider: Option<&Provider>,
+) -> Fingerprint {
+    let provider = provider.map(|(_, found)| provider_version(found)).unwrap_or_default();
+    Fingerprint {
+        generation: package.metadata.generation,
+        deleting: package.metadata.deletion_timestamp.is_some(),
+        annotations: [REQUESTED_AT, RELEASE].map(|name| package.annotations().get(name).cloned()).to_vec(),
+        dependencies: vec![local.map(|local| local.message.clone()).unwrap_or_default(), provider],
+    }
+}
+
+/// Lets every package be looked at again whose status is behind: contracts came or went, or an alias is free.
+pub fn refresh(context: &Context) {
+    let contracts = context.stores.contracts.state();
+    context.packages.with_all(|packages| {
+        let mut counts = BTreeMap::<_, i32>::new();
+        let contracts = contracts.iter().filter_map(|contract| decoded(contract).ok());
+        for contract in contracts.filter(|contract| contract.spec.package_ref.is_some()) {
+            if let Some(package) = package::meant(contract, packages) {
+                *counts.entry(key(package)).or_default() += 1;
+            }
+        }
+        for package in packages {
+            let count = counts.get(&key(*package)).copied().unwrap_or_default();
+            let local = local(package, packages);
+            let current = status(package, local.as_ref(), None, count, Utc::now());
+            let is_behind = package.status.as_ref() != Some(&current);
+            if is_behind || (local.is_none() && was_refused_here(package)) {
+                context.packages.due(key(*package));
+            }
+        }
+    });
+}
+
+fn api(package: &ContractPackage, context: &Context) -> Api<ContractPackage> {
+    Api::namespaced(context.client.clone(), &package.namespace().unwrap_or_default())
+}

@@ -1,0 +1,290 @@
+//! How the controllers are wired and run, and when they may.
+
+use std::{collections::HashSet, future::Future, hash::Hash, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    runtime::{
+        Controller, WatchStreamExt,
+        controller::{self, Action},
+        reflector::{self, ObjectRef, Store},
+        watcher,
+    },
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Context, Error, Guarded, Handled, Options,
+    context::Stores,
+    contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
+    kubernetes::{lease::Lease, queue::Queue, server},
+    package::{self, registry::PackageRegistry},
+    provider::{
+        self, ProviderResource,
+        registry::{ProviderKey, ProviderRegistry},
+        secrets::SecretWatches,
+    },
+};
+use crate::{
+    api::{
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind,
+    },
+    billing::WriteGate,
+    metrics::Metrics,
+};
+
+/// How often contracts are counted for the metrics, and what is gone is forgotten.
+const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(10);
+
+/// Whether this process leads and has seen every object.
+pub type Readiness = watch::Receiver<bool>;
+
+/// Runs the operator until `shutdown`. Whenever the lease is lost, all work stops at once until it is held again.
+pub async fn run(
+    client: Client,
+    options: Options,
+    metrics: Metrics,
+    ready: watch::Sender<bool>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let shutdown: Shutdown = shutdown.boxed().shared();
+    if !options.leader_election {
+        let gate: WriteGate = Arc::new(|_| true);
+        return controllers(client, options, metrics, gate, &ready, shutdown).await;
+    }
+    let (namespace, identity) = (&options.own_namespace, options.identity.clone());
+    let lease = Lease::new(client.clone(), namespace, "countersign", identity, options.lease_duration);
+    ready.send_replace(true);
+    loop {
+        tracing::info!(identity = options.identity, "waiting for the lease");
+        tokio::select! {
+            () = lease.acquire() => {}
+            () = shutdown.clone() => return,
+        }
+        tracing::info!("leading");
+        metrics.leads(true);
+        let work = controllers(
+            client.clone(),
+            options.clone(),
+            metrics.clone(),
+            lease.gate(),
+            &ready,
+            shutdown.clone(),
+        );
+        let done = tokio::select! {
+            () = work => true,
+            () = lease.keep() => false,
+        };
+        metrics.leads(false);
+        if done {
+            return lease.release().await;
+        }
+        tracing::warn!("the lease was lost; all work has stopped");
+    }
+}
+
+type Shutdown = futures::future::Shared<BoxFuture<'static, ()>>;
+
+/// Runs the controllers until `shutdown`, and then for as long as passes under way take.
+async fn controllers(
+    client: Client,
+    options: Options,
+    metrics: Metrics,
+    gate: WriteGate,
+    ready: &watch::Sender<bool>,
+    shutdown: Shutdown,
+) {
+    let (contracts_cache, contracts_writer) = reflector::store();
+    let contract_queue = Arc::<Queue>::default();
+    let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
+    let claims = Arc::new(ClaimIndex::new(contracts_cache.clone(), wakes.clone()));
+    let hears = Arc::clone(&claims);
+    let (contracts, has_contracts) = watched(
+        scoped::<BillingContract>(&client, &options),
+        (contracts_cache.clone(), contracts_writer),
+        move |event| hears.hear(event),
+    );
+    let (providers, has_providers) =
+        watched(scoped::<BillingProvider>(&client, &options), reflector::store(), |_| {});
+    let (cluster_providers, has_cluster_providers) =
+        watched(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()), reflector::store(), |_| {});
+    let (packages, has_packages) =
+        watched(scoped::<ContractPackage>(&client, &options), reflector::store(), |_| {});
+    let (provider_registry, changed_providers, suspected) = ProviderRegistry::new();
+    let (package_registry, changed_packages, due_packages) =
+        PackageRegistry::new(contracts_cache.clone(), packages.store());
+    let (secrets, rotated) = SecretWatches::new(client.clone());
+    let concurrency = controller::Config::default().concurrency(options.concurrency);
+    let context = Arc::new(Context {
+        client,
+        options,
+        metrics,
+        stores: Stores {
+            contracts: contracts_cache.clone(),
+            providers: providers.store(),
+            cluster_providers: cluster_providers.store(),
+            packages: packages.store(),
+        },
+        providers: provider_registry,
+        packages: package_registry,
+        renewals: Renewals::new(contracts_cache, wakes),
+        claims,
+        secrets,
+        gate,
+        contract_queue,
+        provider_queue: Queue::default(),
+        package_queue: Queue::default(),
+        filled: [has_contracts, has_providers, has_cluster_providers, has_packages],
+    });
+
+    let (doubtful, doubtful_cluster) = by_kind(stream::select(receive(rotated), receive(suspected)));
+    let providers = providers.reconcile_on(doubtful.map(|key| provider_ref(&key)));
+    let cluster_providers = cluster_providers.reconcile_on(doubtful_cluster.map(|key| provider_ref(&key)));
+    let affected = {
+        let shared = Arc::clone(&context);
+        let by_provider = receive(changed_providers).map(move |key| {
+            shared.packages.of_provider(&key).into_iter().for_each(|package| shared.packages.due(package));
+            contract::of_provider(&shared.stores.contracts, &key)
+        });
+        let shared = Arc::clone(&context);
+        let by_package =
+            receive(changed_packages).map(move |key| contract::using(&shared.stores.contracts, &key));
+        stream::select(by_provider, by_package).flat_map(stream::iter)
+    };
+    let packages = packages.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
+    let contracts = contracts.with_config(concurrency).reconcile_on(affected).reconcile_on(receive(woken));
+
+    let housekeeping = async {
+        tokio::select! {
+            () = context.filled() => {}
+            // No pass over a contract has begun, so there is none to finish.
+            () = shutdown.clone() => return,
+        }
+        tracing::info!(contracts = context.stores.contracts.len(), "watching");
+        ready.send_replace(true);
+        loop {
+            server::count_contracts(&context.metrics, &context.stores.contracts);
+            context.contract_queue.keep(&uids(&context.stores.contracts));
+            let mut providers = uids(&context.stores.providers);
+            providers.extend(uids(&context.stores.cluster_providers));
+            context.provider_queue.keep(&providers);
+            context.package_queue.keep(&uids(&context.stores.packages));
+            package::refresh(&context);
+            tokio::time::sleep(HOUSEKEEPING_PERIOD).await;
+        }
+    };
+    let all = futures::future::join4(
+        drive(contracts, contract::reconcile, &context, &shutdown),
+        drive(providers, provider::reconcile::<BillingProvider>, &context, &shutdown),
+        drive(cluster_providers, provider::reconcile::<ClusterBillingProvider>, &context, &shutdown),
+        drive(packages, package::reconcile, &context, &shutdown),
+    );
+    tokio::select! {
+        _ = all => {}
+        () = housekeeping => {}
+    }
+}
+
+/// A controller that hears of every change of a kind, deletions included, and whether its cache is filled; `hear` is told
+/// each change after the cache.
+fn watched<K: Handled>(
+    api: Api<Guarded<K>>,
+    (reader, writer): (Store<Guarded<K>>, reflector::store::Writer<Guarded<K>>),
+    hear: impl Fn(&watcher::Event<Guarded<K>>) + Send + 'static,
+) -> (Controller<Guarded<K>>, watch::Receiver<bool>) {
+    let (filled, cache) = watch::channel(false);
+    let note = move |event: &watcher::Event<_>| {
+        hear(event);
+        if matches!(event, watcher::Event::InitDone) {
+            filled.send_replace(true);
+        }
+    };
+    let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).inspect_ok(note);
+    (Controller::for_stream(events.touched_objects(), reader), cache)
+}
+
+/// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
+async fn drive<K, R, F>(
+    controller: Controller<Guarded<K>>,
+    reconcile: R,
+    context: &Arc<Context>,
+    shutdown: &Shutdown,
+) where
+    K: Handled,
+    R: FnMut(Arc<Guarded<K>>, Arc<Context>) -> F,
+    F: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    let on_error = |object: Arc<Guarded<K>>, error: &Error, context: Arc<Context>| {
+        let uid = object.uid().unwrap_or_default();
+        let wait = K::queue(&context).retry(&uid, Duration::ZERO);
+        tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "try again in {wait:?}");
+        context.metrics.reconciled(K::LABEL, "error");
+        Action::requeue(wait)
+    };
+    let outcomes =
+        controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
+    let after = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
+        match outcome {
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
+            Err(controller::Error::ObjectNotFound(object)) => {
+                K::gone(context, object.namespace.clone(), &object.name);
+            }
+            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
+        }
+    };
+    outcomes.for_each(after).await;
+}
+
+fn uids<K: Resource<DynamicType = ()> + Clone>(store: &Store<K>) -> HashSet<String> {
+    store.state().iter().filter_map(|object| object.uid()).collect()
+}
+
+fn package_ref((namespace, name): &package::registry::Key) -> ObjectRef<Guarded<ContractPackage>> {
+    ObjectRef::new(name).within(namespace.as_deref().unwrap_or_default())
+}
+
+fn scoped<K>(client: &Client, options: &Options) -> Api<Guarded<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match &options.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn receive<T: Send + 'static>(receiver: mpsc::UnboundedReceiver<T>) -> BoxStream<'static, T> {
+    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) })
+        .boxed()
+}
+
+/// Splits a stream of providers by their kind.
+fn by_kind(
+    keys: impl futures::Stream<Item = ProviderKey> + Send + 'static,
+) -> (BoxStream<'static, ProviderKey>, BoxStream<'static, ProviderKey>) {
+    let ((namespaced, of_namespaces), (cluster, of_cluster)) =
+        (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+    tokio::spawn(keys.for_each(move |key| {
+        let sent = match key.kind {
+            ProviderKind::BillingProvider => namespaced.send(key),
+            ProviderKind::ClusterBillingProvider => cluster.send(key),
+        };
+        async move { drop(sent) }
+    }));
+    (receive(of_namespaces), receive(of_cluster))
+}
+
+fn provider_ref<K>(key: &ProviderKey) -> ObjectRef<Guarded<K>>
+where
+    K: ProviderResource,
+    Guarded<K>: Resource<DynamicType = ()>,
+    <Guarded<K> as Resource>::DynamicType: Hash + Eq,
+{
+    let reference = ObjectRef::new(&key.name);
+    match &key.namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
+}
