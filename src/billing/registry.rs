@@ -5,7 +5,7 @@ use chrono::Utc;
 use super::{BillingApi, CallError, http::Http, metronome::Metronome, run, zoo::Zoo};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
-    plan::{Policy, Recorded},
+    plan::{Policy, Recorded, Refusal},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -78,7 +78,7 @@ impl Client {
 }
 
 /// What a contract depends on, looked up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ContractReferences<'a> {
     /// The package that it is made from.
     pub package: Option<&'a ContractPackage>,
@@ -86,6 +86,8 @@ pub struct ContractReferences<'a> {
     pub renews: Option<&'a str>,
     /// The account, as claims and records name it.
     pub account: &'a str,
+    /// Why another resource holds what this one claims.
+    pub claimed: Option<Refusal>,
 }
 
 async fn reconcile_contract<A: BillingApi>(
@@ -94,14 +96,15 @@ async fn reconcile_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> ContractResult {
-    let ContractReferences { package, renews, account } = *references;
-    let planner = match api.contract(contract, package, renews.map(str::to_owned)) {
+    let ContractReferences { package, renews, account, claimed } = references;
+    let planner = match api.contract(contract, *package, renews.map(str::to_owned)) {
         Ok(planner) => planner,
         Err(refusal) => return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod),
     };
     let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
-    let result = run(api, Reconciliation::new(A::API, planner, goal, recorded, policy), Utc::now).await;
-    ReconcileResult { account: Some(account.to_owned()), ..result }
+    let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
+    let result = run(api, reconciliation.claimed_by_another(claimed.clone()), Utc::now).await;
+    ReconcileResult { account: Some((*account).to_owned()), ..result }
 }
 
 async fn reconcile_package<A: BillingApi>(

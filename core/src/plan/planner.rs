@@ -53,6 +53,9 @@ pub trait Planner {
     /// What the status says of what was observed.
     type Snapshot;
 
+    /// Why what the spec says cannot be planned at all, whatever billing shows.
+    fn invalid(&self) -> Option<&Refusal>;
+
     /// Looks for what the spec means.
     ///
     /// # Errors
@@ -137,6 +140,10 @@ pub struct NoPackages<N> {
 impl<N: Clone + fmt::Debug + PartialEq> Planner for NoPackages<N> {
     type Need = N;
     type Snapshot = PackageSnapshot;
+
+    fn invalid(&self) -> Option<&Refusal> {
+        match self.never {}
+    }
 
     fn observe(&mut self, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Result<Observation, N> {
         match self.never {}

@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use url::Url;
 
-use super::{ReconcileResult, Requeue, failure::requeue_after};
 use crate::{
     api::{BillingContract, reasons},
     plan::Refusal,
@@ -84,17 +83,15 @@ pub fn heir<'a>(
     })
 }
 
-/// What a resource comes to whose contract another one holds.
+/// Why a resource is refused whose contract another one holds.
 #[must_use]
-pub fn refused<S>(holder: &BillingContract, subject: &Subject) -> ReconcileResult<S> {
+pub fn refusal(holder: &BillingContract, subject: &Subject) -> Refusal {
     let message = format!(
         "BillingContract {}/{} claims the same contract ({subject}), and it is older. Delete one of the two",
         holder.namespace().unwrap_or_default(),
         holder.name_any()
     );
-    let refusal = Refusal { reason: reasons::DUPLICATE_CLAIM, message };
-    let requeue: Requeue = requeue_after(&refusal);
-    ReconcileResult::refused(refusal, requeue)
+    Refusal { reason: reasons::DUPLICATE_CLAIM, message }
 }
 
 fn rank(contract: &BillingContract) -> (Option<Time>, bool, String, String) {

@@ -64,6 +64,8 @@ pub struct Reconciliation<P: Planner> {
     goal: Goal,
     policy: Policy,
     recorded: Recorded,
+    /// Why somebody else holds what this resource claims.
+    claimed: Option<Refusal>,
     running: Option<Running>,
     /// Plans that were carried out.
     written: Vec<Plan>,
@@ -73,6 +75,8 @@ pub struct Reconciliation<P: Planner> {
     write: Option<UnconfirmedWrite>,
     /// Whether this pass has carried out a call.
     has_sent: bool,
+    /// Whether a create of this pass was refused because its key was used before.
+    key_was_used: bool,
     /// The result, once a call has ended the pass.
     ended: Option<Box<ReconcileResult<P::Snapshot>>>,
 }
@@ -87,13 +91,21 @@ impl<P: Planner> Reconciliation<P> {
             goal,
             policy,
             recorded,
+            claimed: None,
             running: None,
             written: Vec::new(),
             created_id: None,
             write: None,
             has_sent: false,
+            key_was_used: false,
             ended: None,
         }
+    }
+
+    /// The same for a resource that may not have what it claims, because somebody else holds it.
+    #[must_use]
+    pub fn claimed_by_another(self, refusal: Option<Refusal>) -> Self {
+        Self { claimed: refusal, ..self }
     }
 
     /// The plan that is being carried out.
@@ -131,6 +143,10 @@ impl<P: Planner> Reconciliation<P> {
         match self.goal {
             Goal::Ended(ending) => self.planner.end(&ending, &self.recorded, &self.policy, now),
             Goal::InForce => {
+                // A spec that is wrong is told so first: it may be wrong about what it claims.
+                if let Some(refusal) = self.planner.invalid().or(self.claimed.as_ref()) {
+                    return Ok(Decision::Refuse(refusal.clone()));
+                }
                 match self.planner.observe(&self.recorded, &self.policy, now)? {
                     Observation::Nothing | Observation::Found => {}
                     Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
@@ -152,8 +168,8 @@ impl<P: Planner> Reconciliation<P> {
             return Err(self.unsettled(plan, now));
         }
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
-        if creates && self.rounds(&plan) > 0 {
-            // The key was refused as used already, and what has it is not shown: another create could only be refused
+        if creates && (self.key_was_used || self.rounds(&plan) > 0) {
+            // The key was refused as used, and what has it is not shown: another create could only be refused
             // again, or, were the API to forget keys, bill twice.
             return Err(self.key_used(&plan, now));
         }
@@ -193,6 +209,12 @@ impl<P: Planner> Reconciliation<P> {
                 self.planner.forget();
                 self.done(&call);
             }
+            // An earlier create whose reply was lost may have used it: what it made is looked for at once.
+            Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Create => {
+                self.planner.forget();
+                self.key_was_used = true;
+                self.running = None;
+            }
             // What is to end is not there: whether that is so is read next.
             Err(CallError::NotFound { .. }) if matches!(self.goal, Goal::Ended(_)) => {
                 self.planner.forget();
@@ -228,7 +250,6 @@ impl<P: Planner> Reconciliation<P> {
                 );
                 self.result(Outcome::Unconfirmed { message }, Requeue::Backoff(Duration::ZERO), now)
             }
-            CallError::KeyUsed { .. } => self.key_used(&running.plan, now),
             CallError::EditNotEnabled { .. } => {
                 let message = format!(
                     "{error}. Ask {} to enable contract editing for the account, then annotate the contract with \

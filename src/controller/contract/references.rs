@@ -24,7 +24,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::package::Unusable,
+    plan::{Refusal, package::Unusable},
     protocol::{
         Goal, ReconcileResult, Requeue, claims,
         failure::LOOK_AGAIN,
@@ -79,13 +79,17 @@ impl References {
         let account = self.account.as_deref().unwrap_or(&provider.account);
         if goal != Goal::InForce {
             // What a resource holds can be ended whatever it depended on.
-            let references = ContractReferences { package: self.meant.as_ref(), renews: None, account };
+            let package = self.meant.as_ref();
+            let references = ContractReferences { package, renews: None, account, claimed: None };
             return Ok((provider, references));
         }
         let package = self.package.as_ref().map_err(|unusable| Box::new(without_package(unusable)))?;
-        let references =
-            ContractReferences { package: package.as_ref(), renews: self.renews(contract)?, account };
-        self.check_claim(contract, account, context)?;
+        let references = ContractReferences {
+            package: package.as_ref(),
+            renews: self.renews(contract)?,
+            account,
+            claimed: claimed(contract, account, context),
+        };
         Ok((provider, references))
     }
 
@@ -100,20 +104,6 @@ impl References {
                 let requeue = Requeue::After(LOOK_AGAIN);
                 Err(Box::new(ReconcileResult::waiting(reasons::RENEWED_NOT_READY, why, requeue)))
             }
-        }
-    }
-
-    fn check_claim(
-        &self,
-        contract: &BillingContract,
-        account: &str,
-        context: &Context,
-    ) -> Result<(), Box<ContractResult>> {
-        let rivals = rivals(contract, account, context);
-        let rivals = rivals.iter().filter_map(|rival| decoded(rival).ok());
-        match claims::holder(contract, rivals) {
-            Some((holder, subject)) => Err(Box::new(claims::refused(holder, &subject))),
-            None => Ok(()),
         }
     }
 
@@ -154,6 +144,13 @@ impl References {
     pub(super) fn sync_period(&self) -> Option<Duration> {
         if let ProviderLookup::Ready(provider) = &self.provider { Some(provider.sync_period) } else { None }
     }
+}
+
+/// Why another resource holds what this one claims.
+fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Option<Refusal> {
+    let rivals = rivals(contract, account, context);
+    let holder = claims::holder(contract, rivals.iter().filter_map(|rival| decoded(rival).ok()));
+    holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
 /// Other contracts that claim something of this one in the same account.

@@ -358,6 +358,10 @@ impl Planner for ContractPlanner {
     type Need = Need;
     type Snapshot = ContractSnapshot;
 
+    fn invalid(&self) -> Option<&Refusal> {
+        self.terms.as_ref().err()
+    }
+
     fn observe(
         &mut self,
         recorded: &Recorded,

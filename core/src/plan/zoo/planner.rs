@@ -83,10 +83,11 @@ impl Planner for ContractPlanner {
     type Need = Need;
     type Snapshot = ContractSnapshot;
 
+    fn invalid(&self) -> Option<&Refusal> {
+        self.desired.as_ref().err()
+    }
+
     fn observe(&mut self, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Result<Observation, Need> {
-        if let Err(refusal) = &self.desired {
-            return Ok(Observation::Blocked(refusal.clone()));
-        }
         Ok(self.shown()?.map_or(Observation::Nothing, |_| Observation::Found))
     }
 

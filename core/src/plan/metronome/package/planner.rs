@@ -99,7 +99,15 @@ impl Planner for PackagePlanner {
     type Need = Need;
     type Snapshot = PackageSnapshot;
 
+    fn invalid(&self) -> Option<&Refusal> {
+        self.desired.as_ref().err()
+    }
+
     fn observe(&mut self, recorded: &Recorded, _: &Policy, _: DateTime<Utc>) -> Result<Observation, Need> {
+        // The terms never change, so a create that was refused would be refused again, whatever billing shows.
+        if let (Some(blocked), None) = (&recorded.blocked_plan, &recorded.contract_id) {
+            return Ok(Observation::Blocked(blocked.refusal.clone()));
+        }
         self.look(recorded)
     }
 
