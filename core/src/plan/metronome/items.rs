@@ -8,11 +8,12 @@ use super::{
     fields,
     fixed::WayOut,
     lists::{List, Removal, USAGE, item_shape, shape_at},
-    matching::{Item, Matched, Pairs, Unlike, Wanted, has_ended, unlike},
+    matching::{Matched, Pairs, Unlike, Wanted, has_ended, unlike},
     money::{self, Unit},
     part::{Members, Part, insert},
     schedule::{self, Difference, Step},
     subscriptions, text,
+    view::Item,
 };
 use crate::plan::{Change, diff::covers};
 

@@ -13,12 +13,13 @@ use super::{
     items::unit_at,
     list,
     lists::item_shape,
-    matching::{Item, Matched, refer},
+    matching::{Matched, refer},
     money::{self, Unit},
     part::Part,
     read::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
     text,
+    view::Item,
 };
 use crate::{
     plan::{Change, Recorded, diff::diff},

@@ -10,9 +10,9 @@ use super::{
     CUSTOM_FIELDS, Desired, ITEM_KEY, View, list,
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::USD_CENTS,
-    read::Ids,
     schedule::{self, Difference, Kind},
     text,
+    view::Item,
 };
 use crate::{
     plan::{Change, Recorded, diff::diff},
@@ -31,15 +31,6 @@ pub(super) struct Wanted {
     pub written: Value,
     /// What is compared of it member by member, in canonical form.
     compared: Value,
-}
-
-/// An item of the contract.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Item<'v> {
-    /// Its ids.
-    pub ids: &'v Ids,
-    /// Its terms, in canonical form.
-    pub terms: &'v Value,
 }
 
 /// What is unlike between an item of the spec and one of the contract.
@@ -396,14 +387,6 @@ pub(super) fn unnamed_usage(list: &str, wanted: &Value, found: &Value) -> Vec<Ch
             Some(Change { path: format!("/{name}"), from: Some(from), to: None })
         })
         .collect()
-}
-
-impl View {
-    /// The items of a list with their ids.
-    pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
-        let ids = self.ids.get(name).into_iter().flatten();
-        ids.zip(list(&self.terms, name)).map(|(ids, terms)| Item { ids, terms })
-    }
 }
 
 /// Members of an object, none for anything else.

@@ -34,6 +34,7 @@ mod record;
 mod schedule;
 mod subscriptions;
 mod thresholds;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use self::{
     key::UniquenessKey,
     money::committed_value,
     record::items,
+    view::View,
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
@@ -172,60 +174,6 @@ impl Desired {
     /// The fields that say who owns the contract.
     fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
         self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)
-    }
-}
-
-/// A contract as the API returned it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// The contract's ID.
-    pub contract_id: String,
-    /// ID of its customer.
-    pub customer_id: String,
-    /// The key that it was created with.
-    pub uniqueness_key: Option<String>,
-    /// Whether it is archived.
-    pub archived: bool,
-    /// `active`, `upcoming`, `ended` or `archived`.
-    pub state: String,
-    /// Its first moment.
-    pub starting_at: Timestamp,
-    /// The moment at which it ends; open-ended when none.
-    pub ending_before: Option<Timestamp>,
-    /// Its terms, in canonical form and in the shape of a request.
-    pub terms: Value,
-    /// The contract that it renews.
-    pub renews: Option<String>,
-    /// The contract that renews it.
-    pub renewed_by: Option<String>,
-    /// Its last edit, from `v2/contracts/getEditHistory`, empty when it was never edited; needed only when an edit is
-    /// about to be written.
-    pub last_edit: Option<String>,
-    /// Ids of the items of each list, in the order of the terms.
-    ids: BTreeMap<&'static str, Vec<read::Ids>>,
-    /// Seats by the id of their subscription, where they were read.
-    seats: BTreeMap<String, subscriptions::Seats>,
-    /// Whether the reply left out commits or credits.
-    truncated: bool,
-}
-
-impl View {
-    fn custom_field(&self, name: &str) -> Option<&str> {
-        self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()
-    }
-
-    /// Whether the contract's stamp says that the resource owns it.
-    fn is_stamped(&self, desired: &Desired) -> bool {
-        let mut fields = desired.owner().peekable();
-        fields.peek().is_some() && fields.all(|(name, value)| self.custom_field(name) == Some(value))
-    }
-
-    /// A field of the stamp that says that somebody else owns the contract.
-    fn other_owner<'d>(&'d self, desired: &'d Desired) -> Option<(&'d str, &'d str)> {
-        desired.owner().find_map(|(name, value)| {
-            let found = self.custom_field(name)?;
-            (found != value).then_some((name.as_str(), found))
-        })
     }
 }
 

@@ -13,20 +13,9 @@ use super::{
     Desired, View,
     lists::{LISTS, item_shape, wire_name},
     money::USD_CENTS,
-    subscriptions::Seats,
+    view::{Ids, Seats},
 };
 use crate::terms::{Decimal, Timestamp, metronome::CONTRACT, shape::Spelling};
-
-/// Ids of one item, in the order in which the terms have its parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ids {
-    /// The item's own; empty when the API gives none.
-    pub own: String,
-    /// Those of the items of its schedule of what may be used.
-    pub access: Vec<String>,
-    /// Those of the items of its schedule of what is invoiced.
-    pub invoice: Vec<String>,
-}
 
 /// Lists that every reply has; one without them is not read as a contract without items.
 const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];

@@ -14,9 +14,10 @@ use super::{
     fields::record_prefix,
     keyless, list,
     lists::{LISTS, Removal},
-    matching::{Item, Matched, Wanted, has_ended},
+    matching::{Matched, Wanted, has_ended},
     members::{CLEARABLE, REMEMBERED, remembered},
     subscriptions, text, thresholds,
+    view::Item,
 };
 use crate::plan::Recorded;
 
