@@ -16,7 +16,7 @@ use super::{
     matching::{Matched, refer},
     money::{self, Unit},
     part::Part,
-    read::{KEYLESS, fill_defaults, prune},
+    reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
     text,
     view::Item,

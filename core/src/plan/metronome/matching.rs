@@ -111,7 +111,7 @@ fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<Stri
                     members.retain(|name, _| !names.contains(&name.as_str()));
                 }
             }
-            super::read::prune(&mut compared);
+            super::reply::prune(&mut compared);
             Wanted { key, written, compared }
         })
         .collect()

@@ -29,7 +29,7 @@ mod members;
 mod money;
 pub mod package;
 mod part;
-mod read;
+mod reply;
 mod record;
 mod schedule;
 mod subscriptions;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Billing;
 use crate::{
-    plan::metronome::read::{as_written, fill, fill_defaults, prune},
+    plan::metronome::reply::{as_written, fill, fill_defaults, prune},
     terms::{metronome::PACKAGE, shape::Spelling},
 };
 
