@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Desired, View,
-    fixed::WayOut,
+    immutable::WayOut,
     money::{self, Unit},
     part::{Members, Part},
 };

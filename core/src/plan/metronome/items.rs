@@ -6,7 +6,7 @@ use super::{
     create::stamp_item,
     draft::Draft,
     fields,
-    fixed::WayOut,
+    immutable::WayOut,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Matched, Pairs, Unlike, Wanted, has_ended, unlike},
     money::{self, Unit},

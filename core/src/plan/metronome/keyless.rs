@@ -9,7 +9,7 @@ use super::{
     CUSTOM_FIELDS, Desired, View,
     draft::Draft,
     fields,
-    fixed::WayOut,
+    immutable::WayOut,
     items::unit_at,
     list,
     lists::item_shape,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     draft::Draft,
-    fixed::WayOut,
+    immutable::WayOut,
     lists::shape_at,
     money::Unit,
     part::{Members, Part},

@@ -19,7 +19,7 @@ mod draft;
 mod end;
 mod fields;
 mod find;
-mod fixed;
+mod immutable;
 mod items;
 mod key;
 mod keyless;
@@ -29,8 +29,8 @@ mod members;
 mod money;
 pub mod package;
 mod part;
-mod reply;
 mod record;
+mod reply;
 mod schedule;
 mod subscriptions;
 mod thresholds;
@@ -203,11 +203,11 @@ pub fn plan(
         );
     }
     if view.archived {
-        return fixed::archived(view);
+        return immutable::archived(view);
     }
     let adopts = policy.adopt.as_ref().is_some_and(|adopt| adopt.contract_id == view.contract_id);
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
-        return fixed::owned_elsewhere(view, name, owner);
+        return immutable::owned_elsewhere(view, name, owner);
     }
     let draft = compare::compare(desired, view, recorded, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
