@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Desired, View,
-    immutable::WayOut,
+    immutable::Remedy,
     money::{self, Unit},
     part::{Members, Part},
 };
@@ -25,8 +25,8 @@ pub(super) struct Draft<'a> {
     pub changes: Vec<Change>,
     /// Differences that are only reported.
     pub reported: Vec<Change>,
-    /// Differences that the API cannot remove, and the way out of each.
-    pub fixed: Vec<(Change, WayOut)>,
+    /// Differences that the API cannot remove, and the remedy of each.
+    pub fixed: Vec<(Change, Remedy)>,
     /// Items that could be several, as sentences.
     pub ambiguous: Vec<String>,
     /// Verbs of the edit.
@@ -91,9 +91,9 @@ impl<'a> Draft<'a> {
     }
 
     /// A difference that the API cannot remove.
-    pub(super) fn fix(&mut self, change: &Change, unit: Unit, way_out: WayOut) {
+    pub(super) fn fix(&mut self, change: &Change, unit: Unit, remedy: Remedy) {
         if self.counts(&change.path) {
-            self.fixed.push((for_people(change, unit), way_out));
+            self.fixed.push((for_people(change, unit), remedy));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::plan::{Change, Decision, Refusal};
 
 /// What to do about a difference that the API cannot remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WayOut {
+pub(super) enum Remedy {
     /// Another contract.
     Contract,
     /// Another item in its place, by another key.
@@ -14,7 +14,7 @@ pub(super) enum WayOut {
     Restore,
 }
 
-impl WayOut {
+impl Remedy {
     fn text(self) -> &'static str {
         match self {
             Self::Contract => {
@@ -30,22 +30,22 @@ impl WayOut {
 }
 
 /// The refusal for differences that the API cannot remove.
-pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
+pub(super) fn refusal(view: &View, fixed: &[(Change, Remedy)]) -> Decision {
     let fields: Vec<_> = fixed.iter().map(|(change, _)| change.to_string()).collect();
-    let mut ways: Vec<WayOut> = Vec::new();
-    for (_, way) in fixed {
-        if !ways.contains(way) {
-            ways.push(*way);
+    let mut remedies: Vec<Remedy> = Vec::new();
+    for (_, remedy) in fixed {
+        if !remedies.contains(remedy) {
+            remedies.push(*remedy);
         }
     }
-    let ways: Vec<_> = ways.into_iter().map(WayOut::text).collect();
+    let remedies: Vec<_> = remedies.into_iter().map(Remedy::text).collect();
     Decision::refuse(
         "ImmutableField",
         format!(
             "Nothing was written: the API cannot change this in contract {} (billing -> spec): {}. Ways out: {}",
             view.contract_id,
             fields.join("; "),
-            ways.join("; ")
+            remedies.join("; ")
         ),
     )
 }
@@ -57,7 +57,7 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
         message: format!(
             "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
              what /customerAlias stands for: {from} -> {to}. Ways out: {}",
-            WayOut::Contract.text()
+            Remedy::Contract.text()
         ),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     create::stamp_item,
     draft::Draft,
     fields,
-    immutable::WayOut,
+    immutable::Remedy,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Matched, Pairs, Unlike, Wanted, has_ended, unlike},
     money::{self, Unit},
@@ -62,13 +62,13 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     }
     for change in stuck {
         let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
-        draft.fix(&whole, unit_at(&wanted.written, &change.path), WayOut::Item);
+        draft.fix(&whole, unit_at(&wanted.written, &change.path), Remedy::Item);
     }
     if item.ids.own.is_empty() {
         let change =
             Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
         if differs(&unlike) {
-            draft.fix(&change, Unit::Other, WayOut::Item);
+            draft.fix(&change, Unit::Other, Remedy::Item);
         }
         return;
     }

@@ -9,7 +9,7 @@ use super::{
     CUSTOM_FIELDS, Desired, View,
     draft::Draft,
     fields,
-    immutable::WayOut,
+    immutable::Remedy,
     items::unit_at,
     list,
     lists::item_shape,
@@ -203,7 +203,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if let Some(item) = before.map(|index| own.remove(index)) {
             for change in unlike(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
-                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), WayOut::Restore);
+                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
             }
             continue;
         }
@@ -214,7 +214,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     }
     for item in own {
         let path = format!("/{}", pairs.list);
-        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, WayOut::Restore);
+        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, Remedy::Restore);
     }
 }
 
