@@ -91,7 +91,7 @@ impl<'a> Draft<'a> {
     }
 
     /// A difference that the API cannot remove.
-    pub(super) fn fix(&mut self, change: &Change, unit: Unit, remedy: Remedy) {
+    pub(super) fn reject(&mut self, change: &Change, unit: Unit, remedy: Remedy) {
         if self.counts(&change.path) {
             self.fixed.push((for_people(change, unit), remedy));
         }

@@ -62,13 +62,13 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     }
     for change in stuck {
         let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
-        draft.fix(&whole, unit_at(&wanted.written, &change.path), Remedy::Item);
+        draft.reject(&whole, unit_at(&wanted.written, &change.path), Remedy::Item);
     }
     if item.ids.own.is_empty() {
         let change =
             Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
         if differs(&unlike) {
-            draft.fix(&change, Unit::Other, Remedy::Item);
+            draft.reject(&change, Unit::Other, Remedy::Item);
         }
         return;
     }

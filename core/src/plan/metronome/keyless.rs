@@ -203,7 +203,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if let Some(item) = before.map(|index| own.remove(index)) {
             for change in unlike(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
-                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
+                draft.reject(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
             }
             continue;
         }
@@ -214,7 +214,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     }
     for item in own {
         let path = format!("/{}", pairs.list);
-        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, Remedy::Restore);
+        draft.reject(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, Remedy::Restore);
     }
 }
 

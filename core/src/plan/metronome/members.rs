@@ -90,7 +90,7 @@ fn compare_fixed(draft: &mut Draft<'_>) {
         .filter(|change| !is_unknown(&change.path) && (changed || change.path != ANSWERED_OTHERWISE))
         .collect();
     for change in found {
-        draft.fix(&change, Unit::Usd, Remedy::Contract);
+        draft.reject(&change, Unit::Usd, Remedy::Contract);
     }
     compare_remembered(draft);
     let customer =
@@ -108,7 +108,7 @@ fn compare_fixed(draft: &mut Draft<'_>) {
         let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
         if !same {
             let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
-            draft.fix(&change, Unit::Other, Remedy::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
 }
@@ -131,7 +131,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
             && from != to
         {
             let change = Change { path: place.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
-            draft.fix(&change, Unit::Other, Remedy::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
 }
@@ -207,7 +207,7 @@ fn compare_revenue(draft: &mut Draft<'_>) {
     let changes = differences(draft, &[name]);
     if draft.view.terms.get(name).is_some() {
         for change in changes {
-            draft.fix(&change, Unit::Other, Remedy::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
         return;
     }
