@@ -33,8 +33,8 @@ pub(super) fn compare<'a>(
 
 /// What to do: nothing, the calls, a report or a refusal.
 pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
-    if !draft.fixed.is_empty() {
-        return immutable::refusal(draft.view, &draft.fixed);
+    if !draft.rejected.is_empty() {
+        return immutable::refusal(draft.view, &draft.rejected);
     }
     if !draft.ambiguous.is_empty() {
         return immutable::ambiguous(draft.view, &draft.ambiguous);

@@ -30,10 +30,10 @@ impl Remedy {
 }
 
 /// The refusal for differences that the API cannot remove.
-pub(super) fn refusal(view: &View, fixed: &[(Change, Remedy)]) -> Decision {
-    let fields: Vec<_> = fixed.iter().map(|(change, _)| change.to_string()).collect();
+pub(super) fn refusal(view: &View, rejected: &[(Change, Remedy)]) -> Decision {
+    let fields: Vec<_> = rejected.iter().map(|(change, _)| change.to_string()).collect();
     let mut remedies: Vec<Remedy> = Vec::new();
-    for (_, remedy) in fixed {
+    for (_, remedy) in rejected {
         if !remedies.contains(remedy) {
             remedies.push(*remedy);
         }

@@ -1,4 +1,4 @@
-//! The contract's own members: what an edit changes, and what is fixed once it exists.
+//! The contract's own members: what an edit changes, and what is immutable once it exists.
 
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ pub(super) const CLEARABLE: [(&str, &str); 3] = [
     ("netPaymentTermsDays", "update_net_payment_terms_days"),
 ];
 /// Members that no call changes.
-pub(super) const FIXED: [&str; 11] = [
+pub(super) const IMMUTABLE: [&str; 11] = [
     "hierarchyConfiguration",
     "multiplierOverridePrioritization",
     "netsuiteSalesOrderId",
@@ -56,12 +56,12 @@ pub(super) const REMEMBERED: [&str; 5] = [
 ];
 /// Most characters of a record; a digest stands for what is longer.
 const RECORD_LENGTH: usize = 128;
-/// Fixed places that the API may answer in another form: they count only once the spec has changed.
+/// Immutable places that the API may answer in another form: they count only once the spec has changed.
 const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
 
 /// Compares the members of the contract itself.
 pub(super) fn compare(draft: &mut Draft<'_>) {
-    compare_fixed(draft);
+    compare_immutable(draft);
     for (name, verb) in CLEARABLE {
         compare_clearable(draft, name, verb);
     }
@@ -80,11 +80,11 @@ fn differences(draft: &Draft<'_>, names: &[&str]) -> Vec<Change> {
     diff(&CONTRACT, &wanted.into(), &draft.view.terms)
 }
 
-fn compare_fixed(draft: &mut Draft<'_>) {
+fn compare_immutable(draft: &mut Draft<'_>) {
     let changed =
         draft.recorded.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
     let is_unknown = |path: &str| path == "/packageId" && draft.view.terms.get("packageId").is_none();
-    let found: Vec<_> = differences(draft, &FIXED)
+    let found: Vec<_> = differences(draft, &IMMUTABLE)
         .into_iter()
         .filter(|change| !UNSEEN.iter().any(|place| covers(place, &change.path)))
         .filter(|change| !is_unknown(&change.path) && (changed || change.path != ANSWERED_OTHERWISE))
