@@ -13,7 +13,7 @@ use super::{
     items::unit_at,
     list,
     lists::item_shape,
-    matching::{Matched, refer},
+    matching::{Matched, resolve_references},
     money::{self, Unit},
     part::Part,
     reply::{KEYLESS, fill_defaults, prune},
@@ -77,8 +77,8 @@ fn pair<'v>(
         let twins = wanted.iter().filter(|(other, _)| other.path.starts_with(&path)).count();
         let path = if twins == 0 { path } else { format!("{path}-{}", twins + 1) };
         let (mut written, mut canonical) = (written.clone(), canonical.clone());
-        refer(&mut written, references);
-        refer(&mut canonical, references);
+        resolve_references(&mut written, references);
+        resolve_references(&mut canonical, references);
         wanted.push((Wanted { path, written, canonical }, None));
     }
     for by_record in [true, false] {

@@ -95,7 +95,7 @@ fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<Stri
             let (mut written, mut compared) = (written.clone(), canonical.clone());
             let key = text(&written, "key").unwrap_or_default().to_owned();
             for value in [&mut written, &mut compared] {
-                refer(value, references);
+                resolve_references(value, references);
             }
             if let Some(members) = compared.as_object_mut() {
                 members.retain(|name, _| !APART.contains(&name.as_str()));
@@ -118,7 +118,7 @@ fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<Stri
 }
 
 /// Replaces temporary ids by the ids of the items that they mean; those of items that are yet to be added stay.
-pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
+pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String, String>) {
     const REFERRING: [&str; 4] =
         ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
     let replace = |value: &mut Value| {
@@ -134,11 +134,11 @@ pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
                         ids.iter_mut().for_each(replace);
                     }
                     Value::String(_) if REFERRING.contains(&name.as_str()) => replace(value),
-                    _ => refer(value, references),
+                    _ => resolve_references(value, references),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, references)),
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve_references(item, references)),
         _ => {}
     }
 }
