@@ -8,7 +8,7 @@ use super::{
     fields,
     immutable::Remedy,
     lists::{List, Removal, USAGE, item_shape, shape_at},
-    matching::{Matched, Pairs, Unlike, Wanted, has_ended, unlike},
+    matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
     money::{self, Unit},
     part::{Members, Part, insert},
     schedule::{self, Difference, Step},
@@ -46,18 +46,18 @@ fn add(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted) {
 
 /// Changes an item in place where the API can; else it is replaced, or refused.
 fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>) {
-    let mut unlike = unlike(of, wanted, item);
+    let mut differences = differences(of, wanted, item);
     let mut update = Members::new();
     if of.name == "subscriptions" {
-        subscriptions::edit(draft, wanted, item, &mut unlike.members, &mut update);
+        subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
     let place = |change: &Change| of.updatable.iter().find(|(place, _)| covers(place, &change.path));
-    let stuck: Vec<_> = unlike.members.iter().filter(|change| place(change).is_none()).collect();
+    let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
     let counts = |change: &&&Change| draft.counts(&path(of, &wanted.key, &change.path));
     let is_stuck =
-        stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&unlike));
+        stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&differences));
     if is_stuck && matches!(of.removal, Removal::Archive { replaces: true, .. }) {
-        replace(draft, of, wanted, item, &unlike);
+        replace(draft, of, wanted, item, &differences);
         return;
     }
     for change in stuck {
@@ -67,13 +67,13 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     if item.ids.own.is_empty() {
         let change =
             Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
-        if differs(&unlike) {
+        if differs(&differences) {
             draft.reject(&change, Unit::Other, Remedy::Item);
         }
         return;
     }
     let mut usage = Vec::new();
-    for change in &unlike.members {
+    for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
         if !draft.change(&whole, unit_at(&wanted.written, &change.path)) {
@@ -90,7 +90,9 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
         }
     }
     edit_usage(draft, of, item, usage, &mut update);
-    for (member, found) in [("access_schedule", unlike.access), ("invoice_schedule", unlike.invoice)] {
+    for (member, found) in
+        [("access_schedule", differences.access), ("invoice_schedule", differences.invoice)]
+    {
         if let Some(part) = edit_schedule(draft, of, wanted, member, found) {
             update.insert(member, part);
         }
@@ -107,8 +109,8 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     }
 }
 
-fn differs(unlike: &Unlike) -> bool {
-    !unlike.members.is_empty() || !unlike.access.is_empty() || !unlike.invoice.is_empty()
+fn differs(differences: &Differences) -> bool {
+    !differences.members.is_empty() || !differences.access.is_empty() || !differences.invoice.is_empty()
 }
 
 /// Changes which usage draws a balance down: in the edit, or, with filters, all at once in their own call.
@@ -187,14 +189,20 @@ fn edit_schedule(
 }
 
 /// Archives an item and adds it again as the spec says.
-fn replace(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>, unlike: &Unlike) {
-    let schedules = [(of.access, &unlike.access), (of.invoice, &unlike.invoice)];
+fn replace(
+    draft: &mut Draft<'_>,
+    of: &'static List,
+    wanted: &Wanted,
+    item: Item<'_>,
+    differences: &Differences,
+) {
+    let schedules = [(of.access, &differences.access), (of.invoice, &differences.invoice)];
     let schedules = schedules.into_iter().flat_map(|(name, found)| {
         found
             .iter()
             .map(move |found| (name.map(|name| format!("/{name}")).unwrap_or_default(), &found.change))
     });
-    let members = unlike.members.iter().map(|change| (String::new(), change));
+    let members = differences.members.iter().map(|change| (String::new(), change));
     for (prefix, change) in members.chain(schedules) {
         let place = format!("{prefix}{}", change.path);
         let whole = Change { path: path(of, &wanted.key, &place), ..change.clone() };

@@ -201,7 +201,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
         let before = own.iter().position(takes_place);
         if let Some(item) = before.map(|index| own.remove(index)) {
-            for change in unlike(pairs.list, wanted, item, draft.view) {
+            for change in differences(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
                 draft.reject(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
             }
@@ -274,11 +274,12 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 
 /// Whether an item of the contract says what one of the spec does.
 fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
-    unlike(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_essence(wanted, item))
+    differences(name, wanted, item, view).is_empty()
+        && (name != "overrides" || has_same_essence(wanted, item))
 }
 
-/// What is unlike between an item of the spec and one of the contract; of an override, besides its essence.
-fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
+/// Differences between an item of the spec and one of the contract; of an override, besides its essence.
+fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
     let mut rest = wanted.canonical.clone();
     let Some(members) = rest.as_object_mut() else { return Vec::new() };
     members.remove(CUSTOM_FIELDS);

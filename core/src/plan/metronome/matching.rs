@@ -33,9 +33,9 @@ pub(super) struct Wanted {
     compared: Value,
 }
 
-/// What is unlike between an item of the spec and one of the contract.
+/// Differences between an item of the spec and one of the contract.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unlike {
+pub(super) struct Differences {
     /// Members, by their paths in the item.
     pub members: Vec<Change>,
     /// Items of the schedule of what may be used.
@@ -44,7 +44,7 @@ pub(super) struct Unlike {
     pub invoice: Vec<Difference>,
 }
 
-impl Unlike {
+impl Differences {
     fn count(&self) -> usize {
         self.members.len() + self.access.len() + self.invoice.len()
     }
@@ -245,7 +245,7 @@ impl<'v> Matcher<'_, 'v> {
                     .all(|place| wanted.compared.pointer(place) == item.terms.pointer(place));
                 let ends = wanted.written.get("endingBefore").is_none() && self.has_ended(of, *item);
                 if alike && !ends {
-                    costs.push((position, index, unlike(of, wanted, *item).count()));
+                    costs.push((position, index, differences(of, wanted, *item).count()));
                 }
             }
         }
@@ -342,8 +342,8 @@ fn question(
     format!("`{}[{}]` could be the {} {}", of.name, wanted.key, of.noun, ids.join(" or "))
 }
 
-/// What is unlike between an item of the spec and one of the contract. An empty text says the same as none.
-pub(super) fn unlike(of: &List, wanted: &Wanted, item: Item<'_>) -> Unlike {
+/// Differences between an item of the spec and one of the contract. An empty text says the same as none.
+pub(super) fn differences(of: &List, wanted: &Wanted, item: Item<'_>) -> Differences {
     let mut members = diff(item_shape(of.name), &wanted.compared, &with_schedules(of, item.terms));
     members
         .retain(|change| change.from.is_some() || change.to.as_ref() != Some(&Value::String(String::new())));
@@ -353,7 +353,7 @@ pub(super) fn unlike(of: &List, wanted: &Wanted, item: Item<'_>) -> Unlike {
         let observed = member.and_then(|member| item.terms.get(member));
         desired.map(|desired| schedule::differences(kind, desired, observed, ids)).unwrap_or_default()
     };
-    Unlike {
+    Differences {
         members,
         access: schedule(of.access, Kind::Access, &item.ids.access),
         invoice: schedule(of.invoice, Kind::Invoice, &item.ids.invoice),

@@ -172,7 +172,7 @@ pub(super) fn differences(
             differences.push(Difference { change, step: Step::Add(item.clone()) });
             continue;
         };
-        for (member, sent) in unlike(kind, item, observed) {
+        for (member, sent) in member_differences(kind, item, observed) {
             let from = observed.get(member).cloned();
             let change = Change { path: path(item, member), from, to: item.get(member).cloned() };
             differences.push(Difference { change, step: Step::Update(id.clone(), sent) });
@@ -194,7 +194,7 @@ type Rule<'r> = &'r dyn Fn(&Value, &Value) -> bool;
 /// one that is left over.
 fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
     let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
-    let same = |a: &Value, b: &Value| unlike(kind, a, b).is_empty();
+    let same = |a: &Value, b: &Value| member_differences(kind, a, b).is_empty();
     let begins = |a: &Value, b: &Value| time(a, kind.start()) == time(b, kind.start());
     let any = |_: &Value, _: &Value| true;
     let rules: [Rule<'_>; 3] = [&same, &begins, &any];
@@ -211,8 +211,8 @@ fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
     partners
 }
 
-/// Members in which an observed item is unlike the wanted one, each with what is sent to change it.
-fn unlike(kind: Kind, item: &Value, observed: &Value) -> Vec<(&'static str, Map<String, Value>)> {
+/// Members in which an observed item differs from the wanted one, each with what is sent to change it.
+fn member_differences(kind: Kind, item: &Value, observed: &Value) -> Vec<(&'static str, Map<String, Value>)> {
     let sent = |names: &[&str]| -> Map<String, Value> {
         names.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect()
     };

@@ -21,7 +21,7 @@ const NONE_WHEN_LEFT_OUT: [&str; 9] = [
 ];
 
 /// Where a package, or one of its items, in canonical form, says something else than the spec's.
-pub(super) fn unlike(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change> {
+pub(super) fn differences(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change> {
     let more = NONE_WHEN_LEFT_OUT.iter().filter(|name| wanted.get(**name).is_none()).filter_map(|name| {
         let from = found.get(*name)?.clone();
         Some(Change { path: format!("/{name}"), from: Some(from), to: None })
@@ -31,9 +31,9 @@ pub(super) fn unlike(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change
 
 /// Where a list of items, in canonical form, says something else than the spec's, whatever the order. An item without
 /// its like is compared with the one that differs least; `path` is that of the list, and indexes are the spec's.
-pub(super) fn differences(path: &str, item: &Shape, wanted: &[Value], found: &[Value]) -> Vec<Change> {
+pub(super) fn list_differences(path: &str, item: &Shape, wanted: &[Value], found: &[Value]) -> Vec<Change> {
     let between = |position: usize, index: usize| match (wanted.get(position), found.get(index)) {
-        (Some(wanted), Some(found)) => unlike(item, wanted, found),
+        (Some(wanted), Some(found)) => differences(item, wanted, found),
         _ => Vec::new(),
     };
     let mut holders = vec![None; found.len()];

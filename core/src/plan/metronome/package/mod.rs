@@ -97,9 +97,9 @@ impl Desired {
                 list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
             };
             let (wanted, found) = (take(&mut wanted), take(&mut found));
-            changes.extend(items::differences(&format!("/{name}"), item, &wanted, &found));
+            changes.extend(items::list_differences(&format!("/{name}"), item, &wanted, &found));
         }
-        changes.extend(items::unlike(&PACKAGE, &wanted, &found));
+        changes.extend(items::differences(&PACKAGE, &wanted, &found));
         changes
     }
 
