@@ -36,7 +36,7 @@ fn path(of: &List, key: &str, place: &str) -> String {
 }
 
 fn add(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted) {
-    let to = Some(brief(of, &wanted.written));
+    let to = Some(summary(of, &wanted.written));
     if draft.change(&Change { path: path(of, &wanted.key, ""), from: None, to }, Unit::Other) {
         let mut item = wanted.written.clone();
         stamp_item(draft.desired, &mut item);
@@ -231,7 +231,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             Some(key) if !ends => take_out(draft, of, &key, *item),
             None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, of, *item) => {
                 let path = path(of, &item.ids.own, "");
-                draft.report(&Change { path, from: Some(brief(of, item.terms)), to: None }, Unit::Other);
+                draft.report(&Change { path, from: Some(summary(of, item.terms)), to: None }, Unit::Other);
             }
             Some(_) | None => {}
         }
@@ -239,7 +239,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 }
 
 fn take_out(draft: &mut Draft<'_>, of: &'static List, key: &str, item: Item<'_>) {
-    let change = Change { path: path(of, key, ""), from: Some(brief(of, item.terms)), to: None };
+    let change = Change { path: path(of, key, ""), from: Some(summary(of, item.terms)), to: None };
     if !draft.change(&change, Unit::Other) {
         return;
     }
@@ -268,7 +268,7 @@ fn is_recharge(draft: &Draft<'_>, of: &List, item: Item<'_>) -> bool {
 }
 
 /// An item in a few words, amounts as people read them.
-pub(super) fn brief(of: &List, item: &Value) -> Value {
+pub(super) fn summary(of: &List, item: &Value) -> Value {
     let label = text(item, "name").or_else(|| text(item, "productId"));
     let label = label.or_else(|| item.pointer("/subscriptionRate/productId").and_then(Value::as_str));
     let mut words = vec![label.unwrap_or(of.noun).to_owned()];
