@@ -29,7 +29,7 @@ use crate::{
 /// Characters of a digest that an item is recorded by.
 const SHORT: usize = 12;
 /// Members of an override that say what it does and to what: what is left out of them is not there.
-const ESSENCE: [&str; 6] =
+const EFFECT: [&str; 6] =
     ["applicableProductTags", "multiplier", "overrideSpecifiers", "overwriteRate", "productId", "tiers"];
 /// Places of an override that hold tiers.
 const TIERS: [&str; 2] = ["/overwriteRate/tiers", "/tiers"];
@@ -275,10 +275,10 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 /// Whether an item of the contract says what one of the spec does.
 fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
     differences(name, wanted, item, view).is_empty()
-        && (name != "overrides" || has_same_essence(wanted, item))
+        && (name != "overrides" || has_same_effect(wanted, item))
 }
 
-/// Differences between an item of the spec and one of the contract; of an override, besides its essence.
+/// Differences between an item of the spec and one of the contract; of an override, besides its effect.
 fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
     let mut rest = wanted.canonical.clone();
     let Some(members) = rest.as_object_mut() else { return Vec::new() };
@@ -290,7 +290,7 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<
         changes.push(Change { path: "/endingBefore".to_owned(), from: ends.map(Value::from), to: None });
     }
     if name == "overrides" {
-        members.retain(|name, _| !ESSENCE.contains(&name.as_str()));
+        members.retain(|name, _| !EFFECT.contains(&name.as_str()));
     }
     if let (true, Some(schedule)) = (name == "discounts", members.get_mut("schedule")) {
         let (found, ids) = (item.terms.get("schedule"), &item.ids.invoice);
@@ -310,20 +310,20 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<
 }
 
 /// Whether two overrides do the same to the same.
-fn has_same_essence(wanted: &Wanted, item: Item<'_>) -> bool {
+fn has_same_effect(wanted: &Wanted, item: Item<'_>) -> bool {
     let shape = item_shape("overrides");
     let (wanted, found) = (wanted.canonical.clone(), item.terms.clone());
     let same_tiers = TIERS.iter().all(|place| same_tiers(wanted.pointer(place), found.pointer(place)));
-    let (wanted, found) = (essence(wanted), essence(found));
+    let (wanted, found) = (effect(wanted), effect(found));
     same_tiers && diff(shape, &wanted, &found).is_empty() && diff(shape, &found, &wanted).is_empty()
 }
 
 /// What an override does and to what, without its tiers, whose order matters.
-fn essence(mut terms: Value) -> Value {
+fn effect(mut terms: Value) -> Value {
     let specifiers = selectors(&terms);
     let Some(members) = terms.as_object_mut() else { return terms };
     members.insert("overrideSpecifiers".to_owned(), specifiers);
-    members.retain(|name, _| ESSENCE.contains(&name.as_str()) && name != "productId" && name != "tiers");
+    members.retain(|name, _| EFFECT.contains(&name.as_str()) && name != "productId" && name != "tiers");
     if let Some(rate) = members.get_mut("overwriteRate").and_then(Value::as_object_mut) {
         rate.remove("tiers");
         rate.entry("creditTypeId").or_insert_with(|| money::USD_CENTS.into());
