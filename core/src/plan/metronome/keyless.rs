@@ -274,8 +274,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 
 /// Whether an item of the contract says what one of the spec does.
 fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
-    differences(name, wanted, item, view).is_empty()
-        && (name != "overrides" || has_same_effect(wanted, item))
+    differences(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_effect(wanted, item))
 }
 
 /// Differences between an item of the spec and one of the contract; of an override, besides its effect.

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, View, list,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, View,
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::USD_CENTS,
     schedule::{self, Difference, Kind},
@@ -88,8 +88,12 @@ impl<'v> Matched<'v> {
 }
 
 /// The items of a list of the spec.
-fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<String, String>) -> Vec<Wanted> {
-    let pairs = list(&desired.written, of.name).zip(list(&desired.canonical, of.name));
+fn wanted_items(
+    desired: &Desired,
+    list: &'static List,
+    references: &BTreeMap<String, String>,
+) -> Vec<Wanted> {
+    let pairs = super::list(&desired.written, list.name).zip(super::list(&desired.canonical, list.name));
     pairs
         .map(|(written, canonical)| {
             let (mut written, mut compared) = (written.clone(), canonical.clone());
@@ -101,8 +105,8 @@ fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<Stri
                 members.retain(|name, _| !APART.contains(&name.as_str()));
             }
             for (member, names) in [
-                (of.access, &["scheduleItems"][..]),
-                (of.invoice, &["scheduleItems", "recurringSchedule"]),
+                (list.access, &["scheduleItems"][..]),
+                (list.invoice, &["scheduleItems", "recurringSchedule"]),
                 (Some("seatConfig"), &["initialSeatIds", "initialUnassignedSeats"]),
             ] {
                 let member =
@@ -166,11 +170,11 @@ enum Alike {
 type Rule<'r> = &'r dyn Fn(&Wanted, &Item<'_>) -> bool;
 
 impl<'v> Matcher<'_, 'v> {
-    fn pair(&self, of: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
-        let found: Vec<_> = self.view.items(of.name).collect();
+    fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
+        let found: Vec<_> = self.view.items(list.name).collect();
         let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
         let recorded = |wanted: &Wanted, item: &Item<'_>| {
-            self.recorded.items.get(&format!("{}/{}", of.name, wanted.key)) == Some(&item.ids.own)
+            self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)) == Some(&item.ids.own)
         };
         let stamp = |item: &Item<'_>| {
             item.terms.get(CUSTOM_FIELDS).and_then(|fields| text(fields, ITEM_KEY)).map(str::to_owned)
@@ -187,7 +191,7 @@ impl<'v> Matcher<'_, 'v> {
                 }
             }
         }
-        let mut costs = self.costs(of, &wanted, &found, &partners);
+        let mut costs = self.costs(list, &wanted, &found, &partners);
         costs.retain(|&(position, index, _)| {
             let pair = wanted.get(position).zip(found.get(index));
             pair.is_some_and(|(wanted, item)| stamp(item).is_none_or(|key| key == wanted.key))
@@ -195,14 +199,14 @@ impl<'v> Matcher<'_, 'v> {
         let same: Vec<_> = costs.iter().filter(|(_, _, cost)| *cost == 0).copied().collect();
         assign_same(&same, &found, &mut partners, &mut |position| {
             ambiguous
-                .extend(wanted.get(position).map(|wanted| question(of, wanted, &same, position, &found)));
+                .extend(wanted.get(position).map(|wanted| question(list, wanted, &same, position, &found)));
         });
         match self.alike(&costs, &partners) {
             Alike::Other => {}
             Alike::Same => {
                 for position in assign_closest(&mut costs, &mut partners) {
                     ambiguous.extend(
-                        wanted.get(position).map(|wanted| question(of, wanted, &costs, position, &found)),
+                        wanted.get(position).map(|wanted| question(list, wanted, &costs, position, &found)),
                     );
                 }
             }
@@ -211,7 +215,7 @@ impl<'v> Matcher<'_, 'v> {
                     if partners.get(position) == Some(&None)
                         && costs.iter().any(|(found, _, _)| *found == position)
                     {
-                        ambiguous.push(question(of, wanted, &costs, position, &found));
+                        ambiguous.push(question(list, wanted, &costs, position, &found));
                     }
                 }
             }
@@ -221,13 +225,13 @@ impl<'v> Matcher<'_, 'v> {
         let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
         let wanted =
             wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
-        Pairs { list: of, wanted, left }
+        Pairs { list, wanted, left }
     }
 
     /// For each item of the spec without a match, the free items that it could be, with the number of differences.
     fn costs(
         &self,
-        of: &List,
+        list: &List,
         wanted: &[Wanted],
         found: &[Item<'_>],
         partners: &[Option<usize>],
@@ -239,13 +243,13 @@ impl<'v> Matcher<'_, 'v> {
             for (index, item) in
                 found.iter().enumerate().filter(|(index, _)| !partners.contains(&Some(*index)))
             {
-                let alike = of
+                let alike = list
                     .identity
                     .iter()
                     .all(|place| wanted.compared.pointer(place) == item.terms.pointer(place));
-                let ends = wanted.written.get("endingBefore").is_none() && self.has_ended(of, *item);
+                let ends = wanted.written.get("endingBefore").is_none() && self.has_ended(list, *item);
                 if alike && !ends {
-                    costs.push((position, index, differences(of, wanted, *item).count()));
+                    costs.push((position, index, differences(list, wanted, *item).count()));
                 }
             }
         }
@@ -253,8 +257,8 @@ impl<'v> Matcher<'_, 'v> {
     }
 
     /// Whether an item was ended by itself, before its contract.
-    fn has_ended(&self, of: &List, item: Item<'_>) -> bool {
-        of.removal == Removal::End && has_ended(self.view, item, self.now)
+    fn has_ended(&self, list: &List, item: Item<'_>) -> bool {
+        list.removal == Removal::End && has_ended(self.view, item, self.now)
     }
 
     fn alike(&self, costs: &[(usize, usize, usize)], partners: &[Option<usize>]) -> Alike {
@@ -293,7 +297,7 @@ fn assign_same(
     positions.dedup();
     positions.sort_by_key(|position| same.iter().filter(|(found, _, _)| found == position).count());
     for position in positions {
-        let free = same.iter().filter(|(of, index, _)| *of == position && !partners.contains(&Some(*index)));
+        let free = same.iter().filter(|(at, index, _)| *at == position && !partners.contains(&Some(*index)));
         let free: Vec<_> = free.map(|(_, index, _)| *index).collect();
         let mut terms = free.iter().filter_map(|index| found.get(*index)).map(|item| item.terms);
         let first = terms.next();
@@ -330,7 +334,7 @@ fn assign_closest(costs: &mut Vec<(usize, usize, usize)>, partners: &mut [Option
 
 /// The question which of several items one of the spec is.
 fn question(
-    of: &List,
+    list: &List,
     wanted: &Wanted,
     costs: &[(usize, usize, usize)],
     position: usize,
@@ -339,15 +343,15 @@ fn question(
     let candidates =
         costs.iter().filter(|(at, _, _)| *at == position).filter_map(|(_, index, _)| found.get(*index));
     let ids: Vec<_> = candidates.map(|item| item.ids.own.as_str()).collect();
-    format!("`{}[{}]` could be the {} {}", of.name, wanted.key, of.noun, ids.join(" or "))
+    format!("`{}[{}]` could be the {} {}", list.name, wanted.key, list.noun, ids.join(" or "))
 }
 
 /// Differences between an item of the spec and one of the contract. An empty text says the same as none.
-pub(super) fn differences(of: &List, wanted: &Wanted, item: Item<'_>) -> Differences {
-    let mut members = diff(item_shape(of.name), &wanted.compared, &with_schedules(of, item.terms));
+pub(super) fn differences(list: &List, wanted: &Wanted, item: Item<'_>) -> Differences {
+    let mut members = diff(item_shape(list.name), &wanted.compared, &with_schedules(list, item.terms));
     members
         .retain(|change| change.from.is_some() || change.to.as_ref() != Some(&Value::String(String::new())));
-    members.extend(unnamed_usage(of.name, &wanted.compared, item.terms));
+    members.extend(unnamed_usage(list.name, &wanted.compared, item.terms));
     let schedule = |member: Option<&str>, kind: Kind, ids: &[String]| {
         let desired = member.and_then(|member| wanted.written.get(member));
         let observed = member.and_then(|member| item.terms.get(member));
@@ -355,15 +359,15 @@ pub(super) fn differences(of: &List, wanted: &Wanted, item: Item<'_>) -> Differe
     };
     Differences {
         members,
-        access: schedule(of.access, Kind::Access, &item.ids.access),
-        invoice: schedule(of.invoice, Kind::Invoice, &item.ids.invoice),
+        access: schedule(list.access, Kind::Access, &item.ids.access),
+        invoice: schedule(list.invoice, Kind::Invoice, &item.ids.invoice),
     }
 }
 
 /// The terms of an item in which a schedule without items stands for one that is not there.
-fn with_schedules<'t>(of: &List, terms: &'t Value) -> Cow<'t, Value> {
+fn with_schedules<'t>(list: &List, terms: &'t Value) -> Cow<'t, Value> {
     let default = json!({"accessType": "SPEND", "creditTypeId": USD_CENTS, "doNotInvoice": false});
-    let schedules = [of.access, of.invoice].into_iter().flatten();
+    let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.fold(Cow::Borrowed(terms), |terms, schedule| {
         if terms.get(schedule).is_some() {
             terms

@@ -159,7 +159,7 @@ fn is_there(view: &View, path: &str, id: &str, now: DateTime<Utc>) -> bool {
     if name == "spendTrackers" {
         return list(&view.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
     }
-    let ends = LISTS.iter().any(|of| of.name == name && of.removal == Removal::End);
+    let ends = LISTS.iter().any(|list| list.name == name && list.removal == Removal::End);
     let item = view.items(name).find(|item| {
         item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
     });
