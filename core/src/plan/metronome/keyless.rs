@@ -1,7 +1,7 @@
 //! Lists whose items have no key: matched by what they say. Overrides are removed and added, spend trackers archived and
 //! added by their alias, and the rest can only be added to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,11 @@ use super::{
     view::Item,
 };
 use crate::{
-    plan::{Change, Recorded, diff::diff},
+    plan::{
+        Change, Recorded,
+        diff::diff,
+        pairing::{Pairing, Traits},
+    },
     terms::{Decimal, Digest},
 };
 
@@ -68,36 +72,74 @@ fn pair<'v>(
     name: &'static str,
 ) -> Pairs<'v> {
     let found: Vec<_> = view.items(name).collect();
-    let mut taken = vec![false; found.len()];
-    let mut wanted: Vec<(Wanted, Option<Item<'v>>)> = Vec::new();
-    for (written, canonical) in list(&desired.written, name).zip(list(&desired.canonical, name)) {
-        let digest = Digest::of(canonical);
-        let short: String = digest.as_str().chars().take(SHORT).collect();
-        let path = format!("{name}/{short}");
-        let twins = wanted.iter().filter(|(other, _)| other.path.starts_with(&path)).count();
-        let path = if twins == 0 { path } else { format!("{path}-{}", twins + 1) };
-        let (mut written, mut canonical) = (written.clone(), canonical.clone());
-        resolve_references(&mut written, references);
-        resolve_references(&mut canonical, references);
-        wanted.push((Wanted { path, written, canonical }, None));
-    }
-    for by_record in [true, false] {
-        for (wanted, partner) in wanted.iter_mut().filter(|(_, partner)| partner.is_none()) {
-            let recorded = recorded.items.get(&wanted.path);
-            let index = found.iter().zip(&taken).position(|(item, taken)| {
-                let known = !by_record || recorded == Some(&item.ids.own);
-                !taken && known && says_the_same(name, wanted, *item, view)
-            });
-            if let Some((slot, item)) =
-                index.and_then(|index| Some((taken.get_mut(index)?, found.get(index)?)))
-            {
-                *slot = true;
-                *partner = Some(*item);
-            }
-        }
-    }
-    let left = found.iter().zip(taken).filter(|(_, taken)| !taken).map(|(item, _)| *item).collect();
+    let mut twins: HashMap<String, usize> = HashMap::new();
+    let pairs = list(&desired.written, name).zip(list(&desired.canonical, name));
+    let wanted: Vec<_> = pairs
+        .map(|(written, canonical)| {
+            let digest = Digest::of(canonical);
+            let short: String = digest.as_str().chars().take(SHORT).collect();
+            let path = format!("{name}/{short}");
+            let twin = twins.entry(short).or_default();
+            *twin += 1;
+            let path = if *twin == 1 { path } else { format!("{path}-{twin}") };
+            let (mut written, mut canonical) = (written.clone(), canonical.clone());
+            resolve_references(&mut written, references);
+            resolve_references(&mut canonical, references);
+            Wanted { path, written, canonical }
+        })
+        .collect();
+    let says_the_same = |wanted: &Wanted, item: &Item<'_>| says_the_same(name, wanted, *item, view);
+    let with_id = |terms: &Value, id: &String| {
+        let mut traits = traits(name, terms);
+        traits.insert("id", id.clone());
+        traits
+    };
+    let mut pairing = Pairing::new(&wanted, &found);
+    pairing.first_fit(
+        |wanted| Some(with_id(&wanted.canonical, recorded.items.get(&wanted.path)?)),
+        |item| with_id(item.terms, &item.ids.own),
+        says_the_same,
+    );
+    pairing.first_fit(
+        |wanted| Some(traits(name, &wanted.canonical)),
+        |item| traits(name, item.terms),
+        says_the_same,
+    );
+    let left = pairing.free().map(|(_, item)| *item).collect();
+    let partners = pairing.into_partners();
+    let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
+    let wanted = wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
     Pairs { list: name, wanted, left }
+}
+
+/// What an item is looked up by: what it is for, and from when.
+fn traits(list: &str, terms: &Value) -> Traits {
+    let mut traits = Traits::new();
+    for name in ["startingAt", "productId", "resellerType"] {
+        let is_selector = name == "productId" && list == "overrides";
+        traits.extend(text(terms, name).filter(|_| !is_selector).map(|found| (name, found.to_owned())));
+    }
+    if list == "overrides" {
+        let mut selectors = selectors(terms);
+        prune(&mut selectors);
+        traits.insert("selectors", unordered(&selectors));
+    }
+    traits
+}
+
+/// A value as text that is the same whatever the order and number of equal items in its lists.
+fn unordered(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: BTreeSet<_> = items.iter().map(unordered).collect();
+            format!("{items:?}")
+        }
+        Value::Object(members) => {
+            let members: Vec<_> = members.iter().map(|(name, value)| (name, unordered(value))).collect();
+            format!("{members:?}")
+        }
+        value => value.to_string(),
+    }
 }
 
 /// Compares overrides, the lists that can only be added to, and spend trackers.

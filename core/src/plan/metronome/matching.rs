@@ -1,7 +1,10 @@
 //! Which item of the contract is which item of the spec: by the recorded id, by the stamp, by what they say. Never by a
 //! guess: where two answers are as good, nothing is written.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -15,12 +18,20 @@ use super::{
     view::Item,
 };
 use crate::{
-    plan::{Change, Recorded, diff::diff},
-    terms::Timestamp,
+    plan::{
+        Change, Recorded,
+        diff::diff,
+        pairing::{Candidate, Pairing, Traits},
+    },
+    terms::{Decimal, Timestamp},
 };
 
 /// Members of an item that are compared by themselves, or that never come back.
 const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+/// Texts and times by which items of one identity are told from each other.
+const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
+/// Numbers by which items of one identity are told from each other.
+const TELLING_NUMBERS: [&str; 2] = ["/accessAmount/quantity", "/accessAmount/unitPrice"];
 
 /// An item of the spec.
 #[derive(Clone, Debug)]
@@ -157,7 +168,7 @@ struct Matcher<'a, 'v> {
 
 /// Whether an item that differs may be taken for one of the spec that has no match.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Alike {
+enum Likeness {
     /// Yes: nothing is recorded, as after a rebuild of the cluster.
     Same,
     /// No: it is recorded which items are the spec's, or they can only be the package's.
@@ -166,115 +177,142 @@ enum Alike {
     Unknown,
 }
 
-/// Whether an item of the spec is an item of the contract.
-type Rule<'r> = &'r dyn Fn(&Wanted, &Item<'_>) -> bool;
-
 impl<'v> Matcher<'_, 'v> {
     fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
         let found: Vec<_> = self.view.items(list.name).collect();
-        let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
-        let recorded = |wanted: &Wanted, item: &Item<'_>| {
-            self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)) == Some(&item.ids.own)
+        let mut pairing = Pairing::new(&wanted, &found);
+        pairing.by_key(
+            |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
+            |item| Some(item.ids.own.as_str()),
+        );
+        pairing.by_key(|wanted| Some(wanted.key.clone()), |item| stamp(item).map(str::to_owned));
+        let same = pairing.same(
+            |wanted| wanted.traits(list),
+            |item| traits(list, item.terms),
+            |item| item.terms.to_string(),
+            |wanted, item| {
+                self.is_possible(list, wanted, *item) && differences(list, wanted, *item).count() == 0
+            },
+        );
+        let mut questions: BTreeMap<usize, Vec<usize>> = same.into_iter().collect();
+        let candidates = pairing.candidates(
+            |wanted| identity(list, &wanted.compared),
+            |item| identity(list, item.terms),
+            |wanted, item| self.is_possible(list, wanted, *item).then_some(0),
+        );
+        let left = match self.likeness(!candidates.is_empty()) {
+            Likeness::Other => Vec::new(),
+            Likeness::Unknown => candidates,
+            Likeness::Same => {
+                let costs = candidates.into_iter().filter_map(|pair| {
+                    let (wanted, item) = wanted.get(pair.position).zip(found.get(pair.index))?;
+                    Some(Candidate { cost: differences(list, wanted, *item).count(), ..pair })
+                });
+                pairing.closest(costs.collect())
+            }
         };
-        let stamp = |item: &Item<'_>| {
-            item.terms.get(CUSTOM_FIELDS).and_then(|fields| text(fields, ITEM_KEY)).map(str::to_owned)
-        };
-        let stamped = |wanted: &Wanted, item: &Item<'_>| stamp(item).as_ref() == Some(&wanted.key);
-        let rules: [Rule<'_>; 2] = [&recorded, &stamped];
-        for rule in rules {
-            for (position, wanted) in wanted.iter().enumerate() {
-                let taken = |index: &usize| partners.contains(&Some(*index));
-                let mut free = (0..found.len()).filter(|index| !taken(index));
-                let partner = free.find(|index| found.get(*index).is_some_and(|item| rule(wanted, item)));
-                if let Some(slot) = partners.get_mut(position).filter(|slot| slot.is_none()) {
-                    *slot = partner;
-                }
-            }
+        let asked: BTreeSet<_> = questions.keys().copied().collect();
+        for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
+            questions.entry(pair.position).or_default().push(pair.index);
         }
-        let mut costs = self.costs(list, &wanted, &found, &partners);
-        costs.retain(|&(position, index, _)| {
-            let pair = wanted.get(position).zip(found.get(index));
-            pair.is_some_and(|(wanted, item)| stamp(item).is_none_or(|key| key == wanted.key))
-        });
-        let same: Vec<_> = costs.iter().filter(|(_, _, cost)| *cost == 0).copied().collect();
-        assign_same(&same, &found, &mut partners, &mut |position| {
-            ambiguous
-                .extend(wanted.get(position).map(|wanted| question(list, wanted, &same, position, &found)));
-        });
-        match self.alike(&costs, &partners) {
-            Alike::Other => {}
-            Alike::Same => {
-                for position in assign_closest(&mut costs, &mut partners) {
-                    ambiguous.extend(
-                        wanted.get(position).map(|wanted| question(list, wanted, &costs, position, &found)),
-                    );
-                }
-            }
-            Alike::Unknown => {
-                for (position, wanted) in wanted.iter().enumerate() {
-                    if partners.get(position) == Some(&None)
-                        && costs.iter().any(|(found, _, _)| *found == position)
-                    {
-                        ambiguous.push(question(list, wanted, &costs, position, &found));
-                    }
-                }
-            }
+        for (position, candidates) in questions {
+            let candidates = candidates.iter().filter_map(|index| found.get(*index));
+            ambiguous.extend(wanted.get(position).map(|wanted| question(list, wanted, candidates)));
         }
-        let left = found.iter().enumerate().filter(|(index, _)| !partners.contains(&Some(*index)));
-        let left = left.map(|(_, item)| *item).collect();
+        let left = pairing.free().map(|(_, item)| *item).collect();
+        let partners = pairing.into_partners();
         let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
         let wanted =
             wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
         Pairs { list, wanted, left }
     }
 
-    /// For each item of the spec without a match, the free items that it could be, with the number of differences.
-    fn costs(
-        &self,
-        list: &List,
-        wanted: &[Wanted],
-        found: &[Item<'_>],
-        partners: &[Option<usize>],
-    ) -> Vec<(usize, usize, usize)> {
-        let mut costs = Vec::new();
-        for (position, wanted) in
-            wanted.iter().enumerate().filter(|(position, _)| partners.get(*position) == Some(&None))
-        {
-            for (index, item) in
-                found.iter().enumerate().filter(|(index, _)| !partners.contains(&Some(*index)))
-            {
-                let alike = list
-                    .identity
-                    .iter()
-                    .all(|place| wanted.compared.pointer(place) == item.terms.pointer(place));
-                let ends = wanted.written.get("endingBefore").is_none() && self.has_ended(list, *item);
-                if alike && !ends {
-                    costs.push((position, index, differences(list, wanted, *item).count()));
-                }
-            }
-        }
-        costs
+    /// Whether an item of the contract could be one of the spec, whatever they say: it has not the key of another, and
+    /// has not ended by itself where the spec has one that goes on.
+    fn is_possible(&self, list: &List, wanted: &Wanted, item: Item<'_>) -> bool {
+        let has_ended = list.removal == Removal::End
+            && wanted.written.get("endingBefore").is_none()
+            && has_ended(self.view, item, self.now);
+        !has_ended && stamp(&item).is_none_or(|key| key == wanted.key)
     }
 
-    /// Whether an item was ended by itself, before its contract.
-    fn has_ended(&self, list: &List, item: Item<'_>) -> bool {
-        list.removal == Removal::End && has_ended(self.view, item, self.now)
-    }
-
-    fn alike(&self, costs: &[(usize, usize, usize)], partners: &[Option<usize>]) -> Alike {
-        let open = costs.iter().any(|(position, index, _)| {
-            partners.get(*position) == Some(&None) && !partners.contains(&Some(*index))
-        });
-        if !open || !self.recorded.items.is_empty() {
-            return Alike::Other;
+    fn likeness(&self, is_open: bool) -> Likeness {
+        if !is_open || !self.recorded.items.is_empty() {
+            return Likeness::Other;
         }
         if !self.desired.has_package() {
-            return Alike::Same;
+            return Likeness::Same;
         }
         let just_made = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id)
             || self.recorded.unconfirmed.is_some();
-        if just_made { Alike::Other } else { Alike::Unknown }
+        if just_made { Likeness::Other } else { Likeness::Unknown }
     }
+}
+
+/// The key that the stamp of an item has.
+fn stamp<'v>(item: &Item<'v>) -> Option<&'v str> {
+    text(item.terms.get(CUSTOM_FIELDS)?, ITEM_KEY)
+}
+
+/// What every item that is like one of the spec says as it does.
+fn identity(list: &List, terms: &Value) -> Traits {
+    let places = list.identity.iter();
+    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+}
+
+/// What can be looked up of an item of the contract.
+fn traits(list: &List, terms: &Value) -> Traits {
+    let mut traits = identity(list, terms);
+    let texts = TELLING_TEXTS.into_iter().filter_map(|place| Some((place, text_at(terms, place)?)));
+    traits.extend(texts);
+    let numbers = TELLING_NUMBERS.into_iter();
+    traits.extend(numbers.filter_map(|place| Some((place, float_digits(terms.pointer(place)?)))));
+    for (member, times, amounts) in schedules(list) {
+        let items = terms.get(member).map(schedule::items).unwrap_or_default();
+        traits.insert(times, schedule::times(&items));
+        traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
+    }
+    traits
+}
+
+impl Wanted {
+    /// What an item of the contract must say to be the same.
+    fn traits(&self, list: &List) -> Traits {
+        let mut traits = traits(list, &self.compared);
+        for (member, times, amounts) in schedules(list) {
+            traits.remove(times);
+            traits.remove(amounts);
+            let Some(wanted) = self.written.get(member) else { continue };
+            let items = schedule::items(wanted);
+            traits.insert(times, schedule::times(&items));
+            // How the API rounds the parts of a divided amount, or a price times a quantity, is its own affair.
+            if wanted.get("recurringSchedule").is_none()
+                && items.iter().all(|item| item.get("amount").is_some())
+            {
+                traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
+            }
+        }
+        traits
+    }
+}
+
+/// Text of a place that says something: an empty one says the same as none.
+fn text_at(terms: &Value, place: &str) -> Option<String> {
+    terms.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A number as all that agree with it have it.
+fn float_digits(number: &Value) -> String {
+    let digits = number.as_str().unwrap_or_default();
+    Decimal::from_wire(digits)
+        .map_or_else(|_| digits.to_owned(), |number| number.to_float_digits().to_string())
+}
+
+/// The schedules of a list, each with what its times and its amounts are looked up by.
+fn schedules(list: &List) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let access = list.access.map(|member| (member, "times of access", "amounts of access"));
+    let invoice = list.invoice.map(|member| (member, "times of invoices", "amounts of invoices"));
+    access.into_iter().chain(invoice)
 }
 
 /// Whether an item ends within the hour, or has, and its contract goes on.
@@ -285,63 +323,8 @@ pub(super) fn has_ended(view: &View, item: Item<'_>, now: DateTime<Utc>) -> bool
     })
 }
 
-/// Takes items that say the same for one another. Those with the fewest candidates go first; candidates that differ
-/// from each other, in what the spec leaves open, are a question.
-fn assign_same(
-    same: &[(usize, usize, usize)],
-    found: &[Item<'_>],
-    partners: &mut [Option<usize>],
-    ask: &mut dyn FnMut(usize),
-) {
-    let mut positions: Vec<_> = same.iter().map(|(position, _, _)| *position).collect();
-    positions.dedup();
-    positions.sort_by_key(|position| same.iter().filter(|(found, _, _)| found == position).count());
-    for position in positions {
-        let free = same.iter().filter(|(at, index, _)| *at == position && !partners.contains(&Some(*index)));
-        let free: Vec<_> = free.map(|(_, index, _)| *index).collect();
-        let mut terms = free.iter().filter_map(|index| found.get(*index)).map(|item| item.terms);
-        let first = terms.next();
-        if terms.any(|terms| Some(terms) != first) {
-            ask(position);
-        } else if let (Some(slot), Some(index)) = (partners.get_mut(position), free.first()) {
-            *slot = Some(*index);
-        }
-    }
-}
-
-/// Takes each item for the one that differs least, as long as each is the other's only best; returns the items of the
-/// spec for which that cannot be said.
-fn assign_closest(costs: &mut Vec<(usize, usize, usize)>, partners: &mut [Option<usize>]) -> Vec<usize> {
-    loop {
-        costs.retain(|(position, index, _)| {
-            partners.get(*position) == Some(&None) && !partners.contains(&Some(*index))
-        });
-        let best = costs.iter().find(|(position, index, cost)| {
-            costs.iter().all(|(p, i, c)| {
-                let rival = (p == position) != (i == index);
-                !rival || c > cost
-            })
-        });
-        let Some((position, index, _)) = best.copied() else { break };
-        if let Some(slot) = partners.get_mut(position) {
-            *slot = Some(index);
-        }
-    }
-    let mut positions: Vec<_> = costs.iter().map(|(position, _, _)| *position).collect();
-    positions.dedup();
-    positions
-}
-
 /// The question which of several items one of the spec is.
-fn question(
-    list: &List,
-    wanted: &Wanted,
-    costs: &[(usize, usize, usize)],
-    position: usize,
-    found: &[Item<'_>],
-) -> String {
-    let candidates =
-        costs.iter().filter(|(at, _, _)| *at == position).filter_map(|(_, index, _)| found.get(*index));
+fn question<'f>(list: &List, wanted: &Wanted, candidates: impl Iterator<Item = &'f Item<'f>>) -> String {
     let ids: Vec<_> = candidates.map(|item| item.ids.own.as_str()).collect();
     format!("`{}[{}]` could be the {} {}", list.name, wanted.key, list.noun, ids.join(" or "))
 }

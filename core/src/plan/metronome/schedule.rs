@@ -8,7 +8,10 @@ use chrono::Months;
 use serde_json::{Map, Value};
 
 use crate::{
-    plan::Change,
+    plan::{
+        Change,
+        pairing::{Pairing, Traits},
+    },
     terms::{Decimal, Timestamp},
 };
 
@@ -63,6 +66,23 @@ pub(super) fn items(schedule: &Value) -> Vec<Value> {
 /// What an item comes to: its amount, or its price times its quantity.
 pub(super) fn amount(item: &Value) -> Option<Decimal> {
     number(item, "amount").or_else(|| number(item, "unitPrice")?.checked_mul(number(item, "quantity")?))
+}
+
+/// The times at which items begin, whatever their order, in one text.
+pub(super) fn times(items: &[Value]) -> String {
+    let start = |item| time(item, "startingAt").or_else(|| time(item, "timestamp"));
+    let mut times: Vec<_> = items.iter().map(|item| format!("{:?}", start(item))).collect();
+    times.sort();
+    times.concat()
+}
+
+/// What items come to, whatever their order, in one text that is the same for amounts that agree; nothing when one has
+/// no amount.
+pub(super) fn amounts(items: &[Value]) -> Option<String> {
+    let digits = |item| Some(amount(item)?.to_float_digits().to_string());
+    let mut amounts = items.iter().map(digits).collect::<Option<Vec<_>>>()?;
+    amounts.sort();
+    Some(amounts.join(" "))
 }
 
 fn number(item: &Value, name: &str) -> Option<Decimal> {
@@ -155,6 +175,10 @@ pub(super) fn differences(
         return Vec::new();
     }
     let wanted = items(desired);
+    let same = |(wanted, found): (&Value, &Value)| member_differences(kind, wanted, found).is_empty();
+    if wanted.len() == found.len() && wanted.iter().zip(&found).all(same) {
+        return Vec::new();
+    }
     let partners = pair(kind, &wanted, &found);
     let path = |item: &Value, member: &str| {
         let start = item.get(kind.start()).and_then(Value::as_str).unwrap_or_default();
@@ -187,28 +211,16 @@ pub(super) fn differences(
     differences
 }
 
-/// Whether an observed item is a wanted one.
-type Rule<'r> = &'r dyn Fn(&Value, &Value) -> bool;
-
 /// For each wanted item, the observed item that it is: the same one, else one that begins when it does, else the next
 /// one that is left over.
 fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
-    let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
-    let same = |a: &Value, b: &Value| member_differences(kind, a, b).is_empty();
-    let begins = |a: &Value, b: &Value| time(a, kind.start()) == time(b, kind.start());
-    let any = |_: &Value, _: &Value| true;
-    let rules: [Rule<'_>; 3] = [&same, &begins, &any];
-    for rule in rules {
-        for (position, item) in wanted.iter().enumerate() {
-            let taken = |index: usize| partners.contains(&Some(index));
-            let free = found.iter().enumerate().find(|(index, found)| !taken(*index) && rule(item, found));
-            let partner = free.map(|(index, _)| index);
-            if let Some(slot) = partners.get_mut(position).filter(|slot| slot.is_none()) {
-                *slot = partner;
-            }
-        }
-    }
-    partners
+    let start = |item: &Value| time(item, kind.start());
+    let traits = |item: &Value| Traits::from([("start", format!("{:?}", start(item)))]);
+    let mut pairing = Pairing::new(wanted, found);
+    pairing.first_fit(|item| Some(traits(item)), traits, |a, b| member_differences(kind, a, b).is_empty());
+    pairing.by_key(|item| Some(start(item)), |item| Some(start(item)));
+    pairing.by_key(|_| Some(()), |_| Some(()));
+    pairing.into_partners()
 }
 
 /// Members in which an observed item differs from the wanted one, each with what is sent to change it.

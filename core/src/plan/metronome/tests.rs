@@ -5,6 +5,7 @@ mod fields;
 mod fixture;
 mod properties;
 mod rules;
+mod scale;
 mod takeover;
 
 use std::collections::BTreeMap;
