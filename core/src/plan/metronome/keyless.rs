@@ -33,10 +33,12 @@ use crate::{
 /// Characters of a digest that an item is recorded by.
 const SHORT: usize = 12;
 /// Members of an override that say what it does and to what: what is left out of them is not there.
-const EFFECT: [&str; 6] =
+pub(super) const EFFECT: [&str; 6] =
     ["applicableProductTags", "multiplier", "overrideSpecifiers", "overwriteRate", "productId", "tiers"];
+/// Members that are the same in items that say the same.
+pub(super) const LOOKED_UP: [&str; 3] = ["startingAt", "productId", "resellerType"];
 /// Places of an override that hold tiers.
-const TIERS: [&str; 2] = ["/overwriteRate/tiers", "/tiers"];
+pub(super) const TIERS: [&str; 2] = ["/overwriteRate/tiers", "/tiers"];
 
 /// An item of the spec.
 pub(super) struct Wanted {
@@ -115,7 +117,7 @@ fn pair<'v>(
 /// What an item is looked up by: what it is for, and from when.
 fn traits(list: &str, terms: &Value) -> Traits {
     let mut traits = Traits::new();
-    for name in ["startingAt", "productId", "resellerType"] {
+    for name in LOOKED_UP {
         let is_selector = name == "productId" && list == "overrides";
         traits.extend(text(terms, name).filter(|_| !is_selector).map(|found| (name, found.to_owned())));
     }

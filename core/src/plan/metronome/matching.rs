@@ -27,11 +27,14 @@ use crate::{
 };
 
 /// Members of an item that are compared by themselves, or that never come back.
-const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+pub(super) const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+/// Members that refer to other items by their ids.
+pub(super) const REFERRING: [&str; 4] =
+    ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
 /// Texts and times by which items of one identity are told from each other.
-const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
+pub(super) const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
 /// Numbers by which items of one identity are told from each other.
-const TELLING_NUMBERS: [&str; 2] = ["/accessAmount/quantity", "/accessAmount/unitPrice"];
+pub(super) const TELLING_NUMBERS: [&str; 2] = ["/accessAmount/quantity", "/accessAmount/unitPrice"];
 
 /// An item of the spec.
 #[derive(Clone, Debug)]
@@ -134,8 +137,6 @@ fn wanted_items(
 
 /// Replaces temporary ids by the ids of the items that they mean; those of items that are yet to be added stay.
 pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String, String>) {
-    const REFERRING: [&str; 4] =
-        ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
     let replace = |value: &mut Value| {
         if let Some(id) = value.as_str().and_then(|temporary| references.get(temporary)) {
             *value = Value::String(id.clone());

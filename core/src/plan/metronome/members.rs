@@ -39,7 +39,7 @@ pub(super) const IMMUTABLE: [&str; 11] = [
     "usageStatementSchedule",
 ];
 /// Places that no reply shows, and so cannot be compared with one.
-const UNSEEN: [&str; 4] = [
+pub(super) const UNSEEN: [&str; 4] = [
     "/transition/fromContractRef",
     "/transition/futureInvoiceBehavior",
     "/usageStatementSchedule/day",
@@ -57,7 +57,7 @@ pub(super) const REMEMBERED: [&str; 5] = [
 /// Most characters of a record; a digest stands for what is longer.
 const RECORD_LENGTH: usize = 128;
 /// Immutable places that the API may answer in another form: they count only once the spec has changed.
-const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
+pub(super) const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
 
 /// Compares the members of the contract itself.
 pub(super) fn compare(draft: &mut Draft<'_>) {

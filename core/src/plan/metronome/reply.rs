@@ -18,9 +18,9 @@ use super::{
 use crate::terms::{Decimal, Timestamp, metronome::CONTRACT, shape::Spelling};
 
 /// Lists that every reply has; one without them is not read as a contract without items.
-const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
+pub(super) const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
 /// Members whose own members are named by others and mean nothing here.
-const FREE: [&str; 8] = [
+pub(super) const FREE: [&str; 8] = [
     "configuration",
     "custom_fields",
     "custom_rate",
@@ -36,7 +36,7 @@ const MADE_BY_THE_API: [&str; 3] = ["recurring_commit_id", "recurring_credit_id"
 pub(super) const KEYLESS: [&str; 4] = ["overrides", "discounts", "professionalServices", "resellerRoyalties"];
 
 /// What a reply means when it leaves a member out, by the place in the terms; `*` is every item of a list.
-const DEFAULTS: &[(&str, &str)] = &[
+pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("/commits/*/accessSchedule/accessType", "SPEND"),
     ("/commits/*/accessSchedule/creditTypeId", USD_CENTS),
     ("/commits/*/invoiceSchedule/creditTypeId", USD_CENTS),

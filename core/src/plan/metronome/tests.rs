@@ -6,6 +6,7 @@ mod fixture;
 mod properties;
 mod rules;
 mod scale;
+mod tables;
 mod takeover;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What a package or an item of one does not have at all when the spec leaves it out: the API fills none of it in.
-const NONE_WHEN_LEFT_OUT: [&str; 9] = [
+pub(in crate::plan::metronome) const NONE_WHEN_LEFT_OUT: [&str; 9] = [
     "applicableProductIds",
     "applicableProductTags",
     "duration",

@@ -3,8 +3,8 @@
 //! The API cannot change a package, not even its aliases, which only a younger package takes over. So what is found by
 //! the uniqueness key must say what the spec says, or nothing is made from it.
 
-mod items;
-mod read;
+pub(super) mod items;
+pub(super) mod read;
 #[cfg(test)]
 mod tests;
 
