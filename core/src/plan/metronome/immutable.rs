@@ -3,6 +3,9 @@
 use super::{UniquenessKey, View};
 use crate::plan::{Change, Decision, Refusal};
 
+/// Most questions that one refusal asks.
+const MOST_QUESTIONS: usize = 10;
+
 /// What to do about a difference that the API cannot remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
@@ -64,13 +67,18 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
 
 /// The refusal for items that could be several.
 pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
+    let mut summary: Vec<_> = questions.iter().take(MOST_QUESTIONS).cloned().collect();
+    if questions.len() > MOST_QUESTIONS {
+        summary.push(format!("and {} more", questions.len() - MOST_QUESTIONS));
+    }
     Decision::refuse(
         "AmbiguousItem",
         format!(
-            "Nothing was written: it cannot be told which item is which in contract {}: {}. Write into the spec what tells \
-             them apart (name, dates or amounts as billing has them), or archive in billing what is not the spec's",
+            "Nothing was written: the items of contract {} are ambiguous: {}. Write into the spec what tells them apart \
+             (name, dates or amounts as billing has them), leave new items out until the contract was found without them, \
+             or archive in billing what is not the spec's",
             view.contract_id,
-            questions.join("; ")
+            summary.join("; ")
         ),
     )
 }

@@ -11,6 +11,7 @@ use super::{
     fields,
     immutable::Remedy,
     items::unit_at,
+    likeness::{Likeness, question},
     list,
     lists::item_shape,
     matching::{Matched, resolve_references},
@@ -54,6 +55,18 @@ pub(super) struct Pairs<'v> {
     pub list: &'static str,
     pub wanted: Vec<(Wanted, Option<Item<'v>>)>,
     pub left: Vec<Item<'v>>,
+    /// What could not be told, as sentences.
+    pub ambiguous: Vec<String>,
+    likeness: Likeness,
+    /// For each subject, how many items are yet to be added, and how many are left of the contract's.
+    subjects: BTreeMap<Traits, (usize, usize)>,
+}
+
+impl Pairs<'_> {
+    /// Whether an item that is left and one that is yet to be added are the only ones of their subject.
+    fn is_only(&self, item: Item<'_>) -> bool {
+        self.subjects.get(&subject(self.list, item.terms)) == Some(&(1, 1))
+    }
 }
 
 /// Matches the items of every list without keys.
@@ -107,11 +120,46 @@ fn pair<'v>(
         |item| traits(name, item.terms),
         says_the_same,
     );
+    let mut subjects: BTreeMap<Traits, (usize, usize)> = BTreeMap::new();
+    pairing
+        .open()
+        .for_each(|(_, wanted)| subjects.entry(subject(name, &wanted.canonical)).or_default().0 += 1);
+    pairing.free().for_each(|(_, item)| subjects.entry(subject(name, item.terms)).or_default().1 += 1);
+    let likeness = Likeness::of(desired, view, recorded);
+    let ambiguous = if likeness == Likeness::Unknown { questions(name, &pairing) } else { Vec::new() };
     let left = pairing.free().map(|(_, item)| *item).collect();
     let partners = pairing.into_partners();
     let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
     let wanted = wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
-    Pairs { list: name, wanted, left }
+    Pairs { list: name, wanted, left, ambiguous, likeness, subjects }
+}
+
+/// Which items of the spec could be one of those that are left, changed, as well as a new one.
+fn questions(name: &str, pairing: &Pairing<'_, Wanted, Item<'_>>) -> Vec<String> {
+    let subject_of = |item: &Item<'_>| subject(name, item.terms);
+    let alike = pairing.candidates(|wanted| subject(name, &wanted.canonical), subject_of, |_, _| Some(0));
+    let mut questions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for pair in alike {
+        questions.entry(pair.position).or_default().push(pair.index);
+    }
+    let asked = pairing.open().filter_map(|(position, wanted)| Some((wanted, questions.get(&position)?)));
+    let id = |index: usize| {
+        pairing.free().find(|(found, _)| *found == index).map(|(_, item)| item.ids.own.as_str())
+    };
+    asked
+        .map(|(wanted, items)| {
+            question(&wanted.path, "item", items.iter().filter_map(|index| id(*index)), true)
+        })
+        .collect()
+}
+
+/// What an item is about: a thing of the same subject takes its place.
+fn subject(list: &str, terms: &Value) -> Traits {
+    let mut subject = traits(list, terms);
+    if list != "overrides" {
+        subject.remove("startingAt");
+    }
+    subject
 }
 
 /// What an item is looked up by: what it is for, and from when.
@@ -148,6 +196,7 @@ fn unordered(value: &Value) -> String {
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
     for pairs in self::matched(draft.desired, draft.view, draft.recorded, &matched.references) {
         let list = pairs.list;
+        draft.ambiguous.extend(pairs.ambiguous.iter().cloned());
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let entity = match list {
                 "discounts" => "discount",
@@ -170,20 +219,14 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
     compare_trackers(draft);
 }
 
-/// Whether an item of the contract was put there by the spec: it is recorded, or nothing is and it is the only one for
-/// the same thing from the same time.
-fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>, alike: impl Fn(&Value) -> bool) -> bool {
+/// Whether an item of the contract was put there by the spec: it is recorded, or nothing is, every item is the spec's,
+/// and it is the only one of its subject.
+fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let prefix = format!("{}/", pairs.list);
     let recorded =
         draft.recorded.items.iter().any(|(path, id)| path.starts_with(&prefix) && *id == item.ids.own);
-    let only = || {
-        let added =
-            pairs.wanted.iter().filter(|(wanted, item)| item.is_none() && alike(&wanted.canonical)).count();
-        let left = pairs.left.iter().filter(|other| alike(other.terms)).count();
-        (added, left) == (1, 1)
-    };
-    let unknown = draft.recorded.items.is_empty() && !draft.desired.has_package();
-    (recorded && !item.ids.own.is_empty()) || (unknown && only())
+    let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
+    (recorded && !item.ids.own.is_empty()) || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -195,14 +238,12 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         }
     }
     for item in &pairs.left {
-        let target = |terms: &Value| (selectors(terms), terms.get("startingAt").cloned());
-        let same_target = |terms: &Value| target(terms) == target(item.terms);
         let change = Change {
             path: format!("/{}/{}", pairs.list, item.ids.own),
             from: Some(item.terms.clone()),
             to: None,
         };
-        if is_own(draft, pairs, *item, same_target) {
+        if is_own(draft, pairs, *item) {
             if draft.change(&change, Unit::Usd) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
             }
@@ -227,11 +268,10 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         "professionalServices" => "add_professional_services",
         _ => "add_reseller_royalties",
     };
-    let subject = |terms: &Value| (terms.get("productId").cloned(), terms.get("resellerType").cloned());
+    let subject = |terms: &Value| subject(pairs.list, terms);
     let mut own = Vec::new();
     for item in &pairs.left {
-        let same_subject = |terms: &Value| subject(terms) == subject(item.terms);
-        if is_own(draft, pairs, *item, same_subject) || is_recorded_royalty(draft, pairs, *item) {
+        if is_own(draft, pairs, *item) || is_recorded_royalty(draft, pairs, *item) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, item.ids.own);

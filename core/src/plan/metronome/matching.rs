@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ITEM_KEY, View,
+    likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::USD_CENTS,
     schedule::{self, Difference, Kind},
@@ -21,7 +22,7 @@ use crate::{
     plan::{
         Change, Recorded,
         diff::diff,
-        pairing::{Candidate, Pairing, Traits},
+        pairing::{Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
@@ -86,7 +87,7 @@ impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
     pub(super) fn new(desired: &Desired, view: &'v View, recorded: &Recorded, now: DateTime<Utc>) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let search = Matcher { desired, view, recorded, now };
+        let search = Matcher { view, recorded, likeness: Likeness::of(desired, view, recorded), now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -161,21 +162,10 @@ pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String
 
 /// Everything that matching depends on.
 struct Matcher<'a, 'v> {
-    desired: &'a Desired,
     view: &'v View,
     recorded: &'a Recorded,
+    likeness: Likeness,
     now: DateTime<Utc>,
-}
-
-/// Whether an item that differs may be taken for one of the spec that has no match.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Likeness {
-    /// Yes: nothing is recorded, as after a rebuild of the cluster.
-    Same,
-    /// No: it is recorded which items are the spec's, or they can only be the package's.
-    Other,
-    /// Both could be.
-    Unknown,
 }
 
 impl<'v> Matcher<'_, 'v> {
@@ -196,29 +186,35 @@ impl<'v> Matcher<'_, 'v> {
             },
         );
         let mut questions: BTreeMap<usize, Vec<usize>> = same.into_iter().collect();
-        let candidates = pairing.candidates(
-            |wanted| identity(list, &wanted.compared),
-            |item| identity(list, item.terms),
-            |wanted, item| self.is_possible(list, wanted, *item).then_some(0),
-        );
-        let left = match self.likeness(!candidates.is_empty()) {
+        let asked: BTreeSet<_> = questions.keys().copied().collect();
+        let candidates = |pairing: &Pairing<'_, Wanted, Item<'_>>| {
+            pairing.candidates(
+                |wanted| identity(list, &wanted.compared),
+                |item| identity(list, item.terms),
+                |wanted, item| {
+                    let counts = self.likeness == Likeness::Same;
+                    let cost = || if counts { differences(list, wanted, *item).count() } else { 0 };
+                    self.is_possible(list, wanted, *item).then(cost)
+                },
+            )
+        };
+        let left = match self.likeness {
             Likeness::Other => Vec::new(),
-            Likeness::Unknown => candidates,
+            Likeness::Unknown => candidates(&pairing),
             Likeness::Same => {
-                let costs = candidates.into_iter().filter_map(|pair| {
-                    let (wanted, item) = wanted.get(pair.position).zip(found.get(pair.index))?;
-                    Some(Candidate { cost: differences(list, wanted, *item).count(), ..pair })
-                });
-                pairing.closest(costs.collect())
+                let candidates = candidates(&pairing);
+                pairing.closest(candidates)
             }
         };
-        let asked: BTreeSet<_> = questions.keys().copied().collect();
         for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
             questions.entry(pair.position).or_default().push(pair.index);
         }
         for (position, candidates) in questions {
-            let candidates = candidates.iter().filter_map(|index| found.get(*index));
-            ambiguous.extend(wanted.get(position).map(|wanted| question(list, wanted, candidates)));
+            let Some(wanted) = wanted.get(position) else { continue };
+            let ids =
+                candidates.iter().filter_map(|index| found.get(*index)).map(|item| item.ids.own.as_str());
+            let or_new = self.likeness == Likeness::Unknown && !asked.contains(&position);
+            ambiguous.push(question(&format!("{}[{}]", list.name, wanted.key), list.noun, ids, or_new));
         }
         let left = pairing.free().map(|(_, item)| *item).collect();
         let partners = pairing.into_partners();
@@ -235,18 +231,6 @@ impl<'v> Matcher<'_, 'v> {
             && wanted.written.get("endingBefore").is_none()
             && has_ended(self.view, item, self.now);
         !has_ended && stamp(&item).is_none_or(|key| key == wanted.key)
-    }
-
-    fn likeness(&self, is_open: bool) -> Likeness {
-        if !is_open || !self.recorded.items.is_empty() {
-            return Likeness::Other;
-        }
-        if !self.desired.has_package() {
-            return Likeness::Same;
-        }
-        let just_made = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id)
-            || self.recorded.unconfirmed.is_some();
-        if just_made { Likeness::Other } else { Likeness::Unknown }
     }
 }
 
@@ -322,12 +306,6 @@ pub(super) fn has_ended(view: &View, item: Item<'_>, now: DateTime<Utc>) -> bool
     end.is_some_and(|end| {
         end.0 <= now + TimeDelta::hours(1) && view.ending_before.is_none_or(|last| end < last)
     })
-}
-
-/// The question which of several items one of the spec is.
-fn question<'f>(list: &List, wanted: &Wanted, candidates: impl Iterator<Item = &'f Item<'f>>) -> String {
-    let ids: Vec<_> = candidates.map(|item| item.ids.own.as_str()).collect();
-    format!("`{}[{}]` could be the {} {}", list.name, wanted.key, list.noun, ids.join(" or "))
 }
 
 /// Differences between an item of the spec and one of the contract. An empty text says the same as none.

@@ -23,6 +23,7 @@ mod immutable;
 mod items;
 mod key;
 mod keyless;
+mod likeness;
 mod lists;
 mod matching;
 mod members;

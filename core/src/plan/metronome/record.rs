@@ -33,6 +33,12 @@ pub fn items(
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let matched = Matched::new(desired, view, recorded, now);
+    let keyless = keyless::matched(desired, view, recorded, &matched.references);
+    let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());
+    if recorded.items.is_empty() && !is_told {
+        // A record of some items would say that the others are not the spec's, and they would be added once more.
+        return Vec::new();
+    }
     let mut record = BTreeMap::new();
     for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
         record.insert((*name).to_owned(), view.contract_id.clone());
@@ -56,7 +62,7 @@ pub fn items(
             }
         }
     }
-    for pairs in keyless::matched(desired, view, recorded, &matched.references) {
+    for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
             let id =

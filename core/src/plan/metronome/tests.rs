@@ -3,6 +3,7 @@
 mod api;
 mod fields;
 mod fixture;
+mod likeness;
 mod properties;
 mod rules;
 mod scale;
