@@ -164,13 +164,21 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
 
 /// Which usage belongs to the contract: a call of its own starts a new segment.
 fn compare_usage_filter(draft: &mut Draft<'_>) {
+    let start = |terms: &Value| terms.pointer("/usageFilter/startingAt")?.as_str()?.parse::<Timestamp>().ok();
+    let in_force = start(&draft.view.terms);
+    let is_too_early = start(&draft.desired.written).zip(in_force).is_some_and(|(start, last)| start < last);
     let mut counts = false;
     for change in differences(draft, &["usageFilter"]) {
-        counts |= draft.change(&change, Unit::Other);
+        if is_too_early {
+            // A segment that begins before the one in force changes nothing from then on, however often it is written.
+            draft.reject(&change, Unit::Other, Remedy::Restore);
+        } else {
+            counts |= draft.change(&change, Unit::Other);
+        }
     }
     let Some(filter) = draft.desired.written.get("usageFilter").filter(|_| counts) else { return };
     let start = text(filter, "startingAt").and_then(|start| start.parse::<Timestamp>().ok());
-    let start = start.unwrap_or_else(|| draft.soonest(None));
+    let start = start.unwrap_or_else(|| draft.soonest(in_force));
     let values = filter.get("groupValues").cloned().unwrap_or_default();
     let body = Members::from([
         ("contract_id", Part::text(&draft.view.contract_id)),

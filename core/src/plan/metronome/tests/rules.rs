@@ -362,3 +362,16 @@ fn an_archived_contract_is_refused_with_the_way_out() {
     assert_eq!(refusal.reason, "ContractArchived");
     assert!(refusal.message.contains("uniquenessKey"), "{}", refusal.message);
 }
+
+#[test]
+fn a_usage_filter_that_begins_before_the_one_in_force_is_refused() {
+    let filter = |start: &str| {
+        let filter = json!({"groupKey": "project", "groupValues": ["a"], "startingAt": start});
+        with(&fixture::plain(), "/usageFilter", filter)
+    };
+    let bench = Bench::created(&filter("2026-03-01T00:00:00Z"));
+    let refusal = refused(bench.decide(&filter("2026-02-01T00:00:00Z")));
+    assert_eq!(refusal.reason, "ImmutableField");
+    assert!(refusal.message.contains("/usageFilter/startingAt"), "{}", refusal.message);
+    written(bench.decide(&filter("2026-04-01T00:00:00Z")));
+}
