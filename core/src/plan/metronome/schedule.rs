@@ -7,6 +7,7 @@
 use chrono::Months;
 use serde_json::{Map, Value};
 
+use super::money::USD_CENTS;
 use crate::{
     plan::{
         Change,
@@ -130,6 +131,14 @@ fn division(recurring: &Value) -> Option<u32> {
     }
 }
 
+/// The step that the API may round the parts of a divided amount to: a cent, which is 1 where amounts count cents.
+fn step(schedule: &Value, places: u32) -> Decimal {
+    let unit = schedule.get("creditTypeId").and_then(Value::as_str);
+    let counts_cents = unit.is_none_or(|unit| unit == USD_CENTS);
+    let cent = if counts_cents || places == 0 { "1" } else { "0.01" };
+    cent.parse().unwrap_or(Decimal::ZERO)
+}
+
 /// The times of a recurring schedule, each counted from the first, so that a 31st does not become a 28th for good.
 fn occurrences(recurring: &Value) -> Option<Vec<Timestamp>> {
     let months = match recurring.get("frequency").and_then(Value::as_str)? {
@@ -144,21 +153,25 @@ fn occurrences(recurring: &Value) -> Option<Vec<Timestamp>> {
     Some((0..MAX_ITEMS).map_while(at).take_while(|time| *time < end).collect())
 }
 
-/// Whether observed items are what a recurring schedule with a divided amount means: its times, and parts that are
-/// equal but for rounding and add up to the amount.
-fn is_division(recurring: &Value, observed: &[Value]) -> bool {
+/// Whether observed items are what a recurring schedule with a divided amount means: its times, and parts that add up
+/// to exactly the amount and are equal within one step of rounding, but for one that has what rounding left over.
+fn is_division(schedule: &Value, observed: &[Value]) -> bool {
     let same = || {
-        division(recurring)?;
+        let recurring = schedule.get("recurringSchedule")?;
+        let step = step(schedule, division(recurring)?);
         let times = occurrences(recurring)?;
         let mut found = observed.iter().map(|item| time(item, "timestamp")).collect::<Option<Vec<_>>>()?;
         found.sort();
-        let (total, one) = (amount(recurring)?, Decimal::from(1));
-        let share = total.checked_div(Decimal::from(i64::try_from(times.len()).ok()?))?;
+        let (total, count) = (amount(recurring)?, Decimal::from(i64::try_from(times.len()).ok()?));
+        let share = total.checked_div(count)?;
         let parts = observed.iter().map(amount).collect::<Option<Vec<_>>>()?;
         let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(*part))?;
-        let close = |a: Decimal, b: Decimal| a.checked_sub(b).is_some_and(|gap| gap.abs() < one);
-        let even = parts.iter().filter(|part| !close(**part, share)).count() <= 1;
-        Some(found == times && close(sum, total) && even)
+        let gaps = parts.iter().map(|part| part.checked_sub(share)).collect::<Option<Vec<_>>>()?;
+        let uneven: Vec<_> = gaps.iter().map(|gap| gap.abs()).filter(|gap| *gap > step).collect();
+        let rest = step.checked_mul(count)?;
+        let is_even = uneven.len() <= 1 && uneven.iter().all(|gap| *gap <= rest);
+        // The API rounds the parts as it likes, but the customer must owe the amount, to the last digit.
+        Some(found == times && total.agrees_with(sum) && is_even)
     };
     same().unwrap_or(false)
 }
@@ -171,7 +184,7 @@ pub(super) fn differences(
     ids: &[String],
 ) -> Vec<Difference> {
     let found = observed.map(items).unwrap_or_default();
-    if desired.get("recurringSchedule").is_some_and(|recurring| is_division(recurring, &found)) {
+    if is_division(desired, &found) {
         return Vec::new();
     }
     let wanted = items(desired);
@@ -320,6 +333,23 @@ mod tests {
         }
         let (changed, ids) = observed(&["250.25", "250.25", "250.25", "300"]);
         assert!(!steps(&desired, &changed, &ids).is_empty());
+    }
+
+    #[test]
+    fn a_divided_amount_that_comes_to_another_sum_is_corrected() {
+        let mut desired = recurring("DIVIDED", "QUARTERLY", "4");
+        let (exact, ids) = observed(&["1.01", "0.99", "1.00", "1.00"]);
+        let (changed, _) = observed(&["1.08"; 4]);
+        let (uneven, _) = observed(&["0.5", "1.5", "1", "1"]);
+        for unit in [None, Some("eur")] {
+            if let Some(unit) = unit {
+                desired["creditTypeId"] = json!(unit);
+            }
+            assert_eq!(steps(&desired, &exact, &ids), []);
+            assert_eq!(steps(&desired, &changed, &ids).len(), 4, "0.32 more than agreed");
+            // A cent is 1 in US dollars and 0.01 in euros.
+            assert_eq!(steps(&desired, &uneven, &ids).is_empty(), unit.is_none());
+        }
     }
 
     #[test]
