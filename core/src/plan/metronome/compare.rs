@@ -33,11 +33,14 @@ pub(super) fn compare<'a>(
 
 /// What to do: nothing, the calls, a report or a refusal.
 pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
-    if !draft.rejected.is_empty() {
+    if draft.rejected.iter().any(|(_, remedy)| remedy.blocks()) {
         return immutable::refusal(draft.view, &draft.rejected);
     }
     if !draft.ambiguous.is_empty() {
         return immutable::ambiguous(draft.view, &draft.ambiguous);
+    }
+    if draft.changes.is_empty() && !draft.rejected.is_empty() {
+        return immutable::refusal(draft.view, &draft.rejected);
     }
     let reported = std::mem::take(&mut draft.reported);
     if draft.changes.is_empty() {

@@ -15,9 +15,16 @@ pub(super) enum Remedy {
     Item,
     /// Nothing but the value that billing has: the list can only be added to.
     Restore,
+    /// Time: an item that has not begun cannot be ended yet.
+    Begin,
 }
 
 impl Remedy {
+    /// Whether nothing at all may be written until it was applied. What only has to wait leaves the rest alone.
+    pub(super) fn blocks(self) -> bool {
+        self != Self::Begin
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Contract => {
@@ -28,6 +35,10 @@ impl Remedy {
                 "restore the value; or give the item another `key`, so that it is ended or archived and another is added"
             }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
+            Self::Begin => {
+                "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
+                 not bill, and take it out once it has begun"
+            }
         }
     }
 }

@@ -243,6 +243,13 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 
 fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_>) {
     let change = Change { path: path(list, key, ""), from: Some(summary(list, item.terms)), to: None };
+    let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
+    let end = draft.soonest(start);
+    if list.removal == Removal::End && start.is_some_and(|start| end <= start) {
+        // The API takes no end at or before the start, and an end after it would bill the first period.
+        draft.reject(&change, Unit::Other, Remedy::Begin);
+        return;
+    }
     if !draft.change(&change, Unit::Other) {
         return;
     }
@@ -250,8 +257,6 @@ fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_
     match list.removal {
         Removal::Archive { verb, .. } => draft.push(verb, Part::object([("id", id)])),
         Removal::End => {
-            let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
-            let end = draft.soonest(start);
             draft.push(list.update, Part::object([(list.id, id), ("ending_before", Part::time(end))]));
         }
     }

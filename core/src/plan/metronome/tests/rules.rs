@@ -375,3 +375,22 @@ fn a_usage_filter_that_begins_before_the_one_in_force_is_refused() {
     assert!(refusal.message.contains("/usageFilter/startingAt"), "{}", refusal.message);
     written(bench.decide(&filter("2026-04-01T00:00:00Z")));
 }
+
+#[test]
+fn an_item_that_has_not_begun_is_not_ended_and_does_not_hold_up_the_rest() {
+    let mut late = fixture::recurring()["recurringCommits"][1].clone();
+    late["key"] = json!("late");
+    late["startingAt"] = json!("2026-09-01T00:00:00Z");
+    let mut bench = Bench::created(&with(&fixture::plain(), "/recurringCommits", json!([late])));
+    let renamed = with(&fixture::plain(), "/name", json!("b"));
+    let plan = written(bench.decide(&renamed));
+    assert_eq!(edit_of(&plan), json!({"update_contract_name": "b"}));
+    bench.carry_out(&plan);
+    let refusal = refused(bench.decide(&renamed));
+    assert_eq!(refusal.reason, "ImmutableField");
+    assert!(refusal.message.contains("/recurringCommits/late"), "{}", refusal.message);
+    bench.remember(&desired(&renamed));
+    bench.api.contract["recurring_commits"][0]["starting_at"] = json!("2026-06-01T10:00:00Z");
+    let ended = edit_of(&written(bench.decide(&renamed)));
+    assert_eq!(ended["update_recurring_commits"][0]["ending_before"], "2026-06-01T11:00:00Z");
+}
