@@ -149,6 +149,12 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     else {
         return;
     };
+    for (time, quantity) in draft.view.planned.get(&item.ids.own).into_iter().flatten() {
+        if !same_quantity(to, quantity) {
+            let path = format!("/subscriptions/{}/quantityUpdates/{time}", wanted.key);
+            draft.report(&Change { path, from: Some(json!(quantity)), to: None }, Unit::Other);
+        }
+    }
     if same_quantity(to, from) {
         return;
     }

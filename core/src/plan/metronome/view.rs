@@ -35,6 +35,11 @@ pub struct View {
     pub last_edit: Option<String>,
     /// Ids of the items of each list, in the order of the terms.
     pub(super) ids: BTreeMap<&'static str, Vec<Ids>>,
+    /// The first moment at which a change can apply: the next full hour after it was read, or its start. What begins
+    /// later is planned, and not in force.
+    pub(super) soonest: Timestamp,
+    /// Quantities that are planned for later, by the id of their subscription.
+    pub(super) planned: BTreeMap<String, Vec<(Timestamp, String)>>,
     /// Seats by the id of their subscription, where they were read.
     pub(super) seats: BTreeMap<String, Seats>,
     /// Whether the reply left out commits or credits.

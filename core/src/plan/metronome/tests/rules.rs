@@ -394,3 +394,19 @@ fn an_item_that_has_not_begun_is_not_ended_and_does_not_hold_up_the_rest() {
     let ended = edit_of(&written(bench.decide(&renamed)));
     assert_eq!(ended["update_recurring_commits"][0]["ending_before"], "2026-06-01T11:00:00Z");
 }
+
+#[test]
+fn a_quantity_that_is_planned_for_later_is_reported_and_not_taken_for_the_one_in_force() {
+    let (quantity, first) = ("/subscriptions/0/initialQuantity", fixture::recurring());
+    let mut bench = Bench::created(&with(&first, quantity, json!("10")));
+    let planned = json!({"quantity": 20, "starting_at": "2030-01-01T00:00:00Z"});
+    bench.api.contract["subscriptions"][0]["quantity_schedule"].as_array_mut().unwrap().push(planned);
+    let shown = "/subscriptions/platform/quantityUpdates/2030-01-01T00:00:00Z: - 20";
+    assert_eq!(reported(bench.decide(&with(&first, quantity, json!("10")))), [shown]);
+    let plan = written(bench.decide(&with(&first, quantity, json!("20"))));
+    let updates = &edit_of(&plan)["update_subscriptions"][0]["quantity_updates"];
+    let expected = json!([{"quantity": "20", "starting_at": "2026-06-01T11:00:00Z"}]);
+    assert_eq!(numbers_as_text(updates), expected);
+    bench.carry_out(&plan);
+    assert_eq!(bench.decide(&with(&first, quantity, json!("20"))), Decision::Settle);
+}
