@@ -8,6 +8,7 @@ pub mod metronome;
 mod model;
 mod ownership;
 pub mod package;
+mod pairing;
 mod planner;
 mod policy;
 mod recorded;

@@ -20,19 +20,21 @@ use super::{
 use crate::{
     api::reasons,
     terms::{
-        Decimal, Digest,
-        shape::{ShapeError, Spelling},
-        zoo::{Contract, ContractStatus, SHAPE},
+        Decimal, Digest, Shape,
+        shape::{Member, ShapeError, Spelling},
+        zoo::{Contract, ContractStatus, SHAPE, partial::REQUIRED},
     },
     validate::Validated,
 };
 
 pub use self::planner::{ContractPlanner, Need};
 
-/// Members of the contract that are the API's to keep when the spec leaves them out.
-const SERVERS_OWN: [&str; 3] = ["discountDescription", "externalCustomerId", "notes"];
-/// The same, of a period: billing moves them along, and a closed period must never be reopened by a replace.
-const SERVERS_OWN_IN_PERIOD: [&str; 3] = ["rolloverInAmount", "rolloverOutAmount", "status"];
+/// Optional members whose absence is a term itself: an item without a fee, a tier without an end. Every other one is the
+/// API's to keep when the spec leaves it out, also one that is yet to come: billing moves some of them along, and a
+/// replace must never reset them, such as the state of a closed period.
+const MEANT_WHEN_LEFT_OUT: [&str; 2] = ["fixedFeeAmount", "tierEndExclusive"];
+/// Members that make an item of a list another thing when they differ, so that nothing of the old one applies to it.
+const KINDS: [&str; 2] = ["kind", "unit"];
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,65 +206,69 @@ fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
 /// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.
 fn body(desired: &Desired, view: &View, policy: &Policy) -> Value {
     let mut body = desired.written.clone();
-    carry_over(&SERVERS_OWN, &mut body, &view.terms);
-    for_each_pair(&mut body, &view.terms, "periods", "periodIndex", |period, observed| {
-        carry_over(&SERVERS_OWN_IN_PERIOD, period, observed);
-    });
-    for_each_pair(&mut body, &view.terms, "items", "code", |item, observed| {
-        if item.get("kind") == observed.get("kind") && item.get("unit") == observed.get("unit") {
-            carry_over(&["billingUnitGranularity"], item, observed);
-        }
-    });
+    carry_over(&SHAPE, &REQUIRED, &mut body, &view.terms);
     keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
     body
 }
 
-fn carry_over(names: &[&str], body: &mut Value, observed: &Value) {
-    let Some(body) = body.as_object_mut() else { return };
-    for name in names {
-        if let (None, Some(value)) = (body.get(*name), observed.get(name)) {
-            body.insert((*name).to_owned(), value.clone());
-        }
-    }
+/// Whether a member is the API's to keep when the spec leaves it out.
+fn is_servers(name: &str, member: &Member, required: &[&str]) -> bool {
+    member.optional && !required.contains(&name) && !MEANT_WHEN_LEFT_OUT.contains(&name)
 }
 
-fn for_each_pair(
-    body: &mut Value,
-    observed: &Value,
-    list: &str,
-    key: &str,
-    mut visit: impl FnMut(&mut Value, &Value),
-) {
-    let observed = observed.get(list).and_then(Value::as_array);
-    for item in body.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-        let pair = observed.into_iter().flatten().find(|observed| observed.get(key) == item.get(key));
-        if let Some(pair) = pair {
-            visit(item, pair);
+/// Puts what the spec leaves out and the API keeps into the body, at every level. `required` are members of this level
+/// that a contract has in the end, whoever says them.
+fn carry_over(shape: &Shape, required: &[&str], body: &mut Value, observed: &Value) {
+    match (shape, body) {
+        (Shape::Object(members), Value::Object(body)) => {
+            for (name, member) in members {
+                let Some(observed) = observed.get(name) else { continue };
+                match body.get_mut(name) {
+                    Some(value) => carry_over(&member.shape, &[], value, observed),
+                    None if is_servers(name, member, required) => {
+                        body.insert(name.clone(), observed.clone());
+                    }
+                    None => {}
+                }
+            }
         }
+        (Shape::List { item, keys }, Value::Array(body)) if !keys.is_empty() => {
+            for value in body {
+                let same = |name: &str, other: &Value| other.get(name) == value.get(name);
+                let is_pair = |other: &&Value| {
+                    keys.iter().all(|key| same(key, other)) && KINDS.iter().all(|kind| same(kind, other))
+                };
+                if let Some(observed) = observed.as_array().into_iter().flatten().find(is_pair) {
+                    carry_over(item, &[], value, observed);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
 /// Recognises terms by what every request and every reply has, whatever the API fills in beside it.
 #[must_use]
 pub fn fingerprint(terms: &Value) -> Digest {
-    let required = |value: &Value, left_out: &[&str]| -> Map<String, Value> {
-        let members = value.as_object().into_iter().flatten();
-        members
-            .filter(|(name, _)| !left_out.contains(&name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect()
-    };
-    let mut core = required(terms, &SERVERS_OWN);
-    for (list, left_out) in
-        [("periods", &SERVERS_OWN_IN_PERIOD[..]), ("items", &["billingUnitGranularity"][..])]
-    {
-        if let Some(items) = core.get_mut(list).and_then(Value::as_array_mut) {
-            for item in items {
-                *item = required(item, left_out).into();
-            }
+    Digest::of(&said(&SHAPE, &REQUIRED, terms))
+}
+
+/// A value without the members that are the API's to keep.
+fn said(shape: &Shape, required: &[&str], value: &Value) -> Value {
+    match (shape, value) {
+        (Shape::Object(members), Value::Object(found)) => {
+            let said = found.iter().filter_map(|(name, value)| match members.get(name) {
+                Some(member) if is_servers(name, member, required) => None,
+                Some(member) => Some((name.clone(), said(&member.shape, &[], value))),
+                None => Some((name.clone(), value.clone())),
+            });
+            said.collect::<Map<_, _>>().into()
         }
+        (Shape::List { item, .. }, Value::Array(found)) => {
+            found.iter().map(|value| said(item, &[], value)).collect()
+        }
+        _ => value.clone(),
     }
-    Digest::of(&core.into())
 }
 
 /// Sum of the commitments of all periods; `None` beyond 28 digits.

@@ -69,13 +69,20 @@ impl Decimal {
     /// precision. One with more digits is exact.
     #[must_use]
     pub fn agrees_with(self, observed: Self) -> bool {
-        const FLOAT_DIGITS: u32 = 15;
         const PRINTED: RangeInclusive<usize> = 15..=17;
         if self.0 == observed.0 {
             return true;
         }
         let digits = observed.0.normalize().mantissa().unsigned_abs().to_string().len();
-        PRINTED.contains(&digits) && self.0.round_sf(FLOAT_DIGITS) == observed.0.round_sf(FLOAT_DIGITS)
+        PRINTED.contains(&digits) && self.to_float_digits() == observed.to_float_digits()
+    }
+
+    /// The number with the 15 digits that a binary float holds, or itself where that cannot be had. It is the same for
+    /// numbers that agree.
+    #[must_use]
+    pub fn to_float_digits(self) -> Self {
+        const FLOAT_DIGITS: u32 = 15;
+        self.0.round_sf(FLOAT_DIGITS).map_or(self, |rounded| Self(rounded.normalize()))
     }
 
     /// The sum, or `None` beyond 28 digits.

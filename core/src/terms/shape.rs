@@ -46,6 +46,8 @@ pub struct Member {
     pub wire: String,
     /// Where the wire has it.
     pub place: Place,
+    /// Whether it may be left out, and no default stands for it then.
+    pub optional: bool,
     /// Its shape.
     pub shape: Shape,
 }
@@ -109,13 +111,20 @@ impl Shape {
             return Self::Any;
         }
         if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+            let required = schema.get("required").and_then(Value::as_array);
+            let is_required =
+                |name: &String| required.is_some_and(|names| names.iter().any(|found| found == name));
             let member = |(name, schema): (&String, &Value)| {
                 let place = match schema.get(PLACE).and_then(Value::as_str) {
                     Some(SPEC_ONLY) => Place::SpecOnly,
                     Some(MERGED) => Place::Merged,
                     _ => Place::Body,
                 };
-                (name.clone(), Member { wire: snake_case(name), place, shape: Self::from_schema(schema) })
+                let optional = !is_required(name) && schema.get("default").is_none_or(Value::is_null);
+                (
+                    name.clone(),
+                    Member { wire: snake_case(name), place, optional, shape: Self::from_schema(schema) },
+                )
             };
             return Self::Object(properties.iter().map(member).collect());
         }
@@ -470,6 +479,21 @@ mod tests {
         assert_eq!(read, Ok(json!({"tags": []})));
         let kept = shape.canonical(&spec, Spelling::Spec).unwrap();
         assert_eq!(kept.get("key"), Some(&json!("a")));
+    }
+
+    #[test]
+    fn a_member_is_optional_where_neither_a_rule_nor_a_default_stands_for_it() {
+        #[derive(JsonSchema)]
+        #[allow(dead_code, reason = "only its schema is used")]
+        struct Members {
+            required: String,
+            optional: Option<String>,
+            #[serde(default)]
+            defaulted: bool,
+        }
+        let optional =
+            |name| Shape::of::<Members>().members().any(|(found, member)| found == name && member.optional);
+        assert!(optional("optional") && !optional("required") && !optional("defaulted"));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, View, draft::Draft, fields, fixed, items, keyless, matching::Matched, members, money, thresholds,
+    Desired, View, draft::Draft, fields, immutable, items, keyless, matching::Matched, members, money,
+    thresholds,
 };
 use crate::{
     plan::{Decision, Plan, Policy, Recorded},
@@ -32,11 +33,14 @@ pub(super) fn compare<'a>(
 
 /// What to do: nothing, the calls, a report or a refusal.
 pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
-    if !draft.fixed.is_empty() {
-        return fixed::refusal(draft.view, &draft.fixed);
+    if draft.rejected.iter().any(|(_, remedy)| remedy.blocks()) {
+        return immutable::refusal(draft.view, &draft.rejected);
     }
     if !draft.ambiguous.is_empty() {
-        return fixed::ambiguous(draft.view, &draft.ambiguous);
+        return immutable::ambiguous(draft.view, &draft.ambiguous);
+    }
+    if draft.changes.is_empty() && !draft.rejected.is_empty() {
+        return immutable::refusal(draft.view, &draft.rejected);
     }
     let reported = std::mem::take(&mut draft.reported);
     if draft.changes.is_empty() {

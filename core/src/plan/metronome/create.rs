@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Members that a create from a package takes; the rest follows as an edit.
-const BESIDE_A_PACKAGE: [&str; 7] =
+pub(super) const BESIDE_A_PACKAGE: [&str; 7] =
     ["customerId", CUSTOM_FIELDS, "packageAlias", "packageId", "startingAt", "transition", "uniquenessKey"];
 
 /// Plans a contract where there is none.

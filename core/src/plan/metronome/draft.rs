@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Desired, View,
-    fixed::WayOut,
+    immutable::Remedy,
     money::{self, Unit},
     part::{Members, Part},
 };
@@ -25,8 +25,8 @@ pub(super) struct Draft<'a> {
     pub changes: Vec<Change>,
     /// Differences that are only reported.
     pub reported: Vec<Change>,
-    /// Differences that the API cannot remove, and the way out of each.
-    pub fixed: Vec<(Change, WayOut)>,
+    /// Differences that the API cannot remove, and the remedy of each.
+    pub rejected: Vec<(Change, Remedy)>,
     /// Items that could be several, as sentences.
     pub ambiguous: Vec<String>,
     /// Verbs of the edit.
@@ -54,7 +54,7 @@ impl<'a> Draft<'a> {
             now,
             changes: Vec::new(),
             reported: Vec::new(),
-            fixed: Vec::new(),
+            rejected: Vec::new(),
             ambiguous: Vec::new(),
             verbs: Members::new(),
             later: Members::new(),
@@ -64,8 +64,8 @@ impl<'a> Draft<'a> {
 
     /// Every difference, of whatever kind.
     pub(super) fn all_changes(&self) -> Vec<Change> {
-        let fixed = self.fixed.iter().map(|(change, _)| change);
-        self.changes.iter().chain(fixed).chain(&self.reported).cloned().collect()
+        let rejected = self.rejected.iter().map(|(change, _)| change);
+        self.changes.iter().chain(rejected).chain(&self.reported).cloned().collect()
     }
 
     /// Whether differences at a place count.
@@ -91,9 +91,9 @@ impl<'a> Draft<'a> {
     }
 
     /// A difference that the API cannot remove.
-    pub(super) fn fix(&mut self, change: &Change, unit: Unit, way_out: WayOut) {
+    pub(super) fn reject(&mut self, change: &Change, unit: Unit, remedy: Remedy) {
         if self.counts(&change.path) {
-            self.fixed.push((for_people(change, unit), way_out));
+            self.rejected.push((for_people(change, unit), remedy));
         }
     }
 

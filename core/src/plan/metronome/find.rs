@@ -1,6 +1,6 @@
 //! Finding a contract again among all those of its customer.
 
-use super::{Desired, View, fixed};
+use super::{Desired, View, immutable};
 use crate::plan::{Policy, Recorded, Refusal};
 
 /// What a list of a customer's contracts, archived ones included, has for a resource.
@@ -22,7 +22,7 @@ pub enum Found<'v> {
 pub fn moved(desired: &Desired, recorded: &Recorded) -> Option<Refusal> {
     let (contract_id, from) = (recorded.contract_id.as_ref()?, recorded.customer_id.as_ref()?);
     let to = desired.customer_id();
-    (from != to).then(|| fixed::moved(contract_id, from, to))
+    (from != to).then(|| immutable::moved(contract_id, from, to))
 }
 
 /// Finds a resource's contract among those of its customer.
@@ -44,7 +44,7 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, poli
     let holder = listed.iter().find(|view| has_key(view));
     if let Some(view) = holder {
         return if view.archived {
-            Found::Refused(fixed::key_taken(view, desired.key()))
+            Found::Refused(immutable::key_taken(view, desired.key()))
         } else {
             Found::Own(view)
         };
@@ -53,7 +53,7 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, poli
     match (stamped.next(), stamped.next()) {
         (Some(view), None) => Found::Own(view),
         _ => match &recorded.contract_id {
-            Some(id) if held.is_none() => Found::Refused(fixed::vanished(id, desired.customer_id())),
+            Some(id) if held.is_none() => Found::Refused(immutable::vanished(id, desired.customer_id())),
             _ => Found::Nothing,
         },
     }

@@ -6,13 +6,14 @@ use super::{
     create::stamp_item,
     draft::Draft,
     fields,
-    fixed::WayOut,
+    immutable::Remedy,
     lists::{List, Removal, USAGE, item_shape, shape_at},
-    matching::{Item, Matched, Pairs, Unlike, Wanted, has_ended, unlike},
+    matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
     money::{self, Unit},
     part::{Members, Part, insert},
     schedule::{self, Difference, Step},
     subscriptions, text,
+    view::Item,
 };
 use crate::plan::{Change, diff::covers};
 
@@ -30,56 +31,59 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
 }
 
 /// Path of an item, or of a place in it.
-fn path(of: &List, key: &str, place: &str) -> String {
-    format!("/{}/{key}{place}", of.name)
+fn path(list: &List, key: &str, place: &str) -> String {
+    format!("/{}/{key}{place}", list.name)
 }
 
-fn add(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted) {
-    let to = Some(brief(of, &wanted.written));
-    if draft.change(&Change { path: path(of, &wanted.key, ""), from: None, to }, Unit::Other) {
+fn add(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
+    let to = Some(summary(list, &wanted.written));
+    if draft.change(&Change { path: path(list, &wanted.key, ""), from: None, to }, Unit::Other) {
         let mut item = wanted.written.clone();
         stamp_item(draft.desired, &mut item);
-        draft.push(of.add, Part::Terms(item_shape(of.name), item));
+        draft.push(list.add, Part::Terms(item_shape(list.name), item));
     }
 }
 
 /// Changes an item in place where the API can; else it is replaced, or refused.
-fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>) {
-    let mut unlike = unlike(of, wanted, item);
+fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<'_>) {
+    let mut differences = differences(list, wanted, item);
     let mut update = Members::new();
-    if of.name == "subscriptions" {
-        subscriptions::edit(draft, wanted, item, &mut unlike.members, &mut update);
+    if list.name == "subscriptions" {
+        subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
-    let place = |change: &Change| of.updatable.iter().find(|(place, _)| covers(place, &change.path));
-    let stuck: Vec<_> = unlike.members.iter().filter(|change| place(change).is_none()).collect();
-    let counts = |change: &&&Change| draft.counts(&path(of, &wanted.key, &change.path));
+    let place = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
+    let counts = |change: &&&Change| draft.counts(&path(list, &wanted.key, &change.path));
     let is_stuck =
-        stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&unlike));
-    if is_stuck && matches!(of.removal, Removal::Archive { replaces: true, .. }) {
-        replace(draft, of, wanted, item, &unlike);
+        stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&differences));
+    if is_stuck && matches!(list.removal, Removal::Archive { replaces: true, .. }) {
+        replace(draft, list, wanted, item, &differences);
         return;
     }
     for change in stuck {
-        let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
-        draft.fix(&whole, unit_at(&wanted.written, &change.path), WayOut::Item);
+        let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
+        draft.reject(&whole, unit_at(&wanted.written, &change.path), Remedy::Item);
     }
     if item.ids.own.is_empty() {
-        let change =
-            Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
-        if differs(&unlike) {
-            draft.fix(&change, Unit::Other, WayOut::Item);
+        let change = Change {
+            path: path(list, &wanted.key, ""),
+            from: None,
+            to: Some(json!("the API gives it no id")),
+        };
+        if differs(&differences) {
+            draft.reject(&change, Unit::Other, Remedy::Item);
         }
         return;
     }
     let mut usage = Vec::new();
-    for change in &unlike.members {
+    for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
-        let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
+        let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
         if !draft.change(&whole, unit_at(&wanted.written, &change.path)) {
             continue;
         }
         let part = match wanted.written.pointer(place) {
-            Some(value) => Part::Terms(shape_at(item_shape(of.name), place), value.clone()),
+            Some(value) => Part::Terms(shape_at(item_shape(list.name), place), value.clone()),
             None => Part::Null,
         };
         if USAGE.iter().any(|name| change.path == format!("/{name}")) {
@@ -88,38 +92,40 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
             insert(&mut update, names, part);
         }
     }
-    edit_usage(draft, of, item, usage, &mut update);
-    for (member, found) in [("access_schedule", unlike.access), ("invoice_schedule", unlike.invoice)] {
-        if let Some(part) = edit_schedule(draft, of, wanted, member, found) {
+    edit_usage(draft, list, item, usage, &mut update);
+    for (member, found) in
+        [("access_schedule", differences.access), ("invoice_schedule", differences.invoice)]
+    {
+        if let Some(part) = edit_schedule(draft, list, wanted, member, found) {
             update.insert(member, part);
         }
     }
     if !update.is_empty() {
-        update.insert(of.id, Part::text(&item.ids.own));
-        draft.push(of.update, Part::Object(update));
+        update.insert(list.id, Part::text(&item.ids.own));
+        draft.push(list.update, Part::Object(update));
     }
-    if let Some(entity) = of.entity {
-        let place = format!("{}/{}", of.name, wanted.key);
+    if let Some(entity) = list.entity {
+        let place = format!("{}/{}", list.name, wanted.key);
         let own = wanted.written.get("key").cloned().map(|key| (super::ITEM_KEY.to_owned(), key));
         let own: Map<_, _> = own.filter(|_| draft.desired.resolved.stamp.is_some()).into_iter().collect();
         fields::compare_of(draft, entity, &item.ids.own, &place, &wanted.written, item.terms, &own);
     }
 }
 
-fn differs(unlike: &Unlike) -> bool {
-    !unlike.members.is_empty() || !unlike.access.is_empty() || !unlike.invoice.is_empty()
+fn differs(differences: &Differences) -> bool {
+    !differences.members.is_empty() || !differences.access.is_empty() || !differences.invoice.is_empty()
 }
 
 /// Changes which usage draws a balance down: in the edit, or, with filters, all at once in their own call.
 fn edit_usage(
     draft: &mut Draft<'_>,
-    of: &List,
+    list: &List,
     item: Item<'_>,
     usage: Vec<(&'static [&'static str], Part)>,
     update: &mut Members,
 ) {
     let filters = usage.iter().any(|(names, _)| *names == ["specifiers"]);
-    let Some((call, id)) = of.specifiers.filter(|_| filters) else {
+    let Some((call, id)) = list.specifiers.filter(|_| filters) else {
         for (names, part) in usage {
             insert(update, names, part);
         }
@@ -138,19 +144,19 @@ fn edit_usage(
 /// The part of an edit that changes a schedule, nothing when no difference counts.
 fn edit_schedule(
     draft: &mut Draft<'_>,
-    of: &'static List,
+    list: &'static List,
     wanted: &Wanted,
     member: &str,
     found: Vec<Difference>,
 ) -> Option<Part> {
-    let name = if member == "access_schedule" { of.access } else { of.invoice }?;
-    let shape = shape_at(item_shape(of.name), &format!("/{name}/scheduleItems"));
+    let name = if member == "access_schedule" { list.access } else { list.invoice }?;
+    let shape = shape_at(item_shape(list.name), &format!("/{name}/scheduleItems"));
     let crate::terms::Shape::List { item: shape, .. } = shape else { return None };
     let unit = wanted.written.get(name).map_or(Unit::Usd, |schedule| Unit::of(schedule, Unit::Usd));
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     let mut updated: Vec<(String, Map<String, Value>)> = Vec::new();
     for Difference { change, step } in found {
-        let whole = Change { path: path(of, &wanted.key, &format!("/{name}{}", change.path)), ..change };
+        let whole = Change { path: path(list, &wanted.key, &format!("/{name}{}", change.path)), ..change };
         if !draft.change(&whole, unit) {
             continue;
         }
@@ -186,67 +192,78 @@ fn edit_schedule(
 }
 
 /// Archives an item and adds it again as the spec says.
-fn replace(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_>, unlike: &Unlike) {
-    let schedules = [(of.access, &unlike.access), (of.invoice, &unlike.invoice)];
+fn replace(
+    draft: &mut Draft<'_>,
+    list: &'static List,
+    wanted: &Wanted,
+    item: Item<'_>,
+    differences: &Differences,
+) {
+    let schedules = [(list.access, &differences.access), (list.invoice, &differences.invoice)];
     let schedules = schedules.into_iter().flat_map(|(name, found)| {
         found
             .iter()
             .map(move |found| (name.map(|name| format!("/{name}")).unwrap_or_default(), &found.change))
     });
-    let members = unlike.members.iter().map(|change| (String::new(), change));
+    let members = differences.members.iter().map(|change| (String::new(), change));
     for (prefix, change) in members.chain(schedules) {
         let place = format!("{prefix}{}", change.path);
-        let whole = Change { path: path(of, &wanted.key, &place), ..change.clone() };
+        let whole = Change { path: path(list, &wanted.key, &place), ..change.clone() };
         draft.change(&whole, unit_at(&wanted.written, &place));
     }
-    if let Removal::Archive { verb, .. } = of.removal {
+    if let Removal::Archive { verb, .. } = list.removal {
         draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
     }
     let mut item = wanted.written.clone();
     stamp_item(draft.desired, &mut item);
-    draft.push(of.add, Part::Terms(item_shape(of.name), item));
+    draft.push(list.add, Part::Terms(item_shape(list.name), item));
 }
 
 /// Takes out items that left the spec, and reports those that were never in it.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
-    let of = pairs.list;
-    let prefix = format!("{}/", of.name);
-    let is_set = draft.desired.canonical.get(of.name).is_some();
+    let list = pairs.list;
+    let prefix = format!("{}/", list.name);
+    let is_set = draft.desired.canonical.get(list.name).is_some();
     for item in &pairs.left {
         let key = draft.recorded.items.iter().find_map(|(path, id)| {
             let key = path.strip_prefix(&prefix).filter(|key| !key.contains('/'))?;
             (*id == item.ids.own && !item.ids.own.is_empty()).then(|| key.to_owned())
         });
-        let ends = of.removal == Removal::End && has_ended(draft.view, *item, draft.now);
+        let ends = list.removal == Removal::End && has_ended(draft.view, *item, draft.now);
         match key {
-            Some(key) if !ends => take_out(draft, of, &key, *item),
-            None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, of, *item) => {
-                let path = path(of, &item.ids.own, "");
-                draft.report(&Change { path, from: Some(brief(of, item.terms)), to: None }, Unit::Other);
+            Some(key) if !ends => take_out(draft, list, &key, *item),
+            None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, list, *item) => {
+                let path = path(list, &item.ids.own, "");
+                draft.report(&Change { path, from: Some(summary(list, item.terms)), to: None }, Unit::Other);
             }
             Some(_) | None => {}
         }
     }
 }
 
-fn take_out(draft: &mut Draft<'_>, of: &'static List, key: &str, item: Item<'_>) {
-    let change = Change { path: path(of, key, ""), from: Some(brief(of, item.terms)), to: None };
+fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_>) {
+    let change = Change { path: path(list, key, ""), from: Some(summary(list, item.terms)), to: None };
+    let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
+    let end = draft.soonest(start);
+    if list.removal == Removal::End && start.is_some_and(|start| end <= start) {
+        // The API takes no end at or before the start, and an end after it would bill the first period.
+        draft.reject(&change, Unit::Other, Remedy::Begin);
+        return;
+    }
     if !draft.change(&change, Unit::Other) {
         return;
     }
     let id = Part::text(&item.ids.own);
-    match of.removal {
+    match list.removal {
         Removal::Archive { verb, .. } => draft.push(verb, Part::object([("id", id)])),
         Removal::End => {
-            let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
-            let end = draft.soonest(start);
-            draft.push(of.update, Part::object([(of.id, id), ("ending_before", Part::time(end))]));
+            draft.push(list.update, Part::object([(list.id, id), ("ending_before", Part::time(end))]));
         }
     }
 }
 
 /// Whether a commit is one that a threshold makes: it has the product of its commits.
-fn is_recharge(draft: &Draft<'_>, of: &List, item: Item<'_>) -> bool {
+fn is_recharge(draft: &Draft<'_>, list: &List, item: Item<'_>) -> bool {
     let product = item.terms.get("productId");
     let thresholds = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
     let of_threshold = |name: &&str| {
@@ -255,16 +272,16 @@ fn is_recharge(draft: &Draft<'_>, of: &List, item: Item<'_>) -> bool {
             .into_iter()
             .any(|terms| product.is_some() && product_of(terms).as_ref() == product)
     };
-    of.name == "commits" && thresholds.iter().any(of_threshold)
+    list.name == "commits" && thresholds.iter().any(of_threshold)
 }
 
 /// An item in a few words, amounts as people read them.
-pub(super) fn brief(of: &List, item: &Value) -> Value {
+pub(super) fn summary(list: &List, item: &Value) -> Value {
     let label = text(item, "name").or_else(|| text(item, "productId"));
     let label = label.or_else(|| item.pointer("/subscriptionRate/productId").and_then(Value::as_str));
-    let mut words = vec![label.unwrap_or(of.noun).to_owned()];
+    let mut words = vec![label.unwrap_or(list.noun).to_owned()];
     words.extend(text(item, "type").map(str::to_owned));
-    for (member, verb) in [(of.access, "granted"), (of.invoice, "invoiced")] {
+    for (member, verb) in [(list.access, "granted"), (list.invoice, "invoiced")] {
         let Some(found) = member.and_then(|member| item.get(member)) else { continue };
         let amounts = schedule::items(found).iter().map(schedule::amount).collect::<Option<Vec<_>>>();
         let sum = amounts.and_then(|amounts| {

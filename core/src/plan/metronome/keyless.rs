@@ -1,7 +1,7 @@
 //! Lists whose items have no key: matched by what they say. Overrides are removed and added, spend trackers archived and
 //! added by their alias, and the rest can only be added to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -9,29 +9,37 @@ use super::{
     CUSTOM_FIELDS, Desired, View,
     draft::Draft,
     fields,
-    fixed::WayOut,
+    immutable::Remedy,
     items::unit_at,
+    likeness::{Likeness, question},
     list,
     lists::item_shape,
-    matching::{Item, Matched, refer},
+    matching::{Matched, resolve_references},
     money::{self, Unit},
     part::Part,
-    read::{KEYLESS, fill_defaults, prune},
+    reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
     text,
+    view::Item,
 };
 use crate::{
-    plan::{Change, Recorded, diff::diff},
+    plan::{
+        Change, Recorded,
+        diff::diff,
+        pairing::{Pairing, Traits},
+    },
     terms::{Decimal, Digest},
 };
 
 /// Characters of a digest that an item is recorded by.
 const SHORT: usize = 12;
 /// Members of an override that say what it does and to what: what is left out of them is not there.
-const ESSENCE: [&str; 6] =
+pub(super) const EFFECT: [&str; 6] =
     ["applicableProductTags", "multiplier", "overrideSpecifiers", "overwriteRate", "productId", "tiers"];
+/// Members that are the same in items that say the same.
+pub(super) const LOOKED_UP: [&str; 3] = ["startingAt", "productId", "resellerType"];
 /// Places of an override that hold tiers.
-const TIERS: [&str; 2] = ["/overwriteRate/tiers", "/tiers"];
+pub(super) const TIERS: [&str; 2] = ["/overwriteRate/tiers", "/tiers"];
 
 /// An item of the spec.
 pub(super) struct Wanted {
@@ -47,6 +55,18 @@ pub(super) struct Pairs<'v> {
     pub list: &'static str,
     pub wanted: Vec<(Wanted, Option<Item<'v>>)>,
     pub left: Vec<Item<'v>>,
+    /// What could not be told, as sentences.
+    pub ambiguous: Vec<String>,
+    likeness: Likeness,
+    /// For each subject, how many items are yet to be added, and how many are left of the contract's.
+    subjects: BTreeMap<Traits, (usize, usize)>,
+}
+
+impl Pairs<'_> {
+    /// Whether an item that is left and one that is yet to be added are the only ones of their subject.
+    fn is_only(&self, item: Item<'_>) -> bool {
+        self.subjects.get(&subject(self.list, item.terms)) == Some(&(1, 1))
+    }
 }
 
 /// Matches the items of every list without keys.
@@ -67,42 +87,116 @@ fn pair<'v>(
     name: &'static str,
 ) -> Pairs<'v> {
     let found: Vec<_> = view.items(name).collect();
-    let mut taken = vec![false; found.len()];
-    let mut wanted: Vec<(Wanted, Option<Item<'v>>)> = Vec::new();
-    for (written, canonical) in list(&desired.written, name).zip(list(&desired.canonical, name)) {
-        let digest = Digest::of(canonical);
-        let short: String = digest.as_str().chars().take(SHORT).collect();
-        let path = format!("{name}/{short}");
-        let twins = wanted.iter().filter(|(other, _)| other.path.starts_with(&path)).count();
-        let path = if twins == 0 { path } else { format!("{path}-{}", twins + 1) };
-        let (mut written, mut canonical) = (written.clone(), canonical.clone());
-        refer(&mut written, references);
-        refer(&mut canonical, references);
-        wanted.push((Wanted { path, written, canonical }, None));
+    let mut twins: HashMap<String, usize> = HashMap::new();
+    let pairs = list(&desired.written, name).zip(list(&desired.canonical, name));
+    let wanted: Vec<_> = pairs
+        .map(|(written, canonical)| {
+            let digest = Digest::of(canonical);
+            let short: String = digest.as_str().chars().take(SHORT).collect();
+            let path = format!("{name}/{short}");
+            let twin = twins.entry(short).or_default();
+            *twin += 1;
+            let path = if *twin == 1 { path } else { format!("{path}-{twin}") };
+            let (mut written, mut canonical) = (written.clone(), canonical.clone());
+            resolve_references(&mut written, references);
+            resolve_references(&mut canonical, references);
+            Wanted { path, written, canonical }
+        })
+        .collect();
+    let says_the_same = |wanted: &Wanted, item: &Item<'_>| says_the_same(name, wanted, *item, view);
+    let with_id = |terms: &Value, id: &String| {
+        let mut traits = traits(name, terms);
+        traits.insert("id", id.clone());
+        traits
+    };
+    let mut pairing = Pairing::new(&wanted, &found);
+    pairing.first_fit(
+        |wanted| Some(with_id(&wanted.canonical, recorded.items.get(&wanted.path)?)),
+        |item| with_id(item.terms, &item.ids.own),
+        says_the_same,
+    );
+    pairing.first_fit(
+        |wanted| Some(traits(name, &wanted.canonical)),
+        |item| traits(name, item.terms),
+        says_the_same,
+    );
+    let mut subjects: BTreeMap<Traits, (usize, usize)> = BTreeMap::new();
+    pairing
+        .open()
+        .for_each(|(_, wanted)| subjects.entry(subject(name, &wanted.canonical)).or_default().0 += 1);
+    pairing.free().for_each(|(_, item)| subjects.entry(subject(name, item.terms)).or_default().1 += 1);
+    let likeness = Likeness::of(desired, view, recorded);
+    let ambiguous = if likeness == Likeness::Unknown { questions(name, &pairing) } else { Vec::new() };
+    let left = pairing.free().map(|(_, item)| *item).collect();
+    let partners = pairing.into_partners();
+    let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
+    let wanted = wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
+    Pairs { list: name, wanted, left, ambiguous, likeness, subjects }
+}
+
+/// Which items of the spec could be one of those that are left, changed, as well as a new one.
+fn questions(name: &str, pairing: &Pairing<'_, Wanted, Item<'_>>) -> Vec<String> {
+    let subject_of = |item: &Item<'_>| subject(name, item.terms);
+    let alike = pairing.candidates(|wanted| subject(name, &wanted.canonical), subject_of, |_, _| Some(0));
+    let mut questions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for pair in alike {
+        questions.entry(pair.position).or_default().push(pair.index);
     }
-    for by_record in [true, false] {
-        for (wanted, partner) in wanted.iter_mut().filter(|(_, partner)| partner.is_none()) {
-            let recorded = recorded.items.get(&wanted.path);
-            let index = found.iter().zip(&taken).position(|(item, taken)| {
-                let known = !by_record || recorded == Some(&item.ids.own);
-                !taken && known && says_the_same(name, wanted, *item, view)
-            });
-            if let Some((slot, item)) =
-                index.and_then(|index| Some((taken.get_mut(index)?, found.get(index)?)))
-            {
-                *slot = true;
-                *partner = Some(*item);
-            }
+    let asked = pairing.open().filter_map(|(position, wanted)| Some((wanted, questions.get(&position)?)));
+    let id = |index: usize| {
+        pairing.free().find(|(found, _)| *found == index).map(|(_, item)| item.ids.own.as_str())
+    };
+    asked
+        .map(|(wanted, items)| {
+            question(&wanted.path, "item", items.iter().filter_map(|index| id(*index)), true)
+        })
+        .collect()
+}
+
+/// What an item is about: a thing of the same subject takes its place.
+fn subject(list: &str, terms: &Value) -> Traits {
+    let mut subject = traits(list, terms);
+    if list != "overrides" {
+        subject.remove("startingAt");
+    }
+    subject
+}
+
+/// What an item is looked up by: what it is for, and from when.
+fn traits(list: &str, terms: &Value) -> Traits {
+    let mut traits = Traits::new();
+    for name in LOOKED_UP {
+        let is_selector = name == "productId" && list == "overrides";
+        traits.extend(text(terms, name).filter(|_| !is_selector).map(|found| (name, found.to_owned())));
+    }
+    if list == "overrides" {
+        let mut selectors = selectors(terms);
+        prune(&mut selectors);
+        traits.insert("selectors", unordered(&selectors));
+    }
+    traits
+}
+
+/// A value as text that is the same whatever the order and number of equal items in its lists.
+fn unordered(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: BTreeSet<_> = items.iter().map(unordered).collect();
+            format!("{items:?}")
         }
+        Value::Object(members) => {
+            let members: Vec<_> = members.iter().map(|(name, value)| (name, unordered(value))).collect();
+            format!("{members:?}")
+        }
+        value => value.to_string(),
     }
-    let left = found.iter().zip(taken).filter(|(_, taken)| !taken).map(|(item, _)| *item).collect();
-    Pairs { list: name, wanted, left }
 }
 
 /// Compares overrides, the lists that can only be added to, and spend trackers.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
     for pairs in self::matched(draft.desired, draft.view, draft.recorded, &matched.references) {
         let list = pairs.list;
+        draft.ambiguous.extend(pairs.ambiguous.iter().cloned());
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let entity = match list {
                 "discounts" => "discount",
@@ -125,20 +219,14 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
     compare_trackers(draft);
 }
 
-/// Whether an item of the contract was put there by the spec: it is recorded, or nothing is and it is the only one for
-/// the same thing from the same time.
-fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>, alike: impl Fn(&Value) -> bool) -> bool {
+/// Whether an item of the contract was put there by the spec: it is recorded, or nothing is, every item is the spec's,
+/// and it is the only one of its subject.
+fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let prefix = format!("{}/", pairs.list);
     let recorded =
         draft.recorded.items.iter().any(|(path, id)| path.starts_with(&prefix) && *id == item.ids.own);
-    let only = || {
-        let added =
-            pairs.wanted.iter().filter(|(wanted, item)| item.is_none() && alike(&wanted.canonical)).count();
-        let left = pairs.left.iter().filter(|other| alike(other.terms)).count();
-        (added, left) == (1, 1)
-    };
-    let unknown = draft.recorded.items.is_empty() && !draft.desired.has_package();
-    (recorded && !item.ids.own.is_empty()) || (unknown && only())
+    let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
+    (recorded && !item.ids.own.is_empty()) || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -150,14 +238,12 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         }
     }
     for item in &pairs.left {
-        let target = |terms: &Value| (selectors(terms), terms.get("startingAt").cloned());
-        let same_target = |terms: &Value| target(terms) == target(item.terms);
         let change = Change {
             path: format!("/{}/{}", pairs.list, item.ids.own),
             from: Some(item.terms.clone()),
             to: None,
         };
-        if is_own(draft, pairs, *item, same_target) {
+        if is_own(draft, pairs, *item) {
             if draft.change(&change, Unit::Usd) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
             }
@@ -182,11 +268,10 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         "professionalServices" => "add_professional_services",
         _ => "add_reseller_royalties",
     };
-    let subject = |terms: &Value| (terms.get("productId").cloned(), terms.get("resellerType").cloned());
+    let subject = |terms: &Value| subject(pairs.list, terms);
     let mut own = Vec::new();
     for item in &pairs.left {
-        let same_subject = |terms: &Value| subject(terms) == subject(item.terms);
-        if is_own(draft, pairs, *item, same_subject) || is_recorded_royalty(draft, pairs, *item) {
+        if is_own(draft, pairs, *item) || is_recorded_royalty(draft, pairs, *item) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, item.ids.own);
@@ -200,9 +285,9 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
         let before = own.iter().position(takes_place);
         if let Some(item) = before.map(|index| own.remove(index)) {
-            for change in unlike(pairs.list, wanted, item, draft.view) {
+            for change in differences(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
-                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), WayOut::Restore);
+                draft.reject(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
             }
             continue;
         }
@@ -213,7 +298,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     }
     for item in own {
         let path = format!("/{}", pairs.list);
-        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, WayOut::Restore);
+        draft.reject(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, Remedy::Restore);
     }
 }
 
@@ -273,11 +358,11 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 
 /// Whether an item of the contract says what one of the spec does.
 fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
-    unlike(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_essence(wanted, item))
+    differences(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_effect(wanted, item))
 }
 
-/// What is unlike between an item of the spec and one of the contract; of an override, besides its essence.
-fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
+/// Differences between an item of the spec and one of the contract; of an override, besides its effect.
+fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
     let mut rest = wanted.canonical.clone();
     let Some(members) = rest.as_object_mut() else { return Vec::new() };
     members.remove(CUSTOM_FIELDS);
@@ -288,7 +373,7 @@ fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Chang
         changes.push(Change { path: "/endingBefore".to_owned(), from: ends.map(Value::from), to: None });
     }
     if name == "overrides" {
-        members.retain(|name, _| !ESSENCE.contains(&name.as_str()));
+        members.retain(|name, _| !EFFECT.contains(&name.as_str()));
     }
     if let (true, Some(schedule)) = (name == "discounts", members.get_mut("schedule")) {
         let (found, ids) = (item.terms.get("schedule"), &item.ids.invoice);
@@ -308,20 +393,20 @@ fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Chang
 }
 
 /// Whether two overrides do the same to the same.
-fn has_same_essence(wanted: &Wanted, item: Item<'_>) -> bool {
+fn has_same_effect(wanted: &Wanted, item: Item<'_>) -> bool {
     let shape = item_shape("overrides");
     let (wanted, found) = (wanted.canonical.clone(), item.terms.clone());
     let same_tiers = TIERS.iter().all(|place| same_tiers(wanted.pointer(place), found.pointer(place)));
-    let (wanted, found) = (essence(wanted), essence(found));
+    let (wanted, found) = (effect(wanted), effect(found));
     same_tiers && diff(shape, &wanted, &found).is_empty() && diff(shape, &found, &wanted).is_empty()
 }
 
 /// What an override does and to what, without its tiers, whose order matters.
-fn essence(mut terms: Value) -> Value {
+fn effect(mut terms: Value) -> Value {
     let specifiers = selectors(&terms);
     let Some(members) = terms.as_object_mut() else { return terms };
     members.insert("overrideSpecifiers".to_owned(), specifiers);
-    members.retain(|name, _| ESSENCE.contains(&name.as_str()) && name != "productId" && name != "tiers");
+    members.retain(|name, _| EFFECT.contains(&name.as_str()) && name != "productId" && name != "tiers");
     if let Some(rate) = members.get_mut("overwriteRate").and_then(Value::as_object_mut) {
         rate.remove("tiers");
         rate.entry("creditTypeId").or_insert_with(|| money::USD_CENTS.into());

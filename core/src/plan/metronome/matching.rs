@@ -1,26 +1,41 @@
 //! Which item of the contract is which item of the spec: by the recorded id, by the stamp, by what they say. Never by a
 //! guess: where two answers are as good, nothing is written.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, View, list,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, View,
+    likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::USD_CENTS,
-    read::Ids,
     schedule::{self, Difference, Kind},
     text,
+    view::Item,
 };
 use crate::{
-    plan::{Change, Recorded, diff::diff},
-    terms::Timestamp,
+    plan::{
+        Change, Recorded,
+        diff::diff,
+        pairing::{Pairing, Traits},
+    },
+    terms::{Decimal, Timestamp},
 };
 
 /// Members of an item that are compared by themselves, or that never come back.
-const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+pub(super) const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+/// Members that refer to other items by their ids.
+pub(super) const REFERRING: [&str; 4] =
+    ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
+/// Texts and times by which items of one identity are told from each other.
+pub(super) const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
+/// Numbers by which items of one identity are told from each other.
+pub(super) const TELLING_NUMBERS: [&str; 2] = ["/accessAmount/quantity", "/accessAmount/unitPrice"];
 
 /// An item of the spec.
 #[derive(Clone, Debug)]
@@ -33,18 +48,9 @@ pub(super) struct Wanted {
     compared: Value,
 }
 
-/// An item of the contract.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Item<'v> {
-    /// Its ids.
-    pub ids: &'v Ids,
-    /// Its terms, in canonical form.
-    pub terms: &'v Value,
-}
-
-/// What is unlike between an item of the spec and one of the contract.
+/// Differences between an item of the spec and one of the contract.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unlike {
+pub(super) struct Differences {
     /// Members, by their paths in the item.
     pub members: Vec<Change>,
     /// Items of the schedule of what may be used.
@@ -53,7 +59,7 @@ pub(super) struct Unlike {
     pub invoice: Vec<Difference>,
 }
 
-impl Unlike {
+impl Differences {
     fn count(&self) -> usize {
         self.members.len() + self.access.len() + self.invoice.len()
     }
@@ -81,7 +87,7 @@ impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
     pub(super) fn new(desired: &Desired, view: &'v View, recorded: &Recorded, now: DateTime<Utc>) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let search = Matcher { desired, view, recorded, now };
+        let search = Matcher { view, recorded, likeness: Likeness::of(desired, view, recorded), now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -97,21 +103,25 @@ impl<'v> Matched<'v> {
 }
 
 /// The items of a list of the spec.
-fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<String, String>) -> Vec<Wanted> {
-    let pairs = list(&desired.written, of.name).zip(list(&desired.canonical, of.name));
+fn wanted_items(
+    desired: &Desired,
+    list: &'static List,
+    references: &BTreeMap<String, String>,
+) -> Vec<Wanted> {
+    let pairs = super::list(&desired.written, list.name).zip(super::list(&desired.canonical, list.name));
     pairs
         .map(|(written, canonical)| {
             let (mut written, mut compared) = (written.clone(), canonical.clone());
             let key = text(&written, "key").unwrap_or_default().to_owned();
             for value in [&mut written, &mut compared] {
-                refer(value, references);
+                resolve_references(value, references);
             }
             if let Some(members) = compared.as_object_mut() {
                 members.retain(|name, _| !APART.contains(&name.as_str()));
             }
             for (member, names) in [
-                (of.access, &["scheduleItems"][..]),
-                (of.invoice, &["scheduleItems", "recurringSchedule"]),
+                (list.access, &["scheduleItems"][..]),
+                (list.invoice, &["scheduleItems", "recurringSchedule"]),
                 (Some("seatConfig"), &["initialSeatIds", "initialUnassignedSeats"]),
             ] {
                 let member =
@@ -120,16 +130,14 @@ fn wanted_items(desired: &Desired, of: &'static List, references: &BTreeMap<Stri
                     members.retain(|name, _| !names.contains(&name.as_str()));
                 }
             }
-            super::read::prune(&mut compared);
+            super::reply::prune(&mut compared);
             Wanted { key, written, compared }
         })
         .collect()
 }
 
 /// Replaces temporary ids by the ids of the items that they mean; those of items that are yet to be added stay.
-pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
-    const REFERRING: [&str; 4] =
-        ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
+pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String, String>) {
     let replace = |value: &mut Value| {
         if let Some(id) = value.as_str().and_then(|temporary| references.get(temporary)) {
             *value = Value::String(id.clone());
@@ -143,143 +151,153 @@ pub(super) fn refer(value: &mut Value, references: &BTreeMap<String, String>) {
                         ids.iter_mut().for_each(replace);
                     }
                     Value::String(_) if REFERRING.contains(&name.as_str()) => replace(value),
-                    _ => refer(value, references),
+                    _ => resolve_references(value, references),
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, references)),
+        Value::Array(items) => items.iter_mut().for_each(|item| resolve_references(item, references)),
         _ => {}
     }
 }
 
 /// Everything that matching depends on.
 struct Matcher<'a, 'v> {
-    desired: &'a Desired,
     view: &'v View,
     recorded: &'a Recorded,
+    likeness: Likeness,
     now: DateTime<Utc>,
 }
 
-/// Whether an item that differs may be taken for one of the spec that has no match.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Alike {
-    /// Yes: nothing is recorded, as after a rebuild of the cluster.
-    Same,
-    /// No: it is recorded which items are the spec's, or they can only be the package's.
-    Other,
-    /// Both could be.
-    Unknown,
-}
-
-/// Whether an item of the spec is an item of the contract.
-type Rule<'r> = &'r dyn Fn(&Wanted, &Item<'_>) -> bool;
-
 impl<'v> Matcher<'_, 'v> {
-    fn pair(&self, of: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
-        let found: Vec<_> = self.view.items(of.name).collect();
-        let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
-        let recorded = |wanted: &Wanted, item: &Item<'_>| {
-            self.recorded.items.get(&format!("{}/{}", of.name, wanted.key)) == Some(&item.ids.own)
+    fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
+        let found: Vec<_> = self.view.items(list.name).collect();
+        let mut pairing = Pairing::new(&wanted, &found);
+        pairing.by_key(
+            |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
+            |item| Some(item.ids.own.as_str()),
+        );
+        pairing.by_key(|wanted| Some(wanted.key.clone()), |item| stamp(item).map(str::to_owned));
+        let same = pairing.same(
+            |wanted| wanted.traits(list),
+            |item| traits(list, item.terms),
+            |item| item.terms.to_string(),
+            |wanted, item| {
+                self.is_possible(list, wanted, *item) && differences(list, wanted, *item).count() == 0
+            },
+        );
+        let mut questions: BTreeMap<usize, Vec<usize>> = same.into_iter().collect();
+        let asked: BTreeSet<_> = questions.keys().copied().collect();
+        let candidates = |pairing: &Pairing<'_, Wanted, Item<'_>>| {
+            pairing.candidates(
+                |wanted| identity(list, &wanted.compared),
+                |item| identity(list, item.terms),
+                |wanted, item| {
+                    let counts = self.likeness == Likeness::Same;
+                    let cost = || if counts { differences(list, wanted, *item).count() } else { 0 };
+                    self.is_possible(list, wanted, *item).then(cost)
+                },
+            )
         };
-        let stamp = |item: &Item<'_>| {
-            item.terms.get(CUSTOM_FIELDS).and_then(|fields| text(fields, ITEM_KEY)).map(str::to_owned)
+        let left = match self.likeness {
+            Likeness::Other => Vec::new(),
+            Likeness::Unknown => candidates(&pairing),
+            Likeness::Same => {
+                let candidates = candidates(&pairing);
+                pairing.closest(candidates)
+            }
         };
-        let stamped = |wanted: &Wanted, item: &Item<'_>| stamp(item).as_ref() == Some(&wanted.key);
-        let rules: [Rule<'_>; 2] = [&recorded, &stamped];
-        for rule in rules {
-            for (position, wanted) in wanted.iter().enumerate() {
-                let taken = |index: &usize| partners.contains(&Some(*index));
-                let mut free = (0..found.len()).filter(|index| !taken(index));
-                let partner = free.find(|index| found.get(*index).is_some_and(|item| rule(wanted, item)));
-                if let Some(slot) = partners.get_mut(position).filter(|slot| slot.is_none()) {
-                    *slot = partner;
-                }
-            }
+        for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
+            questions.entry(pair.position).or_default().push(pair.index);
         }
-        let mut costs = self.costs(of, &wanted, &found, &partners);
-        costs.retain(|&(position, index, _)| {
-            let pair = wanted.get(position).zip(found.get(index));
-            pair.is_some_and(|(wanted, item)| stamp(item).is_none_or(|key| key == wanted.key))
-        });
-        let same: Vec<_> = costs.iter().filter(|(_, _, cost)| *cost == 0).copied().collect();
-        assign_same(&same, &found, &mut partners, &mut |position| {
-            ambiguous
-                .extend(wanted.get(position).map(|wanted| question(of, wanted, &same, position, &found)));
-        });
-        match self.alike(&costs, &partners) {
-            Alike::Other => {}
-            Alike::Same => {
-                for position in assign_closest(&mut costs, &mut partners) {
-                    ambiguous.extend(
-                        wanted.get(position).map(|wanted| question(of, wanted, &costs, position, &found)),
-                    );
-                }
-            }
-            Alike::Unknown => {
-                for (position, wanted) in wanted.iter().enumerate() {
-                    if partners.get(position) == Some(&None)
-                        && costs.iter().any(|(found, _, _)| *found == position)
-                    {
-                        ambiguous.push(question(of, wanted, &costs, position, &found));
-                    }
-                }
-            }
+        for (position, candidates) in questions {
+            let Some(wanted) = wanted.get(position) else { continue };
+            let ids =
+                candidates.iter().filter_map(|index| found.get(*index)).map(|item| item.ids.own.as_str());
+            let or_new = self.likeness == Likeness::Unknown && !asked.contains(&position);
+            ambiguous.push(question(&format!("{}[{}]", list.name, wanted.key), list.noun, ids, or_new));
         }
-        let left = found.iter().enumerate().filter(|(index, _)| !partners.contains(&Some(*index)));
-        let left = left.map(|(_, item)| *item).collect();
+        let left = pairing.free().map(|(_, item)| *item).collect();
+        let partners = pairing.into_partners();
         let item = |partner: Option<usize>| partner.and_then(|index| found.get(index)).copied();
         let wanted =
             wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
-        Pairs { list: of, wanted, left }
+        Pairs { list, wanted, left }
     }
 
-    /// For each item of the spec without a match, the free items that it could be, with the number of differences.
-    fn costs(
-        &self,
-        of: &List,
-        wanted: &[Wanted],
-        found: &[Item<'_>],
-        partners: &[Option<usize>],
-    ) -> Vec<(usize, usize, usize)> {
-        let mut costs = Vec::new();
-        for (position, wanted) in
-            wanted.iter().enumerate().filter(|(position, _)| partners.get(*position) == Some(&None))
-        {
-            for (index, item) in
-                found.iter().enumerate().filter(|(index, _)| !partners.contains(&Some(*index)))
+    /// Whether an item of the contract could be one of the spec, whatever they say: it has not the key of another, and
+    /// has not ended by itself where the spec has one that goes on.
+    fn is_possible(&self, list: &List, wanted: &Wanted, item: Item<'_>) -> bool {
+        let has_ended = list.removal == Removal::End
+            && wanted.written.get("endingBefore").is_none()
+            && has_ended(self.view, item, self.now);
+        !has_ended && stamp(&item).is_none_or(|key| key == wanted.key)
+    }
+}
+
+/// The key that the stamp of an item has.
+fn stamp<'v>(item: &Item<'v>) -> Option<&'v str> {
+    text(item.terms.get(CUSTOM_FIELDS)?, ITEM_KEY)
+}
+
+/// What every item that is like one of the spec says as it does.
+fn identity(list: &List, terms: &Value) -> Traits {
+    let places = list.identity.iter();
+    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+}
+
+/// What can be looked up of an item of the contract.
+fn traits(list: &List, terms: &Value) -> Traits {
+    let mut traits = identity(list, terms);
+    let texts = TELLING_TEXTS.into_iter().filter_map(|place| Some((place, text_at(terms, place)?)));
+    traits.extend(texts);
+    let numbers = TELLING_NUMBERS.into_iter();
+    traits.extend(numbers.filter_map(|place| Some((place, float_digits(terms.pointer(place)?)))));
+    for (member, times, amounts) in schedules(list) {
+        let items = terms.get(member).map(schedule::items).unwrap_or_default();
+        traits.insert(times, schedule::times(&items));
+        traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
+    }
+    traits
+}
+
+impl Wanted {
+    /// What an item of the contract must say to be the same.
+    fn traits(&self, list: &List) -> Traits {
+        let mut traits = traits(list, &self.compared);
+        for (member, times, amounts) in schedules(list) {
+            traits.remove(times);
+            traits.remove(amounts);
+            let Some(wanted) = self.written.get(member) else { continue };
+            let items = schedule::items(wanted);
+            traits.insert(times, schedule::times(&items));
+            // How the API rounds the parts of a divided amount, or a price times a quantity, is its own affair.
+            if wanted.get("recurringSchedule").is_none()
+                && items.iter().all(|item| item.get("amount").is_some())
             {
-                let alike = of
-                    .identity
-                    .iter()
-                    .all(|place| wanted.compared.pointer(place) == item.terms.pointer(place));
-                let ends = wanted.written.get("endingBefore").is_none() && self.has_ended(of, *item);
-                if alike && !ends {
-                    costs.push((position, index, unlike(of, wanted, *item).count()));
-                }
+                traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
             }
         }
-        costs
+        traits
     }
+}
 
-    /// Whether an item was ended by itself, before its contract.
-    fn has_ended(&self, of: &List, item: Item<'_>) -> bool {
-        of.removal == Removal::End && has_ended(self.view, item, self.now)
-    }
+/// Text of a place that says something: an empty one says the same as none.
+fn text_at(terms: &Value, place: &str) -> Option<String> {
+    terms.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
 
-    fn alike(&self, costs: &[(usize, usize, usize)], partners: &[Option<usize>]) -> Alike {
-        let open = costs.iter().any(|(position, index, _)| {
-            partners.get(*position) == Some(&None) && !partners.contains(&Some(*index))
-        });
-        if !open || !self.recorded.items.is_empty() {
-            return Alike::Other;
-        }
-        if !self.desired.has_package() {
-            return Alike::Same;
-        }
-        let just_made = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id)
-            || self.recorded.unconfirmed.is_some();
-        if just_made { Alike::Other } else { Alike::Unknown }
-    }
+/// A number as all that agree with it have it.
+fn float_digits(number: &Value) -> String {
+    let digits = number.as_str().unwrap_or_default();
+    Decimal::from_wire(digits)
+        .map_or_else(|_| digits.to_owned(), |number| number.to_float_digits().to_string())
+}
+
+/// The schedules of a list, each with what its times and its amounts are looked up by.
+fn schedules(list: &List) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let access = list.access.map(|member| (member, "times of access", "amounts of access"));
+    let invoice = list.invoice.map(|member| (member, "times of invoices", "amounts of invoices"));
+    access.into_iter().chain(invoice)
 }
 
 /// Whether an item ends within the hour, or has, and its contract goes on.
@@ -290,89 +308,28 @@ pub(super) fn has_ended(view: &View, item: Item<'_>, now: DateTime<Utc>) -> bool
     })
 }
 
-/// Takes items that say the same for one another. Those with the fewest candidates go first; candidates that differ
-/// from each other, in what the spec leaves open, are a question.
-fn assign_same(
-    same: &[(usize, usize, usize)],
-    found: &[Item<'_>],
-    partners: &mut [Option<usize>],
-    ask: &mut dyn FnMut(usize),
-) {
-    let mut positions: Vec<_> = same.iter().map(|(position, _, _)| *position).collect();
-    positions.dedup();
-    positions.sort_by_key(|position| same.iter().filter(|(found, _, _)| found == position).count());
-    for position in positions {
-        let free = same.iter().filter(|(of, index, _)| *of == position && !partners.contains(&Some(*index)));
-        let free: Vec<_> = free.map(|(_, index, _)| *index).collect();
-        let mut terms = free.iter().filter_map(|index| found.get(*index)).map(|item| item.terms);
-        let first = terms.next();
-        if terms.any(|terms| Some(terms) != first) {
-            ask(position);
-        } else if let (Some(slot), Some(index)) = (partners.get_mut(position), free.first()) {
-            *slot = Some(*index);
-        }
-    }
-}
-
-/// Takes each item for the one that differs least, as long as each is the other's only best; returns the items of the
-/// spec for which that cannot be said.
-fn assign_closest(costs: &mut Vec<(usize, usize, usize)>, partners: &mut [Option<usize>]) -> Vec<usize> {
-    loop {
-        costs.retain(|(position, index, _)| {
-            partners.get(*position) == Some(&None) && !partners.contains(&Some(*index))
-        });
-        let best = costs.iter().find(|(position, index, cost)| {
-            costs.iter().all(|(p, i, c)| {
-                let rival = (p == position) != (i == index);
-                !rival || c > cost
-            })
-        });
-        let Some((position, index, _)) = best.copied() else { break };
-        if let Some(slot) = partners.get_mut(position) {
-            *slot = Some(index);
-        }
-    }
-    let mut positions: Vec<_> = costs.iter().map(|(position, _, _)| *position).collect();
-    positions.dedup();
-    positions
-}
-
-/// The question which of several items one of the spec is.
-fn question(
-    of: &List,
-    wanted: &Wanted,
-    costs: &[(usize, usize, usize)],
-    position: usize,
-    found: &[Item<'_>],
-) -> String {
-    let candidates =
-        costs.iter().filter(|(at, _, _)| *at == position).filter_map(|(_, index, _)| found.get(*index));
-    let ids: Vec<_> = candidates.map(|item| item.ids.own.as_str()).collect();
-    format!("`{}[{}]` could be the {} {}", of.name, wanted.key, of.noun, ids.join(" or "))
-}
-
-/// What is unlike between an item of the spec and one of the contract. An empty text says the same as none.
-pub(super) fn unlike(of: &List, wanted: &Wanted, item: Item<'_>) -> Unlike {
-    let mut members = diff(item_shape(of.name), &wanted.compared, &with_schedules(of, item.terms));
+/// Differences between an item of the spec and one of the contract. An empty text says the same as none.
+pub(super) fn differences(list: &List, wanted: &Wanted, item: Item<'_>) -> Differences {
+    let mut members = diff(item_shape(list.name), &wanted.compared, &with_schedules(list, item.terms));
     members
         .retain(|change| change.from.is_some() || change.to.as_ref() != Some(&Value::String(String::new())));
-    members.extend(unnamed_usage(of.name, &wanted.compared, item.terms));
+    members.extend(unnamed_usage(list.name, &wanted.compared, item.terms));
     let schedule = |member: Option<&str>, kind: Kind, ids: &[String]| {
         let desired = member.and_then(|member| wanted.written.get(member));
         let observed = member.and_then(|member| item.terms.get(member));
         desired.map(|desired| schedule::differences(kind, desired, observed, ids)).unwrap_or_default()
     };
-    Unlike {
+    Differences {
         members,
-        access: schedule(of.access, Kind::Access, &item.ids.access),
-        invoice: schedule(of.invoice, Kind::Invoice, &item.ids.invoice),
+        access: schedule(list.access, Kind::Access, &item.ids.access),
+        invoice: schedule(list.invoice, Kind::Invoice, &item.ids.invoice),
     }
 }
 
 /// The terms of an item in which a schedule without items stands for one that is not there.
-fn with_schedules<'t>(of: &List, terms: &'t Value) -> Cow<'t, Value> {
+fn with_schedules<'t>(list: &List, terms: &'t Value) -> Cow<'t, Value> {
     let default = json!({"accessType": "SPEND", "creditTypeId": USD_CENTS, "doNotInvoice": false});
-    let schedules = [of.access, of.invoice].into_iter().flatten();
+    let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.fold(Cow::Borrowed(terms), |terms, schedule| {
         if terms.get(schedule).is_some() {
             terms
@@ -396,14 +353,6 @@ pub(super) fn unnamed_usage(list: &str, wanted: &Value, found: &Value) -> Vec<Ch
             Some(Change { path: format!("/{name}"), from: Some(from), to: None })
         })
         .collect()
-}
-
-impl View {
-    /// The items of a list with their ids.
-    pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
-        let ids = self.ids.get(name).into_iter().flatten();
-        ids.zip(list(&self.terms, name)).map(|(ids, terms)| Item { ids, terms })
-    }
 }
 
 /// Members of an object, none for anything else.

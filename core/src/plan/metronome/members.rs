@@ -1,10 +1,10 @@
-//! The contract's own members: what an edit changes, and what is fixed once it exists.
+//! The contract's own members: what an edit changes, and what is immutable once it exists.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     draft::Draft,
-    fixed::WayOut,
+    immutable::Remedy,
     lists::shape_at,
     money::Unit,
     part::{Members, Part},
@@ -25,7 +25,7 @@ pub(super) const CLEARABLE: [(&str, &str); 3] = [
     ("netPaymentTermsDays", "update_net_payment_terms_days"),
 ];
 /// Members that no call changes.
-pub(super) const FIXED: [&str; 11] = [
+pub(super) const IMMUTABLE: [&str; 11] = [
     "hierarchyConfiguration",
     "multiplierOverridePrioritization",
     "netsuiteSalesOrderId",
@@ -39,7 +39,7 @@ pub(super) const FIXED: [&str; 11] = [
     "usageStatementSchedule",
 ];
 /// Places that no reply shows, and so cannot be compared with one.
-const UNSEEN: [&str; 4] = [
+pub(super) const UNSEEN: [&str; 4] = [
     "/transition/fromContractRef",
     "/transition/futureInvoiceBehavior",
     "/usageStatementSchedule/day",
@@ -56,12 +56,12 @@ pub(super) const REMEMBERED: [&str; 5] = [
 ];
 /// Most characters of a record; a digest stands for what is longer.
 const RECORD_LENGTH: usize = 128;
-/// Fixed places that the API may answer in another form: they count only once the spec has changed.
-const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
+/// Immutable places that the API may answer in another form: they count only once the spec has changed.
+pub(super) const ANSWERED_OTHERWISE: &str = "/usageStatementSchedule/billingAnchorDate";
 
 /// Compares the members of the contract itself.
 pub(super) fn compare(draft: &mut Draft<'_>) {
-    compare_fixed(draft);
+    compare_immutable(draft);
     for (name, verb) in CLEARABLE {
         compare_clearable(draft, name, verb);
     }
@@ -80,17 +80,17 @@ fn differences(draft: &Draft<'_>, names: &[&str]) -> Vec<Change> {
     diff(&CONTRACT, &wanted.into(), &draft.view.terms)
 }
 
-fn compare_fixed(draft: &mut Draft<'_>) {
+fn compare_immutable(draft: &mut Draft<'_>) {
     let changed =
         draft.recorded.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
     let is_unknown = |path: &str| path == "/packageId" && draft.view.terms.get("packageId").is_none();
-    let found: Vec<_> = differences(draft, &FIXED)
+    let found: Vec<_> = differences(draft, &IMMUTABLE)
         .into_iter()
         .filter(|change| !UNSEEN.iter().any(|place| covers(place, &change.path)))
         .filter(|change| !is_unknown(&change.path) && (changed || change.path != ANSWERED_OTHERWISE))
         .collect();
     for change in found {
-        draft.fix(&change, Unit::Usd, WayOut::Contract);
+        draft.reject(&change, Unit::Usd, Remedy::Contract);
     }
     compare_remembered(draft);
     let customer =
@@ -108,7 +108,7 @@ fn compare_fixed(draft: &mut Draft<'_>) {
         let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
         if !same {
             let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
-            draft.fix(&change, Unit::Other, WayOut::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
 }
@@ -131,7 +131,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
             && from != to
         {
             let change = Change { path: place.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
-            draft.fix(&change, Unit::Other, WayOut::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
 }
@@ -164,13 +164,21 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
 
 /// Which usage belongs to the contract: a call of its own starts a new segment.
 fn compare_usage_filter(draft: &mut Draft<'_>) {
+    let start = |terms: &Value| terms.pointer("/usageFilter/startingAt")?.as_str()?.parse::<Timestamp>().ok();
+    let in_force = start(&draft.view.terms);
+    let is_too_early = start(&draft.desired.written).zip(in_force).is_some_and(|(start, last)| start < last);
     let mut counts = false;
     for change in differences(draft, &["usageFilter"]) {
-        counts |= draft.change(&change, Unit::Other);
+        if is_too_early {
+            // A segment that begins before the one in force changes nothing from then on, however often it is written.
+            draft.reject(&change, Unit::Other, Remedy::Restore);
+        } else {
+            counts |= draft.change(&change, Unit::Other);
+        }
     }
     let Some(filter) = draft.desired.written.get("usageFilter").filter(|_| counts) else { return };
     let start = text(filter, "startingAt").and_then(|start| start.parse::<Timestamp>().ok());
-    let start = start.unwrap_or_else(|| draft.soonest(None));
+    let start = start.unwrap_or_else(|| draft.soonest(in_force));
     let values = filter.get("groupValues").cloned().unwrap_or_default();
     let body = Members::from([
         ("contract_id", Part::text(&draft.view.contract_id)),
@@ -207,7 +215,7 @@ fn compare_revenue(draft: &mut Draft<'_>) {
     let changes = differences(draft, &[name]);
     if draft.view.terms.get(name).is_some() {
         for change in changes {
-            draft.fix(&change, Unit::Other, WayOut::Contract);
+            draft.reject(&change, Unit::Other, Remedy::Contract);
         }
         return;
     }

@@ -19,10 +19,11 @@ mod draft;
 mod end;
 mod fields;
 mod find;
-mod fixed;
+mod immutable;
 mod items;
 mod key;
 mod keyless;
+mod likeness;
 mod lists;
 mod matching;
 mod members;
@@ -31,12 +32,13 @@ mod needs;
 pub mod package;
 mod part;
 mod planner;
-mod read;
 mod record;
+mod reply;
 mod schedule;
 mod stamp;
 mod subscriptions;
 mod thresholds;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,7 @@ pub use self::{
     planner::{AccountSettings, ContractPlanner},
     record::items,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
+    view::View,
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
@@ -177,60 +180,6 @@ impl Desired {
     }
 }
 
-/// A contract as the API returned it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// The contract's ID.
-    pub contract_id: String,
-    /// ID of its customer.
-    pub customer_id: String,
-    /// The key that it was created with.
-    pub uniqueness_key: Option<String>,
-    /// Whether it is archived.
-    pub archived: bool,
-    /// `active`, `upcoming`, `ended` or `archived`.
-    pub state: String,
-    /// Its first moment.
-    pub starting_at: Timestamp,
-    /// The moment at which it ends; open-ended when none.
-    pub ending_before: Option<Timestamp>,
-    /// Its terms, in canonical form and in the shape of a request.
-    pub terms: Value,
-    /// The contract that it renews.
-    pub renews: Option<String>,
-    /// The contract that renews it.
-    pub renewed_by: Option<String>,
-    /// Its last edit, from `v2/contracts/getEditHistory`, empty when it was never edited; needed only when an edit is
-    /// about to be written.
-    pub last_edit: Option<String>,
-    /// Ids of the items of each list, in the order of the terms.
-    ids: BTreeMap<&'static str, Vec<read::Ids>>,
-    /// Seats by the id of their subscription, where they were read.
-    seats: BTreeMap<String, subscriptions::Seats>,
-    /// Whether the reply left out commits or credits.
-    truncated: bool,
-}
-
-impl View {
-    fn custom_field(&self, name: &str) -> Option<&str> {
-        self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()
-    }
-
-    /// Whether the contract's stamp says that the resource owns it.
-    fn is_stamped(&self, desired: &Desired) -> bool {
-        let mut fields = desired.owner().peekable();
-        fields.peek().is_some() && fields.all(|(name, value)| self.custom_field(name) == Some(value))
-    }
-
-    /// A field of the stamp that says that somebody else owns the contract.
-    fn other_owner<'d>(&'d self, desired: &'d Desired) -> Option<(&'d str, &'d str)> {
-        desired.owner().find_map(|(name, value)| {
-            let found = self.custom_field(name)?;
-            (found != value).then_some((name.as_str(), found))
-        })
-    }
-}
-
 /// Decides what to do about a contract.
 #[must_use]
 pub fn plan(
@@ -257,11 +206,11 @@ pub fn plan(
         );
     }
     if view.archived {
-        return fixed::archived(view);
+        return immutable::archived(view);
     }
     let adopts = policy.adopt.as_ref().is_some_and(|adopt| adopt.contract_id == view.contract_id);
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
-        return fixed::owned_elsewhere(view, name, owner);
+        return immutable::owned_elsewhere(view, name, owner);
     }
     let draft = compare::compare(desired, view, recorded, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));

@@ -14,9 +14,10 @@ use super::{
     fields::record_prefix,
     keyless, list,
     lists::{LISTS, Removal},
-    matching::{Item, Matched, Wanted, has_ended},
+    matching::{Matched, Wanted, has_ended},
     members::{CLEARABLE, REMEMBERED, remembered},
     subscriptions, text, thresholds,
+    view::Item,
 };
 use crate::plan::Recorded;
 
@@ -32,6 +33,12 @@ pub fn items(
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let matched = Matched::new(desired, view, recorded, now);
+    let keyless = keyless::matched(desired, view, recorded, &matched.references);
+    let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());
+    if recorded.items.is_empty() && !is_told {
+        // A record of some items would say that the others are not the spec's, and they would be added once more.
+        return Vec::new();
+    }
     let mut record = BTreeMap::new();
     for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
         record.insert((*name).to_owned(), view.contract_id.clone());
@@ -55,7 +62,7 @@ pub fn items(
             }
         }
     }
-    for pairs in keyless::matched(desired, view, recorded, &matched.references) {
+    for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
             let id =
@@ -158,7 +165,7 @@ fn is_there(view: &View, path: &str, id: &str, now: DateTime<Utc>) -> bool {
     if name == "spendTrackers" {
         return list(&view.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
     }
-    let ends = LISTS.iter().any(|of| of.name == name && of.removal == Removal::End);
+    let ends = LISTS.iter().any(|list| list.name == name && list.removal == Removal::End);
     let item = view.items(name).find(|item| {
         item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
     });

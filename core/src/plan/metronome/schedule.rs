@@ -7,8 +7,12 @@
 use chrono::Months;
 use serde_json::{Map, Value};
 
+use super::money::USD_CENTS;
 use crate::{
-    plan::Change,
+    plan::{
+        Change,
+        pairing::{Pairing, Traits},
+    },
     terms::{Decimal, Timestamp},
 };
 
@@ -65,6 +69,23 @@ pub(super) fn amount(item: &Value) -> Option<Decimal> {
     number(item, "amount").or_else(|| number(item, "unitPrice")?.checked_mul(number(item, "quantity")?))
 }
 
+/// The times at which items begin, whatever their order, in one text.
+pub(super) fn times(items: &[Value]) -> String {
+    let start = |item| time(item, "startingAt").or_else(|| time(item, "timestamp"));
+    let mut times: Vec<_> = items.iter().map(|item| format!("{:?}", start(item))).collect();
+    times.sort();
+    times.concat()
+}
+
+/// What items come to, whatever their order, in one text that is the same for amounts that agree; nothing when one has
+/// no amount.
+pub(super) fn amounts(items: &[Value]) -> Option<String> {
+    let digits = |item| Some(amount(item)?.to_float_digits().to_string());
+    let mut amounts = items.iter().map(digits).collect::<Option<Vec<_>>>()?;
+    amounts.sort();
+    Some(amounts.join(" "))
+}
+
 fn number(item: &Value, name: &str) -> Option<Decimal> {
     Decimal::from_wire(item.get(name)?.as_str()?).ok()
 }
@@ -110,6 +131,14 @@ fn division(recurring: &Value) -> Option<u32> {
     }
 }
 
+/// The step that the API may round the parts of a divided amount to: a cent, which is 1 where amounts count cents.
+fn step(schedule: &Value, places: u32) -> Decimal {
+    let unit = schedule.get("creditTypeId").and_then(Value::as_str);
+    let counts_cents = unit.is_none_or(|unit| unit == USD_CENTS);
+    let cent = if counts_cents || places == 0 { "1" } else { "0.01" };
+    cent.parse().unwrap_or(Decimal::ZERO)
+}
+
 /// The times of a recurring schedule, each counted from the first, so that a 31st does not become a 28th for good.
 fn occurrences(recurring: &Value) -> Option<Vec<Timestamp>> {
     let months = match recurring.get("frequency").and_then(Value::as_str)? {
@@ -124,21 +153,25 @@ fn occurrences(recurring: &Value) -> Option<Vec<Timestamp>> {
     Some((0..MAX_ITEMS).map_while(at).take_while(|time| *time < end).collect())
 }
 
-/// Whether observed items are what a recurring schedule with a divided amount means: its times, and parts that are
-/// equal but for rounding and add up to the amount.
-fn is_division(recurring: &Value, observed: &[Value]) -> bool {
+/// Whether observed items are what a recurring schedule with a divided amount means: its times, and parts that add up
+/// to exactly the amount and are equal within one step of rounding, but for one that has what rounding left over.
+fn is_division(schedule: &Value, observed: &[Value]) -> bool {
     let same = || {
-        division(recurring)?;
+        let recurring = schedule.get("recurringSchedule")?;
+        let step = step(schedule, division(recurring)?);
         let times = occurrences(recurring)?;
         let mut found = observed.iter().map(|item| time(item, "timestamp")).collect::<Option<Vec<_>>>()?;
         found.sort();
-        let (total, one) = (amount(recurring)?, Decimal::from(1));
-        let share = total.checked_div(Decimal::from(i64::try_from(times.len()).ok()?))?;
+        let (total, count) = (amount(recurring)?, Decimal::from(i64::try_from(times.len()).ok()?));
+        let share = total.checked_div(count)?;
         let parts = observed.iter().map(amount).collect::<Option<Vec<_>>>()?;
         let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(*part))?;
-        let close = |a: Decimal, b: Decimal| a.checked_sub(b).is_some_and(|gap| gap.abs() < one);
-        let even = parts.iter().filter(|part| !close(**part, share)).count() <= 1;
-        Some(found == times && close(sum, total) && even)
+        let gaps = parts.iter().map(|part| part.checked_sub(share)).collect::<Option<Vec<_>>>()?;
+        let uneven: Vec<_> = gaps.iter().map(|gap| gap.abs()).filter(|gap| *gap > step).collect();
+        let rest = step.checked_mul(count)?;
+        let is_even = uneven.len() <= 1 && uneven.iter().all(|gap| *gap <= rest);
+        // The API rounds the parts as it likes, but the customer must owe the amount, to the last digit.
+        Some(found == times && total.agrees_with(sum) && is_even)
     };
     same().unwrap_or(false)
 }
@@ -151,10 +184,14 @@ pub(super) fn differences(
     ids: &[String],
 ) -> Vec<Difference> {
     let found = observed.map(items).unwrap_or_default();
-    if desired.get("recurringSchedule").is_some_and(|recurring| is_division(recurring, &found)) {
+    if is_division(desired, &found) {
         return Vec::new();
     }
     let wanted = items(desired);
+    let same = |(wanted, found): (&Value, &Value)| member_differences(kind, wanted, found).is_empty();
+    if wanted.len() == found.len() && wanted.iter().zip(&found).all(same) {
+        return Vec::new();
+    }
     let partners = pair(kind, &wanted, &found);
     let path = |item: &Value, member: &str| {
         let start = item.get(kind.start()).and_then(Value::as_str).unwrap_or_default();
@@ -172,7 +209,7 @@ pub(super) fn differences(
             differences.push(Difference { change, step: Step::Add(item.clone()) });
             continue;
         };
-        for (member, sent) in unlike(kind, item, observed) {
+        for (member, sent) in member_differences(kind, item, observed) {
             let from = observed.get(member).cloned();
             let change = Change { path: path(item, member), from, to: item.get(member).cloned() };
             differences.push(Difference { change, step: Step::Update(id.clone(), sent) });
@@ -187,32 +224,20 @@ pub(super) fn differences(
     differences
 }
 
-/// Whether an observed item is a wanted one.
-type Rule<'r> = &'r dyn Fn(&Value, &Value) -> bool;
-
 /// For each wanted item, the observed item that it is: the same one, else one that begins when it does, else the next
 /// one that is left over.
 fn pair(kind: Kind, wanted: &[Value], found: &[Value]) -> Vec<Option<usize>> {
-    let mut partners: Vec<Option<usize>> = vec![None; wanted.len()];
-    let same = |a: &Value, b: &Value| unlike(kind, a, b).is_empty();
-    let begins = |a: &Value, b: &Value| time(a, kind.start()) == time(b, kind.start());
-    let any = |_: &Value, _: &Value| true;
-    let rules: [Rule<'_>; 3] = [&same, &begins, &any];
-    for rule in rules {
-        for (position, item) in wanted.iter().enumerate() {
-            let taken = |index: usize| partners.contains(&Some(index));
-            let free = found.iter().enumerate().find(|(index, found)| !taken(*index) && rule(item, found));
-            let partner = free.map(|(index, _)| index);
-            if let Some(slot) = partners.get_mut(position).filter(|slot| slot.is_none()) {
-                *slot = partner;
-            }
-        }
-    }
-    partners
+    let start = |item: &Value| time(item, kind.start());
+    let traits = |item: &Value| Traits::from([("start", format!("{:?}", start(item)))]);
+    let mut pairing = Pairing::new(wanted, found);
+    pairing.first_fit(|item| Some(traits(item)), traits, |a, b| member_differences(kind, a, b).is_empty());
+    pairing.by_key(|item| Some(start(item)), |item| Some(start(item)));
+    pairing.by_key(|_| Some(()), |_| Some(()));
+    pairing.into_partners()
 }
 
-/// Members in which an observed item is unlike the wanted one, each with what is sent to change it.
-fn unlike(kind: Kind, item: &Value, observed: &Value) -> Vec<(&'static str, Map<String, Value>)> {
+/// Members in which an observed item differs from the wanted one, each with what is sent to change it.
+fn member_differences(kind: Kind, item: &Value, observed: &Value) -> Vec<(&'static str, Map<String, Value>)> {
     let sent = |names: &[&str]| -> Map<String, Value> {
         names.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect()
     };
@@ -308,6 +333,23 @@ mod tests {
         }
         let (changed, ids) = observed(&["250.25", "250.25", "250.25", "300"]);
         assert!(!steps(&desired, &changed, &ids).is_empty());
+    }
+
+    #[test]
+    fn a_divided_amount_that_comes_to_another_sum_is_corrected() {
+        let mut desired = recurring("DIVIDED", "QUARTERLY", "4");
+        let (exact, ids) = observed(&["1.01", "0.99", "1.00", "1.00"]);
+        let (changed, _) = observed(&["1.08"; 4]);
+        let (uneven, _) = observed(&["0.5", "1.5", "1", "1"]);
+        for unit in [None, Some("eur")] {
+            if let Some(unit) = unit {
+                desired["creditTypeId"] = json!(unit);
+            }
+            assert_eq!(steps(&desired, &exact, &ids), []);
+            assert_eq!(steps(&desired, &changed, &ids).len(), 4, "0.32 more than agreed");
+            // A cent is 1 in US dollars and 0.01 in euros.
+            assert_eq!(steps(&desired, &uneven, &ids).is_empty(), unit.is_none());
+        }
     }
 
     #[test]

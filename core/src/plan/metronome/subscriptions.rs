@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::{
     Desired, View,
     draft::Draft,
-    matching::{Item, Matched, Wanted},
+    matching::{Matched, Wanted},
     money::Unit,
     part::{Members, Part},
     text,
+    view::{Item, Seats},
 };
 use crate::{
     plan::{Change, Recorded},
@@ -35,15 +36,6 @@ pub(super) fn seats_path(key: &str) -> String {
 /// Path under which the number of seats without an ID that was last in force is recorded.
 fn unassigned_path(key: &str) -> String {
     format!("subscriptions/{key}/initialUnassignedSeats")
-}
-
-/// Seats of a subscription, as they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seats {
-    /// IDs of the seats that are taken.
-    pub taken: BTreeSet<String>,
-    /// How many are not; unknown when the reply did not count them.
-    pub unassigned: Option<Decimal>,
 }
 
 /// The seats of a subscription of the spec, if it lists any.
@@ -157,6 +149,12 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     else {
         return;
     };
+    for (time, quantity) in draft.view.planned.get(&item.ids.own).into_iter().flatten() {
+        if !same_quantity(to, quantity) {
+            let path = format!("/subscriptions/{}/quantityUpdates/{time}", wanted.key);
+            draft.report(&Change { path, from: Some(json!(quantity)), to: None }, Unit::Other);
+        }
+    }
     if same_quantity(to, from) {
         return;
     }

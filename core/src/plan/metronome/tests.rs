@@ -3,8 +3,11 @@
 mod api;
 mod fields;
 mod fixture;
+mod likeness;
 mod properties;
 mod rules;
+mod scale;
+mod tables;
 mod takeover;
 
 use std::collections::BTreeMap;

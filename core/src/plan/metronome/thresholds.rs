@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// A threshold of the contract, its verbs, and the places that an update has one by one.
-struct Threshold {
-    name: &'static str,
+pub(super) struct Threshold {
+    pub name: &'static str,
     add: &'static str,
     update: &'static str,
-    places: &'static [(&'static str, &'static [&'static str])],
+    pub places: &'static [(&'static str, &'static [&'static str])],
 }
 
-const THRESHOLDS: [Threshold; 2] = [
+pub(super) const THRESHOLDS: [Threshold; 2] = [
     Threshold {
         name: "spendThresholdConfiguration",
         add: "add_spend_threshold_configuration",
@@ -71,7 +71,7 @@ const THRESHOLDS: [Threshold; 2] = [
 /// Names of the members that are thresholds.
 pub(super) const NAMES: [&str; 2] = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
 /// Whether a threshold is watched.
-const IS_ENABLED: &str = "/isEnabled";
+pub(super) const IS_ENABLED: &str = "/isEnabled";
 
 /// Path under which it is recorded whether a threshold was last watched.
 pub(super) fn enabled_path(name: &str) -> String {

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy},
     plan::BlockedPlan,
+    terms::{sample::Sampler, zoo::PartialContract},
     validate,
 };
 
@@ -123,6 +124,60 @@ fn what_the_spec_leaves_out_is_carried_over() {
     assert_eq!(body["notes"], "theirs");
     assert_eq!(body["periods"][0]["rollover_out_amount"], "7.5");
     assert_eq!(body["periods"][0]["status"], "closed");
+}
+
+/// Places of a shape that may be left out, as JSON pointers into a sample that has one item in every list.
+fn optional_places(shape: &Shape, path: &str, required: &[&str], found: &mut Vec<String>) {
+    for (name, member) in shape.members() {
+        let place = format!("{path}/{name}");
+        if member.optional && !required.contains(&name) {
+            found.push(place.clone());
+        }
+        match &member.shape {
+            Shape::List { item, .. } => optional_places(item, &format!("{place}/0"), &[], found),
+            shape => optional_places(shape, &place, &[], found),
+        }
+    }
+}
+
+#[test]
+fn a_replace_carries_over_every_optional_member_that_the_spec_leaves_out() {
+    let mut sample = Sampler::of::<PartialContract>().full();
+    sample.as_object_mut().unwrap().remove("organizationId");
+    let full = SHAPE.canonical(&sample, Spelling::Spec).unwrap();
+    let mut places = Vec::new();
+    optional_places(&SHAPE, "", &REQUIRED, &mut places);
+    let count = |start: &str| places.iter().filter(|place| place.starts_with(start)).count();
+    assert_eq!((places.len(), count("/periods/"), count("/items/")), (9, 3, 3), "{places:?}");
+    for place in places {
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        let mut written = full.clone();
+        written.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
+        let view = View { terms: full.clone(), ..view(&contract("active")) };
+        let mut desired = desired(&contract("active"));
+        desired.written = written.clone();
+        let sent = super::body(&desired, &view, &Policy::default());
+        // An item without a fee has none, and a tier without an end is open.
+        let is_meant = ["fixedFeeAmount", "tierEndExclusive"].contains(&name);
+        assert_eq!(sent.pointer(&place), full.pointer(&place).filter(|_| !is_meant), "{place}");
+        assert_eq!(fingerprint(&written) == fingerprint(&full), !is_meant, "{place}");
+    }
+}
+
+#[test]
+fn nothing_of_an_item_is_carried_over_to_one_of_another_kind() {
+    let old = contract("active");
+    let mut observed = view(&old);
+    observed.terms["items"][0]["billingUnitGranularity"] = json!("minute");
+    let granularity = |unit: &str| {
+        let mut new = old.clone();
+        new.items[0].unit = serde_json::from_value(json!(unit)).unwrap();
+        new.name = "Acme renamed".into();
+        body(&written(decide(&new, Some(&observed), &holding(&old))))["items"][0]["billing_unit_granularity"]
+            .clone()
+    };
+    assert_eq!(granularity("minute"), "minute");
+    assert_eq!(granularity("file"), Value::Null);
 }
 
 #[test]

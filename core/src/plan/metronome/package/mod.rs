@@ -3,9 +3,9 @@
 //! The API cannot change a package, not even its aliases, which only a younger package takes over. So what is found by
 //! the uniqueness key must say what the spec says, or nothing is made from it.
 
-mod items;
+pub(super) mod items;
 mod planner;
-mod read;
+pub(super) mod read;
 #[cfg(test)]
 mod tests;
 
@@ -97,9 +97,9 @@ impl Desired {
                 list.and_then(|list| list.as_array().cloned()).unwrap_or_default()
             };
             let (wanted, found) = (take(&mut wanted), take(&mut found));
-            changes.extend(items::differences(&format!("/{name}"), item, &wanted, &found));
+            changes.extend(items::list_differences(&format!("/{name}"), item, &wanted, &found));
         }
-        changes.extend(items::unlike(&PACKAGE, &wanted, &found));
+        changes.extend(items::differences(&PACKAGE, &wanted, &found));
         changes
     }
 

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::Billing;
 use crate::{
-    plan::metronome::read::{as_written, fill, fill_defaults, prune},
+    plan::metronome::reply::{as_written, fill, fill_defaults, prune},
     terms::{metronome::PACKAGE, shape::Spelling},
 };
 
 /// What a package says and no reply tells, by its place in the terms; `*` is every item of a list.
-const NOT_TOLD: &[&str] = &[
+pub(in crate::plan::metronome) const NOT_TOLD: &[&str] = &[
     "/aliases",
     "/commits/*/temporaryId",
     "/extraFields",
@@ -28,7 +28,8 @@ const NOT_TOLD: &[&str] = &[
 ];
 
 /// What a package means when it leaves a member out of something that is compared as a whole.
-const DEFAULTS: &[(&str, &str)] = &[("/spendTrackers/*/applicableSpendSpecifiers/*/discounted", "ANY")];
+pub(in crate::plan::metronome) const DEFAULTS: &[(&str, &str)] =
+    &[("/spendTrackers/*/applicableSpendSpecifiers/*/discounted", "ANY")];
 
 /// A package as the API returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]

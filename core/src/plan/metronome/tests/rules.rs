@@ -362,3 +362,51 @@ fn an_archived_contract_is_refused_with_the_way_out() {
     assert_eq!(refusal.reason, "ContractArchived");
     assert!(refusal.message.contains("uniquenessKey"), "{}", refusal.message);
 }
+
+#[test]
+fn a_usage_filter_that_begins_before_the_one_in_force_is_refused() {
+    let filter = |start: &str| {
+        let filter = json!({"groupKey": "project", "groupValues": ["a"], "startingAt": start});
+        with(&fixture::plain(), "/usageFilter", filter)
+    };
+    let bench = Bench::created(&filter("2026-03-01T00:00:00Z"));
+    let refusal = refused(bench.decide(&filter("2026-02-01T00:00:00Z")));
+    assert_eq!(refusal.reason, "ImmutableField");
+    assert!(refusal.message.contains("/usageFilter/startingAt"), "{}", refusal.message);
+    written(bench.decide(&filter("2026-04-01T00:00:00Z")));
+}
+
+#[test]
+fn an_item_that_has_not_begun_is_not_ended_and_does_not_hold_up_the_rest() {
+    let mut late = fixture::recurring()["recurringCommits"][1].clone();
+    late["key"] = json!("late");
+    late["startingAt"] = json!("2026-09-01T00:00:00Z");
+    let mut bench = Bench::created(&with(&fixture::plain(), "/recurringCommits", json!([late])));
+    let renamed = with(&fixture::plain(), "/name", json!("b"));
+    let plan = written(bench.decide(&renamed));
+    assert_eq!(edit_of(&plan), json!({"update_contract_name": "b"}));
+    bench.carry_out(&plan);
+    let refusal = refused(bench.decide(&renamed));
+    assert_eq!(refusal.reason, "ImmutableField");
+    assert!(refusal.message.contains("/recurringCommits/late"), "{}", refusal.message);
+    bench.remember(&desired(&renamed));
+    bench.api.contract["recurring_commits"][0]["starting_at"] = json!("2026-06-01T10:00:00Z");
+    let ended = edit_of(&written(bench.decide(&renamed)));
+    assert_eq!(ended["update_recurring_commits"][0]["ending_before"], "2026-06-01T11:00:00Z");
+}
+
+#[test]
+fn a_quantity_that_is_planned_for_later_is_reported_and_not_taken_for_the_one_in_force() {
+    let (quantity, first) = ("/subscriptions/0/initialQuantity", fixture::recurring());
+    let mut bench = Bench::created(&with(&first, quantity, json!("10")));
+    let planned = json!({"quantity": 20, "starting_at": "2030-01-01T00:00:00Z"});
+    bench.api.contract["subscriptions"][0]["quantity_schedule"].as_array_mut().unwrap().push(planned);
+    let shown = "/subscriptions/platform/quantityUpdates/2030-01-01T00:00:00Z: - 20";
+    assert_eq!(reported(bench.decide(&with(&first, quantity, json!("10")))), [shown]);
+    let plan = written(bench.decide(&with(&first, quantity, json!("20"))));
+    let updates = &edit_of(&plan)["update_subscriptions"][0]["quantity_updates"];
+    let expected = json!([{"quantity": "20", "starting_at": "2026-06-01T11:00:00Z"}]);
+    assert_eq!(numbers_as_text(updates), expected);
+    bench.carry_out(&plan);
+    assert_eq!(bench.decide(&with(&first, quantity, json!("20"))), Decision::Settle);
+}

@@ -13,25 +13,14 @@ use super::{
     Desired, View,
     lists::{LISTS, item_shape, wire_name},
     money::USD_CENTS,
-    subscriptions::Seats,
+    view::{Ids, Seats},
 };
-use crate::terms::{Decimal, Timestamp, metronome::CONTRACT, shape::Spelling};
-
-/// Ids of one item, in the order in which the terms have its parts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ids {
-    /// The item's own; empty when the API gives none.
-    pub own: String,
-    /// Those of the items of its schedule of what may be used.
-    pub access: Vec<String>,
-    /// Those of the items of its schedule of what is invoiced.
-    pub invoice: Vec<String>,
-}
+use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
 
 /// Lists that every reply has; one without them is not read as a contract without items.
-const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
+pub(super) const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
 /// Members whose own members are named by others and mean nothing here.
-const FREE: [&str; 8] = [
+pub(super) const FREE: [&str; 8] = [
     "configuration",
     "custom_fields",
     "custom_rate",
@@ -47,7 +36,7 @@ const MADE_BY_THE_API: [&str; 3] = ["recurring_commit_id", "recurring_credit_id"
 pub(super) const KEYLESS: [&str; 4] = ["overrides", "discounts", "professionalServices", "resellerRoyalties"];
 
 /// What a reply means when it leaves a member out, by the place in the terms; `*` is every item of a list.
-const DEFAULTS: &[(&str, &str)] = &[
+pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("/commits/*/accessSchedule/accessType", "SPEND"),
     ("/commits/*/accessSchedule/creditTypeId", USD_CENTS),
     ("/commits/*/invoiceSchedule/creditTypeId", USD_CENTS),
@@ -113,7 +102,9 @@ impl View {
         };
         let mut wire = as_written(data);
         keep_own_items(&mut wire, &contract_id);
-        fold_segments(&mut wire, &contract_id);
+        let soonest = super::next_hour(now).max(starting_at);
+        let planned = planned_quantities(&wire, soonest);
+        fold_segments(&mut wire, &contract_id, soonest);
         let mut terms = CONTRACT
             .canonical(&wire, Spelling::Wire)
             .map_err(|error| format!("contract {contract_id} was read, but {error}"))?;
@@ -157,6 +148,8 @@ impl View {
             renewed_by,
             last_edit: None,
             ids,
+            soonest,
+            planned,
             seats: BTreeMap::new(),
             truncated: cut_off("commits") || cut_off("credits"),
         })
@@ -184,19 +177,20 @@ impl View {
         for (commit, ids) in commits.zip(ids) {
             let same = |found: &&Value| found.get("id").and_then(Value::as_str) == Some(&ids.own);
             let amount = amounts.into_iter().flatten().find(same).and_then(|found| found.get("amount"));
-            let amount =
-                amount.and_then(|amount| crate::terms::Shape::Decimal.canonical(amount, Spelling::Wire).ok());
+            let amount = amount.and_then(|amount| Shape::Decimal.canonical(amount, Spelling::Wire).ok());
             if let (Some(amount), Some(commit)) = (amount, commit.as_object_mut()) {
                 commit.insert("amount".to_owned(), amount);
             }
         }
     }
 
-    /// Takes the seats of a subscription from `data` of `v1/contracts/getSubscriptionSeatsHistory`: those of its last
-    /// segment.
+    /// Takes the seats of a subscription from `data` of `v1/contracts/getSubscriptionSeatsHistory`: those of the segment
+    /// in force.
     pub fn merge_seats(&mut self, subscription_id: &str, data: &Value) {
-        let segments = data.as_array().into_iter().flatten();
-        let Some(latest) = segments.max_by_key(|segment| instant(segment, "starting_at")) else { return };
+        let found = self.items("subscriptions").find(|item| item.ids.own == subscription_id);
+        let start = found.and_then(|item| item.terms.get("startingAt")?.as_str()?.parse().ok());
+        let segments = data.as_array().map_or(&[][..], Vec::as_slice);
+        let Some(latest) = in_force(segments, start, self.soonest) else { return };
         let taken = latest.get("assigned_seat_ids").and_then(Value::as_array);
         let taken: BTreeSet<_> =
             taken.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
@@ -242,7 +236,7 @@ fn keep_own_items(wire: &mut Value, contract_id: &str) {
 }
 
 /// Reads what a reply has as segments of time, or beside other things, as the one member that a request has.
-fn fold_segments(wire: &mut Value, contract_id: &str) {
+fn fold_segments(wire: &mut Value, contract_id: &str, soonest: Timestamp) {
     let latest = |name: &str, time: &str| -> Option<Value> {
         let segments = wire.get(name)?.as_array()?;
         segments.iter().max_by_key(|segment| instant(segment, time)).cloned()
@@ -266,9 +260,8 @@ fn fold_segments(wire: &mut Value, contract_id: &str) {
     }
     let subscriptions = wire.get_mut("subscriptions").and_then(Value::as_array_mut).into_iter().flatten();
     for subscription in subscriptions {
-        let quantities =
-            subscription.get("quantity_schedule").and_then(Value::as_array).into_iter().flatten();
-        let latest = quantities.max_by_key(|segment| instant(segment, "starting_at"));
+        let quantities = quantities_of(subscription);
+        let latest = in_force(quantities, instant(subscription, "starting_at"), soonest);
         let quantity = latest.and_then(|segment| segment.get("quantity")).cloned();
         if let (Some(quantity), Some(members)) = (quantity, subscription.as_object_mut()) {
             members.insert("initial_quantity".to_owned(), quantity);
@@ -311,6 +304,36 @@ fn royalties(wire: &Value) -> Value {
         }
     }
     found.into()
+}
+
+/// The segments of a subscription's quantity.
+fn quantities_of(subscription: &Value) -> &[Value] {
+    subscription.get("quantity_schedule").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The segment of a thing that begins at `start` which is in force as soon as a change can be; the first one where all
+/// are later. A segment that is planned for later changes nothing until then, and the customer pays for this one.
+fn in_force(segments: &[Value], start: Option<Timestamp>, soonest: Timestamp) -> Option<&Value> {
+    let soonest = start.map_or(soonest, |start| start.max(soonest));
+    let begins = |segment: &&Value| instant(segment, "starting_at");
+    let begun = segments.iter().filter(|segment| begins(segment).is_none_or(|start| start <= soonest));
+    begun.max_by_key(begins).or_else(|| segments.iter().min_by_key(begins))
+}
+
+/// Quantities that begin after those in force, by the id of their subscription.
+fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<String, Vec<(Timestamp, String)>> {
+    let subscriptions = wire.get("subscriptions").and_then(Value::as_array).into_iter().flatten();
+    let planned = |subscription: &Value| {
+        let first = in_force(quantities_of(subscription), instant(subscription, "starting_at"), soonest);
+        let in_force = first.and_then(|segment| instant(segment, "starting_at"));
+        let later = quantities_of(subscription).iter().filter_map(|segment| {
+            let start = instant(segment, "starting_at").filter(|start| Some(*start) > in_force)?;
+            let quantity = Shape::Decimal.canonical(segment.get("quantity")?, Spelling::Wire).ok()?;
+            Some((start, quantity.as_str()?.to_owned()))
+        });
+        Some((subscription.get("id")?.as_str()?.to_owned(), later.collect()))
+    };
+    subscriptions.filter_map(planned).collect()
 }
 
 fn instant(segment: &Value, name: &str) -> Option<Timestamp> {

@@ -6,18 +6,28 @@ use crate::{
     plan::{Change, Decision, Refusal},
 };
 
+/// Most questions that one refusal asks.
+const MOST_QUESTIONS: usize = 10;
+
 /// What to do about a difference that the API cannot remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WayOut {
+pub(super) enum Remedy {
     /// Another contract.
     Contract,
     /// Another item in its place, by another key.
     Item,
     /// Nothing but the value that billing has: the list can only be added to.
     Restore,
+    /// Time: an item that has not begun cannot be ended yet.
+    Begin,
 }
 
-impl WayOut {
+impl Remedy {
+    /// Whether nothing at all may be written until it was applied. What only has to wait leaves the rest alone.
+    pub(super) fn blocks(self) -> bool {
+        self != Self::Begin
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Contract => {
@@ -28,27 +38,31 @@ impl WayOut {
                 "restore the value; or give the item another `key`, so that it is ended or archived and another is added"
             }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
+            Self::Begin => {
+                "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
+                 not bill, and take it out once it has begun"
+            }
         }
     }
 }
 
 /// The refusal for differences that the API cannot remove.
-pub(super) fn refusal(view: &View, fixed: &[(Change, WayOut)]) -> Decision {
-    let fields: Vec<_> = fixed.iter().map(|(change, _)| change.to_string()).collect();
-    let mut ways: Vec<WayOut> = Vec::new();
-    for (_, way) in fixed {
-        if !ways.contains(way) {
-            ways.push(*way);
+pub(super) fn refusal(view: &View, rejected: &[(Change, Remedy)]) -> Decision {
+    let fields: Vec<_> = rejected.iter().map(|(change, _)| change.to_string()).collect();
+    let mut remedies: Vec<Remedy> = Vec::new();
+    for (_, remedy) in rejected {
+        if !remedies.contains(remedy) {
+            remedies.push(*remedy);
         }
     }
-    let ways: Vec<_> = ways.into_iter().map(WayOut::text).collect();
+    let remedies: Vec<_> = remedies.into_iter().map(Remedy::text).collect();
     Decision::refuse(
         reasons::IMMUTABLE_FIELD,
         format!(
             "Nothing was written: the API cannot change this in contract {} (billing -> spec): {}. Ways out: {}",
             view.contract_id,
             fields.join("; "),
-            ways.join("; ")
+            remedies.join("; ")
         ),
     )
 }
@@ -60,20 +74,25 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
         message: format!(
             "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
              what /customerAlias stands for: {from} -> {to}. Ways out: {}",
-            WayOut::Contract.text()
+            Remedy::Contract.text()
         ),
     }
 }
 
 /// The refusal for items that could be several.
 pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
+    let mut summary: Vec<_> = questions.iter().take(MOST_QUESTIONS).cloned().collect();
+    if questions.len() > MOST_QUESTIONS {
+        summary.push(format!("and {} more", questions.len() - MOST_QUESTIONS));
+    }
     Decision::refuse(
         reasons::AMBIGUOUS_ITEM,
         format!(
-            "Nothing was written: it cannot be told which item is which in contract {}: {}. Write into the spec what tells \
-             them apart (name, dates or amounts as billing has them), or archive in billing what is not the spec's",
+            "Nothing was written: the items of contract {} are ambiguous: {}. Write into the spec what tells them apart \
+             (name, dates or amounts as billing has them), leave new items out until the contract was found without them, \
+             or archive in billing what is not the spec's",
             view.contract_id,
-            questions.join("; ")
+            summary.join("; ")
         ),
     )
 }

@@ -1,0 +1,58 @@
+//! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
+
+use super::{Desired, View};
+use crate::plan::Recorded;
+
+/// Most candidates that one question names.
+const NAMED: usize = 5;
+
+/// Whether an item of the contract that differs from one of the spec may be taken for it, when neither the record nor a
+/// stamp says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// It may: every item is the spec's, as the contract was just created from it or is taken over to become what it
+    /// says.
+    Same,
+    /// It may not: the record names the items that are the spec's, or only the package can have made it.
+    Other,
+    /// It may be the spec's, changed meanwhile, or somebody else's. To adopt it would change what others made, and to
+    /// add another could bill twice, so neither is done.
+    Unknown,
+}
+
+impl Likeness {
+    /// What likeness shows in a contract.
+    pub(super) fn of(desired: &Desired, view: &View, recorded: &Recorded) -> Self {
+        if !recorded.items.is_empty() {
+            return Self::Other;
+        }
+        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        if desired.has_package() {
+            return if is_held || recorded.unconfirmed.is_some() { Self::Other } else { Self::Unknown };
+        }
+        // A write that follows no edit, not even an empty history, is the create.
+        let is_new = recorded.unconfirmed.as_ref().is_some_and(|write| write.after_edit.is_none());
+        let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        let is_found_again = is_held || has_key() || view.is_stamped(desired);
+        if is_new || !is_found_again { Self::Same } else { Self::Unknown }
+    }
+}
+
+/// The question which of several items one of the spec is; `or_new` when it could be none of them as well.
+pub(super) fn question<'i>(
+    path: &str,
+    noun: &str,
+    candidates: impl Iterator<Item = &'i str>,
+    or_new: bool,
+) -> String {
+    let mut names: Vec<_> = candidates.map(str::to_owned).collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    if more > 0 {
+        names.push(format!("one of {more} others"));
+    }
+    if or_new {
+        names.push("a new one".to_owned());
+    }
+    format!("`{path}` could be the {noun} {}", names.join(" or "))
+}

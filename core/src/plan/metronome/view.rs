@@ -1,0 +1,103 @@
+//! A contract as the API returned it: its terms, the ids of its items, and whose it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{CUSTOM_FIELDS, Desired, list};
+use crate::terms::{Decimal, Timestamp};
+
+/// A contract as the API returned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The contract's ID.
+    pub contract_id: String,
+    /// ID of its customer.
+    pub customer_id: String,
+    /// The key that it was created with.
+    pub uniqueness_key: Option<String>,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// `active`, `upcoming`, `ended` or `archived`.
+    pub state: String,
+    /// Its first moment.
+    pub starting_at: Timestamp,
+    /// The moment at which it ends; open-ended when none.
+    pub ending_before: Option<Timestamp>,
+    /// Its terms, in canonical form and in the shape of a request.
+    pub terms: Value,
+    /// The contract that it renews.
+    pub renews: Option<String>,
+    /// The contract that renews it.
+    pub renewed_by: Option<String>,
+    /// Its last edit, from `v2/contracts/getEditHistory`, empty when it was never edited; needed only when an edit is
+    /// about to be written.
+    pub last_edit: Option<String>,
+    /// Ids of the items of each list, in the order of the terms.
+    pub(super) ids: BTreeMap<&'static str, Vec<Ids>>,
+    /// The first moment at which a change can apply: the next full hour after it was read, or its start. What begins
+    /// later is planned, and not in force.
+    pub(super) soonest: Timestamp,
+    /// Quantities that are planned for later, by the id of their subscription.
+    pub(super) planned: BTreeMap<String, Vec<(Timestamp, String)>>,
+    /// Seats by the id of their subscription, where they were read.
+    pub(super) seats: BTreeMap<String, Seats>,
+    /// Whether the reply left out commits or credits.
+    pub(super) truncated: bool,
+}
+
+/// Ids of one item, in the order in which the terms have its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ids {
+    /// The item's own; empty when the API gives none.
+    pub own: String,
+    /// Those of the items of its schedule of what may be used.
+    pub access: Vec<String>,
+    /// Those of the items of its schedule of what is invoiced.
+    pub invoice: Vec<String>,
+}
+
+/// Seats of a subscription, as they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seats {
+    /// IDs of the seats that are taken.
+    pub taken: BTreeSet<String>,
+    /// How many are not; unknown when the reply did not count them.
+    pub unassigned: Option<Decimal>,
+}
+
+/// An item of the contract.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'v> {
+    /// Its ids.
+    pub ids: &'v Ids,
+    /// Its terms, in canonical form.
+    pub terms: &'v Value,
+}
+
+impl View {
+    /// The items of a list with their ids.
+    pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
+        let ids = self.ids.get(name).into_iter().flatten();
+        ids.zip(list(&self.terms, name)).map(|(ids, terms)| Item { ids, terms })
+    }
+
+    /// A custom field of the contract.
+    pub(super) fn custom_field(&self, name: &str) -> Option<&str> {
+        self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()
+    }
+
+    /// Whether the contract's stamp says that the resource owns it.
+    pub(super) fn is_stamped(&self, desired: &Desired) -> bool {
+        let mut fields = desired.owner().peekable();
+        fields.peek().is_some() && fields.all(|(name, value)| self.custom_field(name) == Some(value))
+    }
+
+    /// A field of the stamp that says that somebody else owns the contract.
+    pub(super) fn other_owner<'d>(&'d self, desired: &'d Desired) -> Option<(&'d str, &'d str)> {
+        desired.owner().find_map(|(name, value)| {
+            let found = self.custom_field(name)?;
+            (found != value).then_some((name.as_str(), found))
+        })
+    }
+}
