@@ -19,7 +19,7 @@ use crate::clock;
 use crate::faults::{self, Effect};
 use crate::journal::{self, Entry};
 use crate::problem::{Problem, rendered};
-use crate::server::Sim;
+use crate::state::Sim;
 use crate::store::Tx;
 
 /// The largest request body, in bytes.

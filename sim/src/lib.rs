@@ -1,6 +1,6 @@
 //! `billing-sim`: a billing API to try things on, stored on disk, with faults on request.
 //!
-//! - `server`: state, routes, connections
+//! - `server`: routes, connections; `state`: what every request shares
 //! - `call`: the way of every API request through fault, caller, handler and journal
 //! - `store`: documents, transactions, durability
 //! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share
@@ -21,6 +21,7 @@ mod metronome;
 mod problem;
 mod server;
 mod settings;
+mod state;
 mod store;
 mod zoo;
 

@@ -4,9 +4,9 @@
 
 use bigdecimal::BigDecimal;
 
+use super::call::{Answer, Call};
 use super::contract::{self, Contract, Missing};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::value::{Fields, Json};
 use super::{customers, decimal, paging, time};
 

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::{Answer, Call};
 use super::customers::{self, Customer};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::time::{self, Step};
 use super::value::{Fields, Json};

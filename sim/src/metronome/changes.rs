@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::contract::{Contract, Invoice};
 use super::failure::Failure;
 use super::minting::Mint;
-use super::routes::Call;
 use super::schedules::{self, Kind};
 use super::seats::Seats;
 use super::value::{Fields, Json};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::call::Call;
 use super::failure::Failure;
-use super::routes::Call;
 use super::seats::Seats;
 use super::value::Fields;
 use super::{customers, settling};

@@ -11,16 +11,16 @@ use axum::routing::{get, post, put};
 use axum::{Json as Body, Router};
 use serde::Deserialize;
 
+use super::call::{Call, checked};
 use super::contract::{self, Contract, Invoice};
 use super::custom_fields::Key;
 use super::failure::Failure;
 use super::fields;
-use super::routes::{Call, checked};
 use super::schedules::fresh;
 use super::value::{Fields, Json};
-use super::{billing, catalog, contracts, customers, packages, time, views};
+use super::{billing, catalog, contract_calls, customers, packages, time, views};
 use crate::control::read;
-use crate::server::Sim;
+use crate::state::Sim;
 use crate::{clock, settings};
 
 /// The routes.
@@ -158,7 +158,7 @@ async fn seed_contract(
     let table = Some("POST /v1/contracts/create");
     let customer = [("customer_id", customer.as_str())];
     let made = carry_out(&sim, table, &body, &customer, |call| {
-        let contract = contracts::make(call, id, call.body.clone())?;
+        let contract = contract_calls::make(call, id, call.body.clone())?;
         Ok(views::v2(call, &contract, &contract.terms))
     });
     Ok(Body(made.await?))

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::call::{Answer, Call};
 use super::contract::{self, Missing};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::value::{Fields, Json};
-use super::{billing, contracts, custom_fields, paging, time};
+use super::{billing, contract_calls, custom_fields, paging, time};
 use crate::store::{Collection, StoreError, Tx};
 
 const CUSTOMERS: Collection<Customer> = Collection::new("metronome/customers");
@@ -193,7 +193,7 @@ pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
     }
     for mut contract in contract::observe_all(call, id)? {
         if contract.archived_at.is_none() {
-            contracts::close(call, &mut contract)?;
+            contract_calls::close(call, &mut contract)?;
         }
     }
     change(call, id, &|customer| {

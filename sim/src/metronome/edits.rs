@@ -2,15 +2,15 @@
 //!
 //! An edit is all or nothing: it is carried out on a copy, which replaces the contract at the end.
 
+use super::call::{Answer, Call};
 use super::changes;
 use super::contract::{self, Contract, Missing};
 use super::failure::Failure;
 use super::minting::Mint;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::{Editing, EmptyEdit, WriteReply};
 use super::value::{Fields, Json};
-use super::{billing, contracts, customers, rules, settling, time};
+use super::{billing, contract_calls, customers, rules, settling, time};
 use crate::store::Collection;
 
 /// Ids of edits by the key they were made with, for ever.
@@ -39,7 +39,7 @@ pub(super) fn edit(call: &Call) -> Result<Answer, Failure> {
     let edit = apply(call, &mut contract, &mut mint)?;
     contract.seats.extend(std::mem::take(&mut mint.seats));
     let edit = finish(call, &before, &mut contract, edit, key)?;
-    contracts::keep(call, &contract.id, &mint.made)?;
+    contract_calls::keep(call, &contract.id, &mint.made)?;
     let mut data = Fields::default();
     data.copy(&edit, &["id"]);
     if call.settings.metronome_reply == WriteReply::Full {
@@ -76,7 +76,7 @@ fn apply(call: &Call, contract: &mut Contract, mint: &mut Mint<'_>) -> Result<Fi
     edit.copy(body, &["archive_commits", "archive_credits", "archive_scheduled_charges"]);
     edit.copy(body, &["archive_spend_trackers", "remove_overrides"]);
 
-    let mut added = contracts::add(mint, &mut contract.terms, body, "add_")?;
+    let mut added = contract_calls::add(mint, &mut contract.terms, body, "add_")?;
     added.rename("add_professional_services", "add_pro_services");
     rules::trackers(&contract.terms)?;
     for (name, value) in added {

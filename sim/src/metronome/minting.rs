@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::failure::Failure;
-use super::routes::Call;
 use super::schedules::{self, fresh};
 use super::seats::Seats;
 use super::value::{Fields, Json};

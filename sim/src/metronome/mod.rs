@@ -5,8 +5,9 @@
 //! description leaves open is decided by [`crate::settings`]. There is no usage and there are no invoices: nothing of a
 //! balance is ever used, and that an item was invoiced is said by a test, through `/_sim/metronome/`.
 //!
-//! - `routes`: the way of every call; `fields`: the tables; `failure`: refusals
-//! - `contracts`, `contract`, `views`: contracts, as they are made, kept and told; `retold`: told in other words
+//! - `routes`: the way of every call; `call`: what its handler takes; `fields`: the tables; `failure`: refusals
+//! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
+//! - `contract_calls`: contracts made, got, listed and archived
 //! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
 //! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb
 //! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
@@ -15,10 +16,11 @@
 
 mod balances;
 mod billing;
+mod call;
 mod catalog;
 mod changes;
 mod contract;
-mod contracts;
+mod contract_calls;
 mod control;
 mod custom_fields;
 mod customers;

@@ -8,55 +8,19 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Json as Body, Router};
-use chrono::{DateTime, Utc};
 
+use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
-use super::fields::{self, Checked, Table};
-use super::switches::Hours;
-use super::value::{Fields, Json};
-use super::{balances, billing, catalog, contracts, custom_fields, customers, edits, packages};
+use super::{balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, packages};
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
 use crate::problem::Problem;
-use crate::settings::Settings;
 use crate::store::Tx;
-use crate::{clock, json, settings};
+use crate::{clock, settings};
 
 /// How Metronome talks.
 pub(crate) const API: Api =
     Api { problem: |problem, _| serde_json::json!({"message": problem.message}), headers: |_, _| {} };
-
-/// What a call is carried out with.
-pub(super) struct Call {
-    pub(super) tx: Tx,
-    pub(super) now: DateTime<Utc>,
-    pub(super) settings: Settings,
-    /// Who calls, as `created_by` tells it.
-    pub(super) actor: String,
-    /// The known fields of the body.
-    pub(super) body: Fields,
-    pub(super) query: BTreeMap<String, String>,
-    /// The id in the path, where there is one.
-    pub(super) path_id: String,
-}
-
-/// What a call answers when it succeeds.
-pub(super) enum Answer {
-    /// 200 with a body.
-    Body(Json),
-    /// 200 without a body.
-    Empty,
-}
-
-impl Answer {
-    /// `{"data": …}`.
-    pub(super) fn data(data: impl Into<Json>) -> Self {
-        Self::Body(Fields::default().with("data", data).into())
-    }
-}
-
-/// What carries a call out. It checks everything before it writes anything.
-type Act = fn(&Call) -> Result<Answer, Failure>;
 
 /// Metronome's routes; whatever else is asked for under its prefixes is 404 or 405.
 pub(crate) fn router() -> Router {
@@ -73,19 +37,19 @@ pub(crate) fn router() -> Router {
 
 fn routes() -> Vec<(&'static str, MethodRouter)> {
     vec![
-        ("/v1/contracts/create", doing(contracts::create)),
-        ("/v1/contracts/get", doing(contracts::get_v1)),
-        ("/v2/contracts/get", doing(contracts::get_v2)),
-        ("/v1/contracts/list", doing(contracts::list_v1)),
-        ("/v2/contracts/list", doing(contracts::list_v2)),
+        ("/v1/contracts/create", doing(contract_calls::create)),
+        ("/v1/contracts/get", doing(contract_calls::get_v1)),
+        ("/v2/contracts/get", doing(contract_calls::get_v2)),
+        ("/v1/contracts/list", doing(contract_calls::list_v1)),
+        ("/v2/contracts/list", doing(contract_calls::list_v2)),
         ("/v2/contracts/edit", doing(edits::edit)),
         ("/v2/contracts/commits/edit", doing(edits::edit_commit)),
         ("/v2/contracts/credits/edit", doing(edits::edit_credit)),
         ("/v2/contracts/getEditHistory", doing(edits::history)),
-        ("/v1/contracts/getSubscriptionSeatsHistory", doing(contracts::seats)),
+        ("/v1/contracts/getSubscriptionSeatsHistory", doing(contract_calls::seats)),
         ("/v1/contracts/updateEndDate", doing(edits::update_end_date)),
         ("/v1/contracts/setUsageFilter", doing(edits::set_usage_filter)),
-        ("/v1/contracts/archive", doing(contracts::archive)),
+        ("/v1/contracts/archive", doing(contract_calls::archive)),
         ("/v1/contracts/customerBalances/list", doing(balances::list)),
         ("/v1/contracts/customerCommits/list", doing(balances::list_commits)),
         ("/v1/contracts/customerCredits/list", doing(balances::list_credits)),
@@ -177,23 +141,4 @@ impl Incoming {
         let path_id = ids.into_values().next().unwrap_or_default();
         act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, path_id })
     }
-}
-
-/// The known fields of a body that fits its table; the paths of the others are added to `unknown`.
-pub(super) fn checked(
-    table: &Table,
-    body: &[u8],
-    hours: Hours,
-    unknown: &mut Vec<String>,
-) -> Result<Fields, Failure> {
-    let body = match body {
-        [] => Json::Object(Fields::default()),
-        body => json::parse(body).map_err(|wrong| Failure::bad_request(format!("invalid JSON: {wrong}")))?,
-    };
-    let Json::Object(body) = body else {
-        return Err(Failure::bad_request(format!("the body must be an object, not {}", body.kind())));
-    };
-    let (Checked { body, unknown: more }, wrong) = table.check(body, hours == Hours::Check);
-    unknown.extend(more);
-    if wrong.is_empty() { Ok(body) } else { Err(Failure::bad_request(wrong.join("; "))) }
 }

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
+use super::call::Call;
 use super::contract::{Contract, Invoice};
 use super::failure::Failure;
-use super::routes::Call;
 use super::time::{self, Step};
 use super::value::{Fields, Json};
 use super::{catalog, decimal};

@@ -5,10 +5,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::catalog;
 use super::contract::{Contract, index_item};
 use super::failure::Failure;
-use super::routes::Call;
 use super::schedules::{self, fresh};
 use super::time::{self, Step};
 use super::value::{Fields, Json};

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::contract::Contract;
-use super::routes::Call;
 use super::switches::{ArchivedItems, ContractKeys, View};
 use super::time::{self, Step};
 use super::value::{Fields, Json};

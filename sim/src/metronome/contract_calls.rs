@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::{Answer, Call};
 use super::contract::{self, Contract, Invoice, Missing};
 use super::customers::{self, Customer};
 use super::failure::Failure;
 use super::minting::{self, Made, Mint};
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::WriteReply;
 use super::value::{Fields, Json};
