@@ -44,6 +44,12 @@ pub(crate) struct Settings {
     pub(crate) metronome_embedded_limit: Option<u32>,
     /// How long lists do not show a new contract, in milliseconds of the machine's clock.
     pub(crate) metronome_list_lag_ms: u32,
+    /// What makes a Metronome invoice final.
+    pub(crate) metronome_finality: metronome::Finality,
+    /// Whether invoices are listed before their date.
+    pub(crate) metronome_future_invoices: metronome::FutureInvoices,
+    /// What shares an invoice.
+    pub(crate) metronome_invoice_grouping: metronome::InvoiceGrouping,
     /// What a renewal does to the contract that it renews.
     pub(crate) metronome_renewal: metronome::Renewal,
     /// How the values of a package's offsets and durations are read back.

@@ -22,8 +22,15 @@ pub(super) struct Call {
     /// The known fields of the body.
     pub(super) body: Fields,
     pub(super) query: BTreeMap<String, String>,
-    /// The id in the path, where there is one.
-    pub(super) path_id: String,
+    /// The ids in the path, by the names that the route gives them.
+    pub(super) ids: BTreeMap<String, String>,
+}
+
+impl Call {
+    /// The id that the route calls `name`.
+    pub(super) fn path(&self, name: &str) -> &str {
+        self.ids.get(name).map_or("", String::as_str)
+    }
 }
 
 /// What a call answers when it succeeds.

@@ -24,7 +24,7 @@ const BY_ITEM: Collection<String> = Collection::new("metronome/contract-items");
 /// What a contract was, by its id and the number of edits before.
 const VERSIONS: Collection<Version> = Collection::new("metronome/contract-versions");
 
-/// Whether there is an invoice for a schedule's item.
+/// The state of an invoice that was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Invoice {
@@ -54,8 +54,11 @@ pub(super) struct Contract {
     pub(super) initial: Fields,
     /// Every edit, oldest first, in the form of the edit history.
     pub(super) edits: Vec<Fields>,
-    /// Invoices by the id of the schedule item they are for.
+    /// Invoices by the key of what they are for: see [`super::invoices`].
     pub(super) invoices: BTreeMap<String, Invoice>,
+    /// Invoices as they were issued, by the same keys.
+    #[serde(default)]
+    pub(super) issued: BTreeMap<String, Fields>,
     /// How many grants each recurring commit or credit has made.
     pub(super) granted: BTreeMap<String, u32>,
     /// Who sits where, by the id of the subscription.

@@ -68,6 +68,7 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
         terms,
         edits: Vec::new(),
         invoices: std::collections::BTreeMap::new(),
+        issued: std::collections::BTreeMap::new(),
         granted: std::collections::BTreeMap::new(),
         seats: mint.seats,
         id,

@@ -16,9 +16,8 @@ use super::contract::{self, Contract, Invoice};
 use super::custom_fields::Key;
 use super::failure::Failure;
 use super::fields;
-use super::schedules::fresh;
 use super::value::{Fields, Json};
-use super::{billing, catalog, contract_calls, customers, packages, time, views};
+use super::{billing, catalog, contract_calls, customers, invoices, packages, settling, time, views};
 use crate::control::read;
 use crate::state::Sim;
 use crate::{clock, settings};
@@ -38,7 +37,7 @@ pub(crate) fn router() -> Router<Arc<Sim>> {
         .route("/custom-field-keys", post(seed_keys))
         .route("/contracts", get(list_contracts))
         .route("/contracts/{id}", get(show_contract))
-        .route("/contracts/{id}/invoices", post(mark_invoices))
+        .route("/contracts/{id}/invoices", get(list_invoices).post(mark_invoices))
         .route("/contracts/{id}/disable-thresholds", post(disable_thresholds))
 }
 
@@ -86,7 +85,7 @@ async fn carry_out<T>(
         actor: "simulator".to_owned(),
         body: fields,
         query: BTreeMap::new(),
-        path_id: String::new(),
+        ids: BTreeMap::new(),
     };
     let done = act(&call)?;
     call.tx.commit().map_err(Failure::from)?;
@@ -292,7 +291,7 @@ fn shown(call: &Call, contract: &Contract) -> Fields {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marks {
-    /// Which schedule items; all of the contract's when left out.
+    /// Which schedule items and periods; all of the contract's when left out.
     #[serde(default)]
     items: Option<Vec<String>>,
     state: Mark,
@@ -306,23 +305,40 @@ enum Mark {
     None,
 }
 
-/// Says which schedule items are on an invoice.
+/// The contract's invoices, as the API would list them.
+async fn list_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> Seeded {
+    let told = carry_out(&sim, None, &[], &[], |call| {
+        let mut contract = required(call, &id)?;
+        settling::settle(&mut contract, call)?;
+        contract.save(&call.tx)?;
+        let told = invoices::of_contract(call, &contract)?;
+        Ok(told.into_iter().map(Json::from).collect::<Vec<_>>())
+    });
+    Ok(Body(Fields::default().with("invoices", told.await?)))
+}
+
+/// Says which schedule items, and which periods of subscriptions, are on an invoice.
 async fn mark_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body: Bytes) -> Seeded {
     let Marks { items, state } = parse(&body)?;
     let shown = carry_out(&sim, None, &[], &[], |call| {
         let mut contract = required(call, &id)?;
-        let known = schedule_items(&contract.terms);
+        let mut known = schedule_items(&contract.terms);
+        for key in invoices::keys(call, &contract)? {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
         for item in items.unwrap_or_else(|| known.clone()) {
             if !known.contains(&item) {
                 return Err(Failure::not_found(format!("schedule item {item} not found")));
             }
-            match state {
-                Mark::Finalized => contract.invoices.insert(item, Invoice::Finalized),
-                Mark::Voided => contract.invoices.insert(item, Invoice::Voided),
-                Mark::None => contract.invoices.remove(&item),
+            let state = match state {
+                Mark::Finalized => Some(Invoice::Finalized),
+                Mark::Voided => Some(Invoice::Voided),
+                Mark::None => None,
             };
+            invoices::mark(call, &mut contract, &item, state)?;
         }
-        mark_items(&mut contract);
         contract.save(&call.tx)?;
         Ok(shown(call, &contract))
     });
@@ -337,27 +353,6 @@ fn schedule_items(terms: &Fields) -> Vec<String> {
     let schedules = items.flat_map(|item| SCHEDULES.iter().filter_map(|field| item.object(field)));
     let rows = schedules.flat_map(|schedule| schedule.objects("schedule_items"));
     rows.filter_map(|row| row.text("id").map(str::to_owned)).collect()
-}
-
-/// Gives every item of an invoice schedule that is on an invoice the invoice's id.
-fn mark_items(contract: &mut Contract) {
-    for list in SCHEDULED {
-        for item in contract.terms.objects_mut(list) {
-            for field in ["invoice_schedule", "schedule"]
-                .into_iter()
-                .filter(|field| item.has(field))
-                .collect::<Vec<_>>()
-            {
-                item.edit(field, |schedule| {
-                    for row in schedule.objects_mut("schedule_items") {
-                        if row.text("id").is_some_and(|id| contract.invoices.contains_key(id)) {
-                            row.set_default("invoice_id", fresh());
-                        }
-                    }
-                });
-            }
-        }
-    }
 }
 
 /// Does what the service does after a payment failed: turns threshold billing off.

@@ -156,6 +156,7 @@ fn edit_balance(call: &Call, list: &str, id_field: &str, verb: &str) -> Result<A
         found.filter(|contract| contract.customer_id == customer && contract.terms.item(list, id).is_some());
     let mut contract = found.ok_or_else(|| Failure::gone(format!("{id_field} {id} not found")))?;
     may_edit(call, &contract)?;
+    settling::settle(&mut contract, call)?;
     let before = contract.clone();
     let mut update = call.body.clone();
     update.take("customer_id");

@@ -2,14 +2,15 @@
 //!
 //! A contract is kept in the form in which v2 reads it, as JSON with the digits it was sent with. A request is checked
 //! against the tables in `fields/`; what they do not name is left out, and the journal tells it. What Metronome's own
-//! description leaves open is decided by [`crate::settings`]. There is no usage and there are no invoices: nothing of a
-//! balance is ever used, and that an item was invoiced is said by a test, through `/_sim/metronome/`.
+//! description leaves open is decided by [`crate::settings`]. There is no usage: nothing of a
+//! balance is ever used. An invoice becomes final because a test says so, through `/_sim/metronome/`, or in its time.
 //!
 //! - `routes`: the way of every call; `call`: what its handler takes; `fields`: the tables; `failure`: refusals
 //! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
 //! - `contract_calls`: contracts made, got, listed and archived
 //! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
 //! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb
+//! - `invoices`: what contracts come to, drafts and final ones
 //! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
 //! - `customers`, `billing`, `catalog`, `custom_fields`, `relations`, `balances`: what is around contracts
 //! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
@@ -28,6 +29,7 @@ mod decimal;
 mod edits;
 mod failure;
 mod fields;
+mod invoices;
 mod minting;
 mod package_view;
 mod packages;

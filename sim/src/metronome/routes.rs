@@ -11,7 +11,9 @@ use axum::{Json as Body, Router};
 
 use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
-use super::{balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, packages};
+use super::{
+    balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices, packages,
+};
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
 use crate::problem::Problem;
@@ -61,6 +63,10 @@ fn routes() -> Vec<(&'static str, MethodRouter)> {
         ("/v1/customers", doing(customers::create).merge(reading(customers::list))),
         ("/v1/customers/archive", doing(customers::archive)),
         ("/v1/customers/{customer_id}", reading(customers::get)),
+        ("/v1/customers/{customer_id}/invoices", reading(invoices::list)),
+        ("/v1/customers/{customer_id}/invoices/{invoice_id}", reading(invoices::get)),
+        ("/v1/invoices/void", doing(invoices::void)),
+        ("/v1/invoices/regenerate", doing(invoices::regenerate)),
         ("/v1/customers/{customer_id}/setIngestAliases", doing(customers::set_ingest_aliases)),
         ("/v1/customers/{customer_id}/setName", doing(customers::set_name)),
         ("/v1/customers/{customer_id}/updateConfig", doing(customers::update_config)),
@@ -138,7 +144,6 @@ impl Incoming {
         let table = fields::table(&call).ok_or_else(Failure::internal)?;
         unknown.extend(table.unknown_parameters(query.keys().map(String::as_str)));
         let body = checked(table, &body, settings.metronome_hours, unknown)?;
-        let path_id = ids.into_values().next().unwrap_or_default();
-        act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, path_id })
+        act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, ids })
     }
 }

@@ -1,4 +1,5 @@
-//! What time does to a contract by itself: recurring commits and credits make a grant at the start of every period.
+//! What time does to a contract by itself: recurring commits and credits make a grant at the start of every period,
+//! and invoices become final.
 //!
 //! Periods are counted from the recurring item's own start, at its frequency or else at that of the usage statements;
 //! partial periods are not prorated.
@@ -9,11 +10,12 @@ use super::call::Call;
 use super::catalog;
 use super::contract::{Contract, index_item};
 use super::failure::Failure;
+use super::invoices::{self, quantity_at};
 use super::schedules::{self, fresh};
 use super::time::{self, Step};
 use super::value::{Fields, Json};
 
-/// Makes the grants that are due; says whether there were any.
+/// Makes the grants that are due, and issues the invoices where time does that; says whether there were any.
 pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failure> {
     if contract.archived_at.is_some() {
         return Ok(false);
@@ -40,7 +42,7 @@ pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failu
             }
         }
     }
-    Ok(any)
+    Ok(invoices::issue_due(call, contract)? || any)
 }
 
 /// The period of a recurring item.
@@ -119,7 +121,5 @@ fn seats(contract: &Contract, template: &Fields, at: DateTime<Utc>) -> String {
         .and_then(|config| config.text("subscription_id"))
         .and_then(|id| contract.terms.item("subscriptions", id));
     let Some(subscription) = subscription else { return "1".to_owned() };
-    let in_force = |segment: &&Fields| time::of(segment, "starting_at").is_some_and(|start| start <= at);
-    let segment = subscription.objects("quantity_schedule").filter(in_force).last();
-    segment.and_then(|segment| segment.number("quantity")).unwrap_or("0").to_owned()
+    quantity_at(subscription, at)
 }

@@ -87,6 +87,27 @@ switches! {
         /// Not at all.
         Hidden,
     }
+    /// What makes an invoice final.
+    Finality {
+        /// A test, through the control API.
+        Marked,
+        /// Its date.
+        Due,
+    }
+    /// Whether invoices are listed before their date.
+    FutureInvoices {
+        /// Not at all.
+        Hidden,
+        /// As drafts.
+        Draft,
+    }
+    /// What shares an invoice.
+    InvoiceGrouping {
+        /// Nothing: each scheduled item and each period has its own.
+        Each,
+        /// Whatever has the same type, date and unit.
+        ByDate,
+    }
     /// What a renewal does to the contract that it renews.
     Renewal {
         /// Nothing but link the two.

@@ -6,6 +6,7 @@
 mod contracts;
 mod edits;
 mod faults;
+mod invoices;
 mod packages;
 mod support;
 mod wire;
