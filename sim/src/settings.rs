@@ -36,6 +36,14 @@ pub(crate) struct Settings {
     pub(crate) metronome_package_keys: metronome::PackageKeys,
     /// What the body of a 409 says.
     pub(crate) metronome_conflict: metronome::Conflict,
+    /// What an edit gets whose uniqueness key was used.
+    pub(crate) metronome_edit_key: metronome::EditKey,
+    /// How Metronome tells names and descriptions.
+    pub(crate) metronome_texts: metronome::Texts,
+    /// How it tells tags.
+    pub(crate) metronome_tags: metronome::Tags,
+    /// How it tells the rates of overrides.
+    pub(crate) metronome_override_rates: metronome::OverrideRates,
     /// What creating and editing answer.
     pub(crate) metronome_reply: metronome::WriteReply,
     /// Whether archived commits, credits and charges are read back.

@@ -24,7 +24,8 @@ pub(super) fn edit(call: &Call) -> Result<Answer, Failure> {
     if let Some(key) = key
         && let Some(owner) = call.tx.get(&BY_KEY, key)?
     {
-        return Err(Failure::key_taken(&owner, call.settings.metronome_conflict));
+        let (status, tell) = (call.settings.metronome_edit_key, call.settings.metronome_conflict);
+        return Err(Failure::edit_key_taken(&owner, status, tell));
     }
     rules::gated(&call.body, call.settings.metronome_gated_fields)?;
     let not_changes =

@@ -13,6 +13,7 @@ use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
 use super::{
     balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices, packages,
+    retold,
 };
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
@@ -144,6 +145,10 @@ impl Incoming {
         let table = fields::table(&call).ok_or_else(Failure::internal)?;
         unknown.extend(table.unknown_parameters(query.keys().map(String::as_str)));
         let body = checked(table, &body, settings.metronome_hours, unknown)?;
-        act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, ids })
+        let call = Call { now: clock::now(&tx)?, tx, settings, actor, body, query, ids };
+        Ok(match act(&call)? {
+            Answer::Body(body) => Answer::Body(retold::altered(body, &call.settings)),
+            Answer::Empty => Answer::Empty,
+        })
     }
 }

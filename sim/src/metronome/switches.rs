@@ -73,6 +73,34 @@ switches! {
         /// Nothing.
         Empty,
     }
+    /// What an edit gets whose uniqueness key was used.
+    EditKey {
+        /// 409, as creates do.
+        Conflict,
+        /// 422.
+        Unprocessable,
+    }
+    /// How names and descriptions are told.
+    Texts {
+        /// As sent.
+        AsSent,
+        /// Without space at either end.
+        Trimmed,
+    }
+    /// How tags are told.
+    Tags {
+        /// As sent.
+        AsSent,
+        /// In lower case.
+        LowerCase,
+    }
+    /// How the rates of overrides are told.
+    OverrideRates {
+        /// As sent.
+        AsSent,
+        /// With `is_prorated`, false where it was not sent.
+        Filled,
+    }
     /// What creating and editing answer.
     WriteReply {
         /// The id and all of what was made.

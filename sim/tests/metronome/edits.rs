@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Simulator, prepaid};
+use crate::support::{Simulator, of_customer, prepaid};
 
 #[tokio::test]
 async fn an_edit_with_a_used_key_changes_nothing() {
@@ -22,6 +22,17 @@ async fn an_edit_with_a_used_key_changes_nothing() {
     assert_eq!(simulator.get(&other).await.get("name"), None);
     // A contract's key and an edit's are different things.
     simulator.create(json!({"uniqueness_key": "k"})).await;
+}
+
+#[tokio::test]
+async fn an_edit_with_a_used_key_is_unprocessable_where_the_settings_say_so() {
+    let simulator = Simulator::start().await;
+    simulator.settings(json!({"metronome_edit_key": "unprocessable"})).await;
+    let contract = simulator.create(json!({"uniqueness_key": "c"})).await;
+    let verbs = json!({"update_contract_name": "one", "uniqueness_key": "k"});
+    simulator.edit(&contract, verbs.clone()).await.expect(200);
+    assert_eq!(simulator.edit(&contract, verbs).await.refusal(422), "Uniqueness key already exists");
+    simulator.post("/v1/contracts/create", of_customer(json!({"uniqueness_key": "c"}))).await.expect(409);
 }
 
 #[tokio::test]
