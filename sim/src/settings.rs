@@ -52,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) metronome_embedded_limit: Option<u32>,
     /// How long lists do not show a new contract, in milliseconds of the machine's clock.
     pub(crate) metronome_list_lag_ms: u32,
+    /// Where a Metronome period that starts late in a month goes on after a shorter one.
+    pub(crate) metronome_month_ends: metronome::MonthEnds,
+    /// What becomes of terms after their contract's end.
+    pub(crate) metronome_after_end: metronome::AfterEnd,
     /// What makes a Metronome invoice final.
     pub(crate) metronome_finality: metronome::Finality,
     /// Whether invoices are listed before their date.

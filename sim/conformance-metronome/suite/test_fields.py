@@ -23,6 +23,12 @@ CALLS = {
     "POST /v2/contracts/getEditHistory": "v2.contract_get_edit_history_params.ContractGetEditHistoryParams",
     "POST /v1/contracts/getSubscriptionSeatsHistory":
         "v1.contract_get_subscription_seats_history_params.ContractGetSubscriptionSeatsHistoryParams",
+    "POST /v1/contracts/getSubscriptionQuantityHistory":
+        "v1.contract_retrieve_subscription_quantity_history_params.ContractRetrieveSubscriptionQuantityHistoryParams",
+    "POST /v1/contracts/getContractRateSchedule":
+        "v1.contract_retrieve_rate_schedule_params.ContractRetrieveRateScheduleParams",
+    "POST /v1/contracts/customerBalances/getNetBalance":
+        "v1.contract_get_net_balance_params.ContractGetNetBalanceParams",
     "POST /v1/contracts/updateEndDate": "v1.contract_update_end_date_params.ContractUpdateEndDateParams",
     "POST /v1/contracts/archive": "v1.contract_archive_params.ContractArchiveParams",
     "POST /v1/contracts/setUsageFilter": "v1.contract_set_usage_filter_params.ContractSetUsageFilterParams",

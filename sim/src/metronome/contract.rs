@@ -59,6 +59,9 @@ pub(super) struct Contract {
     /// Invoices as they were issued, by the same keys.
     #[serde(default)]
     pub(super) issued: BTreeMap<String, Fields>,
+    /// What the end of the contract dropped or shortened.
+    #[serde(default)]
+    pub(super) dropped: Vec<Fields>,
     /// How many grants each recurring commit or credit has made.
     pub(super) granted: BTreeMap<String, u32>,
     /// Who sits where, by the id of the subscription.

@@ -10,7 +10,9 @@ use super::minting::{self, Made, Mint};
 use super::schedules::fresh;
 use super::switches::WriteReply;
 use super::value::{Fields, Json};
-use super::{billing, catalog, custom_fields, paging, provisioning, relations, rules, settling, time, views};
+use super::{
+    billing, catalog, custom_fields, ending, paging, provisioning, relations, rules, settling, time, views,
+};
 
 /// Fields of a contract that are written and read alike.
 const PLAIN: [&str; 10] = [
@@ -69,10 +71,12 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
         edits: Vec::new(),
         invoices: std::collections::BTreeMap::new(),
         issued: std::collections::BTreeMap::new(),
+        dropped: Vec::new(),
         granted: std::collections::BTreeMap::new(),
         seats: mint.seats,
         id,
     };
+    ending::hold(call, &mut contract)?;
     custom_fields::check(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;
     relations::link(call, &mut contract, &body)?;
     custom_fields::claim(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;

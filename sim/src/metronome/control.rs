@@ -17,7 +17,7 @@ use super::custom_fields::Key;
 use super::failure::Failure;
 use super::fields;
 use super::value::{Fields, Json};
-use super::{billing, catalog, contract_calls, customers, invoices, packages, settling, time, views};
+use super::{billing, catalog, contract_calls, customers, invoices, packages, rates, settling, time, views};
 use crate::control::read;
 use crate::state::Sim;
 use crate::{clock, settings};
@@ -32,6 +32,7 @@ pub(crate) fn router() -> Router<Arc<Sim>> {
         .route("/products", put(seed_products))
         .route("/credit-types", put(seed_credit_types))
         .route("/rate-cards/{id}", put(seed_rate_card))
+        .route("/rate-cards/{id}/rates", put(seed_rates))
         .route("/packages", get(list_packages))
         .route("/packages/{id}", put(seed_package))
         .route("/custom-field-keys", post(seed_keys))
@@ -220,6 +221,17 @@ async fn seed_rate_card(State(sim): State<Arc<Sim>>, Path(id): Path<String>, bod
     Ok(Body(made.await?))
 }
 
+/// `[{"product_id", "rate_type", "starting_at", "price"?, ...}]`, instead of those before.
+async fn seed_rates(
+    State(sim): State<Arc<Sim>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Refused> {
+    let sent: Vec<Fields> = parse(&body)?;
+    carry_out(&sim, None, &[], &[], |call| rates::seed(call, &id, &sent)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `[{"entity", "key", "enforce_uniqueness"?}]`; those that exist stay as they are.
 async fn seed_keys(State(sim): State<Arc<Sim>>, body: Bytes) -> Result<StatusCode, Refused> {
     let keys: Vec<Key> = parse(&body)?;
@@ -285,6 +297,7 @@ fn shown(call: &Call, contract: &Contract) -> Fields {
         .with("edits", Json::Number(edits.len().to_string()))
         .with("history", edits)
         .with("invoices", invoices.collect::<Fields>())
+        .with("dropped", contract.dropped.iter().cloned().map(Json::from).collect::<Vec<_>>())
         .with("contract", views::v2(call, contract, &contract.terms))
 }
 

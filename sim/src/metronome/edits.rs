@@ -10,7 +10,7 @@ use super::minting::Mint;
 use super::schedules::fresh;
 use super::switches::{Editing, EmptyEdit, WriteReply};
 use super::value::{Fields, Json};
-use super::{billing, contract_calls, customers, rules, settling, time};
+use super::{billing, contract_calls, customers, ending, rules, settling, time};
 use crate::store::Collection;
 
 /// Ids of edits by the key they were made with, for ever.
@@ -112,9 +112,10 @@ fn apply(call: &Call, contract: &mut Contract, mint: &mut Mint<'_>) -> Result<Fi
     }
     if let Some(end) = body.get("update_contract_end_date") {
         let allowed = body.flag("allow_contract_ending_before_finalized_invoice") != Some(false);
-        changes::end(contract, end, allowed)?;
+        ending::set(contract, end, allowed)?;
         edit.set("update_contract_end_date", end.clone());
     }
+    ending::hold(call, contract)?;
     Ok(edit)
 }
 
@@ -162,6 +163,7 @@ fn edit_balance(call: &Call, list: &str, id_field: &str, verb: &str) -> Result<A
     let mut update = call.body.clone();
     update.take("customer_id");
     let shown = changes::update_balance(call, &mut contract, list, id_field, &update)?;
+    ending::hold(call, &mut contract)?;
     finish(call, &before, &mut contract, Fields::default().with(verb, vec![Json::from(shown)]), None)?;
     Ok(Answer::data(Fields::default().with("id", id)))
 }
@@ -174,11 +176,7 @@ pub(super) fn update_end_date(call: &Call) -> Result<Answer, Failure> {
     }
     let before = contract.clone();
     let end = call.body.get("ending_before").cloned().unwrap_or_default();
-    changes::end(
-        &mut contract,
-        &end,
-        call.body.flag("allow_ending_before_finalized_invoice") != Some(false),
-    )?;
+    ending::set(&mut contract, &end, call.body.flag("allow_ending_before_finalized_invoice") != Some(false))?;
     finish(call, &before, &mut contract, Fields::default().with("update_contract_end_date", end), None)?;
     Ok(Answer::data(Fields::default().with("id", contract.id)))
 }

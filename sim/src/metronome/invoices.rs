@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::switches::{Finality, FutureInvoices, InvoiceGrouping};
 use super::time::{self, Step};
 use super::value::{Fields, Json};
-use super::{catalog, customers, decimal, paging};
+use super::{catalog, customers, decimal, paging, rates, schedules};
 
 /// An invoice that the terms of a contract come to.
 struct Drawn {
@@ -117,8 +117,10 @@ fn body(contract: &Contract, kind: &str, issued_at: DateTime<Utc>, line: Fields)
 /// The periods of a subscription that have begun, each with the quantity at its start.
 fn periods(call: &Call, contract: &Contract, subscription: &Fields) -> Result<Vec<Drawn>, Failure> {
     let frequency = subscription.object("subscription_rate").and_then(|rate| rate.text("billing_frequency"));
-    let (Some(step), Some(from)) = (frequency.and_then(Step::every), time::of(subscription, "starting_at"))
-    else {
+    let (Some(step), Some(from)) = (
+        frequency.and_then(|it| Step::every(it, call.settings.metronome_month_ends)),
+        time::of(subscription, "starting_at"),
+    ) else {
         return Ok(Vec::new());
     };
     let ends = [time::of(subscription, "ending_before"), time::of(&contract.terms, "ending_before")];
@@ -133,8 +135,8 @@ fn periods(call: &Call, contract: &Contract, subscription: &Fields) -> Result<Ve
         let until = step.after(from, index).unwrap_or(end).min(end);
         let quantity = quantity_at(subscription, start);
         let mut line = line(subscription, "subscription", "subscription", Some(&unit));
-        let price = unit_price();
-        line.set("total", super::schedules::product(&price, &quantity)?);
+        let price = rates::subscription_price(call, contract, subscription, start)?;
+        line.set("total", schedules::product(&price, &quantity)?);
         line.set("unit_price", Json::Number(price));
         line.set("quantity", Json::Number(quantity));
         line.set("starting_at", time::json(start));
@@ -147,10 +149,6 @@ fn periods(call: &Call, contract: &Contract, subscription: &Fields) -> Result<Ve
         drawn.push(Drawn { key: period_key(subscription, start), issued_at, body });
     }
     Ok(drawn)
-}
-
-fn unit_price() -> String {
-    "0".to_owned()
 }
 
 /// The quantity of a subscription at a time.

@@ -222,7 +222,7 @@ impl<'a> Mint<'a> {
         let first = Fields::default().with("quantity", quantity);
         let start = item.get("starting_at").cloned().unwrap_or_default();
         item.extend("quantity_schedule", [first.with("starting_at", start)]);
-        item.set("billing_periods", views::billing_periods(&item, self.call.now));
+        item.set("billing_periods", views::billing_periods(self.call, &item));
         Ok(item)
     }
 

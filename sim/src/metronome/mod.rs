@@ -9,9 +9,10 @@
 //! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
 //! - `contract_calls`: contracts made, got, listed and archived
 //! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
-//! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb
+//! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb; `ending`: what a contract's end drops
 //! - `invoices`: what contracts come to, drafts and final ones
 //! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
+//! - `rates`: what a rate card and overrides come to
 //! - `customers`, `billing`, `catalog`, `custom_fields`, `relations`, `balances`: what is around contracts
 //! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
 
@@ -27,6 +28,7 @@ mod custom_fields;
 mod customers;
 mod decimal;
 mod edits;
+mod ending;
 mod failure;
 mod fields;
 mod invoices;
@@ -35,6 +37,7 @@ mod package_view;
 mod packages;
 mod paging;
 mod provisioning;
+mod rates;
 mod relations;
 mod retold;
 mod routes;

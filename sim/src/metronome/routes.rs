@@ -13,7 +13,7 @@ use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
 use super::{
     balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices, packages,
-    retold,
+    rates, retold,
 };
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
@@ -50,10 +50,13 @@ fn routes() -> Vec<(&'static str, MethodRouter)> {
         ("/v2/contracts/credits/edit", doing(edits::edit_credit)),
         ("/v2/contracts/getEditHistory", doing(edits::history)),
         ("/v1/contracts/getSubscriptionSeatsHistory", doing(contract_calls::seats)),
+        ("/v1/contracts/getSubscriptionQuantityHistory", doing(rates::quantities)),
+        ("/v1/contracts/getContractRateSchedule", doing(rates::schedule)),
         ("/v1/contracts/updateEndDate", doing(edits::update_end_date)),
         ("/v1/contracts/setUsageFilter", doing(edits::set_usage_filter)),
         ("/v1/contracts/archive", doing(contract_calls::archive)),
         ("/v1/contracts/customerBalances/list", doing(balances::list)),
+        ("/v1/contracts/customerBalances/getNetBalance", doing(balances::net)),
         ("/v1/contracts/customerCommits/list", doing(balances::list_commits)),
         ("/v1/contracts/customerCredits/list", doing(balances::list_credits)),
         ("/v1/packages/create", doing(packages::create)),

@@ -29,7 +29,7 @@ pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failu
         for template in due {
             let id = template.text("id").unwrap_or_default().to_owned();
             let made = contract.granted.get(&id).copied().unwrap_or(0);
-            let starts = starts(contract, &template, call.now);
+            let starts = starts(call, contract, &template);
             let fresh: Result<Vec<_>, _> = (made..)
                 .zip(starts.iter().skip(usize::try_from(made).unwrap_or(usize::MAX)))
                 .map(|(index, start)| grant(contract, call, &template, kind, index, *start))
@@ -46,20 +46,20 @@ pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failu
 }
 
 /// The period of a recurring item.
-fn step(contract: &Contract, template: &Fields) -> Option<Step> {
+fn step(call: &Call, contract: &Contract, template: &Fields) -> Option<Step> {
     let usage =
         contract.terms.object("usage_statement_schedule").and_then(|schedule| schedule.text("frequency"));
-    Step::every(template.text("recurrence_frequency").or(usage)?)
+    Step::every(template.text("recurrence_frequency").or(usage)?, call.settings.metronome_month_ends)
 }
 
 /// The starts of all periods that have begun.
-fn starts(contract: &Contract, template: &Fields, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+fn starts(call: &Call, contract: &Contract, template: &Fields) -> Vec<DateTime<Utc>> {
     let ends = [time::of(template, "ending_before"), time::of(&contract.terms, "ending_before")];
     let end = ends.into_iter().flatten().min().unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let (Some(from), Some(step)) = (time::of(template, "starting_at"), step(contract, template)) else {
+    let (Some(from), Some(step)) = (time::of(template, "starting_at"), step(call, contract, template)) else {
         return Vec::new();
     };
-    step.starts(from, end).take_while(|start| *start <= now).collect()
+    step.starts(from, end).take_while(|start| *start <= call.now).collect()
 }
 
 fn grant(
@@ -87,7 +87,7 @@ fn grant(
     let quantity = amount.number("quantity").map_or_else(|| seats(contract, template, start), str::to_owned);
     let periods = template.object("commit_duration").and_then(|duration| duration.number("value"));
     let periods: u32 = periods.and_then(|periods| periods.parse().ok()).unwrap_or(1);
-    let (from, step) = (time::of(template, "starting_at"), step(contract, template));
+    let (from, step) = (time::of(template, "starting_at"), step(call, contract, template));
     let until = from.zip(step).and_then(|(from, step)| step.after(from, index.saturating_add(periods)));
     let item = Fields::default()
         .with("id", fresh())

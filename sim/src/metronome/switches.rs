@@ -115,6 +115,24 @@ switches! {
         /// Not at all.
         Hidden,
     }
+    /// Where a period that starts late in a month goes on after a shorter one.
+    MonthEnds {
+        /// On the day that it started on: 31 January, 28 February, 31 March.
+        FromStart,
+        /// On the day of the shorter month: 31 January, 28 February, 28 March.
+        Carried,
+        /// On the last day, whenever it started on one: 28 February, 31 March, 30 April.
+        LastDay,
+    }
+    /// What becomes of terms that are created or added after their contract's end.
+    AfterEnd {
+        /// They are kept.
+        Keep,
+        /// They are cut short, as a new end does with those that are there.
+        Drop,
+        /// They are refused with 400.
+        Reject,
+    }
     /// What makes an invoice final.
     Finality {
         /// A test, through the control API.

@@ -8,5 +8,6 @@ mod edits;
 mod faults;
 mod invoices;
 mod packages;
+mod rates;
 mod support;
 mod wire;
