@@ -11,7 +11,8 @@ use super::schedules::fresh;
 use super::switches::WriteReply;
 use super::value::{Fields, Json};
 use super::{
-    billing, catalog, custom_fields, ending, paging, provisioning, relations, rules, settling, time, views,
+    billing, catalog, custom_fields, ending, next_ids, paging, provisioning, relations, rules, settling,
+    time, views,
 };
 
 /// Fields of a contract that are written and read alike.
@@ -91,6 +92,7 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
 pub(super) fn keep(call: &Call, contract: &str, made: &[Made]) -> Result<(), Failure> {
     for Made { entity, id, custom_fields } in made {
         contract::index_item(&call.tx, id, contract)?;
+        next_ids::used(call, entity, id)?;
         custom_fields::claim(call, entity, id, custom_fields.as_ref())?;
     }
     Ok(())

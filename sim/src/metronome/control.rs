@@ -17,7 +17,9 @@ use super::custom_fields::Key;
 use super::failure::Failure;
 use super::fields;
 use super::value::{Fields, Json};
-use super::{billing, catalog, contract_calls, customers, invoices, packages, rates, settling, time, views};
+use super::{
+    billing, catalog, contract_calls, customers, invoices, next_ids, packages, rates, settling, time, views,
+};
 use crate::control::read;
 use crate::state::Sim;
 use crate::{clock, settings};
@@ -32,6 +34,7 @@ pub(crate) fn router() -> Router<Arc<Sim>> {
         .route("/products", put(seed_products))
         .route("/credit-types", put(seed_credit_types))
         .route("/rate-cards/{id}", put(seed_rate_card))
+        .route("/next-ids", post(seed_ids))
         .route("/rate-cards/{id}/rates", put(seed_rates))
         .route("/packages", get(list_packages))
         .route("/packages/{id}", put(seed_package))
@@ -219,6 +222,13 @@ async fn seed_rate_card(State(sim): State<Arc<Sim>>, Path(id): Path<String>, bod
         Ok(card)
     });
     Ok(Body(made.await?))
+}
+
+/// `{"commits"?: ["<id>"], "credits"?, "scheduled_charges"?, "subscriptions"?}`
+async fn seed_ids(State(sim): State<Arc<Sim>>, body: Bytes) -> Result<StatusCode, Refused> {
+    let chosen: BTreeMap<String, Vec<String>> = parse(&body)?;
+    carry_out(&sim, None, &[], &[], |call| next_ids::seed(call, &chosen)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `[{"product_id", "rate_type", "starting_at", "price"?, ...}]`, instead of those before.

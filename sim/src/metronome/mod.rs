@@ -8,7 +8,8 @@
 //! - `routes`: the way of every call; `call`: what its handler takes; `fields`: the tables; `failure`: refusals
 //! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
 //! - `contract_calls`: contracts made, got, listed and archived
-//! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
+//! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds;
+//!   `next_ids`: ids that a test has chosen
 //! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb; `ending`: what a contract's end drops
 //! - `invoices`: what contracts come to, drafts and final ones
 //! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
@@ -33,6 +34,7 @@ mod failure;
 mod fields;
 mod invoices;
 mod minting;
+mod next_ids;
 mod package_view;
 mod packages;
 mod paging;
