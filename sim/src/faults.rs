@@ -4,10 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::hostile::{self, Look};
 use crate::store::{Collection, StoreError, Tx};
 
 const FAULTS: Collection<Fault> = Collection::new("faults");
@@ -30,10 +31,35 @@ pub(crate) enum Kind {
     DelayReply,
     /// Reads answer what was true before the last write.
     StaleRead,
+    /// The connection is closed at once, and the request carried out after a time.
+    Late,
+    /// A gateway's HTML page is answered.
+    Html,
+    /// A body without end is answered.
+    EndlessBody,
+    /// JSON with very many levels is answered.
+    DeepJson,
+    /// Very large headers are answered.
+    HugeHeaders,
+}
+
+/// A refusal in the API's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// 400 to 599.
+    pub(crate) status: u16,
+    /// The Retry-After header, in seconds.
+    pub(crate) retry_after_seconds: Option<u32>,
+    /// The Retry-After header, as any text; comes before `retry_after_seconds`.
+    pub(crate) retry_after: Option<String>,
+    /// What is wrong, for people; what the status means when `None`.
+    pub(crate) message: Option<String>,
+    /// What is wrong, for programs, where the API has a place for it.
+    pub(crate) code: Option<String>,
 }
 
 /// What goes wrong, with what is needed to do it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Effect {
     /// See [`Kind::DropReply`].
@@ -42,10 +68,12 @@ pub(crate) enum Effect {
     DropRequest,
     /// See [`Kind::Status`].
     Status {
-        /// 400 to 599.
-        status: u16,
-        /// The Retry-After header, in seconds.
-        retry_after_seconds: Option<u32>,
+        /// What is answered.
+        #[serde(flatten)]
+        refusal: Refusal,
+        /// Whether the request is carried out nevertheless.
+        #[serde(default)]
+        carry_out: bool,
     },
     /// See [`Kind::Delay`].
     Delay {
@@ -59,11 +87,26 @@ pub(crate) enum Effect {
     },
     /// See [`Kind::StaleRead`].
     StaleRead,
+    /// See [`Kind::Late`].
+    Late {
+        /// In milliseconds.
+        delay_ms: u64,
+    },
+    /// An answer that no API means to give.
+    Hostile {
+        /// Which.
+        look: Look,
+        /// 200 to 599.
+        status: u16,
+        /// Whether the request is carried out nevertheless.
+        #[serde(default)]
+        carry_out: bool,
+    },
 }
 
 impl Effect {
     /// Its name.
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::DropReply => Kind::DropReply,
             Self::DropRequest => Kind::DropRequest,
@@ -71,21 +114,37 @@ impl Effect {
             Self::Delay { .. } => Kind::Delay,
             Self::DelayReply { .. } => Kind::DelayReply,
             Self::StaleRead => Kind::StaleRead,
+            Self::Late { .. } => Kind::Late,
+            Self::Hostile { look, .. } => match look {
+                Look::Html => Kind::Html,
+                Look::Endless => Kind::EndlessBody,
+                Look::Deep(_) => Kind::DeepJson,
+                Look::Headers(_) => Kind::HugeHeaders,
+            },
+        }
+    }
+
+    /// Whether the request is not carried out.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::DropRequest => true,
+            Self::Status { carry_out, .. } | Self::Hostile { carry_out, .. } => !carry_out,
+            _ => false,
         }
     }
 
     /// How long to wait before the request is carried out.
-    pub(crate) fn delay_before(self) -> Option<Duration> {
+    pub(crate) fn delay_before(&self) -> Option<Duration> {
         match self {
-            Self::Delay { delay_ms } => Some(Duration::from_millis(delay_ms)),
+            Self::Delay { delay_ms } => Some(Duration::from_millis(*delay_ms)),
             _ => None,
         }
     }
 
     /// How long to wait before the answer is sent.
-    pub(crate) fn delay_after(self) -> Option<Duration> {
+    pub(crate) fn delay_after(&self) -> Option<Duration> {
         match self {
-            Self::DelayReply { delay_ms } => Some(Duration::from_millis(delay_ms)),
+            Self::DelayReply { delay_ms } => Some(Duration::from_millis(*delay_ms)),
             _ => None,
         }
     }
@@ -98,6 +157,13 @@ pub(crate) struct Request {
     kind: Kind,
     status: Option<u16>,
     retry_after_seconds: Option<u32>,
+    retry_after: Option<String>,
+    message: Option<String>,
+    code: Option<String>,
+    #[serde(default)]
+    carry_out: bool,
+    depth: Option<u32>,
+    bytes: Option<u32>,
     delay_ms: Option<u64>,
     method: Option<String>,
     path: Option<String>,
@@ -139,14 +205,43 @@ impl Request {
             Kind::StaleRead => Effect::StaleRead,
             Kind::Delay => Effect::Delay { delay_ms: delay_ms()? },
             Kind::DelayReply => Effect::DelayReply { delay_ms: delay_ms()? },
+            Kind::Late => Effect::Late { delay_ms: delay_ms()? },
             Kind::Status => {
                 let status = self.status.unwrap_or_default();
-                if !(400..600).contains(&status) || StatusCode::from_u16(status).is_err() {
+                if !(400..600).contains(&status) {
                     return Err("status is missing or no error: say one from 400 to 599".to_owned());
                 }
-                Effect::Status { status, retry_after_seconds: self.retry_after_seconds }
+                if self.retry_after.as_deref().is_some_and(|after| HeaderValue::from_str(after).is_err()) {
+                    return Err("retry_after has a character that no header can have".to_owned());
+                }
+                let refusal = Refusal {
+                    status,
+                    retry_after_seconds: self.retry_after_seconds,
+                    retry_after: self.retry_after.clone(),
+                    message: self.message.clone(),
+                    code: self.code.clone(),
+                };
+                Effect::Status { refusal, carry_out: self.carry_out }
+            }
+            Kind::Html => self.hostile(Look::Html, 404)?,
+            Kind::EndlessBody => self.hostile(Look::Endless, 200)?,
+            Kind::DeepJson => {
+                let depth = self.depth.unwrap_or(10_000);
+                self.hostile(Look::Deep(at_most("depth", depth, hostile::MOST_DEPTH)?), 200)?
+            }
+            Kind::HugeHeaders => {
+                let bytes = self.bytes.unwrap_or(1 << 20);
+                self.hostile(Look::Headers(at_most("bytes", bytes, hostile::MOST_HEADER_BYTES)?), 200)?
             }
         })
+    }
+
+    fn hostile(&self, look: Look, status: u16) -> Result<Effect, String> {
+        let status = self.status.unwrap_or(status);
+        if !(200..600).contains(&status) {
+            return Err("status is no good: say one from 200 to 599".to_owned());
+        }
+        Ok(Effect::Hostile { look, status, carry_out: self.carry_out })
     }
 
     fn into_fault(self, id: u64) -> Result<Fault, String> {
@@ -181,6 +276,10 @@ impl Fault {
     fn is_over(&self) -> bool {
         self.count.is_some_and(|count| self.hits >= count)
     }
+}
+
+fn at_most(name: &str, number: u32, most: u32) -> Result<u32, String> {
+    if number <= most { Ok(number) } else { Err(format!("{name} is {number}, and can be at most {most}")) }
 }
 
 /// Whether `path` starts with `pattern` or, when the pattern has a `*` for any text, has its form.

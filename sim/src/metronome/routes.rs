@@ -22,8 +22,13 @@ use crate::store::Tx;
 use crate::{clock, settings};
 
 /// How Metronome talks.
-pub(crate) const API: Api =
-    Api { problem: |problem, _| serde_json::json!({"message": problem.message}), headers: |_, _| {} };
+pub(crate) const API: Api = Api {
+    problem: |problem, _| match &problem.code {
+        Some(code) => serde_json::json!({"code": code, "message": problem.message}),
+        None => serde_json::json!({"message": problem.message}),
+    },
+    headers: |_, _| {},
+};
 
 /// Metronome's routes; whatever else is asked for under its prefixes is 404 or 405.
 pub(crate) fn router() -> Router {
