@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use crate::auth::{self, Caller};
 use crate::clock;
-use crate::faults::{self, Effect, Refusal};
+use crate::effects::{Effect, Refusal};
+use crate::faults;
 use crate::hostile::{self, Foreign};
 use crate::journal::{self, Entry};
 use crate::problem::{Problem, rendered};

@@ -2,153 +2,18 @@
 //! Knows no API.
 
 use std::fmt;
-use std::time::Duration;
 
 use axum::http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::effects::{Effect, Kind, Refusal};
 use crate::hostile::{self, Look};
 use crate::store::{Collection, StoreError, Tx};
 
 const FAULTS: Collection<Fault> = Collection::new("faults");
 const LAST_ID: Collection<u64> = Collection::new("last_fault");
 const ONLY: &str = "id";
-
-/// What goes wrong, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// The request is carried out, and the connection closed without an answer.
-    DropReply,
-    /// The connection is closed before anything is done.
-    DropRequest,
-    /// Nothing is done, and a chosen status answered.
-    Status,
-    /// The request is carried out after a time, even when the caller has gone by then.
-    Delay,
-    /// The request is carried out at once and answered after a time.
-    DelayReply,
-    /// Reads answer what was true before the last write.
-    StaleRead,
-    /// The connection is closed at once, and the request carried out after a time.
-    Late,
-    /// A gateway's HTML page is answered.
-    Html,
-    /// A body without end is answered.
-    EndlessBody,
-    /// JSON with very many levels is answered.
-    DeepJson,
-    /// Very large headers are answered.
-    HugeHeaders,
-}
-
-/// A refusal in the API's words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Refusal {
-    /// 400 to 599.
-    pub(crate) status: u16,
-    /// The Retry-After header, in seconds.
-    pub(crate) retry_after_seconds: Option<u32>,
-    /// The Retry-After header, as any text; comes before `retry_after_seconds`.
-    pub(crate) retry_after: Option<String>,
-    /// What is wrong, for people; what the status means when `None`.
-    pub(crate) message: Option<String>,
-    /// What is wrong, for programs, where the API has a place for it.
-    pub(crate) code: Option<String>,
-}
-
-/// What goes wrong, with what is needed to do it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Effect {
-    /// See [`Kind::DropReply`].
-    DropReply,
-    /// See [`Kind::DropRequest`].
-    DropRequest,
-    /// See [`Kind::Status`].
-    Status {
-        /// What is answered.
-        #[serde(flatten)]
-        refusal: Refusal,
-        /// Whether the request is carried out nevertheless.
-        #[serde(default)]
-        carry_out: bool,
-    },
-    /// See [`Kind::Delay`].
-    Delay {
-        /// In milliseconds.
-        delay_ms: u64,
-    },
-    /// See [`Kind::DelayReply`].
-    DelayReply {
-        /// In milliseconds.
-        delay_ms: u64,
-    },
-    /// See [`Kind::StaleRead`].
-    StaleRead,
-    /// See [`Kind::Late`].
-    Late {
-        /// In milliseconds.
-        delay_ms: u64,
-    },
-    /// An answer that no API means to give.
-    Hostile {
-        /// Which.
-        look: Look,
-        /// 200 to 599.
-        status: u16,
-        /// Whether the request is carried out nevertheless.
-        #[serde(default)]
-        carry_out: bool,
-    },
-}
-
-impl Effect {
-    /// Its name.
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::DropReply => Kind::DropReply,
-            Self::DropRequest => Kind::DropRequest,
-            Self::Status { .. } => Kind::Status,
-            Self::Delay { .. } => Kind::Delay,
-            Self::DelayReply { .. } => Kind::DelayReply,
-            Self::StaleRead => Kind::StaleRead,
-            Self::Late { .. } => Kind::Late,
-            Self::Hostile { look, .. } => match look {
-                Look::Html => Kind::Html,
-                Look::Endless => Kind::EndlessBody,
-                Look::Deep(_) => Kind::DeepJson,
-                Look::Headers(_) => Kind::HugeHeaders,
-            },
-        }
-    }
-
-    /// Whether the request is not carried out.
-    pub(crate) fn is_idle(&self) -> bool {
-        match self {
-            Self::DropRequest => true,
-            Self::Status { carry_out, .. } | Self::Hostile { carry_out, .. } => !carry_out,
-            _ => false,
-        }
-    }
-
-    /// How long to wait before the request is carried out.
-    pub(crate) fn delay_before(&self) -> Option<Duration> {
-        match self {
-            Self::Delay { delay_ms } => Some(Duration::from_millis(*delay_ms)),
-            _ => None,
-        }
-    }
-
-    /// How long to wait before the answer is sent.
-    pub(crate) fn delay_after(&self) -> Option<Duration> {
-        match self {
-            Self::DelayReply { delay_ms } => Some(Duration::from_millis(*delay_ms)),
-            _ => None,
-        }
-    }
-}
 
 /// A fault as asked for.
 #[derive(Debug, Clone, Deserialize)]
@@ -164,6 +29,8 @@ pub(crate) struct Request {
     carry_out: bool,
     depth: Option<u32>,
     bytes: Option<u32>,
+    body: Option<String>,
+    content_type: Option<String>,
     delay_ms: Option<u64>,
     method: Option<String>,
     path: Option<String>,
@@ -225,6 +92,14 @@ impl Request {
             }
             Kind::Html => self.hostile(Look::Html, 404)?,
             Kind::EndlessBody => self.hostile(Look::Endless, 200)?,
+            Kind::StalledBody => self.hostile(Look::Stalled, 200)?,
+            Kind::CutBody => self.hostile(Look::Cut, 200)?,
+            Kind::Body => {
+                let body = self.body.clone().ok_or("body is missing: say what is answered")?;
+                let content_type = self.content_type.clone();
+                let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
+                self.hostile(Look::Text { body, content_type }, 200)?
+            }
             Kind::DeepJson => {
                 let depth = self.depth.unwrap_or(10_000);
                 self.hostile(Look::Deep(at_most("depth", depth, hostile::MOST_DEPTH)?), 200)?

@@ -1,7 +1,7 @@
-//! Answers that no API means to give: a gateway's page, bodies without end, JSON too deep to read, headers without
-//! measure. Knows no API.
+//! Answers that no API means to give: a gateway's page, bodies that have no end, stand still or break off, JSON too
+//! deep to read, headers without measure, any text at all. Knows no API.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,6 +29,17 @@ pub(crate) enum Look {
     Html,
     /// JSON that goes on until the connection is closed.
     Endless,
+    /// JSON that stands still after its beginning.
+    Stalled,
+    /// JSON that breaks off after its beginning, and the connection with it.
+    Cut,
+    /// Any text, of any type.
+    Text {
+        /// The body.
+        body: String,
+        /// The Content-Type header.
+        content_type: String,
+    },
     /// JSON with so many levels.
     Deep(u32),
     /// Headers of so many bytes.
@@ -39,7 +50,16 @@ pub(crate) enum Look {
 pub(crate) fn answer(look: &Look, status: StatusCode) -> Response {
     let mut response = match look {
         Look::Html => page(status),
-        Look::Endless => json(Body::new(Endless { begun: false })),
+        Look::Endless => json(Body::new(Unending { begun: false, then: Then::More })),
+        Look::Stalled => json(Body::new(Unending { begun: false, then: Then::Nothing })),
+        Look::Cut => json(Body::new(Unending { begun: false, then: Then::Break })),
+        Look::Text { body, content_type } => {
+            let mut response = Response::new(Body::from(body.clone()));
+            if let Ok(value) = HeaderValue::from_str(content_type) {
+                response.headers_mut().insert(header::CONTENT_TYPE, value);
+            }
+            response
+        }
         Look::Deep(levels) => {
             let levels = usize::try_from(*levels).unwrap_or(usize::MAX);
             json(Body::from(format!(r#"{{"data":{}{}}}"#, "[".repeat(levels), "]".repeat(levels))))
@@ -82,23 +102,38 @@ fn crowded(bytes: u32) -> Response {
     response
 }
 
-/// An array that is never closed.
-struct Endless {
-    begun: bool,
+/// What comes after the beginning of a body that never ends well.
+#[derive(Clone, Copy)]
+enum Then {
+    More,
+    Nothing,
+    Break,
 }
 
-impl HttpBody for Endless {
+/// An array that is never closed.
+struct Unending {
+    begun: bool,
+    then: Then,
+}
+
+impl HttpBody for Unending {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         const MORE: &[u8] = b"0,0,0,0,";
-        let chunk =
-            if self.begun { Bytes::from(MORE.repeat(1 << 10)) } else { Bytes::from_static(br#"{"data":["#) };
-        self.begun = true;
-        Poll::Ready(Some(Ok(Frame::data(chunk))))
+        if !self.begun {
+            self.begun = true;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(br#"{"data":["#)))));
+        }
+        match self.then {
+            Then::More => Poll::Ready(Some(Ok(Frame::data(Bytes::from(MORE.repeat(1 << 10)))))),
+            // Nothing ever wakes it: it ends when the caller hangs up.
+            Then::Nothing => Poll::Pending,
+            Then::Break => Poll::Ready(Some(Err(io::Error::other("broken off by a fault")))),
+        }
     }
 }

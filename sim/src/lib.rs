@@ -3,7 +3,8 @@
 //! - `server`: routes, connections; `state`: what every request shares
 //! - `call`: the way of every API request through fault, caller, handler and journal
 //! - `store`: documents, transactions, durability
-//! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share; `hostile`: answers that are no API's
+//! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share
+//! - `effects`, `hostile`: what can go wrong, and answers that are no API's
 //! - `control`: the routes under `/_sim/`
 //! - `metronome`: Metronome's contracts and packages
 //! - `zoo`: Zoo's organization billing contract
@@ -14,6 +15,7 @@ mod auth;
 mod call;
 mod clock;
 mod control;
+mod effects;
 mod faults;
 mod hostile;
 mod journal;

@@ -109,3 +109,28 @@ async fn a_late_request_is_carried_out_after_its_connection_was_closed() {
     let entry = &simulator.journal("method=PUT").await[0];
     assert_eq!((&entry["status"], &entry["fault"]), (&json!(200), &json!("late")));
 }
+
+#[tokio::test]
+async fn a_body_is_whatever_text_was_asked_for() {
+    let simulator = Simulator::start().await;
+    let long = "x".repeat(200);
+    let body = json!({"data": {"id": long}}).to_string();
+    simulator.fault(&json!({"kind": "body", "body": body, "count": 1}).to_string()).await;
+    let told = simulator.put(ORG, CONTRACT).await.unwrap().expect(200);
+    assert_eq!(told.headers[header::CONTENT_TYPE], "application/json");
+    assert_eq!(told.text, body);
+    simulator.get(ORG).await.unwrap().expect(404);
+    simulator.control(Method::POST, "/faults", r#"{"kind":"body"}"#).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_body_breaks_off_or_stands_still_after_the_change_was_made() {
+    let simulator = Simulator::start().await;
+    simulator.fault(r#"{"kind":"cut_body","method":"PUT","count":1,"carry_out":true}"#).await;
+    assert!(simulator.put(ORG, CONTRACT).await.is_err());
+    simulator.get(ORG).await.unwrap().expect(200);
+    simulator.fault(r#"{"kind":"stalled_body","count":1}"#).await;
+    let stalled = tokio::time::timeout(Duration::from_millis(300), simulator.get(ORG)).await;
+    assert!(stalled.is_err());
+    simulator.get(ORG).await.unwrap().expect(200);
+}
