@@ -5,21 +5,24 @@
 //! failure. Handlers check everything before they write anything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use crate::auth::{self, Caller};
 use crate::clock;
-use crate::faults::{self, Effect};
+use crate::effects::{Effect, Refusal};
+use crate::faults;
+use crate::hostile::{self, Foreign};
 use crate::journal::{self, Entry};
 use crate::problem::{Problem, rendered};
-use crate::server::Sim;
+use crate::state::Sim;
 use crate::store::Tx;
 
 /// The largest request body, in bytes.
@@ -53,18 +56,20 @@ pub(crate) async fn carry_out(
     next: Next,
 ) -> Response {
     let id = RequestId(Uuid::new_v4());
-    let done = tokio::spawn(async move { run(&sim, id, request, next).await }).await;
+    let done = tokio::spawn(run(sim, id, request, next)).await;
     let response = match done {
         Ok(Ok(response)) => response,
         Ok(Err(problem)) => problem.into_response(),
         Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response(),
     };
     let mut response = rendered(response, |problem| (api.problem)(problem, id));
-    (api.headers)(response.headers_mut(), id);
+    if response.extensions().get::<Foreign>().is_none() {
+        (api.headers)(response.headers_mut(), id);
+    }
     response
 }
 
-async fn run(sim: &Sim, id: RequestId, request: Request, next: Next) -> Result<Response, Problem> {
+async fn run(sim: Arc<Sim>, id: RequestId, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let too_large =
         |_| Problem::bad_request(format!("request body exceeded maximum size of {BODY_LIMIT} bytes"));
@@ -72,15 +77,42 @@ async fn run(sim: &Sim, id: RequestId, request: Request, next: Next) -> Result<R
 
     let mut tx = sim.store.begin().await?;
     let effect = faults::take(&tx, &parts.method, parts.uri.path())?;
-    if let Some(delay) = effect.and_then(Effect::delay_before) {
+    if let Some(Effect::Late { delay_ms }) = effect {
+        tx.commit()?;
+        let request = Request::from_parts(parts, Body::from(body));
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            let (parts, body) = request.into_parts();
+            let done = async {
+                let body = to_bytes(body, BODY_LIMIT).await.map_err(too_large)?;
+                answered(&sim, sim.store.begin().await?, id, effect, (parts, body), next).await
+            };
+            if let Err(problem) = done.await {
+                tracing::warn!(message = problem.message, "a late request failed");
+            }
+        });
+        return Ok(closed());
+    }
+    if let Some(delay) = effect.as_ref().and_then(Effect::delay_before) {
         tx.commit()?;
         tokio::time::sleep(delay).await;
         tx = sim.store.begin().await?;
     }
+    answered(&sim, tx, id, effect, (parts, body), next).await
+}
+
+/// Answers a request, whose time has come, under its fault.
+async fn answered(
+    sim: &Sim,
+    mut tx: Tx,
+    id: RequestId,
+    effect: Option<Effect>,
+    (parts, body): (Parts, Bytes),
+    next: Next,
+) -> Result<Response, Problem> {
     if effect == Some(Effect::StaleRead) {
         tx = tx.stale();
     }
-
     let caller = auth::identify(&tx, &sim.tokens, &parts.headers)?;
     let mut entry = Entry {
         seq: 0,
@@ -89,31 +121,29 @@ async fn run(sim: &Sim, id: RequestId, request: Request, next: Next) -> Result<R
         path: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         route: parts.extensions.get::<MatchedPath>().map(|route| route.as_str().to_owned()),
         status: None,
-        fault: effect.map(Effect::kind),
+        fault: effect.as_ref().map(Effect::kind),
         body: text(&body),
         unknown_fields: Vec::new(),
         token: caller.fingerprint().map(|fingerprint| fingerprint.short().to_owned()),
         request_id: id.0.to_string(),
     };
-    let mut response = match effect {
-        Some(Effect::DropRequest) => None,
-        Some(Effect::Status { status, retry_after_seconds }) => {
-            Some(refusal(status, retry_after_seconds).into_response())
-        }
-        _ => {
-            let mut request = Request::from_parts(parts, Body::from(body));
-            request.extensions_mut().insert(tx.clone());
-            request.extensions_mut().insert(caller);
-            Some(next.run(request).await)
-        }
-    };
+    let instead = effect.as_ref().and_then(instead);
+    let idle = effect.as_ref().is_some_and(Effect::is_idle);
+    let mut response = None;
+    if !idle {
+        let mut request = Request::from_parts(parts, Body::from(body));
+        request.extensions_mut().insert(tx.clone());
+        request.extensions_mut().insert(caller);
+        response = Some(next.run(request).await);
+    }
     let unknown = response.as_mut().and_then(|response| response.extensions_mut().remove::<UnknownFields>());
     entry.unknown_fields = unknown.unwrap_or_default().0;
+    let response = instead.or(response);
     entry.status = response.as_ref().map(|response| response.status().as_u16());
     journal::record(&tx, entry)?;
     tx.commit()?;
 
-    if let Some(delay) = effect.and_then(Effect::delay_after) {
+    if let Some(delay) = effect.as_ref().and_then(Effect::delay_after) {
         tokio::time::sleep(delay).await;
     }
     Ok(match response {
@@ -126,10 +156,26 @@ fn text(body: &Bytes) -> Option<String> {
     (!body.is_empty()).then(|| String::from_utf8_lossy(body).into_owned())
 }
 
-fn refusal(status: u16, retry_after: Option<u32>) -> Problem {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let message = status.canonical_reason().unwrap_or("refused by a fault");
-    Problem { retry_after, ..Problem::new(status, message) }
+/// What a fault has answered instead of what the handler says.
+fn instead(effect: &Effect) -> Option<Response> {
+    match effect {
+        Effect::Status { refusal, .. } => Some(problem(refusal).into_response()),
+        Effect::Hostile { look, status, .. } => Some(hostile::answer(look, code(*status))),
+        _ => None,
+    }
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn problem(refusal: &Refusal) -> Problem {
+    let status = code(refusal.status);
+    let message = refusal.message.as_deref().or(status.canonical_reason()).unwrap_or("refused by a fault");
+    let seconds = refusal.retry_after_seconds.map(HeaderValue::from);
+    let after = refusal.retry_after.as_deref().and_then(|after| HeaderValue::from_str(after).ok());
+    let code = refusal.code.clone().map(Into::into);
+    Problem { retry_after: after.or(seconds), code, ..Problem::new(status, message) }
 }
 
 fn closed() -> Response {

@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 
 use crate::auth::{self, Role};
 use crate::problem::{Problem, rendered};
-use crate::server::Sim;
 use crate::settings::Settings;
+use crate::state::Sim;
 use crate::{clock, faults, journal, json, metronome, settings, zoo};
 
 /// What can be asked of the simulator.

@@ -2,94 +2,18 @@
 //! Knows no API.
 
 use std::fmt;
-use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::effects::{Effect, Kind, Refusal};
+use crate::hostile::{self, Look};
 use crate::store::{Collection, StoreError, Tx};
 
 const FAULTS: Collection<Fault> = Collection::new("faults");
 const LAST_ID: Collection<u64> = Collection::new("last_fault");
 const ONLY: &str = "id";
-
-/// What goes wrong, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// The request is carried out, and the connection closed without an answer.
-    DropReply,
-    /// The connection is closed before anything is done.
-    DropRequest,
-    /// Nothing is done, and a chosen status answered.
-    Status,
-    /// The request is carried out after a time, even when the caller has gone by then.
-    Delay,
-    /// The request is carried out at once and answered after a time.
-    DelayReply,
-    /// Reads answer what was true before the last write.
-    StaleRead,
-}
-
-/// What goes wrong, with what is needed to do it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum Effect {
-    /// See [`Kind::DropReply`].
-    DropReply,
-    /// See [`Kind::DropRequest`].
-    DropRequest,
-    /// See [`Kind::Status`].
-    Status {
-        /// 400 to 599.
-        status: u16,
-        /// The Retry-After header, in seconds.
-        retry_after_seconds: Option<u32>,
-    },
-    /// See [`Kind::Delay`].
-    Delay {
-        /// In milliseconds.
-        delay_ms: u64,
-    },
-    /// See [`Kind::DelayReply`].
-    DelayReply {
-        /// In milliseconds.
-        delay_ms: u64,
-    },
-    /// See [`Kind::StaleRead`].
-    StaleRead,
-}
-
-impl Effect {
-    /// Its name.
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            Self::DropReply => Kind::DropReply,
-            Self::DropRequest => Kind::DropRequest,
-            Self::Status { .. } => Kind::Status,
-            Self::Delay { .. } => Kind::Delay,
-            Self::DelayReply { .. } => Kind::DelayReply,
-            Self::StaleRead => Kind::StaleRead,
-        }
-    }
-
-    /// How long to wait before the request is carried out.
-    pub(crate) fn delay_before(self) -> Option<Duration> {
-        match self {
-            Self::Delay { delay_ms } => Some(Duration::from_millis(delay_ms)),
-            _ => None,
-        }
-    }
-
-    /// How long to wait before the answer is sent.
-    pub(crate) fn delay_after(self) -> Option<Duration> {
-        match self {
-            Self::DelayReply { delay_ms } => Some(Duration::from_millis(delay_ms)),
-            _ => None,
-        }
-    }
-}
 
 /// A fault as asked for.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,6 +22,15 @@ pub(crate) struct Request {
     kind: Kind,
     status: Option<u16>,
     retry_after_seconds: Option<u32>,
+    retry_after: Option<String>,
+    message: Option<String>,
+    code: Option<String>,
+    #[serde(default)]
+    carry_out: bool,
+    depth: Option<u32>,
+    bytes: Option<u32>,
+    body: Option<String>,
+    content_type: Option<String>,
     delay_ms: Option<u64>,
     method: Option<String>,
     path: Option<String>,
@@ -139,14 +72,51 @@ impl Request {
             Kind::StaleRead => Effect::StaleRead,
             Kind::Delay => Effect::Delay { delay_ms: delay_ms()? },
             Kind::DelayReply => Effect::DelayReply { delay_ms: delay_ms()? },
+            Kind::Late => Effect::Late { delay_ms: delay_ms()? },
             Kind::Status => {
                 let status = self.status.unwrap_or_default();
-                if !(400..600).contains(&status) || StatusCode::from_u16(status).is_err() {
+                if !(400..600).contains(&status) {
                     return Err("status is missing or no error: say one from 400 to 599".to_owned());
                 }
-                Effect::Status { status, retry_after_seconds: self.retry_after_seconds }
+                if self.retry_after.as_deref().is_some_and(|after| HeaderValue::from_str(after).is_err()) {
+                    return Err("retry_after has a character that no header can have".to_owned());
+                }
+                let refusal = Refusal {
+                    status,
+                    retry_after_seconds: self.retry_after_seconds,
+                    retry_after: self.retry_after.clone(),
+                    message: self.message.clone(),
+                    code: self.code.clone(),
+                };
+                Effect::Status { refusal, carry_out: self.carry_out }
+            }
+            Kind::Html => self.hostile(Look::Html, 404)?,
+            Kind::EndlessBody => self.hostile(Look::Endless, 200)?,
+            Kind::StalledBody => self.hostile(Look::Stalled, 200)?,
+            Kind::CutBody => self.hostile(Look::Cut, 200)?,
+            Kind::Body => {
+                let body = self.body.clone().ok_or("body is missing: say what is answered")?;
+                let content_type = self.content_type.clone();
+                let content_type = content_type.unwrap_or_else(|| "application/json".to_owned());
+                self.hostile(Look::Text { body, content_type }, 200)?
+            }
+            Kind::DeepJson => {
+                let depth = self.depth.unwrap_or(10_000);
+                self.hostile(Look::Deep(at_most("depth", depth, hostile::MOST_DEPTH)?), 200)?
+            }
+            Kind::HugeHeaders => {
+                let bytes = self.bytes.unwrap_or(1 << 20);
+                self.hostile(Look::Headers(at_most("bytes", bytes, hostile::MOST_HEADER_BYTES)?), 200)?
             }
         })
+    }
+
+    fn hostile(&self, look: Look, status: u16) -> Result<Effect, String> {
+        let status = self.status.unwrap_or(status);
+        if !(200..600).contains(&status) {
+            return Err("status is no good: say one from 200 to 599".to_owned());
+        }
+        Ok(Effect::Hostile { look, status, carry_out: self.carry_out })
     }
 
     fn into_fault(self, id: u64) -> Result<Fault, String> {
@@ -181,6 +151,10 @@ impl Fault {
     fn is_over(&self) -> bool {
         self.count.is_some_and(|count| self.hits >= count)
     }
+}
+
+fn at_most(name: &str, number: u32, most: u32) -> Result<u32, String> {
+    if number <= most { Ok(number) } else { Err(format!("{name} is {number}, and can be at most {most}")) }
 }
 
 /// Whether `path` starts with `pattern` or, when the pattern has a `*` for any text, has its form.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::faults::Kind;
+use crate::effects::Kind;
 use crate::store::{StoreError, Tx};
 
 /// A request and its fate.

@@ -1,5 +1,7 @@
 //! Why a request was not carried out, before an API puts it into its own words. Knows no API.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,9 +16,9 @@ pub(crate) struct Problem {
     /// What is wrong, for people.
     pub(crate) message: String,
     /// What is wrong, for programs, where the API has a code for it.
-    pub(crate) code: Option<&'static str>,
-    /// When to come back, in seconds.
-    pub(crate) retry_after: Option<u32>,
+    pub(crate) code: Option<Cow<'static, str>>,
+    /// When to come back, as the header says it.
+    pub(crate) retry_after: Option<HeaderValue>,
 }
 
 impl Problem {
@@ -40,15 +42,15 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "a request failed on the store");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { code: Some("Internal"), ..Self::new(status, "Internal Server Error") }
+        Self { code: Some("Internal".into()), ..Self::new(status, "Internal Server Error") }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(after) = self.retry_after.clone() {
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response.extensions_mut().insert(self);
         response

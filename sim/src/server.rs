@@ -1,4 +1,4 @@
-//! The server: its state, its routes put together, its connections.
+//! The server: its routes put together, and its connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,9 +21,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-use crate::auth::Fingerprint;
 use crate::call::{Api, CloseConnection, carry_out};
-use crate::store::{Store, StoreError};
+use crate::state::Sim;
+use crate::store::StoreError;
 use crate::{control, metronome, zoo};
 
 /// How long requests under way may take once the server stops.
@@ -51,12 +51,6 @@ pub enum StartError {
     Listen(SocketAddr, io::Error),
 }
 
-/// What every request shares.
-pub(crate) struct Sim {
-    pub(crate) store: Store,
-    pub(crate) tokens: Vec<Fingerprint>,
-}
-
 /// A running server. Dropping it ends it as well, but does not wait for the end as [`Server::stop`] does.
 #[derive(Debug)]
 pub struct Server {
@@ -71,13 +65,12 @@ impl Server {
     /// # Errors
     /// When the data folder can't be opened or the address not be listened on.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let store = Store::open(&options.data)?;
-        let tokens = options.tokens.iter().map(|token| Fingerprint::of(token)).collect();
+        let sim = Arc::new(Sim::open(&options.data, &options.tokens)?);
         let refused = |error| StartError::Listen(options.listen, error);
         let listener = TcpListener::bind(options.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, router(&Arc::new(Sim { store, tokens })), stopped));
+        let task = tokio::spawn(serve(listener, router(&sim), stopped));
         Ok(Self { address, stop, task })
     }
 

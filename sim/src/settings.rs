@@ -36,6 +36,14 @@ pub(crate) struct Settings {
     pub(crate) metronome_package_keys: metronome::PackageKeys,
     /// What the body of a 409 says.
     pub(crate) metronome_conflict: metronome::Conflict,
+    /// What an edit gets whose uniqueness key was used.
+    pub(crate) metronome_edit_key: metronome::EditKey,
+    /// How Metronome tells names and descriptions.
+    pub(crate) metronome_texts: metronome::Texts,
+    /// How it tells tags.
+    pub(crate) metronome_tags: metronome::Tags,
+    /// How it tells the rates of overrides.
+    pub(crate) metronome_override_rates: metronome::OverrideRates,
     /// What creating and editing answer.
     pub(crate) metronome_reply: metronome::WriteReply,
     /// Whether archived commits, credits and charges are read back.
@@ -44,6 +52,16 @@ pub(crate) struct Settings {
     pub(crate) metronome_embedded_limit: Option<u32>,
     /// How long lists do not show a new contract, in milliseconds of the machine's clock.
     pub(crate) metronome_list_lag_ms: u32,
+    /// Where a Metronome period that starts late in a month goes on after a shorter one.
+    pub(crate) metronome_month_ends: metronome::MonthEnds,
+    /// What becomes of terms after their contract's end.
+    pub(crate) metronome_after_end: metronome::AfterEnd,
+    /// What makes a Metronome invoice final.
+    pub(crate) metronome_finality: metronome::Finality,
+    /// Whether invoices are listed before their date.
+    pub(crate) metronome_future_invoices: metronome::FutureInvoices,
+    /// What shares an invoice.
+    pub(crate) metronome_invoice_grouping: metronome::InvoiceGrouping,
     /// What a renewal does to the contract that it renews.
     pub(crate) metronome_renewal: metronome::Renewal,
     /// How the values of a package's offsets and durations are read back.

@@ -23,6 +23,12 @@ CALLS = {
     "POST /v2/contracts/getEditHistory": "v2.contract_get_edit_history_params.ContractGetEditHistoryParams",
     "POST /v1/contracts/getSubscriptionSeatsHistory":
         "v1.contract_get_subscription_seats_history_params.ContractGetSubscriptionSeatsHistoryParams",
+    "POST /v1/contracts/getSubscriptionQuantityHistory":
+        "v1.contract_retrieve_subscription_quantity_history_params.ContractRetrieveSubscriptionQuantityHistoryParams",
+    "POST /v1/contracts/getContractRateSchedule":
+        "v1.contract_retrieve_rate_schedule_params.ContractRetrieveRateScheduleParams",
+    "POST /v1/contracts/customerBalances/getNetBalance":
+        "v1.contract_get_net_balance_params.ContractGetNetBalanceParams",
     "POST /v1/contracts/updateEndDate": "v1.contract_update_end_date_params.ContractUpdateEndDateParams",
     "POST /v1/contracts/archive": "v1.contract_archive_params.ContractArchiveParams",
     "POST /v1/contracts/setUsageFilter": "v1.contract_set_usage_filter_params.ContractSetUsageFilterParams",
@@ -46,6 +52,11 @@ CALLS = {
         "v1.customer_retrieve_billing_configurations_params.CustomerRetrieveBillingConfigurationsParams",
     "POST /v1/setCustomerBillingProviderConfigurations":
         "v1.customer_set_billing_configurations_params.CustomerSetBillingConfigurationsParams",
+    "GET /v1/customers/{customer_id}/invoices": "v1.customers.invoice_list_params.InvoiceListParams",
+    "GET /v1/customers/{customer_id}/invoices/{invoice_id}":
+        "v1.customers.invoice_retrieve_params.InvoiceRetrieveParams",
+    "POST /v1/invoices/void": "v1.invoice_void_params.InvoiceVoidParams",
+    "POST /v1/invoices/regenerate": "v1.invoice_regenerate_params.InvoiceRegenerateParams",
     "POST /v1/contract-pricing/rate-cards/list": "v1.contracts.rate_card_list_params.RateCardListParams",
     "POST /v1/contract-pricing/rate-cards/get": "v1.contracts.rate_card_retrieve_params.RateCardRetrieveParams",
     "POST /v1/customFields/addKey": "v1.custom_field_add_key_params.CustomFieldAddKeyParams",
@@ -60,7 +71,8 @@ ONLY_IN_TABLE = {"POST /v1/packages/create": {"billing_anchor_date"}}
 # Free text in the table, a list of Amazon's regions in the client.
 FREE = {"POST /v1/customers": {"billing_config.aws_region"}}
 # Part of the path, or the body as a whole.
-NOT_FIELDS = {"/v1/customers/{customer_id}/": "customer_id", "rate-cards/list": "body"}
+NOT_FIELDS = {"/v1/customers/{customer_id}/": "customer_id", "rate-cards/list": "body",
+              "/invoices/{invoice_id}": "invoice_id"}
 
 KINDS = {str: "string", float: "number", int: "integer", bool: "boolean", datetime.datetime: "time"}
 

@@ -4,11 +4,11 @@
 
 use bigdecimal::BigDecimal;
 
+use super::call::{Answer, Call};
 use super::contract::{self, Contract, Missing};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::value::{Fields, Json};
-use super::{customers, decimal, paging, time};
+use super::{catalog, customers, decimal, paging, time};
 
 /// Adds the balance and the ledger when the call asks for them.
 pub(super) fn show(call: &Call, balance: &mut Fields) {
@@ -87,6 +87,49 @@ fn balances(call: &Call, lists: &[&str], of_contracts: &str, id: &str) -> Result
         found.retain(|(_, item)| left(call, item).number().is_some_and(|left| !decimal::is_zero(left)));
     }
     Ok(paging::by_body(call, found, "next_page", 25, 100)?.answer())
+}
+
+/// `POST /v1/contracts/customerBalances/getNetBalance`
+pub(super) fn net(call: &Call) -> Result<Answer, Failure> {
+    let body = &call.body;
+    let customer = body.text("customer_id").unwrap_or_default();
+    customers::require(call, customer).map_err(|_| Missing::V1.customer(customer))?;
+    let kind = body.text("access_type").unwrap_or("SPEND");
+    let unit = match (kind, body.text("credit_type_id")) {
+        ("QUANTITY", Some(_)) => {
+            return Err(Failure::bad_request("credit_type_id: excludes access_type QUANTITY"));
+        }
+        ("QUANTITY", None) => catalog::NO_CREDIT_TYPE,
+        (_, unit) => unit.unwrap_or(catalog::USD),
+    };
+    let mut sum = BigDecimal::default();
+    for contract in contract::observe_all(call, customer)? {
+        for item in ["commits", "credits"].iter().flat_map(|list| contract.terms.objects(list)) {
+            let access = item.object("access_schedule");
+            let of_unit = access.and_then(|it| it.object("credit_type")?.text("id")) == Some(unit);
+            let of_kind = access.and_then(|it| it.text("access_type")) == Some(kind);
+            let there = contract.archived_at.is_none() && !item.has("archived_at");
+            let wanted = !body.has("filters") || body.objects("filters").any(|filter| passes(filter, item));
+            if of_unit && of_kind && there && wanted {
+                sum += left(call, item).number().and_then(decimal::parse).unwrap_or_default();
+            }
+        }
+    }
+    Ok(Answer::data(Fields::default().with("balance", decimal::json(&sum)).with("credit_type_id", unit)))
+}
+
+/// Whether a balance is all that a filter asks for.
+fn passes(filter: &Fields, item: &Fields) -> bool {
+    let kind = match item.text("type") {
+        Some("PREPAID") => "PREPAID_COMMIT",
+        Some("POSTPAID") => "POSTPAID_COMMIT",
+        _ => "CREDIT",
+    };
+    let custom = item.object("custom_fields").cloned().unwrap_or_default();
+    let asked = filter.object("custom_fields").cloned().unwrap_or_default();
+    (!filter.has("balance_types") || filter.texts("balance_types").any(|it| it == kind))
+        && (!filter.has("ids") || filter.texts("ids").any(|id| item.text("id") == Some(id)))
+        && asked.iter().all(|(key, value)| custom.get(key) == Some(value))
 }
 
 fn admits(call: &Call, contract: &Contract, item: &Fields, id: &str) -> bool {

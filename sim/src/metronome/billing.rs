@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::{Answer, Call};
 use super::customers::{self, Customer};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::time::{self, Step};
 use super::value::{Fields, Json};
@@ -226,7 +226,11 @@ fn period_start(call: &Call, terms: &Fields, next: bool) -> DateTime<Utc> {
     let schedule = terms.object("usage_statement_schedule").cloned().unwrap_or_default();
     let start = time::of(terms, "starting_at").unwrap_or(call.now);
     let anchor = time::of(&schedule, "billing_anchor_date").unwrap_or(start);
-    let Some(step) = schedule.text("frequency").and_then(Step::every) else { return start };
+    let Some(step) =
+        schedule.text("frequency").and_then(|it| Step::every(it, call.settings.metronome_month_ends))
+    else {
+        return start;
+    };
     let begun = step.starts(anchor, DateTime::<Utc>::MAX_UTC).take_while(|start| *start <= call.now).count();
     let index = if next { begun } else { begun.saturating_sub(1) };
     u32::try_from(index).ok().and_then(|index| step.after(anchor, index)).unwrap_or(start).max(start)

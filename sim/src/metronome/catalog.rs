@@ -1,8 +1,8 @@
 //! What contracts refer to by id and Metronome's own people set up: products, rate cards, credit types.
 
+use super::call::{Answer, Call};
 use super::failure::Failure;
 use super::paging;
-use super::routes::{Answer, Call};
 use super::switches::Admission;
 use super::time;
 use super::value::{Fields, Json};

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::contract::{Contract, Invoice};
 use super::failure::Failure;
 use super::minting::Mint;
-use super::routes::Call;
 use super::schedules::{self, Kind};
 use super::seats::Seats;
 use super::value::{Fields, Json};
@@ -323,43 +323,4 @@ fn merge(into: &mut Fields, sent: &Fields, deep: &[&str]) {
             value => into.set_or_clear(name, value),
         }
     }
-}
-
-/// Sets the end of a contract, or takes it away when `end` is null. An earlier end cuts the terms short and takes
-/// away what would be invoiced later; a later one brings nothing back.
-pub(super) fn end(contract: &mut Contract, end: &Json, before_finalized: bool) -> Result<(), Failure> {
-    contract.terms.set_or_clear("ending_before", end);
-    rules::term(&contract.terms)?;
-    let Some(at) = time::of(&contract.terms, "ending_before") else { return Ok(()) };
-    let schedules = [
-        ("commits", "access_schedule"),
-        ("commits", "invoice_schedule"),
-        ("credits", "access_schedule"),
-        ("scheduled_charges", "schedule"),
-        ("discounts", "schedule"),
-    ];
-    let later = |item: &Fields| time::of(item, "timestamp").is_some_and(|timestamp| timestamp >= at);
-    let stays = |item: &Fields| later(item) && item.text("id").is_some_and(|id| contract.is_finalized(id));
-    let any = schedules.iter().any(|(list, field)| {
-        let schedules = contract.terms.objects(list).filter_map(|item| item.object(field));
-        schedules.flat_map(|schedule| schedule.objects("schedule_items")).any(stays)
-    });
-    if any && !before_finalized {
-        return Err(refuse("the contract would end before a finalized invoice".to_owned()));
-    }
-    let mut terms = contract.terms.clone();
-    for (list, field) in schedules {
-        for item in terms.objects_mut(list).filter(|item| item.has(field)) {
-            item.edit(field, |schedule| schedules::truncate(contract, schedule, at));
-        }
-    }
-    for list in ["recurring_commits", "recurring_credits", "subscriptions", "overrides"] {
-        for item in terms.objects_mut(list) {
-            if time::of(item, "ending_before").is_some_and(|until| until > at) {
-                item.set("ending_before", time::json(at));
-            }
-        }
-    }
-    contract.terms = terms;
-    Ok(())
 }

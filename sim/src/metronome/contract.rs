@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::call::Call;
 use super::failure::Failure;
-use super::routes::Call;
 use super::seats::Seats;
 use super::value::Fields;
 use super::{customers, settling};
@@ -24,7 +24,7 @@ const BY_ITEM: Collection<String> = Collection::new("metronome/contract-items");
 /// What a contract was, by its id and the number of edits before.
 const VERSIONS: Collection<Version> = Collection::new("metronome/contract-versions");
 
-/// Whether there is an invoice for a schedule's item.
+/// The state of an invoice that was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Invoice {
@@ -54,8 +54,14 @@ pub(super) struct Contract {
     pub(super) initial: Fields,
     /// Every edit, oldest first, in the form of the edit history.
     pub(super) edits: Vec<Fields>,
-    /// Invoices by the id of the schedule item they are for.
+    /// Invoices by the key of what they are for: see [`super::invoices`].
     pub(super) invoices: BTreeMap<String, Invoice>,
+    /// Invoices as they were issued, by the same keys.
+    #[serde(default)]
+    pub(super) issued: BTreeMap<String, Fields>,
+    /// What the end of the contract dropped or shortened.
+    #[serde(default)]
+    pub(super) dropped: Vec<Fields>,
     /// How many grants each recurring commit or credit has made.
     pub(super) granted: BTreeMap<String, u32>,
     /// Who sits where, by the id of the subscription.

@@ -11,16 +11,17 @@ use axum::routing::{get, post, put};
 use axum::{Json as Body, Router};
 use serde::Deserialize;
 
+use super::call::{Call, checked};
 use super::contract::{self, Contract, Invoice};
 use super::custom_fields::Key;
 use super::failure::Failure;
 use super::fields;
-use super::routes::{Call, checked};
-use super::schedules::fresh;
 use super::value::{Fields, Json};
-use super::{billing, catalog, contracts, customers, packages, time, views};
+use super::{
+    billing, catalog, contract_calls, customers, invoices, next_ids, packages, rates, settling, time, views,
+};
 use crate::control::read;
-use crate::server::Sim;
+use crate::state::Sim;
 use crate::{clock, settings};
 
 /// The routes.
@@ -33,12 +34,14 @@ pub(crate) fn router() -> Router<Arc<Sim>> {
         .route("/products", put(seed_products))
         .route("/credit-types", put(seed_credit_types))
         .route("/rate-cards/{id}", put(seed_rate_card))
+        .route("/next-ids", post(seed_ids))
+        .route("/rate-cards/{id}/rates", put(seed_rates))
         .route("/packages", get(list_packages))
         .route("/packages/{id}", put(seed_package))
         .route("/custom-field-keys", post(seed_keys))
         .route("/contracts", get(list_contracts))
         .route("/contracts/{id}", get(show_contract))
-        .route("/contracts/{id}/invoices", post(mark_invoices))
+        .route("/contracts/{id}/invoices", get(list_invoices).post(mark_invoices))
         .route("/contracts/{id}/disable-thresholds", post(disable_thresholds))
 }
 
@@ -86,7 +89,7 @@ async fn carry_out<T>(
         actor: "simulator".to_owned(),
         body: fields,
         query: BTreeMap::new(),
-        path_id: String::new(),
+        ids: BTreeMap::new(),
     };
     let done = act(&call)?;
     call.tx.commit().map_err(Failure::from)?;
@@ -158,7 +161,7 @@ async fn seed_contract(
     let table = Some("POST /v1/contracts/create");
     let customer = [("customer_id", customer.as_str())];
     let made = carry_out(&sim, table, &body, &customer, |call| {
-        let contract = contracts::make(call, id, call.body.clone())?;
+        let contract = contract_calls::make(call, id, call.body.clone())?;
         Ok(views::v2(call, &contract, &contract.terms))
     });
     Ok(Body(made.await?))
@@ -219,6 +222,24 @@ async fn seed_rate_card(State(sim): State<Arc<Sim>>, Path(id): Path<String>, bod
         Ok(card)
     });
     Ok(Body(made.await?))
+}
+
+/// `{"commits"?: ["<id>"], "credits"?, "scheduled_charges"?, "subscriptions"?}`
+async fn seed_ids(State(sim): State<Arc<Sim>>, body: Bytes) -> Result<StatusCode, Refused> {
+    let chosen: BTreeMap<String, Vec<String>> = parse(&body)?;
+    carry_out(&sim, None, &[], &[], |call| next_ids::seed(call, &chosen)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `[{"product_id", "rate_type", "starting_at", "price"?, ...}]`, instead of those before.
+async fn seed_rates(
+    State(sim): State<Arc<Sim>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Refused> {
+    let sent: Vec<Fields> = parse(&body)?;
+    carry_out(&sim, None, &[], &[], |call| rates::seed(call, &id, &sent)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `[{"entity", "key", "enforce_uniqueness"?}]`; those that exist stay as they are.
@@ -286,13 +307,14 @@ fn shown(call: &Call, contract: &Contract) -> Fields {
         .with("edits", Json::Number(edits.len().to_string()))
         .with("history", edits)
         .with("invoices", invoices.collect::<Fields>())
+        .with("dropped", contract.dropped.iter().cloned().map(Json::from).collect::<Vec<_>>())
         .with("contract", views::v2(call, contract, &contract.terms))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Marks {
-    /// Which schedule items; all of the contract's when left out.
+    /// Which schedule items and periods; all of the contract's when left out.
     #[serde(default)]
     items: Option<Vec<String>>,
     state: Mark,
@@ -306,23 +328,40 @@ enum Mark {
     None,
 }
 
-/// Says which schedule items are on an invoice.
+/// The contract's invoices, as the API would list them.
+async fn list_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> Seeded {
+    let told = carry_out(&sim, None, &[], &[], |call| {
+        let mut contract = required(call, &id)?;
+        settling::settle(&mut contract, call)?;
+        contract.save(&call.tx)?;
+        let told = invoices::of_contract(call, &contract)?;
+        Ok(told.into_iter().map(Json::from).collect::<Vec<_>>())
+    });
+    Ok(Body(Fields::default().with("invoices", told.await?)))
+}
+
+/// Says which schedule items, and which periods of subscriptions, are on an invoice.
 async fn mark_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body: Bytes) -> Seeded {
     let Marks { items, state } = parse(&body)?;
     let shown = carry_out(&sim, None, &[], &[], |call| {
         let mut contract = required(call, &id)?;
-        let known = schedule_items(&contract.terms);
+        let mut known = schedule_items(&contract.terms);
+        for key in invoices::keys(call, &contract)? {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
         for item in items.unwrap_or_else(|| known.clone()) {
             if !known.contains(&item) {
                 return Err(Failure::not_found(format!("schedule item {item} not found")));
             }
-            match state {
-                Mark::Finalized => contract.invoices.insert(item, Invoice::Finalized),
-                Mark::Voided => contract.invoices.insert(item, Invoice::Voided),
-                Mark::None => contract.invoices.remove(&item),
+            let state = match state {
+                Mark::Finalized => Some(Invoice::Finalized),
+                Mark::Voided => Some(Invoice::Voided),
+                Mark::None => None,
             };
+            invoices::mark(call, &mut contract, &item, state)?;
         }
-        mark_items(&mut contract);
         contract.save(&call.tx)?;
         Ok(shown(call, &contract))
     });
@@ -337,27 +376,6 @@ fn schedule_items(terms: &Fields) -> Vec<String> {
     let schedules = items.flat_map(|item| SCHEDULES.iter().filter_map(|field| item.object(field)));
     let rows = schedules.flat_map(|schedule| schedule.objects("schedule_items"));
     rows.filter_map(|row| row.text("id").map(str::to_owned)).collect()
-}
-
-/// Gives every item of an invoice schedule that is on an invoice the invoice's id.
-fn mark_items(contract: &mut Contract) {
-    for list in SCHEDULED {
-        for item in contract.terms.objects_mut(list) {
-            for field in ["invoice_schedule", "schedule"]
-                .into_iter()
-                .filter(|field| item.has(field))
-                .collect::<Vec<_>>()
-            {
-                item.edit(field, |schedule| {
-                    for row in schedule.objects_mut("schedule_items") {
-                        if row.text("id").is_some_and(|id| contract.invoices.contains_key(id)) {
-                            row.set_default("invoice_id", fresh());
-                        }
-                    }
-                });
-            }
-        }
-    }
 }
 
 /// Does what the service does after a payment failed: turns threshold billing off.

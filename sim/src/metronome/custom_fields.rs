@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::call::{Answer, Call};
 use super::catalog::RATE_CARDS;
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::value::{Fields, Json};
 use super::{contract, customers, packages, paging};
 use crate::store::Collection;

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::call::{Answer, Call};
 use super::contract::{self, Missing};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::value::{Fields, Json};
-use super::{billing, contracts, custom_fields, paging, time};
+use super::{billing, contract_calls, custom_fields, paging, time};
 use crate::store::{Collection, StoreError, Tx};
 
 const CUSTOMERS: Collection<Customer> = Collection::new("metronome/customers");
@@ -155,10 +155,10 @@ pub(super) fn create(call: &Call) -> Result<Answer, Failure> {
 
 /// `GET /v1/customers/{customer_id}`
 pub(super) fn get(call: &Call) -> Result<Answer, Failure> {
-    let customer = call.tx.observe(&CUSTOMERS, &call.path_id)?;
+    let customer = call.tx.observe(&CUSTOMERS, call.path("customer_id"))?;
     customer
         .map(|customer| Answer::data(customer.detail()))
-        .ok_or_else(|| Missing::V1.customer(&call.path_id))
+        .ok_or_else(|| Missing::V1.customer(call.path("customer_id")))
 }
 
 /// `GET /v1/customers`
@@ -193,7 +193,7 @@ pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
     }
     for mut contract in contract::observe_all(call, id)? {
         if contract.archived_at.is_none() {
-            contracts::close(call, &mut contract)?;
+            contract_calls::close(call, &mut contract)?;
         }
     }
     change(call, id, &|customer| {
@@ -206,22 +206,22 @@ pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
 /// `POST /v1/customers/{customer_id}/setIngestAliases`
 pub(super) fn set_ingest_aliases(call: &Call) -> Result<Answer, Failure> {
     let aliases = aliases(&call.body)?;
-    change(call, &call.path_id, &|customer| rename(call, customer, aliases.clone()))?;
+    change(call, call.path("customer_id"), &|customer| rename(call, customer, aliases.clone()))?;
     Ok(Answer::Empty)
 }
 
 /// `POST /v1/customers/{customer_id}/setName`
 pub(super) fn set_name(call: &Call) -> Result<Answer, Failure> {
-    change(call, &call.path_id, &|customer| {
+    change(call, call.path("customer_id"), &|customer| {
         customer.name = cut(call.body.text("name").unwrap_or_default());
         Ok(())
     })?;
-    Ok(Answer::data(require(call, &call.path_id)?.view()))
+    Ok(Answer::data(require(call, call.path("customer_id"))?.view()))
 }
 
 /// `POST /v1/customers/{customer_id}/updateConfig`
 pub(super) fn update_config(call: &Call) -> Result<Answer, Failure> {
-    change(call, &call.path_id, &|customer| {
+    change(call, call.path("customer_id"), &|customer| {
         if call.body.get("salesforce_account_id").is_some() {
             customer.salesforce_account_id = call.body.text("salesforce_account_id").map(str::to_owned);
         }

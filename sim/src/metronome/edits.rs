@@ -2,15 +2,15 @@
 //!
 //! An edit is all or nothing: it is carried out on a copy, which replaces the contract at the end.
 
+use super::call::{Answer, Call};
 use super::changes;
 use super::contract::{self, Contract, Missing};
 use super::failure::Failure;
 use super::minting::Mint;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::{Editing, EmptyEdit, WriteReply};
 use super::value::{Fields, Json};
-use super::{billing, contracts, customers, rules, settling, time};
+use super::{billing, contract_calls, customers, ending, rules, settling, time};
 use crate::store::Collection;
 
 /// Ids of edits by the key they were made with, for ever.
@@ -24,7 +24,8 @@ pub(super) fn edit(call: &Call) -> Result<Answer, Failure> {
     if let Some(key) = key
         && let Some(owner) = call.tx.get(&BY_KEY, key)?
     {
-        return Err(Failure::key_taken(&owner, call.settings.metronome_conflict));
+        let (status, tell) = (call.settings.metronome_edit_key, call.settings.metronome_conflict);
+        return Err(Failure::edit_key_taken(&owner, status, tell));
     }
     rules::gated(&call.body, call.settings.metronome_gated_fields)?;
     let not_changes =
@@ -39,7 +40,7 @@ pub(super) fn edit(call: &Call) -> Result<Answer, Failure> {
     let edit = apply(call, &mut contract, &mut mint)?;
     contract.seats.extend(std::mem::take(&mut mint.seats));
     let edit = finish(call, &before, &mut contract, edit, key)?;
-    contracts::keep(call, &contract.id, &mint.made)?;
+    contract_calls::keep(call, &contract.id, &mint.made)?;
     let mut data = Fields::default();
     data.copy(&edit, &["id"]);
     if call.settings.metronome_reply == WriteReply::Full {
@@ -76,7 +77,7 @@ fn apply(call: &Call, contract: &mut Contract, mint: &mut Mint<'_>) -> Result<Fi
     edit.copy(body, &["archive_commits", "archive_credits", "archive_scheduled_charges"]);
     edit.copy(body, &["archive_spend_trackers", "remove_overrides"]);
 
-    let mut added = contracts::add(mint, &mut contract.terms, body, "add_")?;
+    let mut added = contract_calls::add(mint, &mut contract.terms, body, "add_")?;
     added.rename("add_professional_services", "add_pro_services");
     rules::trackers(&contract.terms)?;
     for (name, value) in added {
@@ -111,9 +112,10 @@ fn apply(call: &Call, contract: &mut Contract, mint: &mut Mint<'_>) -> Result<Fi
     }
     if let Some(end) = body.get("update_contract_end_date") {
         let allowed = body.flag("allow_contract_ending_before_finalized_invoice") != Some(false);
-        changes::end(contract, end, allowed)?;
+        ending::set(contract, end, allowed)?;
         edit.set("update_contract_end_date", end.clone());
     }
+    ending::hold(call, contract)?;
     Ok(edit)
 }
 
@@ -156,10 +158,12 @@ fn edit_balance(call: &Call, list: &str, id_field: &str, verb: &str) -> Result<A
         found.filter(|contract| contract.customer_id == customer && contract.terms.item(list, id).is_some());
     let mut contract = found.ok_or_else(|| Failure::gone(format!("{id_field} {id} not found")))?;
     may_edit(call, &contract)?;
+    settling::settle(&mut contract, call)?;
     let before = contract.clone();
     let mut update = call.body.clone();
     update.take("customer_id");
     let shown = changes::update_balance(call, &mut contract, list, id_field, &update)?;
+    ending::hold(call, &mut contract)?;
     finish(call, &before, &mut contract, Fields::default().with(verb, vec![Json::from(shown)]), None)?;
     Ok(Answer::data(Fields::default().with("id", id)))
 }
@@ -172,11 +176,7 @@ pub(super) fn update_end_date(call: &Call) -> Result<Answer, Failure> {
     }
     let before = contract.clone();
     let end = call.body.get("ending_before").cloned().unwrap_or_default();
-    changes::end(
-        &mut contract,
-        &end,
-        call.body.flag("allow_ending_before_finalized_invoice") != Some(false),
-    )?;
+    ending::set(&mut contract, &end, call.body.flag("allow_ending_before_finalized_invoice") != Some(false))?;
     finish(call, &before, &mut contract, Fields::default().with("update_contract_end_date", end), None)?;
     Ok(Answer::data(Fields::default().with("id", contract.id)))
 }

@@ -4,7 +4,7 @@ use axum::Json as Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::switches::Conflict;
+use super::switches::{Conflict, EditKey};
 use super::value::Fields;
 use crate::problem::Problem;
 use crate::store::StoreError;
@@ -81,6 +81,14 @@ impl Failure {
     /// 409 with `message`.
     pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, message)
+    }
+
+    /// The answer to an edit whose uniqueness key another edit, `owner`, was made with.
+    pub(super) fn edit_key_taken(owner: &str, status: EditKey, tell: Conflict) -> Self {
+        match status {
+            EditKey::Conflict => Self::key_taken(owner, tell),
+            EditKey::Unprocessable => Self::unprocessable("Uniqueness key already exists"),
+        }
     }
 
     /// 409 because the uniqueness key belongs to `owner`.

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::failure::Failure;
-use super::routes::Call;
 use super::schedules::{self, fresh};
 use super::seats::Seats;
 use super::value::{Fields, Json};
-use super::{catalog, custom_fields, rules, time, views};
+use super::{catalog, custom_fields, next_ids, rules, time, views};
 
 /// Fields that balances and templates of balances have in common, written and read alike.
 const BALANCE: [&str; 9] = [
@@ -83,7 +83,7 @@ impl<'a> Mint<'a> {
     }
 
     fn item(&mut self, sent: &Fields, entity: Option<&'static str>) -> Result<Fields, Failure> {
-        let id = fresh();
+        let id = self.next_id(entity)?;
         if let Some(name) = sent.text("temporary_id")
             && self.named.insert(name.to_owned(), id.clone()).is_some()
         {
@@ -97,6 +97,14 @@ impl<'a> Mint<'a> {
             self.made.push(Made { entity, id: id.clone(), custom_fields });
         }
         Ok(Fields::default().with("id", id))
+    }
+
+    /// The next id that a test has seeded for the entity, or else a fresh one.
+    fn next_id(&self, entity: Option<&'static str>) -> Result<String, Failure> {
+        let Some(entity) = entity else { return Ok(fresh()) };
+        let before = self.made.iter().filter(|made| made.entity == entity).count();
+        let seeded = next_ids::of(self.call, entity)?.into_iter().nth(before);
+        Ok(seeded.unwrap_or_else(fresh))
     }
 
     fn stamped(&self, item: Fields) -> Fields {
@@ -222,7 +230,7 @@ impl<'a> Mint<'a> {
         let first = Fields::default().with("quantity", quantity);
         let start = item.get("starting_at").cloned().unwrap_or_default();
         item.extend("quantity_schedule", [first.with("starting_at", start)]);
-        item.set("billing_periods", views::billing_periods(&item, self.call.now));
+        item.set("billing_periods", views::billing_periods(self.call, &item));
         Ok(item)
     }
 

@@ -2,35 +2,44 @@
 //!
 //! A contract is kept in the form in which v2 reads it, as JSON with the digits it was sent with. A request is checked
 //! against the tables in `fields/`; what they do not name is left out, and the journal tells it. What Metronome's own
-//! description leaves open is decided by [`crate::settings`]. There is no usage and there are no invoices: nothing of a
-//! balance is ever used, and that an item was invoiced is said by a test, through `/_sim/metronome/`.
+//! description leaves open is decided by [`crate::settings`]. There is no usage: nothing of a
+//! balance is ever used. An invoice becomes final because a test says so, through `/_sim/metronome/`, or in its time.
 //!
-//! - `routes`: the way of every call; `fields`: the tables; `failure`: refusals
-//! - `contracts`, `contract`, `views`: contracts, as they are made, kept and told; `retold`: told in other words
-//! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds
-//! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb
+//! - `routes`: the way of every call; `call`: what its handler takes; `fields`: the tables; `failure`: refusals
+//! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
+//! - `contract_calls`: contracts made, got, listed and archived
+//! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds;
+//!   `next_ids`: ids that a test has chosen
+//! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb; `ending`: what a contract's end drops
+//! - `invoices`: what contracts come to, drafts and final ones
 //! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
+//! - `rates`: what a rate card and overrides come to
 //! - `customers`, `billing`, `catalog`, `custom_fields`, `relations`, `balances`: what is around contracts
 //! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
 
 mod balances;
 mod billing;
+mod call;
 mod catalog;
 mod changes;
 mod contract;
-mod contracts;
+mod contract_calls;
 mod control;
 mod custom_fields;
 mod customers;
 mod decimal;
 mod edits;
+mod ending;
 mod failure;
 mod fields;
+mod invoices;
 mod minting;
+mod next_ids;
 mod package_view;
 mod packages;
 mod paging;
 mod provisioning;
+mod rates;
 mod relations;
 mod retold;
 mod routes;

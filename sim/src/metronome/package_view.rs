@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::call::Call;
 use super::failure::Failure;
 use super::minting::Made;
-use super::routes::Call;
 use super::schedules::fresh;
 use super::value::{Fields, Json};
 use super::{catalog, custom_fields, rules, time};

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::call::{Answer, Call};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::{Offsets, PackageKeys, View};
 use super::value::Fields;

@@ -1,8 +1,8 @@
 //! Lists in pages. A token names the last item of the page before it, so that what is added or taken away in the
 //! meantime neither repeats nor hides another.
 
+use super::call::{Answer, Call};
 use super::failure::Failure;
-use super::routes::{Answer, Call};
 use super::value::{Fields, Json};
 
 /// One page of a list.

@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::customers::Customer;
 use super::failure::Failure;
 use super::packages::{self, Package};
-use super::routes::Call;
 use super::time::{self, Step};
 use super::value::{Fields, Json};
-use super::{billing, contracts};
+use super::{billing, contract_calls};
 
 /// What a request that names a package may have besides.
 const ALLOWED: [&str; 7] = [
@@ -70,7 +70,7 @@ pub(super) fn expand(
 fn terms(package: &Package, start: DateTime<Utc>) -> Result<Fields, Failure> {
     let of = &package.terms;
     let mut terms = Fields::default();
-    for (list, _) in contracts::LISTS {
+    for (list, _) in contract_calls::LISTS {
         for item in of.objects(list) {
             terms.extend(list, [absolute(item, start)?]);
         }

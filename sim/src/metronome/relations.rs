@@ -2,9 +2,9 @@
 
 use bigdecimal::{BigDecimal, Zero as _};
 
+use super::call::Call;
 use super::contract::{self, Contract};
 use super::failure::Failure;
-use super::routes::Call;
 use super::schedules::fresh;
 use super::switches::Renewal;
 use super::value::{Fields, Json};

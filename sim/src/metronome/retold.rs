@@ -1,11 +1,49 @@
 //! What is told, in other words that mean the same: rows in another order, decimals and times spelled differently,
 //! words in lower case, nulls where there was nothing. Who compares what it wrote with what it reads back must not see
-//! a difference. Pure.
+//! a difference. And what is told otherwise than it was sent, where there is one. Pure.
 
+use super::switches::{OverrideRates, Tags, Texts};
 use super::value::{Fields, Json};
+use crate::settings::Settings;
 
 /// Words that are known to come in lower case as well.
 const LOWER: [&str; 4] = ["type", "target", "rate_type", "multiplier_override_prioritization"];
+
+/// What the service has made of what it was sent, where the settings say that it does: unlike [`fields`], this is not
+/// the same any more. Custom fields are left alone.
+pub(super) fn altered(told: Json, settings: &Settings) -> Json {
+    match told {
+        Json::List(values) => {
+            values.into_iter().map(|value| altered(value, settings)).collect::<Vec<_>>().into()
+        }
+        Json::Object(object) => {
+            let told = object.into_iter().map(|(name, value)| {
+                let value = altered_field(&name, value, settings);
+                (name, value)
+            });
+            Json::Object(told.collect())
+        }
+        other => other,
+    }
+}
+
+fn altered_field(name: &str, value: Json, settings: &Settings) -> Json {
+    let trims = settings.metronome_texts == Texts::Trimmed;
+    let lowers = settings.metronome_tags == Tags::LowerCase;
+    let fills = settings.metronome_override_rates == OverrideRates::Filled;
+    match (name, value) {
+        (custom, value) if custom.ends_with("custom_fields") => value,
+        ("name" | "contract_name" | "description", Json::Text(text)) if trims => text.trim().into(),
+        ("product_tags" | "applicable_product_tags", Json::List(tags)) if lowers => {
+            Json::List(tags.into_iter().map(lower).collect())
+        }
+        ("overwrite_rate", Json::Object(mut rate)) if fills => {
+            rate.set_default("is_prorated", false);
+            rate.into()
+        }
+        (_, value) => altered(value, settings),
+    }
+}
 
 /// The same in other words.
 pub(super) fn fields(told: Fields) -> Fields {

@@ -8,55 +8,27 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::{Json as Body, Router};
-use chrono::{DateTime, Utc};
 
+use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
-use super::fields::{self, Checked, Table};
-use super::switches::Hours;
-use super::value::{Fields, Json};
-use super::{balances, billing, catalog, contracts, custom_fields, customers, edits, packages};
+use super::{
+    balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices, packages,
+    rates, retold,
+};
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
 use crate::problem::Problem;
-use crate::settings::Settings;
 use crate::store::Tx;
-use crate::{clock, json, settings};
+use crate::{clock, settings};
 
 /// How Metronome talks.
-pub(crate) const API: Api =
-    Api { problem: |problem, _| serde_json::json!({"message": problem.message}), headers: |_, _| {} };
-
-/// What a call is carried out with.
-pub(super) struct Call {
-    pub(super) tx: Tx,
-    pub(super) now: DateTime<Utc>,
-    pub(super) settings: Settings,
-    /// Who calls, as `created_by` tells it.
-    pub(super) actor: String,
-    /// The known fields of the body.
-    pub(super) body: Fields,
-    pub(super) query: BTreeMap<String, String>,
-    /// The id in the path, where there is one.
-    pub(super) path_id: String,
-}
-
-/// What a call answers when it succeeds.
-pub(super) enum Answer {
-    /// 200 with a body.
-    Body(Json),
-    /// 200 without a body.
-    Empty,
-}
-
-impl Answer {
-    /// `{"data": …}`.
-    pub(super) fn data(data: impl Into<Json>) -> Self {
-        Self::Body(Fields::default().with("data", data).into())
-    }
-}
-
-/// What carries a call out. It checks everything before it writes anything.
-type Act = fn(&Call) -> Result<Answer, Failure>;
+pub(crate) const API: Api = Api {
+    problem: |problem, _| match &problem.code {
+        Some(code) => serde_json::json!({"code": code, "message": problem.message}),
+        None => serde_json::json!({"message": problem.message}),
+    },
+    headers: |_, _| {},
+};
 
 /// Metronome's routes; whatever else is asked for under its prefixes is 404 or 405.
 pub(crate) fn router() -> Router {
@@ -73,20 +45,23 @@ pub(crate) fn router() -> Router {
 
 fn routes() -> Vec<(&'static str, MethodRouter)> {
     vec![
-        ("/v1/contracts/create", doing(contracts::create)),
-        ("/v1/contracts/get", doing(contracts::get_v1)),
-        ("/v2/contracts/get", doing(contracts::get_v2)),
-        ("/v1/contracts/list", doing(contracts::list_v1)),
-        ("/v2/contracts/list", doing(contracts::list_v2)),
+        ("/v1/contracts/create", doing(contract_calls::create)),
+        ("/v1/contracts/get", doing(contract_calls::get_v1)),
+        ("/v2/contracts/get", doing(contract_calls::get_v2)),
+        ("/v1/contracts/list", doing(contract_calls::list_v1)),
+        ("/v2/contracts/list", doing(contract_calls::list_v2)),
         ("/v2/contracts/edit", doing(edits::edit)),
         ("/v2/contracts/commits/edit", doing(edits::edit_commit)),
         ("/v2/contracts/credits/edit", doing(edits::edit_credit)),
         ("/v2/contracts/getEditHistory", doing(edits::history)),
-        ("/v1/contracts/getSubscriptionSeatsHistory", doing(contracts::seats)),
+        ("/v1/contracts/getSubscriptionSeatsHistory", doing(contract_calls::seats)),
+        ("/v1/contracts/getSubscriptionQuantityHistory", doing(rates::quantities)),
+        ("/v1/contracts/getContractRateSchedule", doing(rates::schedule)),
         ("/v1/contracts/updateEndDate", doing(edits::update_end_date)),
         ("/v1/contracts/setUsageFilter", doing(edits::set_usage_filter)),
-        ("/v1/contracts/archive", doing(contracts::archive)),
+        ("/v1/contracts/archive", doing(contract_calls::archive)),
         ("/v1/contracts/customerBalances/list", doing(balances::list)),
+        ("/v1/contracts/customerBalances/getNetBalance", doing(balances::net)),
         ("/v1/contracts/customerCommits/list", doing(balances::list_commits)),
         ("/v1/contracts/customerCredits/list", doing(balances::list_credits)),
         ("/v1/packages/create", doing(packages::create)),
@@ -97,6 +72,10 @@ fn routes() -> Vec<(&'static str, MethodRouter)> {
         ("/v1/customers", doing(customers::create).merge(reading(customers::list))),
         ("/v1/customers/archive", doing(customers::archive)),
         ("/v1/customers/{customer_id}", reading(customers::get)),
+        ("/v1/customers/{customer_id}/invoices", reading(invoices::list)),
+        ("/v1/customers/{customer_id}/invoices/{invoice_id}", reading(invoices::get)),
+        ("/v1/invoices/void", doing(invoices::void)),
+        ("/v1/invoices/regenerate", doing(invoices::regenerate)),
         ("/v1/customers/{customer_id}/setIngestAliases", doing(customers::set_ingest_aliases)),
         ("/v1/customers/{customer_id}/setName", doing(customers::set_name)),
         ("/v1/customers/{customer_id}/updateConfig", doing(customers::update_config)),
@@ -174,26 +153,10 @@ impl Incoming {
         let table = fields::table(&call).ok_or_else(Failure::internal)?;
         unknown.extend(table.unknown_parameters(query.keys().map(String::as_str)));
         let body = checked(table, &body, settings.metronome_hours, unknown)?;
-        let path_id = ids.into_values().next().unwrap_or_default();
-        act(&Call { now: clock::now(&tx)?, tx, settings, actor, body, query, path_id })
+        let call = Call { now: clock::now(&tx)?, tx, settings, actor, body, query, ids };
+        Ok(match act(&call)? {
+            Answer::Body(body) => Answer::Body(retold::altered(body, &call.settings)),
+            Answer::Empty => Answer::Empty,
+        })
     }
-}
-
-/// The known fields of a body that fits its table; the paths of the others are added to `unknown`.
-pub(super) fn checked(
-    table: &Table,
-    body: &[u8],
-    hours: Hours,
-    unknown: &mut Vec<String>,
-) -> Result<Fields, Failure> {
-    let body = match body {
-        [] => Json::Object(Fields::default()),
-        body => json::parse(body).map_err(|wrong| Failure::bad_request(format!("invalid JSON: {wrong}")))?,
-    };
-    let Json::Object(body) = body else {
-        return Err(Failure::bad_request(format!("the body must be an object, not {}", body.kind())));
-    };
-    let (Checked { body, unknown: more }, wrong) = table.check(body, hours == Hours::Check);
-    unknown.extend(more);
-    if wrong.is_empty() { Ok(body) } else { Err(Failure::bad_request(wrong.join("; "))) }
 }

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
+use super::call::Call;
 use super::contract::{Contract, Invoice};
 use super::failure::Failure;
-use super::routes::Call;
 use super::time::{self, Step};
 use super::value::{Fields, Json};
 use super::{catalog, decimal};
@@ -52,7 +52,7 @@ pub(super) fn invoices(call: &Call, sent: &Fields) -> Result<Fields, Failure> {
         Some(_) if sent.has("schedule_items") => {
             return Err(Failure::bad_request("recurring_schedule and schedule_items exclude each other"));
         }
-        Some(recurring) => recurring_items(recurring)?,
+        Some(recurring) => recurring_items(call, recurring)?,
         None => sent.objects("schedule_items").map(invoice_item).collect::<Result<_, _>>()?,
     };
     schedule.extend("schedule_items", items);
@@ -96,9 +96,9 @@ pub(super) fn product(one: &str, other: &str) -> Result<Json, Failure> {
     Ok(decimal::json(&(one * other)))
 }
 
-fn recurring_items(sent: &Fields) -> Result<Vec<Fields>, Failure> {
+fn recurring_items(call: &Call, sent: &Fields) -> Result<Vec<Fields>, Failure> {
     let (start, end) = (time::of(sent, "starting_at"), time::of(sent, "ending_before"));
-    let step = sent.text("frequency").and_then(Step::every);
+    let step = sent.text("frequency").and_then(|it| Step::every(it, call.settings.metronome_month_ends));
     let (Some(start), Some(end), Some(step)) = (start, end, step) else {
         return Err(Failure::bad_request(
             "recurring_schedule: starting_at, ending_before or frequency is no good",
@@ -185,18 +185,4 @@ pub(super) fn change(
 
 fn bound(id: &str, invoice: &str, changed: &str) -> Failure {
     Failure::bad_request(format!("schedule item {id} is on a {invoice} invoice and can't be {changed}"))
-}
-
-/// Cuts a schedule short: nothing starts at or after `end`, nothing goes on beyond it. What is on a finalized invoice
-/// stays.
-pub(super) fn truncate(contract: &Contract, schedule: &mut Fields, end: chrono::DateTime<chrono::Utc>) {
-    schedule.retain("schedule_items", |item| {
-        let start = time::of(item, "starting_at").or_else(|| time::of(item, "timestamp"));
-        start.is_none_or(|start| start < end) || item.text("id").is_some_and(|id| contract.is_finalized(id))
-    });
-    for item in schedule.objects_mut("schedule_items") {
-        if time::of(item, "ending_before").is_some_and(|until| until > end) {
-            item.set("ending_before", time::json(end));
-        }
-    }
 }

@@ -1,19 +1,21 @@
-//! What time does to a contract by itself: recurring commits and credits make a grant at the start of every period.
+//! What time does to a contract by itself: recurring commits and credits make a grant at the start of every period,
+//! and invoices become final.
 //!
 //! Periods are counted from the recurring item's own start, at its frequency or else at that of the usage statements;
 //! partial periods are not prorated.
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::catalog;
 use super::contract::{Contract, index_item};
 use super::failure::Failure;
-use super::routes::Call;
+use super::invoices::{self, quantity_at};
 use super::schedules::{self, fresh};
 use super::time::{self, Step};
 use super::value::{Fields, Json};
 
-/// Makes the grants that are due; says whether there were any.
+/// Makes the grants that are due, and issues the invoices where time does that; says whether there were any.
 pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failure> {
     if contract.archived_at.is_some() {
         return Ok(false);
@@ -27,7 +29,7 @@ pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failu
         for template in due {
             let id = template.text("id").unwrap_or_default().to_owned();
             let made = contract.granted.get(&id).copied().unwrap_or(0);
-            let starts = starts(contract, &template, call.now);
+            let starts = starts(call, contract, &template);
             let fresh: Result<Vec<_>, _> = (made..)
                 .zip(starts.iter().skip(usize::try_from(made).unwrap_or(usize::MAX)))
                 .map(|(index, start)| grant(contract, call, &template, kind, index, *start))
@@ -40,24 +42,24 @@ pub(super) fn settle(contract: &mut Contract, call: &Call) -> Result<bool, Failu
             }
         }
     }
-    Ok(any)
+    Ok(invoices::issue_due(call, contract)? || any)
 }
 
 /// The period of a recurring item.
-fn step(contract: &Contract, template: &Fields) -> Option<Step> {
+fn step(call: &Call, contract: &Contract, template: &Fields) -> Option<Step> {
     let usage =
         contract.terms.object("usage_statement_schedule").and_then(|schedule| schedule.text("frequency"));
-    Step::every(template.text("recurrence_frequency").or(usage)?)
+    Step::every(template.text("recurrence_frequency").or(usage)?, call.settings.metronome_month_ends)
 }
 
 /// The starts of all periods that have begun.
-fn starts(contract: &Contract, template: &Fields, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+fn starts(call: &Call, contract: &Contract, template: &Fields) -> Vec<DateTime<Utc>> {
     let ends = [time::of(template, "ending_before"), time::of(&contract.terms, "ending_before")];
     let end = ends.into_iter().flatten().min().unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let (Some(from), Some(step)) = (time::of(template, "starting_at"), step(contract, template)) else {
+    let (Some(from), Some(step)) = (time::of(template, "starting_at"), step(call, contract, template)) else {
         return Vec::new();
     };
-    step.starts(from, end).take_while(|start| *start <= now).collect()
+    step.starts(from, end).take_while(|start| *start <= call.now).collect()
 }
 
 fn grant(
@@ -85,7 +87,7 @@ fn grant(
     let quantity = amount.number("quantity").map_or_else(|| seats(contract, template, start), str::to_owned);
     let periods = template.object("commit_duration").and_then(|duration| duration.number("value"));
     let periods: u32 = periods.and_then(|periods| periods.parse().ok()).unwrap_or(1);
-    let (from, step) = (time::of(template, "starting_at"), step(contract, template));
+    let (from, step) = (time::of(template, "starting_at"), step(call, contract, template));
     let until = from.zip(step).and_then(|(from, step)| step.after(from, index.saturating_add(periods)));
     let item = Fields::default()
         .with("id", fresh())
@@ -119,7 +121,5 @@ fn seats(contract: &Contract, template: &Fields, at: DateTime<Utc>) -> String {
         .and_then(|config| config.text("subscription_id"))
         .and_then(|id| contract.terms.item("subscriptions", id));
     let Some(subscription) = subscription else { return "1".to_owned() };
-    let in_force = |segment: &&Fields| time::of(segment, "starting_at").is_some_and(|start| start <= at);
-    let segment = subscription.objects("quantity_schedule").filter(in_force).last();
-    segment.and_then(|segment| segment.number("quantity")).unwrap_or("0").to_owned()
+    quantity_at(subscription, at)
 }

@@ -73,6 +73,34 @@ switches! {
         /// Nothing.
         Empty,
     }
+    /// What an edit gets whose uniqueness key was used.
+    EditKey {
+        /// 409, as creates do.
+        Conflict,
+        /// 422.
+        Unprocessable,
+    }
+    /// How names and descriptions are told.
+    Texts {
+        /// As sent.
+        AsSent,
+        /// Without space at either end.
+        Trimmed,
+    }
+    /// How tags are told.
+    Tags {
+        /// As sent.
+        AsSent,
+        /// In lower case.
+        LowerCase,
+    }
+    /// How the rates of overrides are told.
+    OverrideRates {
+        /// As sent.
+        AsSent,
+        /// With `is_prorated`, false where it was not sent.
+        Filled,
+    }
     /// What creating and editing answer.
     WriteReply {
         /// The id and all of what was made.
@@ -86,6 +114,45 @@ switches! {
         Shown,
         /// Not at all.
         Hidden,
+    }
+    /// Where a period that starts late in a month goes on after a shorter one.
+    MonthEnds {
+        /// On the day that it started on: 31 January, 28 February, 31 March.
+        FromStart,
+        /// On the day of the shorter month: 31 January, 28 February, 28 March.
+        Carried,
+        /// On the last day, whenever it started on one: 28 February, 31 March, 30 April.
+        LastDay,
+    }
+    /// What becomes of terms that are created or added after their contract's end.
+    AfterEnd {
+        /// They are kept.
+        Keep,
+        /// They are cut short, as a new end does with those that are there.
+        Drop,
+        /// They are refused with 400.
+        Reject,
+    }
+    /// What makes an invoice final.
+    Finality {
+        /// A test, through the control API.
+        Marked,
+        /// Its date.
+        Due,
+    }
+    /// Whether invoices are listed before their date.
+    FutureInvoices {
+        /// Not at all.
+        Hidden,
+        /// As drafts.
+        Draft,
+    }
+    /// What shares an invoice.
+    InvoiceGrouping {
+        /// Nothing: each scheduled item and each period has its own.
+        Each,
+        /// Whatever has the same type, date and unit.
+        ByDate,
     }
     /// What a renewal does to the contract that it renews.
     Renewal {

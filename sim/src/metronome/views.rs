@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::Call;
 use super::contract::Contract;
-use super::routes::Call;
 use super::switches::{ArchivedItems, ContractKeys, View};
 use super::time::{self, Step};
 use super::value::{Fields, Json};
@@ -84,7 +84,7 @@ fn body(call: &Call, terms: &Fields) -> Fields {
         }
     }
     for subscription in view.objects_mut("subscriptions") {
-        let periods = billing_periods(subscription, call.now);
+        let periods = billing_periods(call, subscription);
         subscription.set("billing_periods", periods);
     }
     let now =
@@ -134,15 +134,17 @@ fn without_amendments(call: &Call, contract: &Contract, terms: &Fields) -> Field
 }
 
 /// The billing periods of a subscription: the one that is now, the one before and the one after.
-pub(super) fn billing_periods(subscription: &Fields, now: DateTime<Utc>) -> Fields {
+pub(super) fn billing_periods(call: &Call, subscription: &Fields) -> Fields {
     let mut periods = Fields::default();
     let step = subscription.object("subscription_rate").and_then(|rate| rate.text("billing_frequency"));
-    let (Some(step), Some(start)) = (step.and_then(Step::every), time::of(subscription, "starting_at"))
-    else {
+    let (Some(step), Some(start)) = (
+        step.and_then(|it| Step::every(it, call.settings.metronome_month_ends)),
+        time::of(subscription, "starting_at"),
+    ) else {
         return periods;
     };
     let end = time::of(subscription, "ending_before").unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let begun = step.starts(start, end).take_while(|start| *start <= now).count();
+    let begun = step.starts(start, end).take_while(|start| *start <= call.now).count();
     let begun = u32::try_from(begun).unwrap_or(u32::MAX);
     let period = |index: u32| {
         let from = step.after(start, index).filter(|from| *from < end)?;
@@ -152,7 +154,7 @@ pub(super) fn billing_periods(subscription: &Fields, now: DateTime<Utc>) -> Fiel
     };
     let last = begun.checked_sub(1).and_then(period);
     let (current, previous) = match last {
-        Some((period, until)) if until <= now => (None, Some(period)),
+        Some((period, until)) if until <= call.now => (None, Some(period)),
         Some((current, _)) => {
             (Some(current), begun.checked_sub(2).and_then(period).map(|(period, _)| period))
         }

@@ -17,7 +17,7 @@ use super::wire::BillingContractView;
 use crate::clock;
 use crate::control::{or_empty, read};
 use crate::problem::Problem;
-use crate::server::Sim;
+use crate::state::Sim;
 
 /// The routes.
 pub(crate) fn router() -> Router<Arc<Sim>> {

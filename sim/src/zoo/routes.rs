@@ -43,7 +43,7 @@ impl Wording {
 
 /// How Zoo talks.
 pub(crate) const API: Api = Api {
-    problem: |problem, RequestId(id)| match problem.code {
+    problem: |problem, RequestId(id)| match &problem.code {
         Some(code) => serde_json::json!({"message": problem.message, "request_id": id, "error_code": code}),
         None => serde_json::json!({"message": problem.message, "request_id": id}),
     },

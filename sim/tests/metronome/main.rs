@@ -6,6 +6,8 @@
 mod contracts;
 mod edits;
 mod faults;
+mod invoices;
 mod packages;
+mod rates;
 mod support;
 mod wire;

@@ -104,6 +104,22 @@ impl Simulator {
         self.post_text(path, &body.to_string()).await.unwrap()
     }
 
+    /// GETs a path of the API.
+    pub(crate) async fn read(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, String::new()).await.unwrap()
+    }
+
+    /// The invoices of a contract of [`CUSTOMER`], oldest first.
+    pub(crate) async fn invoices(&self, contract: &str) -> Vec<Value> {
+        let path = format!("/v1/customers/{CUSTOMER}/invoices?contract_id={contract}");
+        self.read(&path).await.data().as_array().unwrap().clone()
+    }
+
+    /// Sets the clock.
+    pub(crate) async fn clock(&self, now: &str) {
+        self.control(Method::PUT, "/clock", json!({"now": now})).await;
+    }
+
     /// Creates a contract of [`CUSTOMER`] that starts with 2026; answers its id.
     pub(crate) async fn create(&self, terms: Value) -> String {
         let data = self.post("/v1/contracts/create", of_customer(terms)).await.data();

@@ -90,6 +90,37 @@ async fn other_paths_and_methods_are_refused_in_metronomes_words() {
 }
 
 #[tokio::test]
+async fn texts_tags_and_rates_are_told_as_sent_or_as_the_settings_say() {
+    let simulator = Simulator::start().await;
+    let mut commit = prepaid();
+    commit["name"] = "Top-up ".into();
+    commit["applicable_product_tags"] = json!(["Gold"]);
+    let rate = json!({"starting_at": Y2026, "applicable_product_tags": ["Gold"], "type": "OVERWRITE",
+        "overwrite_rate": {"rate_type": "FLAT", "price": 5}});
+    let terms = json!({"name": " Acme ", "commits": [commit], "overrides": [rate]});
+    let contract = simulator.create(terms).await;
+    let told = async || {
+        let contract = simulator.get(&contract).await;
+        let (commit, r#override) = (&contract["commits"][0], &contract["overrides"][0]);
+        json!([
+            contract["name"],
+            commit["name"],
+            commit["applicable_product_tags"],
+            r#override["applicable_product_tags"],
+            r#override["overwrite_rate"].get("is_prorated")
+        ])
+    };
+    assert_eq!(told().await, json!([" Acme ", "Top-up ", ["Gold"], ["Gold"], null]));
+    simulator
+        .settings(json!({"metronome_texts": "trimmed", "metronome_tags": "lower_case",
+            "metronome_override_rates": "filled"}))
+        .await;
+    assert_eq!(told().await, json!(["Acme", "Top-up", ["gold"], ["gold"], false]));
+    let edited = simulator.edit(&contract, json!({"add_commits": [commit]})).await.data();
+    assert_eq!(edited["edit"]["add_commits"][0]["name"], "Top-up");
+}
+
+#[tokio::test]
 async fn other_words_for_the_same_mean_the_same() {
     let simulator = Simulator::start().await;
     let contract = simulator.create(json!({"name": "A", "commits": [prepaid(), prepaid()]})).await;

@@ -5,5 +5,6 @@
 mod control;
 mod durability;
 mod faults;
+mod hostile;
 mod support;
 mod zoo;

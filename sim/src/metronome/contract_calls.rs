@@ -2,15 +2,18 @@
 
 use chrono::{DateTime, Utc};
 
+use super::call::{Answer, Call};
 use super::contract::{self, Contract, Invoice, Missing};
 use super::customers::{self, Customer};
 use super::failure::Failure;
 use super::minting::{self, Made, Mint};
-use super::routes::{Answer, Call};
 use super::schedules::fresh;
 use super::switches::WriteReply;
 use super::value::{Fields, Json};
-use super::{billing, catalog, custom_fields, paging, provisioning, relations, rules, settling, time, views};
+use super::{
+    billing, catalog, custom_fields, ending, next_ids, paging, provisioning, relations, rules, settling,
+    time, views,
+};
 
 /// Fields of a contract that are written and read alike.
 const PLAIN: [&str; 10] = [
@@ -68,10 +71,13 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
         terms,
         edits: Vec::new(),
         invoices: std::collections::BTreeMap::new(),
+        issued: std::collections::BTreeMap::new(),
+        dropped: Vec::new(),
         granted: std::collections::BTreeMap::new(),
         seats: mint.seats,
         id,
     };
+    ending::hold(call, &mut contract)?;
     custom_fields::check(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;
     relations::link(call, &mut contract, &body)?;
     custom_fields::claim(call, "contract", &contract.id, contract.terms.object("custom_fields"))?;
@@ -86,6 +92,7 @@ pub(super) fn make(call: &Call, id: String, body: Fields) -> Result<Contract, Fa
 pub(super) fn keep(call: &Call, contract: &str, made: &[Made]) -> Result<(), Failure> {
     for Made { entity, id, custom_fields } in made {
         contract::index_item(&call.tx, id, contract)?;
+        next_ids::used(call, entity, id)?;
         custom_fields::claim(call, entity, id, custom_fields.as_ref())?;
     }
     Ok(())
