@@ -192,7 +192,7 @@ impl<'a> Pass<'a> {
         let customer_id = target.customer_id().to_owned();
         let finding = match decision {
             Decision::Settle => {
-                let applied = written.iter().map(|plan| plan.summary.as_str()).collect::<Vec<_>>().join("; ");
+                let applied = written.iter().map(|plan| plan.summary()).collect::<Vec<_>>().join("; ");
                 let applied = Some(applied).filter(|applied| !applied.is_empty());
                 Finding::Settled { held, customer_id, spec_digest: target.digest().clone(), applied }
             }
@@ -257,7 +257,7 @@ fn not_in_force(target: &Target<'_>, observed: Option<&View>, recorded: &Recorde
         held: observed.and_then(|view| target.held(view, recorded, Utc::now())),
         customer_id: target.customer_id().to_owned(),
         write: recorded.unconfirmed.clone().unwrap_or_else(|| sending(left, observed, recorded)),
-        message: format!("The billing API accepted the change but says something else: {}", left.summary),
+        message: format!("The billing API accepted the change but says something else: {}", left.summary()),
     };
     Outcome::new(finding, Next::Retry(Duration::ZERO))
 }

@@ -6,18 +6,22 @@
 pub mod diff;
 pub mod metronome;
 mod model;
+mod money;
 mod ownership;
 pub mod package;
 mod policy;
 mod recorded;
+pub mod render;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
     model::{
         Call, CallKind, Decision, EDIT_NOT_ENABLED, KEY_TAKEN, Method, NON_CONVERGING, Plan, REJECTED,
-        Refusal, is_sticky, not_converging, summarize,
+        Refusal, is_sticky, not_converging,
     },
+    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
     policy::Policy,
     recorded::{Recorded, Stuck},
+    render::summarize,
 };

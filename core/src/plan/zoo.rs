@@ -3,6 +3,8 @@
 //! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec leaves out must be carried over.
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
+mod money;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     api::contract::DeletionPolicy,
     terms::{
-        Decimal, Digest,
+        Digest,
         shape::{ShapeError, Spelling},
         zoo::{Contract, ContractStatus, SHAPE},
     },
@@ -25,6 +27,8 @@ use crate::{
 const SERVERS_OWN: [&str; 3] = ["discountDescription", "externalCustomerId", "notes"];
 /// The same, of a period: billing moves them along, and a closed period must never be reopened by a replace.
 const SERVERS_OWN_IN_PERIOD: [&str; 3] = ["rolloverInAmount", "rolloverOutAmount", "status"];
+
+pub use self::money::committed_value;
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +89,8 @@ impl Desired {
     pub fn changes(&self, observed: &Value, ignore: &[String]) -> Vec<Change> {
         let mut changes = diff(&SHAPE, &self.canonical, observed);
         changes.retain(|change| !ignore.iter().any(|pointer| covers(pointer, &change.path)));
-        changes
+        let (from, to) = (money::unit(observed), money::unit(&self.canonical));
+        changes.into_iter().map(|change| change.counted_in(from.as_ref(), to.as_ref())).collect()
     }
 }
 
@@ -133,12 +138,13 @@ pub fn plan(
         return refusal;
     }
     let body = body(desired, view, policy);
-    let effect = commitment_effect(&view.terms, &desired.canonical);
+    let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
+    let effect = money::effect(Some(&view.terms), &sent, &changes);
     let calls = match put(desired.organization_id(), &body) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, recorded, applied)
+    Plan::new(&view.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, applied)
 }
 
 /// Plans the end of a contract whose resource is deleted; `None` when there is nothing to do. `GET` does not show a
@@ -214,14 +220,14 @@ fn create(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool
     if let Some(refusal) = nothing_to_adopt(recorded, policy, "organization") {
         return refusal;
     }
-    let effect = commitment_effect(&Value::Null, &desired.canonical);
-    let change =
-        Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
+    let unit = money::unit(&desired.canonical);
+    let change = Change::new_contract(desired.canonical.clone()).counted_in(None, unit.as_ref());
+    let effect = money::effect(None, &desired.canonical, std::slice::from_ref(&change));
     let calls = match put(desired.organization_id(), &desired.written) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, recorded, applied)
+    Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
 fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
@@ -292,35 +298,6 @@ pub fn fingerprint(terms: &Value) -> Digest {
         }
     }
     Digest::of(&core.into())
-}
-
-/// Sum of the commitments of all periods; `None` beyond 28 digits.
-#[must_use]
-pub fn committed(terms: &Value) -> Option<Decimal> {
-    let periods = terms.get("periods").and_then(Value::as_array).into_iter().flatten();
-    let amounts =
-        periods.filter_map(|period| period.get("commitmentAmount")?.as_str()?.parse::<Decimal>().ok());
-    amounts.map(Decimal::normalized).try_fold(Decimal::ZERO, Decimal::checked_add)
-}
-
-/// The sum of the commitments with its currency: `120000 USD`.
-#[must_use]
-pub fn committed_value(terms: &Value) -> Option<String> {
-    Some(format!("{} {}", committed(terms)?, terms.get("currency")?.as_str()?))
-}
-
-/// What a change does to the sum that the customer commits to, empty when nothing.
-fn commitment_effect(observed: &Value, desired: &Value) -> String {
-    let currency = desired.get("currency").and_then(Value::as_str).unwrap_or_default();
-    match (committed(observed), committed(desired)) {
-        (_, Some(to)) if observed.is_null() => format!("committed: {to} {currency}"),
-        (Some(from), Some(to)) if from != to => match to.checked_sub(from) {
-            Some(by) if by.is_negative() => format!("committed: {from} -> {to} {currency}, {by}"),
-            Some(by) => format!("committed: {from} -> {to} {currency}, +{by}"),
-            None => String::new(),
-        },
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

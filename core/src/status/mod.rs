@@ -12,16 +12,14 @@ use k8s_openapi::{
 use crate::{
     api::{
         BillingContract, BillingContractStatus,
-        contract::{ItemId, LastApplied, PlanStatus, Term, UnconfirmedWrite, UsedPackage},
+        contract::{Amount, ItemId, LastApplied, PlanStatus, Term, UnconfirmedWrite, UsedPackage},
     },
-    plan::{Change, Plan, Refusal, is_sticky, metronome, summarize, zoo},
+    plan::{Change, Plan, Refusal, is_sticky, metronome, render, zoo},
     terms::{Digest, Timestamp},
 };
 
 /// Most differences that `status.drift` lists.
 const MAX_DRIFT: usize = 20;
-/// Most characters of one of them.
-const MAX_DRIFT_LENGTH: usize = 500;
 
 /// What is known of the contract in the billing API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub struct Held {
     /// Whether the billing API shows contracts in this state.
     is_shown: bool,
     term: Option<Term>,
-    committed_value: Option<String>,
+    committed_value: Vec<Amount>,
     digest: Digest,
 }
 
@@ -77,7 +75,7 @@ impl Held {
             state: view.state.clone(),
             is_shown: true,
             term: Some(Term { start_date, end_date }),
-            committed_value: metronome::committed_value(&view.terms),
+            committed_value: view.committed_value(),
             digest: Digest::of(&view.terms),
         }
     }
@@ -216,7 +214,7 @@ pub fn contract(
             status.plan = None;
             status.unconfirmed_write = None;
             status.drift = drift_lines(changes);
-            let summary = summarize(changes, "");
+            let summary = render::drift(changes);
             drifted = Some((true, "DriftDetected", summary.clone()));
             Standing::ready(
                 "DriftReported",
@@ -277,7 +275,7 @@ fn awaiting(plan: &Plan) -> Standing {
         "To carry the plan out, annotate the contract with {}={}: {}",
         crate::api::APPROVED_PLAN,
         plan.digest,
-        plan.summary
+        plan.summary()
     );
     let gate = Some(("Reconciling", "AwaitingApproval"));
     Standing { ready: "False", reason: "AwaitingApproval", message, gate }
@@ -319,12 +317,12 @@ pub fn note(contract: &BillingContract, finding: &Finding) -> Option<Note> {
             })
         }
         Finding::Drifted { changes, .. } if previous.drift != drift_lines(changes) => {
-            Some(Note { warning: true, reason: "Drifted", message: summarize(changes, "") })
+            Some(Note { warning: true, reason: "Drifted", message: render::drift(changes) })
         }
         Finding::AwaitingApproval(plan)
             if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
         {
-            Some(Note { warning: false, reason: "AwaitingApproval", message: plan.summary.clone() })
+            Some(Note { warning: false, reason: "AwaitingApproval", message: plan.summary() })
         }
         Finding::Refused { refusal, .. } if !was("Stalled", refusal.reason, &refusal.message) => {
             Some(Note { warning: true, reason: refusal.reason, message: refusal.message.clone() })
@@ -457,13 +455,12 @@ fn plan_status(plan: &Plan) -> PlanStatus {
     PlanStatus {
         digest: plan.digest.clone(),
         changes: i32::try_from(plan.changes.len()).unwrap_or(i32::MAX),
-        summary: plan.summary.clone(),
+        summary: plan.summary(),
     }
 }
 
 fn drift_lines(changes: &[Change]) -> Vec<String> {
-    let line = |change: &Change| change.to_string().chars().take(MAX_DRIFT_LENGTH).collect();
-    changes.iter().take(MAX_DRIFT).map(line).collect()
+    render::drift_lines(changes, MAX_DRIFT)
 }
 
 fn annotation(contract: &BillingContract, name: &str) -> Option<String> {

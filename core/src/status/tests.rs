@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::plan::MoneyEffect;
 
 fn now() -> DateTime<Utc> {
     "2026-06-01T00:00:00Z".parse().unwrap()
@@ -43,14 +44,15 @@ fn settled(applied: Option<&str>) -> Finding {
 }
 
 fn drifted() -> Finding {
-    let change = Change { path: "/name".into(), from: Some(json!("a")), to: Some(json!("b")) };
+    let change = Change::new("/name", Some(json!("a")), Some(json!("b")));
     Finding::Drifted { held: Some(held()), customer_id: "org-1".into(), changes: vec![change] }
 }
 
 /// Every kind of finding, with the verdict of kstatus on it.
 fn findings() -> Vec<(Finding, &'static str)> {
-    let plan =
-        Plan { digest: Digest::of(&json!(2)), changes: vec![], summary: "change".into(), calls: vec![] };
+    let change = Change::new("/name", Some(json!("a")), Some(json!("b")));
+    let (digest, effect) = (Digest::of(&json!(2)), MoneyEffect::default());
+    let plan = Plan { digest, changes: vec![change], effect, calls: vec![] };
     vec![
         (settled(Some("change")), "Current"),
         (drifted(), "Current"),
@@ -116,7 +118,8 @@ fn a_settled_contract_shows_what_is_in_force() {
     let status = after(&BillingContractStatus::default(), &settled(Some("change")));
     assert_eq!(status.contract_id.as_deref(), Some("contract-1"));
     assert_eq!(status.customer_id.as_deref(), Some("org-1"));
-    assert_eq!(status.committed_value.as_deref(), Some("100.5 USD"));
+    let committed = Amount { amount: "100.5".parse().ok(), currency: "USD".into() };
+    assert_eq!(status.committed_value, [committed]);
     let term = status.term.unwrap();
     assert_eq!((term.start_date.as_str(), term.end_date.as_deref()), ("2026-01-01", Some("2027-01-01")));
     assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
@@ -189,7 +192,7 @@ fn an_event_is_written_once_a_change() {
 
 #[test]
 fn drift_is_bounded() {
-    let change = Change { path: "/n".repeat(2000), from: None, to: Some(json!("x")) };
+    let change = Change::new("/n".repeat(2000), None, Some(json!("x")));
     let finding = Finding::Drifted { held: None, customer_id: "org".into(), changes: vec![change; 100] };
     let status = after(&BillingContractStatus::default(), &finding);
     assert_eq!(status.drift.len(), 20);

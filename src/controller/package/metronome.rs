@@ -59,7 +59,7 @@ pub(super) async fn examine(package: &ContractPackage, provider: &Provider, cont
                     "{} The API takes aliases only when a package is created, so there they differ (billing -> spec); \
                      contracts with `packageRef.alias` go by the spec: {}",
                     standing.message,
-                    summarize(&aliases, "")
+                    summarize(&aliases)
                 );
             }
             let package_id = view.map(|view| view.package_id);

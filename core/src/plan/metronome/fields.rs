@@ -37,7 +37,7 @@ pub(super) fn compare_of(
     for (name, value) in &wanted {
         let from = found.get(name).cloned();
         if from.as_ref() != Some(value) {
-            let change = Change { path: format!("/{prefix}{name}"), from, to: Some(value.clone()) };
+            let change = Change::new(format!("/{prefix}{name}"), from, Some(value.clone()));
             if draft.change(&change, Unit::Other) {
                 set.insert(name.clone(), value.clone());
             }
@@ -48,7 +48,7 @@ pub(super) fn compare_of(
         recorded.filter(|name| !wanted.contains_key(*name) && found.contains_key(*name)).collect();
     let mut delete = Vec::new();
     for name in gone {
-        let change = Change { path: format!("/{prefix}{name}"), from: found.get(name).cloned(), to: None };
+        let change = Change::new(format!("/{prefix}{name}"), found.get(name).cloned(), None);
         if draft.change(&change, Unit::Other) {
             delete.push(name.to_owned());
         }

@@ -9,12 +9,15 @@ use super::{
     fixed::WayOut,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Item, Matched, Pairs, Unlike, Wanted, has_ended, unlike},
-    money::{self, Unit},
+    money::{Unit, units_at},
     part::{Members, Part, insert},
-    schedule::{self, Difference, Step},
+    schedule::{Difference, Step},
     subscriptions, text,
 };
-use crate::plan::{Change, diff::covers};
+use crate::{
+    plan::{Change, diff::covers},
+    terms::shape::Spelling,
+};
 
 /// Compares the items of every list with keys.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
@@ -35,8 +38,8 @@ fn path(of: &List, key: &str, place: &str) -> String {
 }
 
 fn add(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted) {
-    let to = Some(brief(of, &wanted.written));
-    if draft.change(&Change { path: path(of, &wanted.key, ""), from: None, to }, Unit::Other) {
+    let change = Change::added(path(of, &wanted.key, ""), canonical(of, wanted));
+    if draft.change(&change, Unit::Usd) {
         let mut item = wanted.written.clone();
         stamp_item(draft.desired, &mut item);
         draft.push(of.add, Part::Terms(item_shape(of.name), item));
@@ -61,11 +64,10 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     }
     for change in stuck {
         let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
-        draft.fix(&whole, unit_at(&wanted.written, &change.path), WayOut::Item);
+        draft.fix(&whole, units_at(item.terms, &wanted.written, &change.path), WayOut::Item);
     }
     if item.ids.own.is_empty() {
-        let change =
-            Change { path: path(of, &wanted.key, ""), from: None, to: Some(json!("the API gives it no id")) };
+        let change = Change::new(path(of, &wanted.key, ""), None, Some(json!("the API gives it no id")));
         if differs(&unlike) {
             draft.fix(&change, Unit::Other, WayOut::Item);
         }
@@ -75,7 +77,7 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     for change in &unlike.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(of, &wanted.key, &change.path), ..change.clone() };
-        if !draft.change(&whole, unit_at(&wanted.written, &change.path)) {
+        if !draft.change(&whole, units_at(item.terms, &wanted.written, &change.path)) {
             continue;
         }
         let part = match wanted.written.pointer(place) {
@@ -90,7 +92,7 @@ fn edit(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item<'_
     }
     edit_usage(draft, of, item, usage, &mut update);
     for (member, found) in [("access_schedule", unlike.access), ("invoice_schedule", unlike.invoice)] {
-        if let Some(part) = edit_schedule(draft, of, wanted, member, found) {
+        if let Some(part) = edit_schedule(draft, of, wanted, item, member, found) {
             update.insert(member, part);
         }
     }
@@ -140,18 +142,19 @@ fn edit_schedule(
     draft: &mut Draft<'_>,
     of: &'static List,
     wanted: &Wanted,
+    item: Item<'_>,
     member: &str,
     found: Vec<Difference>,
 ) -> Option<Part> {
     let name = if member == "access_schedule" { of.access } else { of.invoice }?;
     let shape = shape_at(item_shape(of.name), &format!("/{name}/scheduleItems"));
     let crate::terms::Shape::List { item: shape, .. } = shape else { return None };
-    let unit = wanted.written.get(name).map_or(Unit::Usd, |schedule| Unit::of(schedule, Unit::Usd));
+    let units = units_at(item.terms, &wanted.written, &format!("/{name}"));
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     let mut updated: Vec<(String, Map<String, Value>)> = Vec::new();
     for Difference { change, step } in found {
         let whole = Change { path: path(of, &wanted.key, &format!("/{name}{}", change.path)), ..change };
-        if !draft.change(&whole, unit) {
+        if !draft.change(&whole, units.clone()) {
             continue;
         }
         match step {
@@ -197,8 +200,12 @@ fn replace(draft: &mut Draft<'_>, of: &'static List, wanted: &Wanted, item: Item
     for (prefix, change) in members.chain(schedules) {
         let place = format!("{prefix}{}", change.path);
         let whole = Change { path: path(of, &wanted.key, &place), ..change.clone() };
-        draft.change(&whole, unit_at(&wanted.written, &place));
+        draft.change(&whole, units_at(item.terms, &wanted.written, &place));
     }
+    // What is done is more than what differs: one item is archived, and another, with another id, is added.
+    let whole = path(of, &wanted.key, "");
+    draft.change(&Change::removed(whole.clone(), item.terms.clone()), Unit::Usd);
+    draft.change(&Change::added(whole, canonical(of, wanted)), Unit::Usd);
     if let Removal::Archive { verb, .. } = of.removal {
         draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
     }
@@ -222,7 +229,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             Some(key) if !ends => take_out(draft, of, &key, *item),
             None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, of, *item) => {
                 let path = path(of, &item.ids.own, "");
-                draft.report(&Change { path, from: Some(brief(of, item.terms)), to: None }, Unit::Other);
+                draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }
             Some(_) | None => {}
         }
@@ -230,8 +237,8 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 }
 
 fn take_out(draft: &mut Draft<'_>, of: &'static List, key: &str, item: Item<'_>) {
-    let change = Change { path: path(of, key, ""), from: Some(brief(of, item.terms)), to: None };
-    if !draft.change(&change, Unit::Other) {
+    let change = Change::removed(path(of, key, ""), item.terms.clone());
+    if !draft.change(&change, Unit::Usd) {
         return;
     }
     let id = Part::text(&item.ids.own);
@@ -258,33 +265,8 @@ fn is_recharge(draft: &Draft<'_>, of: &List, item: Item<'_>) -> bool {
     of.name == "commits" && thresholds.iter().any(of_threshold)
 }
 
-/// An item in a few words, amounts as people read them.
-pub(super) fn brief(of: &List, item: &Value) -> Value {
-    let label = text(item, "name").or_else(|| text(item, "productId"));
-    let label = label.or_else(|| item.pointer("/subscriptionRate/productId").and_then(Value::as_str));
-    let mut words = vec![label.unwrap_or(of.noun).to_owned()];
-    words.extend(text(item, "type").map(str::to_owned));
-    for (member, verb) in [(of.access, "granted"), (of.invoice, "invoiced")] {
-        let Some(found) = member.and_then(|member| item.get(member)) else { continue };
-        let amounts = schedule::items(found).iter().map(schedule::amount).collect::<Option<Vec<_>>>();
-        let sum = amounts.and_then(|amounts| {
-            amounts
-                .into_iter()
-                .try_fold(crate::terms::Decimal::ZERO, |sum, amount| sum.checked_add(amount.normalized()))
-        });
-        if let Some(sum) = sum {
-            words.push(format!("{verb} {}", money::amount(sum, Unit::of(found, Unit::Usd))));
-        }
-    }
-    words.join(", ").into()
-}
-
-/// The unit of an amount at a place of an item.
-pub(super) fn unit_at(item: &Value, place: &str) -> Unit {
-    let start = (Unit::of(item, Unit::Usd), Some(item));
-    let (unit, _) = place.split('/').skip(1).fold(start, |(unit, value), name| {
-        let value = value.and_then(|value| value.get(name));
-        (value.map_or(unit, |value| Unit::of(value, unit)), value)
-    });
-    unit
+/// An item of the spec in canonical form.
+fn canonical(of: &List, wanted: &Wanted) -> Value {
+    let canonical = item_shape(of.name).canonical(&wanted.written, Spelling::Spec);
+    canonical.unwrap_or_else(|_| wanted.written.clone())
 }

@@ -10,11 +10,10 @@ use super::{
     draft::Draft,
     fields,
     fixed::WayOut,
-    items::unit_at,
     list,
     lists::item_shape,
     matching::{Item, Matched, refer},
-    money::{self, Unit},
+    money::{self, Unit, units_at},
     part::Part,
     read::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
@@ -143,8 +142,7 @@ fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>, alike: impl Fn(&
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     for (wanted, _) in pairs.wanted.iter().filter(|(_, item)| item.is_none()) {
-        let change =
-            Change { path: format!("/{}", wanted.path), from: None, to: Some(wanted.canonical.clone()) };
+        let change = Change::new(format!("/{}", wanted.path), None, Some(wanted.canonical.clone()));
         if draft.change(&change, Unit::Usd) {
             draft.push("add_overrides", Part::Terms(item_shape(pairs.list), wanted.written.clone()));
         }
@@ -152,11 +150,7 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     for item in &pairs.left {
         let target = |terms: &Value| (selectors(terms), terms.get("startingAt").cloned());
         let same_target = |terms: &Value| target(terms) == target(item.terms);
-        let change = Change {
-            path: format!("/{}/{}", pairs.list, item.ids.own),
-            from: Some(item.terms.clone()),
-            to: None,
-        };
+        let change = Change::new(format!("/{}/{}", pairs.list, item.ids.own), Some(item.terms.clone()), None);
         if is_own(draft, pairs, *item, same_target) {
             if draft.change(&change, Unit::Usd) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
@@ -190,7 +184,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, item.ids.own);
-            report_foreign(draft, pairs.list, &Change { path, from: Some(item.terms.clone()), to: None });
+            report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
         }
     }
     let added: Vec<_> = pairs.wanted.iter().filter(|(_, item)| item.is_none()).collect();
@@ -202,18 +196,18 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if let Some(item) = before.map(|index| own.remove(index)) {
             for change in unlike(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
-                draft.fix(&whole, unit_at(&wanted.canonical, &change.path), WayOut::Restore);
+                draft.fix(&whole, units_at(item.terms, &wanted.canonical, &change.path), WayOut::Restore);
             }
             continue;
         }
-        let change = Change { path, from: None, to: Some(wanted.canonical.clone()) };
+        let change = Change::added(path, wanted.canonical.clone());
         if draft.change(&change, Unit::Usd) {
             draft.push(verb, Part::Terms(item_shape(pairs.list), wanted.written.clone()));
         }
     }
     for item in own {
         let path = format!("/{}", pairs.list);
-        draft.fix(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, WayOut::Restore);
+        draft.fix(&Change::removed(path, item.terms.clone()), Unit::Usd, WayOut::Restore);
     }
 }
 
@@ -243,7 +237,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         let path = format!("/{name}/{}", alias(tracker));
         let found = list(&draft.view.terms, name).find(|found| alias(found) == alias(tracker));
         let Some(found) = found else {
-            if draft.change(&Change { path, from: None, to: Some(tracker.clone()) }, Unit::Other) {
+            if draft.change(&Change::added(path, tracker.clone()), Unit::Other) {
                 draft.push("add_spend_trackers", Part::Terms(shape, written.clone()));
             }
             continue;
@@ -262,7 +256,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         if list(&wanted, name).any(|tracker| text(tracker, "alias") == Some(&alias)) {
             continue;
         }
-        let change = Change { path: format!("/{name}/{alias}"), from: Some(found.clone()), to: None };
+        let change = Change::new(format!("/{name}/{alias}"), Some(found.clone()), None);
         if draft.recorded(&format!("{name}/{alias}")).is_none() {
             report_foreign(draft, name, &change);
         } else if draft.change(&change, Unit::Other) {
@@ -285,7 +279,7 @@ fn unlike(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Chang
     let ends = text(item.terms, "endingBefore");
     let ends_with_contract = ends == view.ending_before.map(|end| end.to_string()).as_deref();
     if !members.contains_key("endingBefore") && ends.is_some() && !ends_with_contract {
-        changes.push(Change { path: "/endingBefore".to_owned(), from: ends.map(Value::from), to: None });
+        changes.push(Change::new("/endingBefore".to_owned(), ends.map(Value::from), None));
     }
     if name == "overrides" {
         members.retain(|name, _| !ESSENCE.contains(&name.as_str()));

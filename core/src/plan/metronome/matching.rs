@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     CUSTOM_FIELDS, Desired, ITEM_KEY, View, list,
     lists::{LISTS, List, Removal, USAGE, item_shape},
-    money::USD_CENTS,
+    money::{self, USD_CENTS},
     read::Ids,
     schedule::{self, Difference, Kind},
     text,
@@ -357,6 +357,8 @@ pub(super) fn unlike(of: &List, wanted: &Wanted, item: Item<'_>) -> Unlike {
     members
         .retain(|change| change.from.is_some() || change.to.as_ref() != Some(&Value::String(String::new())));
     members.extend(unnamed_usage(of.name, &wanted.compared, item.terms));
+    let counted = [of.access, of.invoice, Some("accessAmount")].into_iter().flatten().collect::<Vec<_>>();
+    members.extend(money::other_units(&counted, &wanted.written, item.terms));
     let schedule = |member: Option<&str>, kind: Kind, ids: &[String]| {
         let desired = member.and_then(|member| wanted.written.get(member));
         let observed = member.and_then(|member| item.terms.get(member));
@@ -393,7 +395,7 @@ pub(super) fn unnamed_usage(list: &str, wanted: &Value, found: &Value) -> Vec<Ch
     left_out
         .filter_map(|name| {
             let from = found.get(*name)?.clone();
-            Some(Change { path: format!("/{name}"), from: Some(from), to: None })
+            Some(Change::new(format!("/{name}"), Some(from), None))
         })
         .collect()
 }

@@ -107,7 +107,7 @@ fn compare_fixed(draft: &mut Draft<'_>) {
         let (Some(from), Some(to)) = (from, to) else { continue };
         let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
         if !same {
-            let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            let change = Change::new(path.to_owned(), Some(json!(from)), Some(json!(to)));
             draft.fix(&change, Unit::Other, WayOut::Contract);
         }
     }
@@ -130,7 +130,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
         if let (Some(from), Some(to)) = (recorded, remembered(draft.desired.terms(), place))
             && from != to
         {
-            let change = Change { path: place.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            let change = Change::new(place.to_owned(), Some(json!(from)), Some(json!(to)));
             draft.fix(&change, Unit::Other, WayOut::Contract);
         }
     }
@@ -148,7 +148,7 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
     };
     if cleared {
         if let Some(from) = found.filter(is_text) {
-            let change = Change { path, from: Some(from.clone()), to: None };
+            let change = Change::removed(path, from.clone());
             if draft.change(&change, Unit::Other) {
                 draft.set(verb, Part::Null);
             }

@@ -16,6 +16,7 @@
 mod compare;
 mod create;
 mod draft;
+mod effect;
 mod end;
 mod fields;
 mod find;
@@ -47,11 +48,11 @@ pub use self::{
     end::end,
     find::{Found, find, moved},
     key::UniquenessKey,
-    money::committed_value,
     record::items,
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
+    api::contract::Amount,
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -205,11 +206,19 @@ pub struct View {
     ids: BTreeMap<&'static str, Vec<read::Ids>>,
     /// Seats by the id of their subscription, where they were read.
     seats: BTreeMap<String, subscriptions::Seats>,
+    /// Names of pricing units by their IDs.
+    unit_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     truncated: bool,
 }
 
 impl View {
+    /// The sums that the customer commits to, each in its unit, US dollars first.
+    #[must_use]
+    pub fn committed_value(&self) -> Vec<Amount> {
+        money::committed_value(&self.terms, &self.unit_names)
+    }
+
     fn custom_field(&self, name: &str) -> Option<&str> {
         self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Desired, View,
     lists::{LISTS, item_shape, wire_name},
-    money::USD_CENTS,
+    money::{USD_CENTS, unit_names},
     subscriptions::Seats,
 };
 use crate::terms::{Decimal, Timestamp, metronome::CONTRACT, shape::Spelling};
@@ -158,6 +158,7 @@ impl View {
             last_edit: None,
             ids,
             seats: BTreeMap::new(),
+            unit_names: unit_names(data),
             truncated: cut_off("commits") || cut_off("credits"),
         })
     }

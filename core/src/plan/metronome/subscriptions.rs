@@ -208,7 +208,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         let path = unassigned_path(&wanted.key);
         let is_filled = filled > Decimal::ZERO;
         let mut counts = |path: String| {
-            let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+            let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
             if is_filled {
                 draft.change(&change, Unit::Other)
             } else {
@@ -236,7 +236,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
 /// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there,
 /// nothing can be trampled.
 fn is_wanted(draft: &mut Draft<'_>, path: &str, from: &Value, to: &Value, record: &str) -> bool {
-    let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+    let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
     let empty = from.as_array().is_some_and(Vec::is_empty) || *from == json!("0");
     let is_new = is_new(draft, path, |recorded| same_quantity(recorded, record))
         || (empty && draft.recorded(path).is_none());

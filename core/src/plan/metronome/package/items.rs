@@ -24,7 +24,7 @@ const NONE_WHEN_LEFT_OUT: [&str; 9] = [
 pub(super) fn unlike(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change> {
     let more = NONE_WHEN_LEFT_OUT.iter().filter(|name| wanted.get(**name).is_none()).filter_map(|name| {
         let from = found.get(*name)?.clone();
-        Some(Change { path: format!("/{name}"), from: Some(from), to: None })
+        Some(Change::new(format!("/{name}"), Some(from), None))
     });
     diff(shape, wanted, found).into_iter().chain(more).collect()
 }
@@ -57,11 +57,11 @@ pub(super) fn differences(path: &str, item: &Shape, wanted: &[Value], found: &[V
                     .map(|change| Change { path: format!("{path}/{position}{}", change.path), ..change }),
             );
         } else {
-            changes.push(Change { path: path.to_owned(), from: None, to: Some(item.clone()) });
+            changes.push(Change::new(path.to_owned(), None, Some(item.clone())));
         }
     }
     let rest = left.iter().filter_map(|index| found.get(*index));
-    changes.extend(rest.map(|found| Change { path: path.to_owned(), from: Some(found.clone()), to: None }));
+    changes.extend(rest.map(|found| Change::new(path.to_owned(), Some(found.clone()), None)));
     changes
 }
 
