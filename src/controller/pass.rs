@@ -192,7 +192,7 @@ impl<'a> Pass<'a> {
         let customer_id = target.customer_id().to_owned();
         let finding = match decision {
             Decision::Settle => {
-                let applied = written.iter().map(|plan| plan.summary()).collect::<Vec<_>>().join("; ");
+                let applied = written.iter().map(Plan::summary).collect::<Vec<_>>().join("; ");
                 let applied = Some(applied).filter(|applied| !applied.is_empty());
                 Finding::Settled { held, customer_id, spec_digest: target.digest().clone(), applied }
             }

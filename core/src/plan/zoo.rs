@@ -139,7 +139,7 @@ pub fn plan(
     }
     let body = body(desired, view, policy);
     let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
-    let effect = money::effect(Some(&view.terms), &sent, &changes);
+    let effect = money::effect(Some(&view.terms), &sent);
     let calls = match put(desired.organization_id(), &body) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
@@ -222,7 +222,7 @@ fn create(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool
     }
     let unit = money::unit(&desired.canonical);
     let change = Change::new_contract(desired.canonical.clone()).counted_in(None, unit.as_ref());
-    let effect = money::effect(None, &desired.canonical, std::slice::from_ref(&change));
+    let effect = money::effect(None, &desired.canonical);
     let calls = match put(desired.organization_id(), &desired.written) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),

@@ -21,6 +21,9 @@ use crate::{
 /// Most differences that `status.drift` lists.
 const MAX_DRIFT: usize = 20;
 
+/// Most bytes of the summary of a plan that waits.
+const MAX_PLAN: usize = 16_000;
+
 /// What is known of the contract in the billing API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -455,7 +458,7 @@ fn plan_status(plan: &Plan) -> PlanStatus {
     PlanStatus {
         digest: plan.digest.clone(),
         changes: i32::try_from(plan.changes.len()).unwrap_or(i32::MAX),
-        summary: plan.summary(),
+        summary: render::summary_within(plan, MAX_PLAN),
     }
 }
 

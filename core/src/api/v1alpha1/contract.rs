@@ -352,7 +352,8 @@ pub struct PlanStatus {
     /// Number of changes.
     #[schemars(range(min = 0))]
     pub changes: i32,
-    /// The changes in a few lines, amounts included.
-    #[schemars(length(max = 4096))]
+    /// The changes and what they do to the money that the customer owes; of very many changes the first, and how many
+    /// more there are.
+    #[schemars(length(max = 16384))]
     pub summary: String,
 }

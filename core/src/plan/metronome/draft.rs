@@ -122,8 +122,8 @@ impl<'a> Draft<'a> {
     }
 
     /// A call beside the edit.
-    pub(super) fn call(&mut self, path: &str, body: Members) {
-        self.calls.push(call(CallKind::Other, path, &body));
+    pub(super) fn call(&mut self, path: &str, body: &Members) {
+        self.calls.push(call(CallKind::Other, path, body));
     }
 
     /// Whether a path was recorded as put there by the spec.

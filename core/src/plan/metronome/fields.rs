@@ -54,7 +54,7 @@ pub(super) fn compare_of(
         }
     }
     if !set.is_empty() {
-        draft.call("v1/customFields/setValues", values(entity, id, set));
+        draft.call("v1/customFields/setValues", &values(entity, id, set));
     }
     if !delete.is_empty() {
         let body = Members::from([
@@ -62,7 +62,7 @@ pub(super) fn compare_of(
             ("entity_id", Part::text(id)),
             ("keys", Part::texts(delete)),
         ]);
-        draft.call("v1/customFields/deleteValues", body);
+        draft.call("v1/customFields/deleteValues", &body);
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn note(draft: &mut Draft<'_>) {
     let stale = stamp.notes.iter().filter(|(name, value)| draft.view.custom_field(name) != Some(value));
     let stale: Map<_, _> = stale.map(|(name, value)| (name.clone(), json!(value))).collect();
     if !stale.is_empty() {
-        draft.call("v1/customFields/setValues", values("contract", &draft.view.contract_id, stale));
+        draft.call("v1/customFields/setValues", &values("contract", &draft.view.contract_id, stale));
     }
 }
 

@@ -134,7 +134,7 @@ fn edit_usage(
     for (names, part) in usage {
         insert(&mut body, names, part);
     }
-    draft.call(call, body);
+    draft.call(call, &body);
 }
 
 /// The part of an edit that changes a schedule, nothing when no difference counts.

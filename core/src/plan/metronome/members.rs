@@ -179,7 +179,7 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
         ("group_values", Part::Terms(shape_at(&CONTRACT, "/usageFilter/groupValues"), values)),
         ("starting_at", Part::time(start)),
     ]);
-    draft.call("v1/contracts/setUsageFilter", body);
+    draft.call("v1/contracts/setUsageFilter", &body);
 }
 
 /// Where invoices go. The first configuration applies to the current period; a switch to the next one, which the API

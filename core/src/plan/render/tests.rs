@@ -353,6 +353,12 @@ fn what_is_cut_says_how_much_is_left() {
     assert!(!text.contains('…'), "a change is shown whole or counted");
     let long = summarize(&[Change::new("/notes", None, Some(json!("ä".repeat(3000)))), change(1)]);
     assert!(long.contains("…; /items/1/name: + "), "{long}");
+    let effect = zoo_change().effect;
+    let plan = Plan { changes: changes.clone(), effect, ..zoo_change() };
+    let event = summary(&plan);
+    assert!(event.len() <= 1000 && event.contains(" more changes) (committed: 270000 -> "), "{event}");
+    let all = summary_within(&plan, 16_000);
+    assert!(all.matches("/name: + ").count() == 63 && !all.contains(" more change"), "{all}");
     assert_eq!(drift_lines(&changes, 20).len(), 20);
     assert_eq!(drift_lines(&changes, 20).last().unwrap(), "(and 44 more changes)");
     assert_eq!(drift_lines(&changes[..20], 20).len(), 20);

@@ -3,12 +3,14 @@
 use super::row::{self, MoneyRow, Row, rows};
 use crate::plan::{Change, MoneyEffect, Plan, money::OpenCause};
 
-/// Most bytes of the changes in one line.
-const SUMMARY_LENGTH: usize = 2000;
-/// Most bytes of the money in one line.
-const EFFECT_LENGTH: usize = 1000;
-/// Most bytes of one change in it, so that a long one does not hide all others.
+/// Most bytes of changes in one line.
+const CHANGES_LENGTH: usize = 2000;
+/// Most bytes of a plan in one line, so that it fits into an event, which holds 1024.
+const SUMMARY_LENGTH: usize = 1000;
+/// Most bytes of one change in a line, so that a long one does not hide all others.
 const LINE_LENGTH: usize = 500;
+/// Bytes that are kept for saying how much was left out.
+const MORE_LENGTH: usize = 40;
 
 /// One change as a line, with an arrow from what billing says to what Git says.
 #[must_use]
@@ -20,18 +22,32 @@ pub fn line(change: &Change) -> String {
 /// Changes as one line with arrows, cut at a bound, where it says how many more there are.
 #[must_use]
 pub fn summarize(changes: &[Change]) -> String {
-    join(rows(changes).iter().map(arrow).collect())
+    join(short(changes, arrow), CHANGES_LENGTH)
 }
 
-/// A plan as one line: its changes, and what they do to the money that the customer owes.
+/// A plan as one line that fits into an event: its changes, and what they do to the money that the customer owes.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {
-    let (text, effect) = (summarize(&plan.changes), cut(effect(plan), EFFECT_LENGTH));
-    match (text.is_empty(), effect.is_empty()) {
-        (_, true) => text,
-        (true, false) => effect,
-        (false, false) => format!("{text} ({effect})"),
+    summary_within(plan, SUMMARY_LENGTH)
+}
+
+/// A plan as one line of at most so many bytes. Money is kept before changes; what is left out is counted.
+#[must_use]
+pub fn summary_within(plan: &Plan, most: usize) -> String {
+    let effect = match effect(plan) {
+        effect if effect.is_empty() => effect,
+        effect => format!(" ({})", cut(effect, (most / 2).saturating_sub(MORE_LENGTH))),
+    };
+    let mut lines = short(&plan.changes, arrow);
+    if lines.is_empty() {
+        return effect.trim_start().to_owned();
     }
+    // The parts of a new contract follow what it is, and what it costs.
+    if let (true, Some(first)) = (is_new(plan), lines.first_mut()) {
+        first.push_str(&effect);
+        return join(lines, most);
+    }
+    join(lines, most.saturating_sub(effect.len())) + &effect
 }
 
 /// A plan in several lines: every change, then money by year, then what has no sum. Nothing is cut.
@@ -58,7 +74,7 @@ pub fn lines(plan: &Plan) -> String {
 /// Drift as one line, cut at a bound, where it says how many more differences there are.
 #[must_use]
 pub fn drift(changes: &[Change]) -> String {
-    join(rows(changes).iter().map(sides).collect())
+    join(short(changes, sides), CHANGES_LENGTH)
 }
 
 /// One difference that is only told.
@@ -100,13 +116,17 @@ fn sides(row: &Row) -> String {
     }
 }
 
-/// Lines with semicolons between them, as many as the bound allows.
-fn join(lines: Vec<String>) -> String {
+/// Lines of changes, each cut at a bound.
+fn short(changes: &[Change], line: impl Fn(&Row) -> String) -> Vec<String> {
+    rows(changes).iter().map(|row| cut(line(row), LINE_LENGTH)).collect()
+}
+
+/// Lines with semicolons between them, as many as the bound allows; the first one is always there.
+fn join(lines: Vec<String>, most: usize) -> String {
     let (count, mut text) = (lines.len(), String::new());
     for (index, line) in lines.into_iter().enumerate() {
-        let line = cut(line, LINE_LENGTH);
-        let separator = if text.is_empty() { "" } else { "; " };
-        if text.len() + separator.len() + line.len() > SUMMARY_LENGTH {
+        let separator = if index == 0 { "" } else { "; " };
+        if index > 0 && text.len() + separator.len() + line.len() + MORE_LENGTH > most {
             return format!("{text} {}", more(count - index));
         }
         text = text + separator + &line;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     api::contract::Amount,
     plan::{
-        Change, FixedKind, MoneyEffect, Open, OpenCause, Unit,
+        FixedKind, MoneyEffect, Open, OpenCause, Unit,
         money::{Due, Owed, open_rates, start_of_year},
     },
     terms::{Decimal, Timestamp},
@@ -19,11 +19,18 @@ pub(super) fn unit(terms: &Value) -> Option<Unit> {
     terms.get("currency")?.as_str().map(|currency| Unit::Currency(currency.to_owned()))
 }
 
-/// What changes do to the money that the customer owes, between what is observed, if anything is, and what is sent.
-pub(super) fn effect(observed: Option<&Value>, sent: &Value, changes: &[Change]) -> MoneyEffect {
+/// What a replace does to the money that the customer owes, between what is observed, if anything is, and what is sent.
+pub(super) fn effect(observed: Option<&Value>, sent: &Value) -> MoneyEffect {
     let (before, endless) = observed.map(owed).unwrap_or_default();
     let (after, still_endless) = owed(sent);
-    let mut open: Vec<Open> = changes.iter().flat_map(open_of).collect();
+    let (unit_before, unit_after) = (observed.and_then(unit), unit(sent));
+    let before_items = observed.and_then(|terms| terms.get("items"));
+    let mut open = open_rates(
+        "/items",
+        (before_items, unit_before.as_ref()),
+        (sent.get("items"), unit_after.as_ref()),
+        OpenCause::Usage,
+    );
     open.extend(endless.iter().filter(|fee| !still_endless.contains(fee)).cloned());
     open.extend(still_endless.iter().filter(|fee| !endless.contains(fee)).map(|fee| Open {
         before: None,
@@ -31,13 +38,6 @@ pub(super) fn effect(observed: Option<&Value>, sent: &Value, changes: &[Change])
         ..fee.clone()
     }));
     MoneyEffect::between(&before, &after, open)
-}
-
-/// Prices of use that a change makes different.
-fn open_of(change: &Change) -> Vec<Open> {
-    let sides =
-        ((change.from.as_ref(), change.from_unit.as_ref()), (change.to.as_ref(), change.unit.as_ref()));
-    open_rates(&change.path, sides.0, sides.1, OpenCause::Usage)
 }
 
 /// Everything that is owed by some terms, and fees without an end.
@@ -111,4 +111,74 @@ fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
 
 fn time(value: &Value, name: &str) -> Option<Timestamp> {
     text(value, name)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn terms(currency: &str, items: &Value) -> Value {
+        let period = |index: u32, start: &str| json!({"periodIndex": index, "periodStartAt": start, "commitmentAmount": "100"});
+        json!({
+            "currency": currency, "effectiveAt": "2024-02-29T00:00:00Z", "termEndAt": "2026-02-28T00:00:00Z",
+            "periods": [period(0, "2024-02-29T00:00:00Z"), period(1, "2025-02-28T00:00:00Z")], "items": items,
+        })
+    }
+
+    fn fee(unit: &str) -> Value {
+        json!({"code": "fde", "kind": "fixed_fee", "unit": unit, "fixedFeeAmount": "7.5"})
+    }
+
+    /// Fees of a new contract with one item, by year.
+    fn fees(item: &Value) -> Vec<(Option<u32>, String)> {
+        let fixed = effect(None, &terms("USD", &json!([item]))).fixed;
+        let fees = fixed.into_iter().filter(|fixed| fixed.kind == FixedKind::Fee);
+        fees.map(|fixed| (fixed.year, fixed.after.unwrap().to_string())).collect()
+    }
+
+    #[test]
+    fn a_fixed_fee_is_due_as_often_as_its_unit_says() {
+        let each = vec![(Some(1), "7.5".to_owned()), (Some(2), "7.5".to_owned())];
+        assert_eq!(fees(&fee("year")), each);
+        assert_eq!(fees(&fee("period")), each);
+        assert_eq!(fees(&fee("file")), [(None, "7.5".to_owned())]);
+        let mut inactive = fee("year");
+        inactive["active"] = json!(false);
+        assert_eq!(fees(&inactive), []);
+    }
+
+    #[test]
+    fn a_fee_of_more_years_than_a_term_has_is_said_to_have_no_end() {
+        let mut endless = terms("USD", &json!([fee("year")]));
+        endless["termEndAt"] = json!("2207-01-01T00:00:00Z");
+        let found = effect(None, &endless);
+        assert!(found.fixed.iter().all(|fixed| fixed.kind == FixedKind::Commitment), "{found:?}");
+        assert_eq!((found.open.len(), found.open[0].cause), (1, OpenCause::NoEnd));
+        assert_eq!(found.open[0].path, "/items/fde/fixedFeeAmount");
+        assert!(effect(Some(&endless), &endless).is_none());
+    }
+
+    #[test]
+    fn another_currency_is_other_money_though_every_number_stays() {
+        let priced = json!([{"code": "api", "rateTiers": [{"tierStartInclusive": 0, "unitPrice": "0.5"}]}]);
+        let (euros, dollars) = (terms("EUR", &priced), terms("USD", &priced));
+        assert!(effect(Some(&euros), &euros).is_none());
+        let found = effect(Some(&euros), &dollars);
+        let totals: Vec<_> = found
+            .totals()
+            .iter()
+            .map(|sum| format!("{} {}", sum.difference().unwrap(), sum.unit.label()))
+            .collect();
+        assert_eq!(totals, ["-200 EUR", "200 USD"]);
+        let prices: Vec<_> = found.open.iter().map(|open| open.unit.as_ref().unwrap().label()).collect();
+        assert_eq!(prices, ["EUR", "USD"]);
+    }
+
+    #[test]
+    fn what_is_committed_is_the_sum_of_all_periods() {
+        let amount = Amount { amount: "200".parse().ok(), currency: "EUR".into() };
+        assert_eq!(committed_value(&terms("EUR", &json!([fee("year")]))), [amount]);
+        assert_eq!(committed_value(&json!({"currency": "EUR"})), []);
+    }
 }
