@@ -171,8 +171,8 @@ mod tests {
             .map(|sum| format!("{} {}", sum.difference().unwrap(), sum.unit.label()))
             .collect();
         assert_eq!(totals, ["-200 EUR", "200 USD"]);
-        let prices: Vec<_> = found.open.iter().map(|open| open.unit.as_ref().unwrap().label()).collect();
-        assert_eq!(prices, ["EUR", "USD"]);
+        let units: Vec<_> = found.open.iter().map(|open| open.unit.as_ref().unwrap().label()).collect();
+        assert_eq!(units, ["EUR", "USD"]);
     }
 
     #[test]
