@@ -191,7 +191,7 @@ async fn an_observed_contract_is_compared_and_never_written() {
         world.until("acme", |contract| kstatus::status_of(contract, "Drifted") == Some("True")).await;
     assert_eq!(
         contract["status"]["drift"],
-        json!(["/items/licensed_api_credits/rateTiers/0/unitPrice: 0.6 -> 0.5"])
+        json!(["/items/licensed_api_credits/rateTiers/0/unitPrice: billing says 0.6, Git says 0.5 USD"])
     );
     world.second_look(1).await;
     assert_eq!(world.sim.calls(ORG).await.puts, 0);

@@ -30,7 +30,7 @@ async fn a_new_contract_costs_one_get_one_put_one_status_write_and_one_event() {
     assert_eq!(status["customerId"], ORG);
     assert_eq!(status["state"], "active");
     assert_eq!(status["term"], json!({"startDate": "2026-01-01", "endDate": "2036-01-01"}));
-    assert_eq!(status["committedValue"], "120000 USD");
+    assert_eq!(status["committedValue"], json!([{"amount": "120000", "currency": "USD"}]));
     assert!(contract["metadata"]["finalizers"].is_null(), "nothing can be stuck");
 }
 

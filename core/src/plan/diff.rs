@@ -3,17 +3,23 @@
 //! Only what the spec sets is compared: a member that it leaves out belongs to the billing API. Lists with keys are
 //! matched by key, plain lists of single values regardless of order, decimals as numbers.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::{
+    money::{self, Unit},
+    render,
+};
 use crate::terms::{Decimal, Shape};
 
-/// One difference.
+/// One difference, as data: values in canonical form, exact numbers as text. `render` makes text of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// JSON pointer into the terms; items of keyed lists go by their key: `/items/fde/fixedFeeAmount`.
+    /// JSON pointer into the terms; items of keyed lists go by their key: `/items/fde/fixedFeeAmount`. Empty for a whole
+    /// contract.
     pub path: String,
     /// What the billing API holds; nothing when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,17 +27,73 @@ pub struct Change {
     /// What the spec says; nothing when it is to go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Value>,
+    /// What the amounts of `to`, or of `from` where that is all there is, are counted in, but for those below a member
+    /// that names another unit. `None` where there are no amounts, and for numbers of units and shares: they are no
+    /// money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
+    /// The same for `from`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_unit: Option<Unit>,
+}
+
+impl Change {
+    /// A difference at a path, amounts without unit.
+    #[must_use]
+    pub fn new(path: impl Into<String>, from: Option<Value>, to: Option<Value>) -> Self {
+        Self { path: path.into(), from, to, unit: None, from_unit: None }
+    }
+
+    /// What is not there and is to be: an item, a member.
+    #[must_use]
+    pub fn added(path: impl Into<String>, to: Value) -> Self {
+        Self::new(path, None, Some(to))
+    }
+
+    /// What is there and is to go.
+    #[must_use]
+    pub fn removed(path: impl Into<String>, from: Value) -> Self {
+        Self::new(path, Some(from), None)
+    }
+
+    /// A contract where there is none.
+    #[must_use]
+    pub fn new_contract(terms: Value) -> Self {
+        Self::added("", terms)
+    }
+
+    /// Whether this is a contract where there was none.
+    #[must_use]
+    pub fn is_new_contract(&self) -> bool {
+        self.path.is_empty() && self.from.is_none()
+    }
+
+    /// The same difference with the units that are around the place in the contract and in the spec.
+    #[must_use]
+    pub(super) fn counted_in(mut self, from: Option<&Unit>, to: Option<&Unit>) -> Self {
+        let unit_of = |value: &Option<Value>, around: Option<&Unit>| {
+            value.as_ref().and_then(|value| money::unit_of(&self.path, value, around))
+        };
+        (self.from_unit, self.unit) = (unit_of(&self.from, from), unit_of(&self.to, to));
+        if self.to.is_none() {
+            self.unit.clone_from(&self.from_unit);
+        }
+        self
+    }
+
+    /// The same difference with the names of pricing units by their IDs.
+    #[must_use]
+    pub(super) fn naming(mut self, names: &BTreeMap<String, String>) -> Self {
+        for unit in [&mut self.unit, &mut self.from_unit].into_iter().flatten() {
+            unit.find_name(names);
+        }
+        self
+    }
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        match (&self.from, &self.to) {
-            (Some(from), Some(to)) => write!(f, "{}: {} -> {}", self.path, plain(from), plain(to)),
-            (None, Some(to)) => write!(f, "{}: + {}", self.path, plain(to)),
-            (Some(from), None) => write!(f, "{}: - {}", self.path, plain(from)),
-            (None, None) => f.write_str(&self.path),
-        }
+        f.write_str(&render::line(self))
     }
 }
 
@@ -58,7 +120,7 @@ fn compare(
             }
             if matches!(shape, Shape::Map(_)) {
                 for (name, value) in observed.iter().filter(|(name, _)| !desired.contains_key(*name)) {
-                    at(path, name, |path| changes.push(removed(path, value)));
+                    at(path, name, |path| changes.push(Change::removed(path.clone(), value.clone())));
                 }
             }
         }
@@ -73,17 +135,13 @@ fn compare(
             for value in observed {
                 let key = key_of(value, keys);
                 if !desired.iter().any(|desired| key_of(desired, keys) == key) {
-                    at(path, &key, |path| changes.push(removed(path, value)));
+                    at(path, &key, |path| changes.push(Change::removed(path.clone(), value.clone())));
                 }
             }
         }
         (_, desired, observed) => {
             if !observed.is_some_and(|observed| agrees(shape, desired, observed)) {
-                changes.push(Change {
-                    path: path.clone(),
-                    from: observed.cloned(),
-                    to: Some(desired.clone()),
-                });
+                changes.push(Change::new(path.clone(), observed.cloned(), Some(desired.clone())));
             }
         }
     }
@@ -140,10 +198,6 @@ fn key_of(item: &Value, keys: &[String]) -> String {
         None => String::new(),
     };
     keys.iter().map(plain).collect::<Vec<_>>().join(",")
-}
-
-fn removed(path: &str, value: &Value) -> Change {
-    Change { path: path.to_owned(), from: Some(value.clone()), to: None }
 }
 
 fn at(path: &mut String, segment: &str, visit: impl FnOnce(&mut String)) {

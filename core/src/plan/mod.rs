@@ -6,20 +6,24 @@
 pub mod diff;
 pub mod metronome;
 mod model;
+mod money;
 mod ownership;
 pub mod package;
 mod pairing;
 mod planner;
 mod policy;
 mod recorded;
+pub mod render;
 mod snapshot;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
-    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging, summarize},
+    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
+    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
     planner::{Ending, NoPackages, Observation, Planner, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
+    render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
 };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, Policy, Recorded};
+use super::{Change, MoneyEffect, Policy, Recorded, render};
 use crate::{
     api::{
         contract::{DriftPolicy, ManagementPolicy},
@@ -11,9 +11,6 @@ use crate::{
     },
     terms::Digest,
 };
-
-/// Most characters of a plan's summary; what is longer is cut, and says so.
-const SUMMARY_LENGTH: usize = 2000;
 
 /// HTTP methods that change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +77,8 @@ pub struct Plan {
     pub digest: Digest,
     /// Every difference.
     pub changes: Vec<Change>,
-    /// The changes for people, with their effect on what the customer commits to.
-    pub summary: String,
+    /// What they do to the money that the customer owes.
+    pub effect: MoneyEffect,
     /// The writes, in order.
     pub calls: Vec<Call>,
 }
@@ -136,11 +133,17 @@ impl Plan {
         observed: &Value,
         desired: &Value,
         changes: Vec<Change>,
-        effect: &str,
+        effect: MoneyEffect,
         calls: Vec<Call>,
     ) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
-        Self { digest, summary: summarize(&changes, effect), changes, calls }
+        Self { digest, changes, effect, calls }
+    }
+
+    /// The changes in one line for people, with what they do to the money that the customer owes.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        render::summary(self)
     }
 
     /// Whether another plan makes one of the same changes.
@@ -155,8 +158,7 @@ impl Plan {
     /// Digest of the differences alone: it stays the same while they do, whatever else the billing API shows.
     #[must_use]
     pub fn difference(&self) -> Digest {
-        let changes: Vec<_> = self.changes.iter().map(ToString::to_string).collect();
-        Digest::of(&json!(changes))
+        Digest::of(&json!(self.changes))
     }
 
     /// Lets the policy decide whether the plan is carried out, given whether it undoes drift.
@@ -185,22 +187,7 @@ pub fn not_converging(plan: &Plan) -> Refusal {
         message: format!(
             "The billing API accepted the change several times but still says something else, so writing has stopped. \
              Write what it says into the spec, or name the place in `spec.ignoreDrift`: {}",
-            plan.summary
+            plan.summary()
         ),
-    }
-}
-
-/// Changes as one line for people, cut at a bound.
-#[must_use]
-pub fn summarize(changes: &[Change], effect: &str) -> String {
-    let mut text = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    if text.chars().count() > SUMMARY_LENGTH {
-        text = text.chars().take(SUMMARY_LENGTH).collect();
-        text.push('…');
-    }
-    match (text.is_empty(), effect.is_empty()) {
-        (_, true) => text,
-        (true, false) => effect.to_owned(),
-        (false, false) => format!("{text} ({effect})"),
     }
 }

@@ -30,7 +30,7 @@ impl Found<'_> {
         if holds || self.is_own || (changes.is_empty() && policy.adopt.is_none()) {
             return Ok(());
         }
-        let differences = || summarize(changes, "");
+        let differences = || summarize(changes);
         let Some(adopt) = &policy.adopt else {
             let (reason, story) = match &recorded.contract_id {
                 Some(recorded) => (

@@ -1,7 +1,7 @@
 //! What is known of a contract or a package in the billing API, as a status tells it.
 
 use crate::{
-    api::contract::{ItemId, Term},
+    api::contract::{Amount, ItemId, Term},
     terms::{Digest, Timestamp},
 };
 
@@ -26,8 +26,8 @@ pub struct ContractSnapshot {
     pub is_shown: bool,
     /// When it applies.
     pub term: Option<Term>,
-    /// What the customer commits to.
-    pub committed_value: Option<String>,
+    /// What the customer commits to, each sum in its unit.
+    pub committed_value: Vec<Amount>,
     /// Digest of its terms.
     pub digest: Digest,
 }

@@ -4,6 +4,7 @@
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
 mod end;
+mod money;
 mod planner;
 mod reply;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     api::reasons,
     terms::{
-        Decimal, Digest, Shape,
+        Digest, Shape,
         shape::{Member, ShapeError, Spelling},
         zoo::{Contract, ContractStatus, SHAPE, partial::REQUIRED},
     },
@@ -35,6 +36,8 @@ pub use self::planner::{ContractPlanner, Need};
 const MEANT_WHEN_LEFT_OUT: [&str; 2] = ["fixedFeeAmount", "tierEndExclusive"];
 /// Members that make an item of a list another thing when they differ, so that nothing of the old one applies to it.
 const KINDS: [&str; 2] = ["kind", "unit"];
+
+pub use self::money::committed_value;
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +98,8 @@ impl Desired {
     pub fn changes(&self, observed: &Value, ignore: &[String]) -> Vec<Change> {
         let mut changes = diff(&SHAPE, &self.canonical, observed);
         changes.retain(|change| !ignore.iter().any(|pointer| covers(pointer, &change.path)));
-        changes
+        let (from, to) = (money::unit(observed), money::unit(&self.canonical));
+        changes.into_iter().map(|change| change.counted_in(from.as_ref(), to.as_ref())).collect()
     }
 }
 
@@ -143,12 +147,13 @@ pub fn plan(
         return refusal;
     }
     let body = body(desired, view, policy);
-    let effect = commitment_effect(&view.terms, &desired.canonical);
+    let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
+    let effect = money::effect(Some(&view.terms), &sent);
     let calls = match put(desired.organization_id(), &body) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&view.terms, &desired.canonical, changes, &effect, calls).under(policy, recorded, applied)
+    Plan::new(&view.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, applied)
 }
 
 /// Changes that a replace must not make.
@@ -187,14 +192,14 @@ fn create(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool
     if let Some(refusal) = nothing_to_adopt(recorded, policy, "organization") {
         return refusal;
     }
-    let effect = commitment_effect(&Value::Null, &desired.canonical);
-    let change =
-        Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
+    let unit = money::unit(&desired.canonical);
+    let change = Change::new_contract(desired.canonical.clone()).counted_in(None, unit.as_ref());
+    let effect = money::effect(None, &desired.canonical);
     let calls = match put(desired.organization_id(), &desired.written) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, recorded, applied)
+    Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
 fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
@@ -268,34 +273,5 @@ fn said(shape: &Shape, required: &[&str], value: &Value) -> Value {
             found.iter().map(|value| said(item, &[], value)).collect()
         }
         _ => value.clone(),
-    }
-}
-
-/// Sum of the commitments of all periods; `None` beyond 28 digits.
-#[must_use]
-pub fn committed(terms: &Value) -> Option<Decimal> {
-    let periods = terms.get("periods").and_then(Value::as_array).into_iter().flatten();
-    let amounts =
-        periods.filter_map(|period| period.get("commitmentAmount")?.as_str()?.parse::<Decimal>().ok());
-    amounts.map(Decimal::normalized).try_fold(Decimal::ZERO, Decimal::checked_add)
-}
-
-/// The sum of the commitments with its currency: `120000 USD`.
-#[must_use]
-pub fn committed_value(terms: &Value) -> Option<String> {
-    Some(format!("{} {}", committed(terms)?, terms.get("currency")?.as_str()?))
-}
-
-/// What a change does to the sum that the customer commits to, empty when nothing.
-fn commitment_effect(observed: &Value, desired: &Value) -> String {
-    let currency = desired.get("currency").and_then(Value::as_str).unwrap_or_default();
-    match (committed(observed), committed(desired)) {
-        (_, Some(to)) if observed.is_null() => format!("committed: {to} {currency}"),
-        (Some(from), Some(to)) if from != to => match to.checked_sub(from) {
-            Some(by) if by.is_negative() => format!("committed: {from} -> {to} {currency}, {by}"),
-            Some(by) => format!("committed: {from} -> {to} {currency}, +{by}"),
-            None => String::new(),
-        },
-        _ => String::new(),
     }
 }

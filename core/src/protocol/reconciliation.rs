@@ -329,7 +329,7 @@ impl<P: Planner> Reconciliation<P> {
             self.write = Some(self.recorded.unconfirmed.clone().unwrap_or_else(|| self.sending(left, now)));
         }
         let message =
-            format!("The billing API accepted the change but says something else: {}", left.summary);
+            format!("The billing API accepted the change but says something else: {}", left.summary());
         self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now)
     }
 

@@ -3,22 +3,22 @@
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{ConditionUpdate, EventRecord, Ready, Summary, bounded, conditions};
+use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
     api::{
         APPROVED_PLAN, BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
     },
-    plan::{Change, ContractSnapshot, Plan, is_sticky, summarize},
+    plan::{Change, ContractSnapshot, Plan, is_sticky, render},
     protocol::{Outcome, ReconcileResult},
     terms::{Digest, Timestamp},
 };
 
 /// Most differences that `status.drift` lists.
 const MAX_DRIFT: usize = 20;
-/// Most bytes of one of them.
-const MAX_DRIFT_LENGTH: usize = 1000;
+/// Most bytes of the summary of a plan that waits.
+const MAX_PLAN: usize = 16_000;
 /// How many failed reads in a row a contract that is ready stays ready for.
 const TOLERATED_FAILURES: u32 = 2;
 
@@ -62,7 +62,7 @@ pub fn status(
         Outcome::Drifted { changes } => {
             status.plan = None;
             status.drift = drift_lines(changes);
-            let text = summarize(changes, "");
+            let text = render::drift(changes);
             drifted = Some((true, reasons::DRIFT_DETECTED, text.clone()));
             let message = format!("Differences are only reported, not corrected: {text}");
             Summary::ready(reasons::DRIFT_REPORTED, message)
@@ -131,12 +131,12 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
             Some(EventRecord::normal(reasons::FOUND, message))
         }
         Outcome::Drifted { changes } if previous.drift != drift_lines(changes) => {
-            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, summarize(changes, "")))
+            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, render::drift(changes)))
         }
         Outcome::AwaitingApproval(plan)
             if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
         {
-            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, &plan.summary))
+            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()))
         }
         Outcome::Refused { refusal, .. } if !was_stalled(refusal.reason, &refusal.message) => {
             Some(EventRecord::warning(refusal.reason, &refusal.message))
@@ -149,7 +149,7 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
 }
 
 fn summaries(plans: &[Plan]) -> String {
-    plans.iter().map(|plan| plan.summary.as_str()).collect::<Vec<_>>().join("; ")
+    plans.iter().map(Plan::summary).collect::<Vec<_>>().join("; ")
 }
 
 /// Nothing is looked at: the last word stays, but nobody waits for it.
@@ -191,7 +191,8 @@ fn last_applied(
 fn awaiting(plan: &Plan) -> Summary {
     let message = format!(
         "To carry the plan out, annotate the contract with {APPROVED_PLAN}={}: {}",
-        plan.digest, plan.summary
+        plan.digest,
+        plan.summary()
     );
     Summary {
         abnormal: Some((RECONCILING, reasons::AWAITING_APPROVAL)),
@@ -254,12 +255,12 @@ fn plan_status(plan: &Plan) -> PlanStatus {
     PlanStatus {
         digest: plan.digest.clone(),
         changes: i32::try_from(plan.changes.len()).unwrap_or(i32::MAX),
-        summary: plan.summary.clone(),
+        summary: render::summary_within(plan, MAX_PLAN),
     }
 }
 
 fn drift_lines(changes: &[Change]) -> Vec<String> {
-    changes.iter().take(MAX_DRIFT).map(|change| bounded(&change.to_string(), MAX_DRIFT_LENGTH)).collect()
+    render::drift_lines(changes, MAX_DRIFT)
 }
 
 fn annotation(contract: &BillingContract, name: &str) -> Option<String> {

@@ -75,7 +75,7 @@ pub fn summary(package: &ContractPackage, result: &PackageResult) -> Summary {
                     "{} The API takes aliases only when a package is created, so there they differ (billing -> spec); \
                      contracts with `packageRef.alias` go by the spec: {}",
                     summary.message,
-                    summarize(&differences, "")
+                    summarize(&differences)
                 );
             }
             summary
@@ -103,7 +103,7 @@ pub fn summary(package: &ContractPackage, result: &PackageResult) -> Summary {
         Outcome::Refused { refusal, .. } => {
             Summary::stalled(refusal.reason, format!("The package cannot be used: {}.", refusal.message))
         }
-        Outcome::AwaitingApproval(plan) => Summary::waiting(reasons::AWAITING_APPROVAL, &plan.summary),
+        Outcome::AwaitingApproval(plan) => Summary::waiting(reasons::AWAITING_APPROVAL, plan.summary()),
         Outcome::Suspended => Summary::waiting(reasons::SUSPENDED, "The package is suspended."),
     }
 }

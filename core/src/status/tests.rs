@@ -9,9 +9,9 @@ use super::{
 use crate::{
     api::{
         BillingContract, BillingContractStatus,
-        contract::{Term, UnconfirmedWrite},
+        contract::{Amount, Term, UnconfirmedWrite},
     },
-    plan::{Change, ContractSnapshot, Plan, Refusal},
+    plan::{Change, ContractSnapshot, MoneyEffect, Plan, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
 };
@@ -46,7 +46,7 @@ fn snapshot() -> ContractSnapshot {
         state: "active".into(),
         is_shown: true,
         term: Some(Term { start_date: "2026-01-01".into(), end_date: Some("2027-01-01".into()) }),
-        committed_value: Some("100.5 USD".into()),
+        committed_value: vec![Amount { amount: Some("100.5".parse().unwrap()), currency: "USD".into() }],
         digest: Digest::of(&json!("observed")),
     }
 }
@@ -57,7 +57,12 @@ fn result(outcome: Outcome) -> ContractResult {
 }
 
 fn plan() -> Plan {
-    Plan { digest: Digest::of(&json!(2)), changes: vec![], summary: "change".into(), calls: vec![] }
+    Plan {
+        digest: Digest::of(&json!(2)),
+        changes: vec![Change::new("/name", Some(json!("a")), Some(json!("b")))],
+        effect: MoneyEffect::default(),
+        calls: vec![],
+    }
 }
 
 fn in_sync(applied: Vec<Plan>) -> ContractResult {
@@ -66,7 +71,7 @@ fn in_sync(applied: Vec<Plan>) -> ContractResult {
 }
 
 fn drifted() -> ContractResult {
-    let change = Change { path: "/name".into(), from: Some(json!("a")), to: Some(json!("b")) };
+    let change = Change::new("/name", Some(json!("a")), Some(json!("b")));
     ReconcileResult { snapshot: Some(snapshot()), ..result(Outcome::Drifted { changes: vec![change] }) }
 }
 
@@ -150,7 +155,7 @@ fn a_contract_in_sync_shows_what_is_in_force() {
     let status = after(&BillingContractStatus::default(), &in_sync(vec![plan()]));
     assert_eq!(status.contract_id.as_deref(), Some("contract-1"));
     assert_eq!(status.customer_id.as_deref(), Some("org-1"));
-    assert_eq!(status.committed_value.as_deref(), Some("100.5 USD"));
+    assert_eq!(status.committed_value, snapshot().committed_value);
     let term = status.term.unwrap();
     assert_eq!((term.start_date.as_str(), term.end_date.as_deref()), ("2026-01-01", Some("2027-01-01")));
     assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
@@ -236,7 +241,7 @@ fn an_event_is_written_once_a_change() {
 
 #[test]
 fn drift_is_bounded() {
-    let change = Change { path: "/n".repeat(2000), from: None, to: Some(json!("x")) };
+    let change = Change::new("/n".repeat(2000), None, Some(json!("x")));
     let status =
         after(&BillingContractStatus::default(), &result(Outcome::Drifted { changes: vec![change; 100] }));
     assert_eq!(status.drift.len(), 20);

@@ -115,6 +115,20 @@ impl Decimal {
         Self(self.0.trunc_with_scale(places))
     }
 
+    /// How many decimals the number is written with.
+    #[must_use]
+    pub fn decimals(self) -> u32 {
+        self.0.scale()
+    }
+
+    /// The same number, written with at least so many decimals; `None` when that takes more than 28 digits.
+    #[must_use]
+    pub fn with_decimals(self, places: u32) -> Option<Self> {
+        let mut padded = self.0;
+        padded.rescale(places.max(self.decimals()));
+        (padded.scale() >= places).then_some(Self(padded))
+    }
+
     /// The number without its sign.
     #[must_use]
     pub fn abs(self) -> Self {

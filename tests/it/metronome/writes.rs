@@ -49,10 +49,12 @@ async fn the_columns_of_kubectl_get_answer_what_is_billed() {
     world.until_ready("acme").await;
     let id = world.sim.only(CUSTOMER).await["id"].as_str().unwrap().to_owned();
     let table = Plane::shared().kubectl(&["-n", &world.namespace, "get", "bc", "-o", "wide"]);
-    let columns = "NAME READY REASON STATE CUSTOMER CONTRACT ENDS COMMITTED DRIFTED PROVIDER MESSAGE AGE";
+    let columns =
+        "NAME READY REASON STATE CUSTOMER CONTRACT ENDS COMMITTED CURRENCY DRIFTED PROVIDER MESSAGE AGE";
     let (heads, row) = table.split_once('\n').unwrap();
     assert_eq!(heads.split_whitespace().collect::<Vec<_>>().join(" "), columns);
-    for cell in ["acme", "True", "active", CUSTOMER, &id, "2036-01-01", "120000.00 USD", "False", "metronome"]
+    for cell in
+        ["acme", "True", "active", CUSTOMER, &id, "2036-01-01", "120000.00", "USD", "False", "metronome"]
     {
         assert!(row.contains(cell), "{cell} in {table}");
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::status::conditions;
 use crate::api::kind::{Api, one_api};
-use crate::terms::{Digest, Timestamp, metronome, zoo};
+use crate::terms::{Decimal, Digest, Timestamp, metronome, zoo};
 
 /// What a contract should be, and how Countersign may act on it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +32,8 @@ use crate::terms::{Digest, Timestamp, metronome, zoo};
     printcolumn(name = "Customer", type_ = "string", json_path = ".status.customerId"),
     printcolumn(name = "Contract", type_ = "string", json_path = ".status.contractId"),
     printcolumn(name = "Ends", type_ = "string", json_path = ".status.term.endDate"),
-    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue", priority = 1),
+    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue[0].amount", priority = 1),
+    printcolumn(name = "Currency", type_ = "string", json_path = ".status.committedValue[0].currency", priority = 1),
     printcolumn(name = "Drifted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status", priority = 1),
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.providerRef.name", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
@@ -247,10 +248,10 @@ pub struct BillingContractStatus {
     /// The contract's term.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
-    /// Sum of what the customer commits to, with its currency: `120000 USD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub committed_value: Option<String>,
+    /// Sums of what the customer commits to, one for each currency or pricing unit, US dollars first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
+    pub committed_value: Vec<Amount>,
     /// The package that gave terms to the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<UsedPackage>,
@@ -271,6 +272,18 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Amount {
+    /// How much, in whole units: `270000.00` for 27000000 US cents. Left out beyond 28 digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
+    /// Code of the currency; with Metronome the name of the pricing unit, or its ID where the API did not tell its name.
+    #[schemars(length(max = 256))]
+    pub currency: String,
 }
 
 /// The ID of one item.
@@ -361,7 +374,8 @@ pub struct PlanStatus {
     /// Number of changes.
     #[schemars(range(min = 0))]
     pub changes: i32,
-    /// The changes in a few lines, amounts included.
-    #[schemars(length(max = 4096))]
+    /// The changes and what they do to the money that the customer owes; of very many changes the first, and how many
+    /// more there are.
+    #[schemars(length(max = 16384))]
     pub summary: String,
 }

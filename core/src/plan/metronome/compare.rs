@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, View, draft::Draft, fields, immutable, items, keyless, matching::Matched, members, money,
+    Desired, View, draft::Draft, effect, fields, immutable, items, keyless, matching::Matched, members,
     thresholds,
 };
 use crate::{
@@ -28,6 +28,7 @@ pub(super) fn compare<'a>(
     keyless::compare(&mut draft, &matched);
     thresholds::compare(&mut draft);
     fields::compare(&mut draft);
+    draft.effect = effect::of_edit(&draft, &matched);
     draft
 }
 
@@ -49,11 +50,12 @@ pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
     fields::note(&mut draft);
     let (observed, wanted) = (&draft.view.terms, draft.desired.terms());
     let (policy, recorded, changes) = (draft.policy, draft.recorded, std::mem::take(&mut draft.changes));
+    let effect = std::mem::take(&mut draft.effect);
     let calls = match draft.into_calls(&Digest::of(&json!([observed, wanted]))) {
         Ok(calls) => calls,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    let plan = Plan::new(observed, wanted, changes, &money::effect(observed, wanted), calls);
+    let plan = Plan::new(observed, wanted, changes, effect, calls);
     match plan.under(policy, recorded, applied) {
         Decision::Report(mut changes) => {
             changes.extend(reported);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, lists::LISTS, money};
+use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money};
 use crate::{
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
@@ -14,14 +14,14 @@ pub(super) const BESIDE_A_PACKAGE: [&str; 7] =
 
 /// Plans a contract where there is none.
 pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool) -> Decision {
-    let change =
-        Change { path: "new contract".to_owned(), from: None, to: desired.canonical.get("name").cloned() };
-    let effect = money::effect(&Value::Null, &desired.canonical);
+    let usd = money::Unit::Usd.data();
+    let change = Change::new_contract(desired.canonical.clone()).counted_in(None, usd.as_ref());
+    let effect = effect::of_create(desired);
     let calls = match create(desired) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&Value::Null, &desired.canonical, vec![change], &effect, calls).under(policy, recorded, applied)
+    Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
 fn create(desired: &Desired) -> Result<Call, Refusal> {

@@ -1,16 +1,16 @@
 //! A plan in the making: differences as they are found, and the parts of the calls that remove them.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Desired, View,
     immutable::Remedy,
-    money::{self, Unit},
+    money::Units,
     part::{Members, Part},
 };
 use crate::{
-    plan::{Call, CallKind, Change, Policy, Recorded, Refusal, diff::covers},
+    plan::{Call, CallKind, Change, MoneyEffect, Policy, Recorded, Refusal, diff::covers},
     terms::{Digest, Timestamp},
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Draft<'a> {
     pub recorded: &'a Recorded,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
+    /// What the plan does to the money that the customer owes.
+    pub effect: MoneyEffect,
     /// Differences that the plan removes.
     pub changes: Vec<Change>,
     /// Differences that are only reported.
@@ -52,6 +54,7 @@ impl<'a> Draft<'a> {
             recorded,
             policy,
             now,
+            effect: MoneyEffect::default(),
             changes: Vec::new(),
             reported: Vec::new(),
             rejected: Vec::new(),
@@ -73,28 +76,34 @@ impl<'a> Draft<'a> {
         !self.policy.ignore.iter().any(|pointer| covers(pointer, path))
     }
 
-    /// A difference that the plan removes; whether it counts. Its amounts are in the unit that `context`, around the
-    /// place that the path ends in, says.
-    pub(super) fn change(&mut self, change: &Change, unit: Unit) -> bool {
+    /// A difference that the plan removes; whether it counts. `units` are those around the place that the path ends in.
+    pub(super) fn change(&mut self, change: &Change, units: impl Into<Units>) -> bool {
         let counts = self.counts(&change.path);
         if counts {
-            self.changes.push(for_people(change, unit));
+            self.changes.push(self.counted(change, units));
         }
         counts
     }
 
     /// A difference that is only reported.
-    pub(super) fn report(&mut self, change: &Change, unit: Unit) {
+    pub(super) fn report(&mut self, change: &Change, units: impl Into<Units>) {
         if self.counts(&change.path) {
-            self.reported.push(for_people(change, unit));
+            self.reported.push(self.counted(change, units));
         }
     }
 
     /// A difference that the API cannot remove.
-    pub(super) fn reject(&mut self, change: &Change, unit: Unit, remedy: Remedy) {
+    pub(super) fn reject(&mut self, change: &Change, units: impl Into<Units>, remedy: Remedy) {
         if self.counts(&change.path) {
-            self.rejected.push((for_people(change, unit), remedy));
+            self.rejected.push((self.counted(change, units), remedy));
         }
+    }
+
+    /// A difference with the units of its amounts, named where the API told their names.
+    fn counted(&self, change: &Change, units: impl Into<Units>) -> Change {
+        let Units { from, to } = units.into();
+        let (from, to) = (from.data(), to.data());
+        change.clone().counted_in(from.as_ref(), to.as_ref()).naming(&self.view.unit_names)
     }
 
     /// A verb with one value.
@@ -113,8 +122,8 @@ impl<'a> Draft<'a> {
     }
 
     /// A call beside the edit.
-    pub(super) fn call(&mut self, path: &str, body: Members) {
-        self.calls.push(call(CallKind::Other, path, &body));
+    pub(super) fn call(&mut self, path: &str, body: &Members) {
+        self.calls.push(call(CallKind::Other, path, body));
     }
 
     /// Whether a path was recorded as put there by the spec.
@@ -152,13 +161,6 @@ fn push(verbs: &mut Members, verb: &'static str, part: Part) {
     if let Part::List(parts) = verbs.entry(verb).or_insert_with(|| Part::List(Vec::new())) {
         parts.push(part);
     }
-}
-
-/// A difference with amounts as people read them.
-fn for_people(change: &Change, unit: Unit) -> Change {
-    let name = change.path.rsplit('/').next().unwrap_or_default();
-    let readable = |value: &Option<Value>| value.as_ref().map(|value| money::readable(name, value, unit));
-    Change { path: change.path.clone(), from: readable(&change.from), to: readable(&change.to) }
 }
 
 /// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::contract::DeletionPolicy,
-    plan::{Call, CallKind, Change, Decision, Ending, Plan, Policy, Recorded, Refusal},
+    plan::{Call, CallKind, Change, Decision, Ending, MoneyEffect, Plan, Policy, Recorded, Refusal},
     terms::{Shape, Timestamp},
 };
 
@@ -73,14 +73,12 @@ pub(super) fn plan(
     } else {
         json!(end_at.map_or_else(|| "ends at the next full hour".to_owned(), |end| format!("ends {end}")))
     };
-    let change = Change {
-        path: format!("contract {}", view.contract_id),
-        from: Some(json!(view.state)),
-        to: Some(to.clone()),
-    };
+    let change =
+        Change::new(format!("contract {}", view.contract_id), Some(json!(view.state)), Some(to.clone()));
     // Without a date of its own the plan stays the same from hour to hour, so that it can be approved.
     let wanted = json!([view.contract_id, to, void_invoices]);
-    Plan::new(&view.terms, &wanted, vec![change], "", vec![call]).under(policy, recorded, false)
+    Plan::new(&view.terms, &wanted, vec![change], MoneyEffect::default(), vec![call])
+        .under(policy, recorded, false)
 }
 
 fn update_end_date(view: &View, end: Timestamp) -> Result<Call, Refusal> {

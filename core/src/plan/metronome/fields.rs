@@ -37,7 +37,7 @@ pub(super) fn compare_of(
     for (name, value) in &wanted {
         let from = found.get(name).cloned();
         if from.as_ref() != Some(value) {
-            let change = Change { path: format!("/{prefix}{name}"), from, to: Some(value.clone()) };
+            let change = Change::new(format!("/{prefix}{name}"), from, Some(value.clone()));
             if draft.change(&change, Unit::Other) {
                 set.insert(name.clone(), value.clone());
             }
@@ -48,13 +48,13 @@ pub(super) fn compare_of(
         recorded.filter(|name| !wanted.contains_key(*name) && found.contains_key(*name)).collect();
     let mut delete = Vec::new();
     for name in gone {
-        let change = Change { path: format!("/{prefix}{name}"), from: found.get(name).cloned(), to: None };
+        let change = Change::new(format!("/{prefix}{name}"), found.get(name).cloned(), None);
         if draft.change(&change, Unit::Other) {
             delete.push(name.to_owned());
         }
     }
     if !set.is_empty() {
-        draft.call("v1/customFields/setValues", values(entity, id, set));
+        draft.call("v1/customFields/setValues", &values(entity, id, set));
     }
     if !delete.is_empty() {
         let body = Members::from([
@@ -62,7 +62,7 @@ pub(super) fn compare_of(
             ("entity_id", Part::text(id)),
             ("keys", Part::texts(delete)),
         ]);
-        draft.call("v1/customFields/deleteValues", body);
+        draft.call("v1/customFields/deleteValues", &body);
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn note(draft: &mut Draft<'_>) {
     let stale = stamp.notes.iter().filter(|(name, value)| draft.view.custom_field(name) != Some(value));
     let stale: Map<_, _> = stale.map(|(name, value)| (name.clone(), json!(value))).collect();
     if !stale.is_empty() {
-        draft.call("v1/customFields/setValues", values("contract", &draft.view.contract_id, stale));
+        draft.call("v1/customFields/setValues", &values("contract", &draft.view.contract_id, stale));
     }
 }
 

@@ -9,13 +9,16 @@ use super::{
     immutable::Remedy,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
-    money::{self, Unit},
+    money::{Unit, units_at},
     part::{Members, Part, insert},
-    schedule::{self, Difference, Step},
+    schedule::{Difference, Step},
     subscriptions, text,
     view::Item,
 };
-use crate::plan::{Change, diff::covers};
+use crate::{
+    plan::{Change, diff::covers},
+    terms::shape::Spelling,
+};
 
 /// Compares the items of every list with keys.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
@@ -36,8 +39,8 @@ fn path(list: &List, key: &str, place: &str) -> String {
 }
 
 fn add(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
-    let to = Some(summary(list, &wanted.written));
-    if draft.change(&Change { path: path(list, &wanted.key, ""), from: None, to }, Unit::Other) {
+    let change = Change::added(path(list, &wanted.key, ""), canonical(list, wanted));
+    if draft.change(&change, Unit::Usd) {
         let mut item = wanted.written.clone();
         stamp_item(draft.desired, &mut item);
         draft.push(list.add, Part::Terms(item_shape(list.name), item));
@@ -62,14 +65,10 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     }
     for change in stuck {
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        draft.reject(&whole, unit_at(&wanted.written, &change.path), Remedy::Item);
+        draft.reject(&whole, units_at(item.terms, &wanted.written, &change.path), Remedy::Item);
     }
     if item.ids.own.is_empty() {
-        let change = Change {
-            path: path(list, &wanted.key, ""),
-            from: None,
-            to: Some(json!("the API gives it no id")),
-        };
+        let change = Change::new(path(list, &wanted.key, ""), None, Some(json!("the API gives it no id")));
         if differs(&differences) {
             draft.reject(&change, Unit::Other, Remedy::Item);
         }
@@ -79,7 +78,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        if !draft.change(&whole, unit_at(&wanted.written, &change.path)) {
+        if !draft.change(&whole, units_at(item.terms, &wanted.written, &change.path)) {
             continue;
         }
         let part = match wanted.written.pointer(place) {
@@ -96,7 +95,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     for (member, found) in
         [("access_schedule", differences.access), ("invoice_schedule", differences.invoice)]
     {
-        if let Some(part) = edit_schedule(draft, list, wanted, member, found) {
+        if let Some(part) = edit_schedule(draft, list, wanted, item, member, found) {
             update.insert(member, part);
         }
     }
@@ -138,7 +137,7 @@ fn edit_usage(
     for (names, part) in usage {
         insert(&mut body, names, part);
     }
-    draft.call(call, body);
+    draft.call(call, &body);
 }
 
 /// The part of an edit that changes a schedule, nothing when no difference counts.
@@ -146,18 +145,19 @@ fn edit_schedule(
     draft: &mut Draft<'_>,
     list: &'static List,
     wanted: &Wanted,
+    item: Item<'_>,
     member: &str,
     found: Vec<Difference>,
 ) -> Option<Part> {
     let name = if member == "access_schedule" { list.access } else { list.invoice }?;
     let shape = shape_at(item_shape(list.name), &format!("/{name}/scheduleItems"));
     let crate::terms::Shape::List { item: shape, .. } = shape else { return None };
-    let unit = wanted.written.get(name).map_or(Unit::Usd, |schedule| Unit::of(schedule, Unit::Usd));
+    let units = units_at(item.terms, &wanted.written, &format!("/{name}"));
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     let mut updated: Vec<(String, Map<String, Value>)> = Vec::new();
     for Difference { change, step } in found {
         let whole = Change { path: path(list, &wanted.key, &format!("/{name}{}", change.path)), ..change };
-        if !draft.change(&whole, unit) {
+        if !draft.change(&whole, units.clone()) {
             continue;
         }
         match step {
@@ -209,8 +209,12 @@ fn replace(
     for (prefix, change) in members.chain(schedules) {
         let place = format!("{prefix}{}", change.path);
         let whole = Change { path: path(list, &wanted.key, &place), ..change.clone() };
-        draft.change(&whole, unit_at(&wanted.written, &place));
+        draft.change(&whole, units_at(item.terms, &wanted.written, &place));
     }
+    // What is done is more than what differs: one item is archived, and another, with another id, is added.
+    let whole = path(list, &wanted.key, "");
+    draft.change(&Change::removed(whole.clone(), item.terms.clone()), Unit::Usd);
+    draft.change(&Change::added(whole, canonical(list, wanted)), Unit::Usd);
     if let Removal::Archive { verb, .. } = list.removal {
         draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
     }
@@ -234,7 +238,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             Some(key) if !ends => take_out(draft, list, &key, *item),
             None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, list, *item) => {
                 let path = path(list, &item.ids.own, "");
-                draft.report(&Change { path, from: Some(summary(list, item.terms)), to: None }, Unit::Other);
+                draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }
             Some(_) | None => {}
         }
@@ -242,15 +246,15 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 }
 
 fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_>) {
-    let change = Change { path: path(list, key, ""), from: Some(summary(list, item.terms)), to: None };
+    let change = Change::removed(path(list, key, ""), item.terms.clone());
     let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
     let end = draft.soonest(start);
     if list.removal == Removal::End && start.is_some_and(|start| end <= start) {
         // The API takes no end at or before the start, and an end after it would bill the first period.
-        draft.reject(&change, Unit::Other, Remedy::Begin);
+        draft.reject(&change, Unit::Usd, Remedy::Begin);
         return;
     }
-    if !draft.change(&change, Unit::Other) {
+    if !draft.change(&change, Unit::Usd) {
         return;
     }
     let id = Part::text(&item.ids.own);
@@ -275,33 +279,8 @@ fn is_recharge(draft: &Draft<'_>, list: &List, item: Item<'_>) -> bool {
     list.name == "commits" && thresholds.iter().any(of_threshold)
 }
 
-/// An item in a few words, amounts as people read them.
-pub(super) fn summary(list: &List, item: &Value) -> Value {
-    let label = text(item, "name").or_else(|| text(item, "productId"));
-    let label = label.or_else(|| item.pointer("/subscriptionRate/productId").and_then(Value::as_str));
-    let mut words = vec![label.unwrap_or(list.noun).to_owned()];
-    words.extend(text(item, "type").map(str::to_owned));
-    for (member, verb) in [(list.access, "granted"), (list.invoice, "invoiced")] {
-        let Some(found) = member.and_then(|member| item.get(member)) else { continue };
-        let amounts = schedule::items(found).iter().map(schedule::amount).collect::<Option<Vec<_>>>();
-        let sum = amounts.and_then(|amounts| {
-            amounts
-                .into_iter()
-                .try_fold(crate::terms::Decimal::ZERO, |sum, amount| sum.checked_add(amount.normalized()))
-        });
-        if let Some(sum) = sum {
-            words.push(format!("{verb} {}", money::amount(sum, Unit::of(found, Unit::Usd))));
-        }
-    }
-    words.join(", ").into()
-}
-
-/// The unit of an amount at a place of an item.
-pub(super) fn unit_at(item: &Value, place: &str) -> Unit {
-    let start = (Unit::of(item, Unit::Usd), Some(item));
-    let (unit, _) = place.split('/').skip(1).fold(start, |(unit, value), name| {
-        let value = value.and_then(|value| value.get(name));
-        (value.map_or(unit, |value| Unit::of(value, unit)), value)
-    });
-    unit
+/// An item of the spec in canonical form.
+fn canonical(list: &List, wanted: &Wanted) -> Value {
+    let canonical = item_shape(list.name).canonical(&wanted.written, Spelling::Spec);
+    canonical.unwrap_or_else(|_| wanted.written.clone())
 }

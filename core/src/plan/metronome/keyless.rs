@@ -10,12 +10,11 @@ use super::{
     draft::Draft,
     fields,
     immutable::Remedy,
-    items::unit_at,
     likeness::{Likeness, question},
     list,
     lists::item_shape,
     matching::{Matched, resolve_references},
-    money::{self, Unit},
+    money::{self, Unit, units_at},
     part::Part,
     reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
@@ -231,18 +230,13 @@ fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     for (wanted, _) in pairs.wanted.iter().filter(|(_, item)| item.is_none()) {
-        let change =
-            Change { path: format!("/{}", wanted.path), from: None, to: Some(wanted.canonical.clone()) };
+        let change = Change::new(format!("/{}", wanted.path), None, Some(wanted.canonical.clone()));
         if draft.change(&change, Unit::Usd) {
             draft.push("add_overrides", Part::Terms(item_shape(pairs.list), wanted.written.clone()));
         }
     }
     for item in &pairs.left {
-        let change = Change {
-            path: format!("/{}/{}", pairs.list, item.ids.own),
-            from: Some(item.terms.clone()),
-            to: None,
-        };
+        let change = Change::removed(format!("/{}/{}", pairs.list, item.ids.own), item.terms.clone());
         if is_own(draft, pairs, *item) {
             if draft.change(&change, Unit::Usd) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
@@ -275,7 +269,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, item.ids.own);
-            report_foreign(draft, pairs.list, &Change { path, from: Some(item.terms.clone()), to: None });
+            report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
         }
     }
     let added: Vec<_> = pairs.wanted.iter().filter(|(_, item)| item.is_none()).collect();
@@ -287,18 +281,18 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if let Some(item) = before.map(|index| own.remove(index)) {
             for change in differences(pairs.list, wanted, item, draft.view) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
-                draft.reject(&whole, unit_at(&wanted.canonical, &change.path), Remedy::Restore);
+                draft.reject(&whole, units_at(item.terms, &wanted.canonical, &change.path), Remedy::Restore);
             }
             continue;
         }
-        let change = Change { path, from: None, to: Some(wanted.canonical.clone()) };
+        let change = Change::added(path, wanted.canonical.clone());
         if draft.change(&change, Unit::Usd) {
             draft.push(verb, Part::Terms(item_shape(pairs.list), wanted.written.clone()));
         }
     }
     for item in own {
         let path = format!("/{}", pairs.list);
-        draft.reject(&Change { path, from: Some(item.terms.clone()), to: None }, Unit::Usd, Remedy::Restore);
+        draft.reject(&Change::removed(path, item.terms.clone()), Unit::Usd, Remedy::Restore);
     }
 }
 
@@ -328,7 +322,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         let path = format!("/{name}/{}", alias(tracker));
         let found = list(&draft.view.terms, name).find(|found| alias(found) == alias(tracker));
         let Some(found) = found else {
-            if draft.change(&Change { path, from: None, to: Some(tracker.clone()) }, Unit::Other) {
+            if draft.change(&Change::added(path, tracker.clone()), Unit::Other) {
                 draft.push("add_spend_trackers", Part::Terms(shape, written.clone()));
             }
             continue;
@@ -347,7 +341,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         if list(&wanted, name).any(|tracker| text(tracker, "alias") == Some(&alias)) {
             continue;
         }
-        let change = Change { path: format!("/{name}/{alias}"), from: Some(found.clone()), to: None };
+        let change = Change::new(format!("/{name}/{alias}"), Some(found.clone()), None);
         if draft.recorded(&format!("{name}/{alias}")).is_none() {
             report_foreign(draft, name, &change);
         } else if draft.change(&change, Unit::Other) {
@@ -370,7 +364,7 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<
     let ends = text(item.terms, "endingBefore");
     let ends_with_contract = ends == view.ending_before.map(|end| end.to_string()).as_deref();
     if !members.contains_key("endingBefore") && ends.is_some() && !ends_with_contract {
-        changes.push(Change { path: "/endingBefore".to_owned(), from: ends.map(Value::from), to: None });
+        changes.push(Change::new("/endingBefore".to_owned(), ends.map(Value::from), None));
     }
     if name == "overrides" {
         members.retain(|name, _| !EFFECT.contains(&name.as_str()));

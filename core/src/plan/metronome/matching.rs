@@ -13,7 +13,7 @@ use super::{
     CUSTOM_FIELDS, Desired, ITEM_KEY, View,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
-    money::USD_CENTS,
+    money::{self, USD_CENTS},
     schedule::{self, Difference, Kind},
     text,
     view::Item,
@@ -314,6 +314,8 @@ pub(super) fn differences(list: &List, wanted: &Wanted, item: Item<'_>) -> Diffe
     members
         .retain(|change| change.from.is_some() || change.to.as_ref() != Some(&Value::String(String::new())));
     members.extend(unnamed_usage(list.name, &wanted.compared, item.terms));
+    let counted = [list.access, list.invoice, Some("accessAmount")].into_iter().flatten().collect::<Vec<_>>();
+    members.extend(money::other_units(&counted, &wanted.written, item.terms));
     let schedule = |member: Option<&str>, kind: Kind, ids: &[String]| {
         let desired = member.and_then(|member| wanted.written.get(member));
         let observed = member.and_then(|member| item.terms.get(member));
@@ -350,7 +352,7 @@ pub(super) fn unnamed_usage(list: &str, wanted: &Value, found: &Value) -> Vec<Ch
     left_out
         .filter_map(|name| {
             let from = found.get(*name)?.clone();
-            Some(Change { path: format!("/{name}"), from: Some(from), to: None })
+            Some(Change::new(format!("/{name}"), Some(from), None))
         })
         .collect()
 }

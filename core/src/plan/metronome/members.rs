@@ -107,7 +107,7 @@ fn compare_immutable(draft: &mut Draft<'_>) {
         let (Some(from), Some(to)) = (from, to) else { continue };
         let same = from == to || (path == "/uniquenessKey" && draft.desired.key().matches(from));
         if !same {
-            let change = Change { path: path.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            let change = Change::new(path.to_owned(), Some(json!(from)), Some(json!(to)));
             draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
@@ -130,7 +130,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
         if let (Some(from), Some(to)) = (recorded, remembered(draft.desired.terms(), place))
             && from != to
         {
-            let change = Change { path: place.to_owned(), from: Some(json!(from)), to: Some(json!(to)) };
+            let change = Change::new(place.to_owned(), Some(json!(from)), Some(json!(to)));
             draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
@@ -148,7 +148,7 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
     };
     if cleared {
         if let Some(from) = found.filter(is_text) {
-            let change = Change { path, from: Some(from.clone()), to: None };
+            let change = Change::removed(path, from.clone());
             if draft.change(&change, Unit::Other) {
                 draft.set(verb, Part::Null);
             }
@@ -187,7 +187,7 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
         ("group_values", Part::Terms(shape_at(&CONTRACT, "/usageFilter/groupValues"), values)),
         ("starting_at", Part::time(start)),
     ]);
-    draft.call("v1/contracts/setUsageFilter", body);
+    draft.call("v1/contracts/setUsageFilter", &body);
 }
 
 /// Where invoices go. The first configuration applies to the current period; a switch to the next one, which the API

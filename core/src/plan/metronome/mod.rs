@@ -16,6 +16,7 @@
 mod compare;
 mod create;
 mod draft;
+mod effect;
 mod end;
 mod fields;
 mod find;
@@ -52,7 +53,6 @@ pub use self::{
     end::end,
     find::{Found, find, moved},
     key::UniquenessKey,
-    money::committed_value,
     needs::{ContractRef, Need, query_time},
     planner::{AccountSettings, ContractPlanner},
     record::items,

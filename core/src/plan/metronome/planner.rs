@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, Resolved, STAMP_KEYS, Stamp, UniquenessKey, View, committed_value,
-    end, find, items, moved, package, plan, stamp,
+    ContractRef, Desired, Found, Need, Resolved, STAMP_KEYS, Stamp, UniquenessKey, View, end, find, items,
+    moved, package, plan, stamp,
 };
 use crate::{
     api::{
@@ -492,7 +492,7 @@ impl Planner for ContractPlanner {
             state: view.state.clone(),
             is_shown: true,
             term: Some(Term { start_date: day(view.starting_at), end_date: view.ending_before.map(day) }),
-            committed_value: committed_value(&view.terms),
+            committed_value: view.committed_value(),
             digest: Digest::of(&view.terms),
         })
     }

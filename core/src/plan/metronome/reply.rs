@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Desired, View,
     lists::{LISTS, item_shape, wire_name},
-    money::USD_CENTS,
+    money::{USD_CENTS, unit_names},
     view::{Ids, Seats},
 };
 use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
@@ -151,6 +151,7 @@ impl View {
             soonest,
             planned,
             seats: BTreeMap::new(),
+            unit_names: unit_names(data),
             truncated: cut_off("commits") || cut_off("credits"),
         })
     }

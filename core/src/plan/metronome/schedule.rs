@@ -205,19 +205,19 @@ pub(super) fn differences(
     for (item, partner) in wanted.iter().zip(&partners) {
         let observed = partner.and_then(|index| Some((found.get(index)?, ids.get(index)?)));
         let Some((observed, id)) = observed else {
-            let change = Change { path: path(item, ""), from: None, to: Some(item.clone()) };
+            let change = Change::new(path(item, ""), None, Some(item.clone()));
             differences.push(Difference { change, step: Step::Add(item.clone()) });
             continue;
         };
         for (member, sent) in member_differences(kind, item, observed) {
             let from = observed.get(member).cloned();
-            let change = Change { path: path(item, member), from, to: item.get(member).cloned() };
+            let change = Change::new(path(item, member), from, item.get(member).cloned());
             differences.push(Difference { change, step: Step::Update(id.clone(), sent) });
         }
     }
     for (index, (item, id)) in found.iter().zip(ids).enumerate() {
         if !partners.contains(&Some(index)) {
-            let change = Change { path: path(item, ""), from: Some(item.clone()), to: None };
+            let change = Change::new(path(item, ""), Some(item.clone()), None);
             differences.push(Difference { change, step: Step::Remove(id.clone()) });
         }
     }

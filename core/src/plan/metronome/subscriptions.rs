@@ -152,7 +152,7 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     for (time, quantity) in draft.view.planned.get(&item.ids.own).into_iter().flatten() {
         if !same_quantity(to, quantity) {
             let path = format!("/subscriptions/{}/quantityUpdates/{time}", wanted.key);
-            draft.report(&Change { path, from: Some(json!(quantity)), to: None }, Unit::Other);
+            draft.report(&Change::removed(path, json!(quantity)), Unit::Other);
         }
     }
     if same_quantity(to, from) {
@@ -206,7 +206,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         let path = unassigned_path(&wanted.key);
         let is_filled = filled > Decimal::ZERO;
         let mut counts = |path: String| {
-            let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+            let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
             if is_filled {
                 draft.change(&change, Unit::Other)
             } else {
@@ -234,7 +234,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
 /// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there,
 /// nothing can be trampled.
 fn is_wanted(draft: &mut Draft<'_>, path: &str, from: &Value, to: &Value, record: &str) -> bool {
-    let change = Change { path: format!("/{path}"), from: Some(from.clone()), to: Some(to.clone()) };
+    let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
     let empty = from.as_array().is_some_and(Vec::is_empty) || *from == json!("0");
     let is_new = is_new(draft, path, |recorded| same_quantity(recorded, record))
         || (empty && draft.recorded(path).is_none());

@@ -1,6 +1,7 @@
 //! Each rule of planning for Metronome, against a contract that is kept in recorded as the API keeps one.
 
 mod api;
+mod effect;
 mod fields;
 mod fixture;
 mod likeness;
@@ -110,7 +111,7 @@ impl Bench {
         loop {
             match self.decide_for(desired) {
                 Decision::Write(plan) => {
-                    assert!(plans.len() < 3, "no end: {}", plan.summary);
+                    assert!(plans.len() < 3, "no end: {}", plan.summary());
                     self.carry_out(&plan);
                     plans.push(plan);
                 }
@@ -151,7 +152,7 @@ fn written(decision: Decision) -> Plan {
 /// The body of the plan's only call, which is an edit, without what every edit has.
 #[track_caller]
 fn edit_of(plan: &Plan) -> Value {
-    assert_eq!(paths(plan), [EDIT_CONTRACT], "{}", plan.summary);
+    assert_eq!(paths(plan), [EDIT_CONTRACT], "{}", plan.summary());
     let mut body = body(&plan.calls[0]);
     for name in ["contract_id", "customer_id", "uniqueness_key"] {
         assert!(body.as_object_mut().unwrap().remove(name).is_some(), "{name}");

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     draft::Draft,
-    items::unit_at,
     lists::shape_at,
     matching::unnamed_usage,
-    money::{Unit, readable},
+    money::{unit_at, units_at},
     part::{Members, Part, insert},
 };
 use crate::{
@@ -85,15 +84,14 @@ pub(super) fn compare(draft: &mut Draft<'_>) {
         let Some((wanted, written)) = wanted else { continue };
         match draft.view.terms.get(threshold.name) {
             Some(found) => update(draft, threshold, wanted, written, found),
-            None => add(draft, threshold, written),
+            None => add(draft, threshold, wanted, written),
         }
     }
 }
 
-fn add(draft: &mut Draft<'_>, threshold: &Threshold, written: &Value) {
+fn add(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written: &Value) {
     let path = format!("/{}", threshold.name);
-    let to = Some(readable("", written, Unit::Usd));
-    if draft.change(&Change { path: path.clone(), from: None, to }, Unit::Other) {
+    if draft.change(&Change::added(path.clone(), wanted.clone()), unit_at(written, "")) {
         draft.set(threshold.add, Part::Terms(shape_at(&CONTRACT, &path), written.clone()));
     }
 }
@@ -108,7 +106,7 @@ fn update(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written:
     let mut update = Members::new();
     for change in changes {
         let whole = Change { path: format!("/{}{}", threshold.name, change.path), ..change.clone() };
-        let unit = unit_at(written, &change.path);
+        let unit = units_at(found, wanted, &change.path);
         if change.path == IS_ENABLED && change.to == Some(json!(true)) && !was_turned_on(draft, threshold) {
             draft.report(&whole, unit);
             continue;

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, list};
-use crate::terms::{Decimal, Timestamp};
+use super::{CUSTOM_FIELDS, Desired, list, money};
+use crate::{
+    api::contract::Amount,
+    terms::{Decimal, Timestamp},
+};
 
 /// A contract as the API returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct View {
     pub(super) planned: BTreeMap<String, Vec<(Timestamp, String)>>,
     /// Seats by the id of their subscription, where they were read.
     pub(super) seats: BTreeMap<String, Seats>,
+    /// Names of pricing units by their IDs.
+    pub(super) unit_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
 }
@@ -76,6 +81,12 @@ pub(super) struct Item<'v> {
 }
 
 impl View {
+    /// The sums that the customer commits to, each in its unit, US dollars first.
+    #[must_use]
+    pub fn committed_value(&self) -> Vec<Amount> {
+        money::committed_value(&self.terms, &self.unit_names)
+    }
+
     /// The items of a list with their ids.
     pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
         let ids = self.ids.get(name).into_iter().flatten();

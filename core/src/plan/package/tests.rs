@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::Plan;
+use crate::plan::{MoneyEffect, Plan};
 
 /// A published package of Zoo terms, created on a day of January 2026.
 fn package(name: &str, day: u8, aliases: Value) -> ContractPackage {
@@ -216,7 +216,9 @@ fn an_archived_package_keeps_its_contracts_and_its_alias() {
 
 #[test]
 fn an_archived_package_makes_no_new_contract() {
-    let plan = || Decision::Write(Plan::new(&json!(null), &json!({}), Vec::new(), "", Vec::new()));
+    let plan = || {
+        Decision::Write(Plan::new(&json!(null), &json!({}), Vec::new(), MoneyEffect::default(), Vec::new()))
+    };
     let mut package = package("p", 1, json!([]));
     assert_eq!(ArchivedPackage::of(&package), None);
     package.spec.lifecycle = Lifecycle::Archived;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Desired, View, fingerprint, put};
 use crate::{
     api::contract::DeletionPolicy,
-    plan::{Change, Decision, Plan, Policy, Recorded},
+    plan::{Change, Decision, MoneyEffect, Plan, Policy, Recorded},
     terms::zoo::ContractStatus,
 };
 
@@ -44,10 +44,10 @@ pub(super) fn plan(
     if let Some(terms) = terms.as_object_mut() {
         terms.insert("status".to_owned(), json!(status));
     }
-    let change =
-        Change { path: format!("contract {contract}"), from: Some(json!(state)), to: Some(json!(status)) };
+    let change = Change::new(format!("contract {contract}"), Some(json!(state)), Some(json!(status)));
     match put(organization_id, &terms) {
-        Ok(call) => Plan::new(&observed, &terms, vec![change], "", vec![call]).under(policy, recorded, false),
+        Ok(call) => Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call])
+            .under(policy, recorded, false),
         Err(refusal) => Decision::Refuse(refusal),
     }
 }

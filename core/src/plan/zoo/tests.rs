@@ -89,7 +89,12 @@ fn a_new_contract_is_written_with_the_digits_of_the_spec() {
     assert_eq!(plan.calls[0].path, format!("orgs/{ORGANIZATION}/billing/contract"));
     assert!(plan.calls[0].body.contains(r#""commitment_amount":100.00"#), "{}", plan.calls[0].body);
     assert!(!plan.calls[0].body.contains("organization_id"));
-    assert_eq!(plan.summary, "new contract: + Acme 2026 (committed: 300 USD)");
+    let summary = plan.summary();
+    let shown = "new contract: + Acme 2026 (committed: 300 USD; without a sum: 1 by use); /items/licensed_api_credits: + API credits,";
+    assert!(summary.starts_with(shown), "{summary}");
+    for part in ["from 0 at 0.5 USD", "commitmentAmount 100 USD", "commitmentAmount 200 USD"] {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
 }
 
 #[test]
@@ -106,8 +111,8 @@ fn a_change_names_what_changes_and_what_it_costs() {
     new.periods[1].commitment_amount = "250.50".parse().unwrap();
     let plan = written(decide(&new, Some(&view(&old)), &holding(&old)));
     assert_eq!(
-        plan.summary,
-        "/periods/1/commitmentAmount: 200 -> 250.5 (committed: 300 -> 350.5 USD, +50.5)"
+        plan.summary(),
+        "/periods/1/commitmentAmount: 200 -> 250.5 USD (committed: 300 -> 350.5 USD, +50.5)"
     );
 }
 

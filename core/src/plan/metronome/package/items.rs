@@ -28,7 +28,7 @@ pub(in crate::plan::metronome) const NONE_WHEN_LEFT_OUT: [&str; 9] = [
 pub(super) fn differences(shape: &Shape, wanted: &Value, found: &Value) -> Vec<Change> {
     let more = NONE_WHEN_LEFT_OUT.iter().filter(|name| wanted.get(**name).is_none()).filter_map(|name| {
         let from = found.get(*name)?.clone();
-        Some(Change { path: format!("/{name}"), from: Some(from), to: None })
+        Some(Change::new(format!("/{name}"), Some(from), None))
     });
     diff(shape, wanted, found).into_iter().chain(more).collect()
 }
@@ -52,11 +52,11 @@ pub(super) fn list_differences(path: &str, item: &Shape, wanted: &[Value], found
                     .map(|change| Change { path: format!("{path}/{position}{}", change.path), ..change }),
             );
         } else {
-            changes.push(Change { path: path.to_owned(), from: None, to: Some(wanted.clone()) });
+            changes.push(Change::added(path.to_owned(), wanted.clone()));
         }
     }
     let rest = left.into_iter();
-    changes.extend(rest.map(|found| Change { path: path.to_owned(), from: Some(found.clone()), to: None }));
+    changes.extend(rest.map(|found| Change::removed(path.to_owned(), found.clone())));
     changes
 }
 

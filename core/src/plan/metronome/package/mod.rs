@@ -137,7 +137,7 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) ->
              `uniquenessKey`. Differences: {}",
             view.package_id,
             desired.key,
-            summarize(&differences, "")
+            summarize(&differences)
         );
         return Step::Refuse(Refusal { reason: reasons::PACKAGE_DIFFERS, message });
     }

@@ -8,8 +8,8 @@ use super::{Desired, Step, View, archive, plan};
 use crate::{
     api::{ContractPackage, contract::DeletionPolicy, package::Lifecycle, reasons},
     plan::{
-        Call, CallKind, Change, Decision, Ending, Observation, PackageSnapshot, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable,
+        Call, CallKind, Change, Decision, Ending, MoneyEffect, Observation, PackageSnapshot, Plan, Planner,
+        Policy, Recorded, Refusal, Unreadable,
         metronome::{AccountSettings, Need, UniquenessKey},
     },
     terms::{Digest, Timestamp},
@@ -244,8 +244,9 @@ fn write(
     } else {
         Some("archived".into())
     };
-    let change = Change { path, from, to };
-    Plan::new(&observed, &desired.comparable, vec![change], "", vec![call]).under(policy, recorded, false)
+    let change = Change::new(path, from, to);
+    Plan::new(&observed, &desired.comparable, vec![change], MoneyEffect::default(), vec![call])
+        .under(policy, recorded, false)
 }
 
 /// The refusal for a package that the resource has and the API does not list, which deletes none.

@@ -92,14 +92,14 @@ proptest! {
             Decision::Write(plan) => {
                 bench.carry_out(&plan);
                 let after = bench.decide_for(&desired);
-                prop_assert!(!matches!(after, Decision::Write(_) | Decision::Refuse(_)), "{}: {after:?}", plan.summary);
+                prop_assert!(!matches!(after, Decision::Write(_) | Decision::Refuse(_)), "{}: {after:?}", plan.summary());
                 bench.remember(&desired);
                 let later = bench.decide_for(&desired);
-                prop_assert!(!matches!(later, Decision::Write(_) | Decision::Refuse(_)), "{}: {later:?}", plan.summary);
+                prop_assert!(!matches!(later, Decision::Write(_) | Decision::Refuse(_)), "{}: {later:?}", plan.summary());
             }
             Decision::Refuse(refusal) => prop_assert_eq!(refusal.reason.as_str(), "ImmutableField", "{}", refusal.message),
             Decision::Settle | Decision::Report(_) => {}
-            Decision::AwaitApproval(plan) => prop_assert!(false, "{}", plan.summary),
+            Decision::AwaitApproval(plan) => prop_assert!(false, "{}", plan.summary()),
             Decision::Wait(refusal) => prop_assert!(false, "{}", refusal.message),
         }
         for (list, item) in others {

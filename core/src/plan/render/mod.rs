@@ -1,0 +1,19 @@
+//! Changes and money for people, from the data of a plan: the only place where data becomes text.
+//!
+//! Cents of US dollars are shown as dollars, every other amount as it is, each with its unit. A difference that is to be
+//! removed has an arrow from what billing says to what Git says; drift, which is only told, says which side is which.
+
+mod json;
+mod markdown;
+mod row;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    json::{drift as drift_json, plan as plan_json},
+    markdown::{drift as drift_markdown, plan as plan_markdown},
+    text::{drift, drift_line, drift_lines, line, lines, summarize, summary, summary_within},
+};
