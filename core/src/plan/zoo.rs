@@ -240,6 +240,7 @@ fn carry_over(shape: &Shape, required: &[&str], body: &mut Value, observed: &Val
         (Shape::List { item, keys }, Value::Array(body)) if !keys.is_empty() => {
             for value in body {
                 let same = |name: &str, other: &Value| other.get(name) == value.get(name);
+                // An item of another kind is another thing: what billing keeps of the old one must not price the new one.
                 let is_pair = |other: &&Value| {
                     keys.iter().all(|key| same(key, other)) && KINDS.iter().all(|kind| same(kind, other))
                 };

@@ -37,8 +37,12 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
             members.retain(|name, _| BESIDE_A_PACKAGE.contains(&name.as_str()));
         }
     }
-    let fingerprint = Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]));
-    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint)
+    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint(desired))
+}
+
+/// Recognises the create of a contract, whatever its terms were then.
+pub(super) fn fingerprint(desired: &Desired) -> Digest {
+    Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]))
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.

@@ -25,8 +25,10 @@ static PLAIN: Shape = Shape::Plain;
 ///
 /// `End` sets the end date to `end_at`, or to the next full hour. One that has not begun by then has nothing to end in
 /// good order, and is archived. `Cancel` archives at once; `void_invoices` says what becomes of invoices that are final.
-#[must_use]
-pub fn end(
+///
+/// # Errors
+/// When the body cannot be written as JSON.
+pub(super) fn end(
     view: &View,
     recorded: &Recorded,
     policy: DeletionPolicy,

@@ -57,6 +57,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     let place = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
     let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
     let counts = |change: &&&Change| draft.counts(&path(list, &wanted.key, &change.path));
+    // Half of a change is never written: an item with a member that cannot change is replaced whole, or refused.
     let is_stuck =
         stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&differences));
     if is_stuck && matches!(list.removal, Removal::Archive { replaces: true, .. }) {
@@ -215,6 +216,7 @@ fn replace(
     let whole = path(list, &wanted.key, "");
     draft.change(&Change::removed(whole.clone(), item.terms.clone()), Unit::Usd);
     draft.change(&Change::added(whole, canonical(list, wanted)), Unit::Usd);
+    // Both go in one edit, so that there is never a time with both charges, nor one with none.
     if let Removal::Archive { verb, .. } = list.removal {
         draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
     }

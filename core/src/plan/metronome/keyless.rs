@@ -109,6 +109,7 @@ fn pair<'v>(
         traits
     };
     let mut pairing = Pairing::new(&wanted, &found);
+    // By the record first: of two that say the same, the one of others must stay when ours leaves the spec.
     pairing.first_fit(
         |wanted| Some(with_id(&wanted.canonical, recorded.items.get(&wanted.path)?)),
         |item| with_id(item.terms, &item.ids.own),

@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, View};
+use super::{Desired, View, create};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -30,8 +30,8 @@ impl Likeness {
         if desired.has_package() {
             return if is_held || recorded.unconfirmed.is_some() { Self::Other } else { Self::Unknown };
         }
-        // A write that follows no edit, not even an empty history, is the create.
-        let is_new = recorded.unconfirmed.as_ref().is_some_and(|write| write.after_edit.is_none());
+        // Nothing was recorded since the create, so nobody else had the time to add anything.
+        let is_new = recorded.sent() == Some(&create::fingerprint(desired));
         let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_found_again = is_held || has_key() || view.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }

@@ -172,6 +172,7 @@ impl<'v> Matcher<'_, 'v> {
     fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
         let found: Vec<_> = self.view.items(list.name).collect();
         let mut pairing = Pairing::new(&wanted, &found);
+        // The record goes first: an item that was added once must never be added again, whatever it says by now.
         pairing.by_key(
             |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
             |item| Some(item.ids.own.as_str()),
@@ -185,6 +186,7 @@ impl<'v> Matcher<'_, 'v> {
                 self.is_possible(list, wanted, *item) && differences(list, wanted, *item).count() == 0
             },
         );
+        // An item that is left unpaired is added, and billed, so what could be several is asked and not left.
         let mut questions: BTreeMap<usize, Vec<usize>> = same.into_iter().collect();
         let asked: BTreeSet<_> = questions.keys().copied().collect();
         let candidates = |pairing: &Pairing<'_, Wanted, Item<'_>>| {

@@ -50,7 +50,6 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
-    end::end,
     find::{Found, find, moved},
     key::UniquenessKey,
     needs::{ContractRef, Need, query_time},

@@ -331,7 +331,7 @@ impl ContractPlanner {
 
     /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
     /// uniqueness key or the stamp shows to be this resource's.
-    fn to_end(&mut self, recorded: &Recorded, policy: &Policy) -> Result<Option<View>, Need> {
+    fn find_to_end(&mut self, recorded: &Recorded, policy: &Policy) -> Result<Option<View>, Need> {
         let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
             (Some(customer_id), _) => customer_id.clone(),
             (None, resolved) => match resolved? {
@@ -409,7 +409,7 @@ impl Planner for ContractPlanner {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
-        let view = self.to_end(recorded, policy)?;
+        let view = self.find_to_end(recorded, policy)?;
         Ok(view.map_or(Decision::Settle, |view| end::plan(&view, recorded, policy, ending, now)))
     }
 

@@ -84,6 +84,7 @@ pub fn items(
             enabled(desired.terms()).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
         );
     }
+    // What left the spec stays on record until it is out of the contract: without it, nobody would end what is billed.
     let kept: Vec<_> = recorded
         .items
         .iter()
@@ -106,6 +107,7 @@ fn settle(
     value: Option<(String, bool)>,
 ) {
     let before = recorded.items.get(&path).cloned();
+    // A value that is recorded too early is taken for one that an application changed, and is never written.
     let settled = match value {
         Some((value, true)) => Some(value),
         Some((_, false)) => before,

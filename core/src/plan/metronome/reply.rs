@@ -17,7 +17,8 @@ use super::{
 };
 use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
 
-/// Lists that every reply has; one without them is not read as a contract without items.
+/// Lists that every reply has; one without them is not read as a contract without items, to which all would be added
+/// once more.
 pub(super) const REQUIRED: [&str; 3] = ["commits", "overrides", "scheduled_charges"];
 /// Members whose own members are named by others and mean nothing here.
 pub(super) const FREE: [&str; 8] = [
@@ -227,6 +228,7 @@ pub(super) fn as_written(value: &Value) -> Value {
 fn keep_own_items(wire: &mut Value, contract_id: &str) {
     let is_set = |item: &Value, name: &str| item.get(name).is_some_and(|value| !value.is_null());
     for list in ["commits", "credits", "scheduled_charges", "discounts"] {
+        // A commit that a recurring one or a rollover made must not be taken for one of the spec that says the same.
         let Some(items) = wire.get_mut(list).and_then(Value::as_array_mut) else { continue };
         items.retain(|item| {
             let home = item.pointer("/contract/id").and_then(Value::as_str);

@@ -158,6 +158,7 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     if same_quantity(to, from) {
         return;
     }
+    // Written only when the spec has a new one: to write the old one again would undo what the customer has bought.
     if !is_wanted(draft, &quantity_path(&wanted.key), &json!(from), &json!(to), to) {
         return;
     }

@@ -107,6 +107,7 @@ fn update(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written:
     for change in changes {
         let whole = Change { path: format!("/{}{}", threshold.name, change.path), ..change.clone() };
         let unit = units_at(found, wanted, &change.path);
+        // To turn it on again by itself would charge a customer whose payment has just failed.
         if change.path == IS_ENABLED && change.to == Some(json!(true)) && !was_turned_on(draft, threshold) {
             draft.report(&whole, unit);
             continue;

@@ -23,7 +23,7 @@ pub struct PackagePlanner {
     digest: Digest,
     lifecycle: Lifecycle,
     archives_while_in_use: bool,
-    /// How many BillingContracts refer to the package.
+    /// How many `BillingContract`s refer to the package.
     contracts: i32,
     facts: Facts,
     observed: Option<Option<View>>,
@@ -37,7 +37,7 @@ struct Facts {
 }
 
 impl PackagePlanner {
-    /// A planner for a package that so many BillingContracts refer to.
+    /// A planner for a package that so many `BillingContract`s refer to.
     #[must_use]
     pub fn new(package: &ContractPackage, contracts: i32, account: &AccountSettings) -> Self {
         Self {
