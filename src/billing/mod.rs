@@ -51,7 +51,7 @@ pub trait BillingApi: fmt::Debug + Send + Sync + Sized + 'static {
         renews: Option<String>,
     ) -> Result<Self::Contract, Refusal>;
 
-    /// A planner for a package that so many BillingContracts refer to.
+    /// A planner for a package that so many `BillingContract`s refer to.
     ///
     /// # Errors
     /// A refusal when the package does not belong to an account of this API.

@@ -21,7 +21,7 @@ pub use self::{
     diff::Change,
     model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
-    planner::{Ending, NoPackages, Observation, Planner, Unreadable},
+    planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,

@@ -38,6 +38,31 @@ pub struct Ending {
     pub void_invoices: bool,
 }
 
+/// What was read of something that may not be there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// It was not read yet.
+    #[default]
+    Unread,
+    /// The billing API says that there is no such thing.
+    Absent,
+    /// It is there.
+    Present(T),
+}
+
+impl<T> Reading<T> {
+    /// What is there, if it was read and there is something.
+    pub const fn present(&self) -> Option<&T> {
+        if let Self::Present(value) = self { Some(value) } else { None }
+    }
+}
+
+impl<T> From<Option<T>> for Reading<T> {
+    fn from(told: Option<T>) -> Self {
+        told.map_or(Self::Absent, Self::Present)
+    }
+}
+
 /// A reply that says something that the billing API never says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);

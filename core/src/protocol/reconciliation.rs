@@ -132,9 +132,9 @@ impl<P: Planner> Reconciliation<P> {
                     }
                     Err(result) => result,
                 },
-                Ok(decision) => self.conclude(decision, now),
+                Ok(decision) => Box::new(self.conclude(decision, now)),
             };
-            return Step::Done(Box::new(result));
+            return Step::Done(result);
         }
     }
 
@@ -162,19 +162,23 @@ impl<P: Planner> Reconciliation<P> {
     }
 
     /// Whether a plan may be carried out; the result instead when it may not.
-    fn admit(&mut self, plan: Plan, now: DateTime<Utc>) -> Result<Running, ReconcileResult<P::Snapshot>> {
+    fn admit(
+        &mut self,
+        plan: Plan,
+        now: DateTime<Utc>,
+    ) -> Result<Running, Box<ReconcileResult<P::Snapshot>>> {
         let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
         if self.written.len() >= MAX_PLANS || self.written.iter().any(is_repeated) {
-            return Err(self.unsettled(plan, now));
+            return Err(Box::new(self.unsettled(plan, now)));
         }
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         if creates && (self.key_was_used || self.rounds(&plan) > 0) {
             // The key was refused as used, and what has it is not shown: another create could only be refused
             // again, or, were the API to forget keys, bill twice.
-            return Err(self.key_used(&plan, now));
+            return Err(Box::new(self.key_used(&plan, now)));
         }
         if self.may_be_in_force(&plan, now) {
-            return Err(self.not_in_force(&plan, now));
+            return Err(Box::new(self.not_in_force(&plan, now)));
         }
         let sending = self.sending(&plan, now);
         self.recorded.unconfirmed = Some(sending.clone());

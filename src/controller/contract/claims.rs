@@ -52,7 +52,9 @@ impl ClaimIndex {
             watcher::Event::InitDone => {
                 let gone: Vec<_> =
                     self.lock().of.keys().filter(|known| self.store.get(known).is_none()).cloned().collect();
-                gone.iter().for_each(|reference| self.put(reference, Vec::new()));
+                for reference in &gone {
+                    self.put(reference, Vec::new());
+                }
             }
         }
     }
@@ -93,7 +95,9 @@ impl ClaimIndex {
             index.by_subject.entry(subject).or_default().insert(reference.clone());
         }
         drop(index);
-        woken.into_iter().for_each(|reference| self.wakes.wake(reference, &self.store));
+        for reference in woken {
+            self.wakes.wake(reference, &self.store);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Index> {

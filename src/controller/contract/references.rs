@@ -183,6 +183,7 @@ fn base_url(key: &ProviderKey, stores: &Stores) -> Option<String> {
 }
 
 /// Another text whenever something else is found.
+#[must_use]
 pub fn version(provider: &ProviderLookup<Arc<ReadyProvider>>) -> String {
     match provider {
         ProviderLookup::Ready(provider) => provider.epoch.to_string(),

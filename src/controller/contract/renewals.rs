@@ -69,7 +69,9 @@ impl Renewals {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&this).unwrap_or_default();
         let renewed = contract.spec.renews().map(|name| sibling(contract, name));
         due.extend(renewed.filter(|renewed| self.lacks_link(renewed)));
-        due.into_iter().for_each(|reference| self.wakes.wake(reference, &self.store));
+        for reference in due {
+            self.wakes.wake(reference, &self.store);
+        }
     }
 
     /// Whether a contract's status does not name the contract that renews it yet.

@@ -7,7 +7,7 @@ use super::{Desired, View, committed_value, end, path, plan, reply};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
-        Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Recorded, Refusal,
+        Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Reading, Recorded, Refusal,
         Unreadable, package::ArchivedPackage, snapshot::day,
     },
     terms::{Digest, Timestamp},
@@ -42,7 +42,7 @@ pub struct ContractPlanner {
     desired: Result<Desired, Refusal>,
     package: Option<ArchivedPackage>,
     /// What is shown, once it was read.
-    shown: Option<Option<View>>,
+    shown: Reading<View>,
 }
 
 impl ContractPlanner {
@@ -67,14 +67,14 @@ impl ContractPlanner {
             organization_id: terms.organization_id.clone(),
             desired,
             package: package.and_then(ArchivedPackage::of),
-            shown: None,
+            shown: Reading::Unread,
         })
     }
 
     fn shown(&self) -> Result<Option<&View>, Need> {
         match &self.shown {
-            Some(shown) => Ok(shown.as_ref()),
-            None => Err(Need::Contract { organization_id: self.organization_id.clone() }),
+            Reading::Unread => Err(Need::Contract { organization_id: self.organization_id.clone() }),
+            shown => Ok(shown.present()),
         }
     }
 }
@@ -117,7 +117,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = Some(told.as_ref().map(reply::view).transpose()?);
+        self.shown = told.as_ref().map(reply::view).transpose()?.into();
         Ok(())
     }
 
@@ -130,22 +130,22 @@ impl Planner for ContractPlanner {
     ) -> Result<(), Unreadable> {
         let view = reply::view(reply)?;
         recorded.contract_id = Some(view.contract_id.clone());
-        self.shown = Some(Some(view));
+        self.shown = Reading::Present(view);
         Ok(())
     }
 
     fn forget(&mut self) {
-        self.shown = None;
+        self.shown = Reading::Unread;
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
-        if let Some(Some(view)) = &self.shown {
+        if let Some(view) = self.shown.present() {
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, _: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let view = self.shown.as_ref()?.as_ref()?;
+        let view = self.shown.present()?;
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
         let says_the_same =
             || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());

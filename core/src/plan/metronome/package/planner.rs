@@ -9,7 +9,7 @@ use crate::{
     api::{ContractPackage, contract::DeletionPolicy, package::Lifecycle, reasons},
     plan::{
         Call, CallKind, Change, Decision, Ending, MoneyEffect, Observation, PackageSnapshot, Plan, Planner,
-        Policy, Recorded, Refusal, Unreadable,
+        Policy, Reading, Recorded, Refusal, Unreadable,
         metronome::{AccountSettings, Need, UniquenessKey},
     },
     terms::{Digest, Timestamp},
@@ -26,12 +26,12 @@ pub struct PackagePlanner {
     /// How many `BillingContract`s refer to the package.
     contracts: i32,
     facts: Facts,
-    observed: Option<Option<View>>,
+    observed: Reading<View>,
 }
 
 #[derive(Debug, Default)]
 struct Facts {
-    by_id: Option<Option<Value>>,
+    by_id: Reading<Value>,
     listed: Option<Vec<Value>>,
     in_use: Option<Vec<Value>>,
 }
@@ -48,7 +48,7 @@ impl PackagePlanner {
             archives_while_in_use: package.spec.archive_while_in_use,
             contracts,
             facts: Facts::default(),
-            observed: None,
+            observed: Reading::Unread,
         }
     }
 
@@ -57,9 +57,9 @@ impl PackagePlanner {
         let view = |data| View::read(data).map_err(Unreadable);
         if let Some(id) = &recorded.contract_id {
             match &self.facts.by_id {
-                None => return Err(Need::Package { package_id: id.clone() }),
-                Some(Some(data)) => return Ok(view(data).map(Some)),
-                Some(None) => {}
+                Reading::Unread => return Err(Need::Package { package_id: id.clone() }),
+                Reading::Present(data) => return Ok(view(data).map(Some)),
+                Reading::Absent => {}
             }
         }
         let Some(listed) = &self.facts.listed else { return Err(Need::Packages) };
@@ -71,9 +71,9 @@ impl PackagePlanner {
             Ok(desired) => desired,
             Err(refusal) => return Ok(Observation::Blocked(refusal.clone())),
         };
-        if self.observed.is_none() {
+        if self.observed == Reading::Unread {
             match self.find(desired, recorded)? {
-                Ok(view) => self.observed = Some(view),
+                Ok(view) => self.observed = view.into(),
                 Err(Unreadable(message)) => {
                     return Ok(Observation::Waiting(Refusal {
                         reason: reasons::BILLING_UNREACHABLE,
@@ -82,7 +82,7 @@ impl PackagePlanner {
                 }
             }
         }
-        let found = self.observed.as_ref().is_some_and(Option::is_some);
+        let found = self.view().is_some();
         Ok(match &recorded.contract_id {
             Some(id) if !found => Observation::Blocked(not_listed(id)),
             _ if found => Observation::Found,
@@ -91,7 +91,7 @@ impl PackagePlanner {
     }
 
     fn view(&self) -> Option<&View> {
-        self.observed.as_ref()?.as_ref()
+        self.observed.present()
     }
 }
 
@@ -163,7 +163,7 @@ impl Planner for PackagePlanner {
             }
         };
         match need {
-            Need::Package { .. } => self.facts.by_id = Some(told),
+            Need::Package { .. } => self.facts.by_id = told.into(),
             Need::Packages => self.facts.listed = Some(list(told)?),
             Need::ContractsOnPackage { .. } => self.facts.in_use = Some(list(told)?),
             // A package asks for no other fact.
@@ -189,7 +189,7 @@ impl Planner for PackagePlanner {
 
     fn forget(&mut self) {
         self.facts = Facts::default();
-        self.observed = None;
+        self.observed = Reading::Unread;
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {

@@ -172,7 +172,7 @@ fn notes_are_written_along_with_changes_and_never_by_themselves() {
 fn a_contract_ends_at_the_next_full_hour_once() {
     let mut bench = Bench::created(&fixture::plain());
     let end = |bench: &Bench, policy| {
-        super::end(&view_of(bench), &bench.recorded, policy, None, false, now()).unwrap()
+        super::end::end(&view_of(bench), &bench.recorded, policy, None, false, now()).unwrap()
     };
     assert_eq!(end(&bench, DeletionPolicy::Orphan), None);
     let call = end(&bench, DeletionPolicy::End).unwrap();
@@ -190,10 +190,10 @@ fn a_contract_that_has_not_begun_is_archived_instead_of_ended() {
     let mut bench = Bench::created(&fixture::plain());
     bench.api.contract["starting_at"] = json!("2026-08-01T00:00:00Z");
     let view = view_of(&bench);
-    let end = super::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()).unwrap();
+    let end = super::end::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()).unwrap();
     assert_eq!(end.unwrap().path, "v1/contracts/archive");
     bench.recorded.contract_id = Some("contract-of-ours".into());
-    assert_eq!(super::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()), Ok(None));
+    assert_eq!(super::end::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()), Ok(None));
 }
 
 #[test]
