@@ -44,7 +44,8 @@ impl Budget {
 
     /// Holds every call back for at least this long.
     pub fn hold(&self, pause: Duration) {
-        let until = Instant::now() + pause.min(LONGEST_PAUSE);
+        let now = Instant::now();
+        let until = now.checked_add(pause.min(LONGEST_PAUSE)).unwrap_or(now);
         if let Ok(mut paused) = self.paused_until.lock() {
             *paused = Some(paused.map_or(until, |earlier| earlier.max(until)));
         }

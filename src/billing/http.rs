@@ -1,6 +1,8 @@
 //! One HTTP client for one provider: token, budget, timeout, and what each kind of failure means.
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::IntErrorKind, time::Duration};
+
+use chrono::{DateTime, Utc};
 
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode, Url,
@@ -10,17 +12,23 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Host;
 
 use super::{CallError, WriteGate, budget::Budget};
 use crate::{
     metrics::Metrics,
-    plan::{Call, Method},
+    plan::{Call, CallKind, Method},
+    status::bounded,
 };
 
 /// Largest reply that is read.
 const MAX_REPLY: usize = 8 << 20;
 /// Most characters of the API's own message that are passed on.
 const MAX_MESSAGE: usize = 500;
+/// Most bytes of the reason why there is no connection.
+const MAX_CAUSE: usize = 200;
+/// Longest pause that an API can ask for; a longer one is cut to it.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// Pause after a 429 that names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 
@@ -75,13 +83,7 @@ pub fn base_url(text: &str) -> Result<Url, EndpointError> {
     let refuse = |message: String| Err(EndpointError::Url(message));
     let mut url =
         Url::parse(text).map_err(|error| EndpointError::Url(format!("{text:?} is no URL: {error}")))?;
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let mut labels = host.rsplit('.');
-    let in_cluster = matches!(
-        (labels.next(), labels.next(), labels.next()),
-        (Some("svc"), Some(_), _) | (Some("local"), Some("cluster"), Some("svc"))
-    );
-    let at_home = in_cluster || host == "localhost" || host == "[::1]" || host.starts_with("127.");
+    let at_home = is_at_home(&url);
     match url.scheme() {
         "https" => {}
         "http" if at_home => {}
@@ -99,6 +101,24 @@ pub fn base_url(text: &str) -> Result<Url, EndpointError> {
         url.set_path(&format!("{}/", url.path()));
     }
     Ok(url)
+}
+
+/// Whether nobody outside of this machine or of the cluster can listen. Only addresses are addresses:
+/// `127.attacker.example` is somebody's name.
+fn is_at_home(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => {
+            let mut labels = name.rsplit('.');
+            let is_service = matches!(
+                (labels.next(), labels.next(), labels.next()),
+                (Some("svc"), Some(_), _) | (Some("local"), Some("cluster"), Some("svc"))
+            );
+            is_service || name == "localhost"
+        }
+        None => false,
+    }
 }
 
 impl Http {
@@ -162,7 +182,7 @@ impl Http {
         let build = |client: &Client, url| {
             client.request(method, url).header(CONTENT_TYPE, "application/json").body(call.body.clone())
         };
-        self.call(&call.path, name, build).await
+        self.call(&call.path, name, build).await.map_err(|error| refused_key(call, error))
     }
 
     async fn send(
@@ -195,12 +215,14 @@ impl Http {
             if why.never_sent { CallError::Unreachable(why.text) } else { CallError::Unknown(why.text) }
         })?;
         let status = response.status();
-        let pause = retry_after(response.headers());
+        let pause = retry_after(response.headers(), Utc::now());
         let read = read_bounded(response).await;
         if status.is_success() {
             return read.map_err(CallError::Unknown);
         }
-        let ApiError { message, code: named } = api_error(&read.unwrap_or_default());
+        let Some(ApiError { message, code: named }) = api_error(&read.unwrap_or_default()) else {
+            return Err(foreign(status, pause, &self.budget));
+        };
         let code = status.as_u16();
         match status {
             StatusCode::TOO_MANY_REQUESTS => {
@@ -214,9 +236,9 @@ impl Http {
             StatusCode::BAD_REQUEST if named.ends_with("NotFound") => {
                 Err(CallError::NotFound { what: path.to_owned(), message })
             }
-            StatusCode::CONFLICT => Err(CallError::KeyUsed { message }),
+            StatusCode::CONFLICT => Err(CallError::Conflict { message }),
             StatusCode::NOT_FOUND => Err(CallError::NotFound { what: path.to_owned(), message }),
-            StatusCode::REQUEST_TIMEOUT => Err(CallError::Unknown(format!("HTTP {code}"))),
+            _ if MAY_PASS.contains(&code) => Err(CallError::Unknown(format!("HTTP {code}: {message}"))),
             _ if status.is_client_error() => Err(CallError::Rejected { status: code, message }),
             _ => {
                 if let Some(pause) = pause {
@@ -228,10 +250,51 @@ impl Http {
     }
 }
 
+/// Client errors that say nothing final about the request: timeouts, and refusals of the moment (wrong server, locked, too
+/// early, upgrade, precondition, closed by the client).
+const MAY_PASS: [u16; 7] = [408, 421, 423, 424, 425, 426, 499];
+
+/// What a 409 means for a write: where the API takes a key once, that the key was used; else something of the moment. The
+/// API is known to say of a used key of an edit also 422, in its own words.
+fn refused_key(call: &Call, error: CallError) -> CallError {
+    let has_key = matches!(call.kind, CallKind::Create | CallKind::Edit);
+    match error {
+        CallError::Conflict { message } if has_key => CallError::KeyUsed { message },
+        CallError::Conflict { message } => CallError::Unknown(format!("HTTP 409: {message}")),
+        CallError::Rejected { status: 422, message }
+            if has_key && message.to_lowercase().contains("uniqueness key already") =>
+        {
+            CallError::KeyUsed { message }
+        }
+        error => error,
+    }
+}
+
+/// What an answer means that is not in the billing API's own form, such as a gateway's page: nothing is known of the
+/// request, and least of all that something does not exist.
+fn foreign(status: StatusCode, pause: Option<Duration>, budget: &Budget) -> CallError {
+    let why = format!("HTTP {}, and the reply is not in the form of the billing API", status.as_u16());
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let pause = pause.unwrap_or(DEFAULT_PAUSE);
+        budget.hold(pause);
+        return CallError::Throttled { pause };
+    }
+    if let Some(pause) = pause {
+        budget.hold(pause);
+    }
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            CallError::Credentials { status: status.as_u16(), message: "no reason given".to_owned() }
+        }
+        _ => CallError::Unknown(why),
+    }
+}
+
 /// What a failed call means when nothing was to be changed: that the outcome is not known does no harm.
 fn as_read(error: CallError) -> CallError {
     match error {
         CallError::Unknown(why) => CallError::Unreachable(why),
+        CallError::Conflict { message } => CallError::Unreachable(format!("HTTP 409: {message}")),
         error => error,
     }
 }
@@ -248,17 +311,40 @@ fn error_chain(error: reqwest::Error) -> SendError {
     let text = if error.is_timeout() {
         "no answer in time".to_owned()
     } else if never_sent {
-        "no connection".to_owned()
+        format!("no connection: {}", cause(&error))
     } else {
         "the connection was lost".to_owned()
     };
     SendError { text, never_sent }
 }
 
-/// `Retry-After` in its form of seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// The innermost reason of an error: name not found, connection refused, certificate not trusted.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let printable = cause
+        .to_string()
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect::<String>();
+    bounded(&printable, MAX_CAUSE)
+}
+
+/// `Retry-After`, in seconds or as a date, within bounds.
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match text.split_once('.').map_or(text, |(whole, _)| whole).parse::<u64>() {
+        // A fraction is rounded up: the API asked for no less.
+        Ok(seconds) => Duration::from_secs(seconds.saturating_add(u64::from(text.contains('.')))),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => LONGEST_PAUSE,
+        Err(_) => {
+            let until = DateTime::parse_from_rfc2822(text).ok()?;
+            until.signed_duration_since(now).to_std().unwrap_or_default()
+        }
+    };
+    Some(pause.min(LONGEST_PAUSE))
 }
 
 async fn read_bounded(mut response: Response) -> Result<String, String> {
@@ -280,13 +366,11 @@ struct ApiError {
     code: String,
 }
 
-/// The API's own words, in one line and bounded; a reply in another form is not passed on.
-fn api_error(body: &str) -> ApiError {
-    let error = serde_json::from_str::<ApiError>(body);
-    let ApiError { message, code } =
-        error.unwrap_or_else(|_| ApiError { message: "no reason given".to_owned(), code: String::new() });
+/// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
+fn api_error(body: &str) -> Option<ApiError> {
+    let ApiError { message, code } = serde_json::from_str::<ApiError>(body).ok()?;
     let printable = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    ApiError { message: printable.take(MAX_MESSAGE).collect(), code }
+    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), code })
 }
 
 #[cfg(test)]
@@ -305,6 +389,8 @@ mod tests {
             "http://localhost.example.com",
             "ftp://localhost",
             "https://u:p@api.zoo.dev",
+            "http://127.attacker.example",
+            "http://svc.attacker.example",
             "acme",
         ] {
             assert!(base_url(url).is_err(), "{url}");
@@ -318,8 +404,40 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_is_taken_in_every_form_and_within_bounds() {
+        let now = "2026-10-21T07:27:00Z".parse().unwrap();
+        let pause = |text: &str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::try_from(text).unwrap())]), now)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(pause("90"), seconds(90));
+        assert_eq!(pause("90.5"), seconds(91));
+        assert_eq!(pause("Wed, 21 Oct 2026 07:28:00 GMT"), seconds(60));
+        assert_eq!(pause("Wed, 21 Oct 2020 07:28:00 GMT"), seconds(0));
+        assert_eq!(pause("18446744073709551615"), Some(LONGEST_PAUSE));
+        assert_eq!(pause("99999999999999999999999"), Some(LONGEST_PAUSE));
+        assert_eq!(pause("soon"), None);
+    }
+
+    #[test]
+    fn a_conflict_is_a_used_key_only_where_the_api_takes_a_key_once() {
+        let call = |kind| {
+            let body = serde_json::json!({});
+            Call::new(kind, "p", &body, crate::terms::Digest::of(&body)).unwrap()
+        };
+        let conflict = || CallError::Conflict { message: "busy".into() };
+        let used = CallError::KeyUsed { message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Create), conflict()), used);
+        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), used);
+        assert!(matches!(refused_key(&call(CallKind::Replace), conflict()), CallError::Unknown(_)));
+        let words = CallError::Rejected { status: 422, message: "Uniqueness key already exists".into() };
+        assert!(matches!(refused_key(&call(CallKind::Edit), words), CallError::KeyUsed { .. }));
+    }
+
+    #[test]
     fn a_page_of_html_is_not_passed_on() {
-        assert_eq!(api_error("<html>secret</html>").message, "no reason given");
-        assert_eq!(api_error(r#"{"message": "bad\nname", "request_id": "1"}"#).message, "bad name");
+        assert!(api_error("<html>secret</html>").is_none());
+        let error = api_error(r#"{"message": "bad\nname", "request_id": "1"}"#).unwrap();
+        assert_eq!(error.message, "bad name");
     }
 }

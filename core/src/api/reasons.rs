@@ -50,6 +50,8 @@ reasons! {
     DRIFT_REPORTED = "DriftReported";
     /// `Drifted` is true: differences that are only reported.
     DRIFT_DETECTED = "DriftDetected";
+    /// Nothing is in billing, and the policy is to report that only.
+    NOT_IN_BILLING = "NotInBilling";
     /// A plan waits for its approval.
     AWAITING_APPROVAL = "AwaitingApproval";
     /// `spec.suspend` is set.

@@ -23,6 +23,8 @@ pub struct Recorded {
     pub applied_spec: Option<Digest>,
     /// A write whose reply was lost, or that was taken and not seen to be in force.
     pub unconfirmed: Option<UnconfirmedWrite>,
+    /// Digest of the plan that was last carried out.
+    pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
     pub blocked_plan: Option<BlockedPlan>,
     /// What the spec has put into the contract, by its path in the terms: ids of items, and the like. What is here and
@@ -65,6 +67,7 @@ impl Recorded {
             state: status.state.clone(),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
+            applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
         }

@@ -43,6 +43,12 @@ pub enum CallError {
         /// The API's own words, shortened.
         message: String,
     },
+    /// Something is in the way of the request for the moment (409); what it means for a write follows from its kind.
+    #[error("The billing API says that the request conflicts with something: {message} (HTTP 409)")]
+    Conflict {
+        /// The API's own words, shortened.
+        message: String,
+    },
     /// The token is not accepted (401) or may not do this (403): one probe a provider finds out when that changes.
     #[error("The billing API does not accept the token: {message} (HTTP {status})")]
     Credentials {
@@ -90,6 +96,7 @@ impl CallError {
         match self {
             Self::Rejected { .. } => "rejected",
             Self::KeyUsed { .. } => "key_used",
+            Self::Conflict { .. } => "conflict",
             Self::Credentials { .. } => "credentials",
             Self::EditNotEnabled { .. } => "edit_not_enabled",
             Self::NotFound { .. } => "not_found",
@@ -185,7 +192,7 @@ impl Failure {
             },
             CallError::Throttled { pause } => waiting(reasons::THROTTLED, Requeue::Backoff(*pause)),
             CallError::NotLeader => waiting(reasons::NOT_LEADER, Requeue::Backoff(Duration::ZERO)),
-            CallError::Unreachable(_) | CallError::Unknown(_) => {
+            CallError::Unreachable(_) | CallError::Unknown(_) | CallError::Conflict { .. } => {
                 waiting(reasons::BILLING_UNREACHABLE, Requeue::Backoff(Duration::ZERO))
             }
         }

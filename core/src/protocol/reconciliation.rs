@@ -17,7 +17,7 @@ use crate::{
     },
     plan::{
         Call, CallKind, Decision, Ending, Observation, Plan, Planner, Policy, Recorded, Refusal,
-        not_converging,
+        not_converging, summarize,
     },
     terms::Timestamp,
 };
@@ -73,6 +73,8 @@ pub struct Reconciliation<P: Planner> {
     created_id: Option<String>,
     /// The write that stays on record until it is seen to be in force.
     write: Option<UnconfirmedWrite>,
+    /// Whether billing shows nothing of what is planned.
+    is_absent: bool,
     /// Whether this pass has carried out a call.
     has_sent: bool,
     /// Whether a create of this pass was refused because its key was used before.
@@ -96,6 +98,7 @@ impl<P: Planner> Reconciliation<P> {
             written: Vec::new(),
             created_id: None,
             write: None,
+            is_absent: false,
             has_sent: false,
             key_was_used: false,
             ended: None,
@@ -147,7 +150,9 @@ impl<P: Planner> Reconciliation<P> {
                 if let Some(refusal) = self.planner.invalid().or(self.claimed.as_ref()) {
                     return Ok(Decision::Refuse(refusal.clone()));
                 }
-                match self.planner.observe(&self.recorded, &self.policy, now)? {
+                let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
+                self.is_absent = observation == Observation::Nothing;
+                match observation {
                     Observation::Nothing | Observation::Found => {}
                     Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
                     Observation::Blocked(refusal) => return Ok(Decision::Refuse(refusal)),
@@ -302,6 +307,14 @@ impl<P: Planner> Reconciliation<P> {
             (Decision::Settle, Goal::InForce) => {
                 let spec_digest = self.planner.digest().cloned();
                 (Outcome::InSync { spec_digest, applied: applied() }, true)
+            }
+            // Under a policy that only looks, there is nothing that could agree with the spec.
+            (Decision::Report(changes), Goal::InForce) if self.is_absent => {
+                let message = format!(
+                    "Nothing is in billing, and differences are only reported: {}",
+                    summarize(&changes)
+                );
+                (Outcome::Waiting { reason: reasons::NOT_IN_BILLING, message }, false)
             }
             (Decision::Report(changes), _) => (Outcome::Drifted { changes }, true),
             (Decision::AwaitApproval(plan), _) => (Outcome::AwaitingApproval(plan), false),

@@ -48,6 +48,9 @@ pub fn status(
         Outcome::InSync { spec_digest, applied } => {
             status.last_applied = last_applied(&previous, result, spec_digest.as_ref(), now);
             status.plan = None;
+            if let Some(plan) = applied.last() {
+                status.applied_plan = Some(plan.digest.clone());
+            }
             status.drift.clear();
             drifted = Some((false, reasons::IN_SYNC, String::new()));
             let is_unseen =

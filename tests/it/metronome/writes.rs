@@ -204,7 +204,7 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
     world.sim.edit(CUSTOMER, json!({"update_contract_name": "Typed by hand"})).await;
     let contract = world.reconcile("acme").await;
     assert_eq!(kstatus::status_of(&contract, "Drifted"), Some("True"));
-    assert_eq!(contract["status"]["drift"], json!(["/name: Typed by hand -> Acme 2026"]));
+    assert_eq!(contract["status"]["drift"], json!(["/name: billing says Typed by hand, Git says Acme 2026"]));
     assert_eq!(writes(world.sim.traffic(CUSTOMER).await), traffic([]));
 
     // A change of the spec is no drift: it is carried out.

@@ -264,6 +264,9 @@ pub struct BillingContractStatus {
     /// The plan that waits for approval, or that cannot be made to hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
+    /// Digest of the plan that was last carried out: its approval is spent, and the same difference asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_plan: Option<Digest>,
     /// Differences that are only reported, the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]

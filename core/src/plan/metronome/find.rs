@@ -41,7 +41,9 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, poli
     if let Some(view) = by_id(policy.adopt.as_ref().map(|adopt| &adopt.contract_id)) {
         return Found::Adoptable(view);
     }
-    let holder = listed.iter().find(|view| has_key(view));
+    // A key as it is goes before one with the API's word in front, which could be somebody's own.
+    let is_exact = |view: &&View| view.uniqueness_key.as_deref() == Some(desired.key().as_str());
+    let holder = listed.iter().find(is_exact).or_else(|| listed.iter().find(|view| has_key(view)));
     if let Some(view) = holder {
         return if view.archived {
             Found::Refused(immutable::key_taken(view, desired.key()))

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use crate::terms::Digest;
 
+/// What the API may put before a key when it tells it.
+const PREFIXES: [&str; 2] = ["contract:", "package:"];
 /// Most characters of a key.
 const MAX_LENGTH: usize = 128;
 
@@ -42,14 +44,11 @@ impl UniquenessKey {
         &self.0
     }
 
-    /// Whether a key that was read is this one, plain or after a prefix such as `contract:`.
+    /// Whether a key that was read is this one, plain or after one of the API's own words. Any other word before a colon is
+    /// part of somebody's key: `2026:acme` is not `acme`.
     #[must_use]
     pub fn matches(&self, read: &str) -> bool {
-        let is_word = |word: &str| {
-            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        };
-        let prefixed = || read.split_once(':').is_some_and(|(word, rest)| is_word(word) && rest == self.0);
-        read == self.0 || prefixed()
+        read == self.0 || PREFIXES.iter().any(|prefix| read.strip_prefix(prefix) == Some(&self.0))
     }
 }
 
@@ -87,5 +86,6 @@ mod tests {
         assert!(!key.matches("x/prod/billing/acme"));
         assert!(!key.matches("prod/billing/acme-2"));
         assert!(!key.matches(":prod/billing/acme"));
+        assert!(!key.matches("2026:prod/billing/acme"));
     }
 }
