@@ -77,7 +77,7 @@ pub struct Reconciliation<P: Planner> {
     has_sent: bool,
     /// Whether a create of this pass was refused because its key was used before.
     key_was_used: bool,
-    /// The result, once a call has ended the pass.
+    /// The result, once the pass has ended.
     ended: Option<Box<ReconcileResult<P::Snapshot>>>,
 }
 
@@ -117,8 +117,8 @@ impl<P: Planner> Reconciliation<P> {
     /// What is to be done next. Asking again without telling anything gives the same answer.
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
-            if let Some(result) = self.ended.take() {
-                return Step::Done(result);
+            if let Some(result) = &self.ended {
+                return Step::Done(result.clone());
             }
             if let Some(call) = self.running.as_ref().and_then(|running| running.left.front()) {
                 return Step::Send(call.clone());
@@ -134,7 +134,8 @@ impl<P: Planner> Reconciliation<P> {
                 },
                 Ok(decision) => self.conclude(decision, now),
             };
-            return Step::Done(Box::new(result));
+            // What was said of the end is said again: asking must neither count a round nor send anything.
+            self.ended = Some(Box::new(result));
         }
     }
 
