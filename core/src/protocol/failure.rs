@@ -214,3 +214,6 @@ pub fn requeue_after(refusal: &Refusal) -> Requeue {
         _ => Requeue::AfterSyncPeriod,
     }
 }
+
+#[cfg(test)]
+mod tests;
