@@ -100,7 +100,10 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
     let contract = world.reconcile("acme").await;
     assert_eq!(kstatus::status_of(&contract, "Ready"), Some("True"));
     assert_eq!(kstatus::status_of(&contract, "Drifted"), Some("True"));
-    assert_eq!(contract["status"]["drift"], json!(["/name: Typed by hand -> Acme 2026 enterprise"]));
+    assert_eq!(
+        contract["status"]["drift"],
+        json!(["/name: billing says Typed by hand, Git says Acme 2026 enterprise"])
+    );
     assert_eq!(world.sim.calls(ORG).await.puts, 1);
 
     // A change of the spec is no drift: it is carried out.

@@ -76,7 +76,7 @@ pub trait Planner {
     /// A fact that can be read from the billing API.
     type Need: Clone + fmt::Debug + PartialEq;
     /// What the status says of what was observed.
-    type Snapshot;
+    type Snapshot: Clone;
 
     /// Why what the spec says cannot be planned at all, whatever billing shows.
     fn invalid(&self) -> Option<&Refusal>;

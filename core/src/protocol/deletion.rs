@@ -94,3 +94,6 @@ fn has_finalizer(object: &impl ResourceExt, finalizer: &str) -> bool {
 fn has_annotation(object: &impl ResourceExt, name: &str) -> bool {
     object.annotations().get(name).is_some_and(|value| value == "true")
 }
+
+#[cfg(test)]
+mod tests;

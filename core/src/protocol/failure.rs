@@ -221,3 +221,6 @@ pub fn requeue_after(refusal: &Refusal) -> Requeue {
         _ => Requeue::AfterSyncPeriod,
     }
 }
+
+#[cfg(test)]
+mod tests;

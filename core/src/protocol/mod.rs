@@ -19,6 +19,8 @@ pub mod failure;
 pub mod reconciliation;
 pub mod references;
 pub mod result;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     failure::{CallError, During, Failure},

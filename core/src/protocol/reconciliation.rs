@@ -79,7 +79,7 @@ pub struct Reconciliation<P: Planner> {
     has_sent: bool,
     /// Whether a create of this pass was refused because its key was used before.
     key_was_used: bool,
-    /// The result, once a call has ended the pass.
+    /// The result, once the pass has ended.
     ended: Option<Box<ReconcileResult<P::Snapshot>>>,
 }
 
@@ -120,8 +120,8 @@ impl<P: Planner> Reconciliation<P> {
     /// What is to be done next. Asking again without telling anything gives the same answer.
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
-            if let Some(result) = self.ended.take() {
-                return Step::Done(result);
+            if let Some(result) = &self.ended {
+                return Step::Done(result.clone());
             }
             if let Some(call) = self.running.as_ref().and_then(|running| running.left.front()) {
                 return Step::Send(call.clone());
@@ -137,7 +137,8 @@ impl<P: Planner> Reconciliation<P> {
                 },
                 Ok(decision) => Box::new(self.conclude(decision, now)),
             };
-            return Step::Done(result);
+            // What was said of the end is said again: asking must neither count a round nor send anything.
+            self.ended = Some(result);
         }
     }
 
@@ -222,7 +223,9 @@ impl<P: Planner> Reconciliation<P> {
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Create => {
                 self.planner.forget();
                 self.key_was_used = true;
-                self.running = None;
+                if let Some(running) = self.running.take() {
+                    self.count_round(&running.plan, now);
+                }
             }
             // What is to end is not there: whether that is so is read next.
             Err(CallError::NotFound { .. }) if matches!(self.goal, Goal::Ended(_)) => {
@@ -283,8 +286,9 @@ impl<P: Planner> Reconciliation<P> {
     fn fail(&mut self, error: &CallError, during: During) {
         let failure = Failure::of(error, during, self.api);
         let (requeue, suspects_token) = (failure.requeue, failure.suspects_token);
-        // What was sent before stays on record; what was not sent never was there.
-        let write = self.write.take().filter(|_| self.has_sent);
+        // What was sent before stays on record, and that a key was used; what was not sent never was there.
+        let keeps = self.has_sent || (self.key_was_used && during == During::Read);
+        let write = self.write.take().filter(|_| keeps);
         self.ended = Some(Box::new(ReconcileResult {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
@@ -353,7 +357,9 @@ impl<P: Planner> Reconciliation<P> {
     /// The result when a create is refused because its key was used before, as after a lost reply, and nothing is shown
     /// that has the key: another look, as lists may lag behind, and never another create; after a few looks none.
     fn key_used(&mut self, plan: &Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
-        if self.count_round(plan, now) < MAX_ROUNDS {
+        // The refusal of this pass was counted when it came, so that it is on record even if nothing could be read after it.
+        let rounds = if self.key_was_used { self.rounds(plan) } else { self.count_round(plan, now) };
+        if rounds < MAX_ROUNDS {
             let message = "The uniqueness key was used before; what has it is being looked for.".to_owned();
             return self.result(Outcome::Unconfirmed { message }, Requeue::Backoff(Duration::ZERO), now);
         }

@@ -71,3 +71,60 @@ fn sentence(why: &str) -> String {
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Outcome;
+
+    /// Reason, message and next look of a result that waits or is refused.
+    fn parts(result: &ReconcileResult<()>) -> (&'static str, bool, String, Requeue) {
+        match &result.outcome {
+            Outcome::Waiting { reason, message } => (reason.as_str(), false, message.clone(), result.requeue),
+            Outcome::Refused { refusal, blocked_plan: None } => {
+                (refusal.reason.as_str(), true, refusal.message.clone(), result.requeue)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_provider_that_cannot_be_used_says_why_and_when_it_is_looked_up_again() {
+        let of = |lookup: ProviderLookup<u8>| {
+            let result = lookup.account::<()>("BillingProvider prod", "billing");
+            parts(&result.unwrap_err())
+        };
+        let soon = Requeue::After(LOOK_AGAIN);
+        let not_ready = "BillingProvider prod is not ready: no Secret".to_owned();
+        assert_eq!(
+            of(ProviderLookup::NotReady("no Secret".into())),
+            ("ProviderNotReady", false, not_ready, soon)
+        );
+        let not_allowed =
+            "BillingProvider prod does not name namespace billing; add it to its `spec.allowedNamespaces`";
+        assert_eq!(
+            of(ProviderLookup::NotAllowed),
+            ("ProviderNotAllowed", true, not_allowed.to_owned(), Requeue::AfterSyncPeriod)
+        );
+        let unknown = "BillingProvider prod does not exist; create it or correct `spec.providerRef`";
+        assert_eq!(of(ProviderLookup::Unknown), ("ProviderNotFound", false, unknown.to_owned(), soon));
+        assert_eq!(ProviderLookup::Ready(7).account::<()>("p", "n").unwrap(), &7);
+    }
+
+    #[test]
+    fn a_package_that_cannot_be_had_is_waited_for_unless_the_contract_is_wrong() {
+        let why = || "contractPackage pro is not there".to_owned();
+        let said = "ContractPackage pro is not there.".to_owned();
+        let rarely = Requeue::After(RARELY);
+        for (unusable, expected) in [
+            (Unusable::Missing(why()), ("PackageNotFound", false, said.clone(), rarely)),
+            (Unusable::NotReady(why()), ("PackageNotReady", false, said.clone(), rarely)),
+            (Unusable::NotCreated(why()), ("PackageNotReady", false, said.clone(), rarely)),
+            (Unusable::Wrong(why()), ("InvalidSpec", true, said, Requeue::AfterSyncPeriod)),
+        ] {
+            assert_eq!(parts(&without_package(&unusable)), expected, "{unusable:?}");
+        }
+        assert_eq!(sentence(""), ".");
+        assert_eq!(sentence("été"), "Été.");
+    }
+}

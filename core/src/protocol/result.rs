@@ -139,3 +139,38 @@ impl<S> ReconcileResult<S> {
         Self::new(Outcome::Refused { refusal, blocked_plan: None }, requeue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::reasons;
+    use crate::plan::MoneyEffect;
+    use serde_json::json;
+
+    #[test]
+    fn every_outcome_has_a_word_of_its_own_for_metrics() {
+        let plan = || Plan {
+            digest: Digest::of(&json!(1)),
+            changes: vec![],
+            effect: MoneyEffect::default(),
+            calls: vec![],
+        };
+        let in_sync = |applied| Outcome::InSync { spec_digest: None, applied };
+        let refusal = Refusal { reason: reasons::REJECTED, message: String::new() };
+        let message = String::new;
+        for (outcome, word) in [
+            (in_sync(vec![]), "in_sync"),
+            (in_sync(vec![plan()]), "applied"),
+            (Outcome::Drifted { changes: vec![] }, "drifted"),
+            (Outcome::AwaitingApproval(plan()), "awaiting_approval"),
+            (Outcome::Unconfirmed { message: message() }, "unconfirmed"),
+            (Outcome::NotInForce { message: message() }, "not_in_force"),
+            (Outcome::Waiting { reason: reasons::THROTTLED, message: message() }, "waiting"),
+            (Outcome::Refused { refusal, blocked_plan: None }, "refused"),
+            (Outcome::Suspended, "suspended"),
+            (Outcome::Ended { applied: vec![] }, "ended"),
+        ] {
+            assert_eq!(outcome.label(), word);
+        }
+    }
+}

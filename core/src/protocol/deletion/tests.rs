@@ -1,0 +1,105 @@
+//! What a deleted resource waits for, under every policy.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn metadata(finalizer: Option<&str>, release: Option<&str>) -> Value {
+    let finalizers: Vec<_> = ["other.example/finalizer"].into_iter().chain(finalizer).collect();
+    let annotations = release.map(|value| json!({RELEASE: value}));
+    json!({"name": "acme", "namespace": "billing", "finalizers": finalizers, "annotations": annotations})
+}
+
+fn contract(metadata: &Value, spec: &Value) -> BillingContract {
+    let mut contract = json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract", "metadata": metadata,
+        "spec": {"providerRef": {"name": "zoo"}},
+    });
+    contract["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    serde_json::from_value(contract).unwrap()
+}
+
+fn package(metadata: &Value, policy: &str) -> ContractPackage {
+    serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage", "metadata": metadata,
+        "spec": {"deletionPolicy": policy},
+    }))
+    .unwrap()
+}
+
+fn end(policy: DeletionPolicy) -> Deletion {
+    Deletion::End(Goal::Ended(Ending { policy, end_at: None, void_invoices: false }))
+}
+
+#[test]
+fn a_contract_without_our_finalizer_is_not_ours_to_hold() {
+    for release in [None, Some("true")] {
+        let spec = json!({"deletionPolicy": "Cancel"});
+        assert_eq!(of_contract(&contract(&metadata(None, release), &spec)), Deletion::NotOurs);
+        assert_eq!(of_package(&package(&metadata(None, release), "Archive")), Deletion::NotOurs);
+    }
+    // That of the other kind is none.
+    let metadata = metadata(Some(PACKAGE_FINALIZER), None);
+    assert_eq!(of_contract(&contract(&metadata, &json!({"deletionPolicy": "Cancel"}))), Deletion::NotOurs);
+}
+
+#[test]
+fn a_contract_ends_as_its_policy_says() {
+    let held = metadata(Some(FINALIZER), None);
+    for management in ["Apply", "Plan"] {
+        for (name, policy) in [("End", DeletionPolicy::End), ("Cancel", DeletionPolicy::Cancel)] {
+            let spec = json!({"deletionPolicy": name, "managementPolicy": management});
+            assert_eq!(of_contract(&contract(&held, &spec)), end(policy), "{management} {name}");
+        }
+    }
+    let spec = json!({"deletionPolicy": "End", "endAt": "2026-07-01T00:00:00Z", "voidInvoices": true});
+    let Deletion::End(Goal::Ended(ending)) = of_contract(&contract(&held, &spec)) else { panic!() };
+    assert_eq!(ending.end_at, Some("2026-07-01T00:00:00Z".parse().unwrap()));
+    assert!(ending.void_invoices);
+}
+
+#[test]
+fn a_contract_that_is_orphaned_observed_or_released_goes_at_once() {
+    let held = metadata(Some(FINALIZER), None);
+    for spec in [
+        json!({"deletionPolicy": "Orphan"}),
+        json!({"deletionPolicy": "Cancel", "managementPolicy": "Observe"}),
+    ] {
+        assert_eq!(of_contract(&contract(&held, &spec)), Deletion::Release, "{spec}");
+    }
+    let cancel = json!({"deletionPolicy": "Cancel"});
+    let release = |value| of_contract(&contract(&metadata(Some(FINALIZER), Some(value)), &cancel));
+    assert_eq!(release("true"), Deletion::Release);
+    assert_eq!(release("false"), end(DeletionPolicy::Cancel), "the value must be `true`");
+}
+
+#[test]
+fn a_package_is_archived_orphaned_or_released() {
+    let held = metadata(Some(PACKAGE_FINALIZER), None);
+    assert_eq!(of_package(&package(&held, "Archive")), end(DeletionPolicy::Cancel));
+    assert_eq!(of_package(&package(&held, "Orphan")), Deletion::Release);
+    let released = metadata(Some(PACKAGE_FINALIZER), Some("true"));
+    assert_eq!(of_package(&package(&released, "Archive")), Deletion::Release);
+}
+
+#[test]
+fn only_what_takes_a_billing_call_needs_a_finalizer() {
+    let of = |policy: &str| contract(&metadata(None, None), &json!({"deletionPolicy": policy}));
+    assert!(!contract_needs_finalizer(&of("Orphan")));
+    assert!(contract_needs_finalizer(&of("End")));
+    assert!(contract_needs_finalizer(&of("Cancel")));
+    assert!(!package_needs_finalizer(&package(&metadata(None, None), "Orphan")));
+    assert!(package_needs_finalizer(&package(&metadata(None, None), "Archive")));
+}
+
+#[test]
+fn people_are_told_once_how_to_let_a_resource_go() {
+    let contract = how_to_release("It fails.", "contract", "acme", "ended");
+    assert_eq!(
+        contract,
+        "It fails. The contract in the billing API has not been ended yet. To delete the resource and leave it as it is, \
+         run: kubectl annotate billingcontract acme billing.countersign.dev/release=true"
+    );
+    assert_eq!(how_to_release(&contract, "contract", "acme", "ended"), contract);
+    let package = how_to_release("It fails.", "package", "pro", "archived");
+    assert!(package.ends_with("kubectl annotate contractpackage pro billing.countersign.dev/release=true"));
+}

@@ -1,0 +1,234 @@
+//! The rules of the write protocol, each as a table of steps: what the machine asks for next, and what it is told.
+//!
+//! A [`Bench`] is one resource across passes. Between two of them it keeps nothing but the status, as a restart does,
+//! and every question is asked twice.
+
+mod approval;
+mod ending;
+mod failing;
+mod lost;
+mod metronome;
+mod metronome_end;
+mod package;
+mod rounds;
+mod scripted;
+mod zoo;
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::{CallError, Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step};
+use crate::{
+    api::{
+        Api, BillingContract, BillingContractStatus, REQUESTED_AT,
+        contract::{DeletionPolicy, UnconfirmedWrite},
+    },
+    plan::{Call, ContractSnapshot, Ending, Planner, Policy, Recorded, Refusal},
+    status,
+};
+
+const ACCOUNT: &str = "https://billing.example";
+
+/// A row of a table: what is expected next, and what it comes to.
+#[derive(Clone, Debug)]
+enum Row {
+    /// A read whose fact is named so, and what it tells.
+    Read(&'static str, Result<Option<Value>, CallError>),
+    /// A write whose kind and path begin so, and its reply.
+    Send(&'static str, Result<Value, CallError>),
+    /// The end, in a word, with its reason where it has one.
+    Done(&'static str),
+}
+
+/// A read that tells something.
+fn read(fact: &'static str, told: Value) -> Row {
+    Row::Read(fact, Ok(Some(told)))
+}
+
+/// A read of something that is not there.
+fn absent(fact: &'static str) -> Row {
+    Row::Read(fact, Ok(None))
+}
+
+/// A write that is taken.
+fn taken(call: &'static str, reply: Value) -> Row {
+    Row::Send(call, Ok(reply))
+}
+
+/// A write that is not taken, or may not be.
+fn failed(call: &'static str, error: CallError) -> Row {
+    Row::Send(call, Err(error))
+}
+
+fn done(word: &'static str) -> Row {
+    Row::Done(word)
+}
+
+fn unknown() -> CallError {
+    CallError::Unknown("timeout".into())
+}
+
+fn key_used() -> CallError {
+    CallError::KeyUsed { message: "exists".into() }
+}
+
+fn rejected() -> CallError {
+    CallError::Rejected { status: 400, message: "no".into() }
+}
+
+fn not_found() -> CallError {
+    CallError::NotFound { what: "the contract".into(), message: "none".into() }
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-06-01T10:30:00Z".parse().unwrap()
+}
+
+fn ending(policy: DeletionPolicy) -> Goal {
+    Goal::Ended(Ending { policy, end_at: None, void_invoices: false })
+}
+
+/// What a reconcile came to, in a word.
+fn word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Waiting { reason, .. } | Outcome::Refused { refusal: Refusal { reason, .. }, .. } => {
+            format!("{} {}", outcome.label(), reason.as_str())
+        }
+        outcome => outcome.label().to_owned(),
+    }
+}
+
+fn call_name(call: &Call) -> String {
+    format!("{:?} {}", call.kind, call.path)
+}
+
+/// Takes a machine through a table, and returns its result and the calls that were sent.
+#[track_caller]
+fn run<P>(
+    mut machine: Reconciliation<P>,
+    now: DateTime<Utc>,
+    rows: &[Row],
+) -> (ReconcileResult<P::Snapshot>, Vec<Call>)
+where
+    P: Planner,
+    P::Snapshot: Debug + PartialEq,
+{
+    let mut sent = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let step = machine.next(now);
+        assert_eq!(machine.next(now), step, "asked twice, row {index}");
+        match (step, row) {
+            (Step::Read(need), Row::Read(fact, told)) if format!("{need:?}").starts_with(fact) => {
+                machine.told(&need, told.clone(), now);
+            }
+            (Step::Send(call), Row::Send(name, reply)) if call_name(&call).starts_with(name) => {
+                assert!(machine.plan().is_some_and(|plan| plan.calls.contains(&call)), "{call:?}");
+                machine.sent(reply.clone(), now);
+                sent.push(call);
+            }
+            (Step::Done(result), Row::Done(expected)) => {
+                assert_eq!(word(&result.outcome), *expected, "row {index}: {result:?}");
+                assert_eq!(index + 1, rows.len(), "nothing follows the end");
+                assert_eq!(machine.plan(), None);
+                machine.sent(Ok(Value::Null), now);
+                assert_eq!(
+                    machine.next(now),
+                    Step::Done(result.clone()),
+                    "a reply to nothing changes nothing"
+                );
+                return (*result, sent);
+            }
+            (step, row) => panic!("row {index} is {row:?}, and the machine asks for {step:?}"),
+        }
+    }
+    panic!("the table has no end, and the machine asks for {:?}", machine.next(now));
+}
+
+/// One resource and its status.
+struct Bench<P> {
+    api: Api,
+    contract: BillingContract,
+    planner: Box<dyn Fn(&BillingContract) -> P>,
+    goal: Goal,
+    claimed: Option<Refusal>,
+    now: DateTime<Utc>,
+    /// Calls of the last pass.
+    sent: Vec<Call>,
+}
+
+impl<P> Bench<P>
+where
+    P: Planner<Snapshot = ContractSnapshot>,
+{
+    fn with(api: Api, spec: &Value, planner: impl Fn(&BillingContract) -> P + 'static) -> Self {
+        let contract = json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+            "metadata": {"name": "acme", "namespace": "billing", "uid": "1", "generation": 1},
+            "spec": spec,
+        });
+        Self {
+            api,
+            contract: serde_json::from_value(contract).unwrap(),
+            planner: Box::new(planner),
+            goal: Goal::InForce,
+            claimed: None,
+            now: now(),
+            sent: Vec::new(),
+        }
+    }
+
+    fn machine(&self) -> Reconciliation<P> {
+        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
+            .claimed_by_another(self.claimed.clone())
+    }
+
+    /// One pass, whose result becomes the status.
+    #[track_caller]
+    fn pass(&mut self, rows: &[Row]) -> ReconcileResult<ContractSnapshot> {
+        let (result, sent) = run(self.machine(), self.now, rows);
+        self.sent = sent;
+        let result = ReconcileResult { account: Some(ACCOUNT.to_owned()), ..result };
+        self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+        result
+    }
+
+    fn later(&mut self, seconds: i64) {
+        self.now += TimeDelta::seconds(seconds);
+    }
+
+    /// Somebody changes the spec.
+    fn change(&mut self) {
+        self.contract.metadata.generation = self.contract.metadata.generation.map(|before| before + 1);
+    }
+
+    /// Somebody asks for another try.
+    fn request(&mut self) {
+        self.annotate(REQUESTED_AT, &self.now.to_rfc3339());
+    }
+
+    fn annotate(&mut self, name: &str, value: &str) {
+        let annotations = self.contract.metadata.annotations.get_or_insert_default();
+        annotations.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn status(&self) -> BillingContractStatus {
+        self.contract.status.clone().unwrap_or_default()
+    }
+
+    fn contract_id(&self) -> Option<String> {
+        self.status().contract_id
+    }
+
+    /// The write on record.
+    fn write(&self) -> Option<UnconfirmedWrite> {
+        self.status().unconfirmed_write
+    }
+
+    /// How many rounds are on record.
+    fn rounds(&self) -> Option<i32> {
+        self.write().map(|write| write.rounds)
+    }
+}

@@ -1,0 +1,49 @@
+//! Plans that wait for approval, and differences that are only reported.
+
+use super::{scripted::*, *};
+use crate::api::{APPROVED_PLAN, contract::ManagementPolicy};
+
+fn under(management: ManagementPolicy) -> Bench<Scripted> {
+    let mut bench = bench(json!({"a": 1}));
+    bench.contract.spec.management_policy = management;
+    bench
+}
+
+#[test]
+fn a_plan_waits_for_its_own_approval() {
+    let mut bench = under(ManagementPolicy::Plan);
+    let before = || shown(json!({"a": 0}));
+    let result = bench.pass(&[before(), done("awaiting_approval")]);
+    assert_eq!((result.write, result.snapshot, result.requeue), (None, None, Requeue::AfterSyncPeriod));
+    bench.annotate(APPROVED_PLAN, "another");
+    bench.pass(&[before(), done("awaiting_approval")]);
+    let digest = bench.status().plan.unwrap().digest;
+    bench.annotate(APPROVED_PLAN, digest.as_str());
+    // What billing shows has changed: it is another plan.
+    bench.pass(&[shown(json!({"a": 5})), done("awaiting_approval")]);
+    bench.pass(&[before(), edited(), shown(json!({"a": 1})), done("applied")]);
+}
+
+#[test]
+fn what_follows_an_approved_create_waits_and_the_create_is_on_record() {
+    let mut bench = under(ManagementPolicy::Plan);
+    bench.pass(&[nothing(), done("awaiting_approval")]);
+    let digest = bench.status().plan.unwrap().digest;
+    bench.annotate(APPROVED_PLAN, digest.as_str());
+    let result = bench.pass(&[nothing(), created(), shown(json!({"a": 0})), done("awaiting_approval")]);
+    assert_eq!(result.created_id.as_deref(), Some("c-1"));
+    assert!(result.snapshot.is_some(), "what it made is on record");
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    assert!(bench.write().is_some());
+}
+
+#[test]
+fn what_is_only_observed_is_reported() {
+    let mut bench = under(ManagementPolicy::Observe);
+    let result = bench.pass(&[shown(json!({"a": 0})), done("drifted")]);
+    assert!(result.snapshot.is_some());
+    assert_eq!((result.requeue, result.write), (Requeue::AfterSyncPeriod, None));
+    assert_eq!(bench.status().drift.len(), 1);
+    // Nothing in billing agrees with nothing.
+    bench.pass(&[nothing(), done("waiting NotInBilling")]);
+}

@@ -1,0 +1,222 @@
+//! Replies that were lost, and keys that were used.
+
+use super::{scripted::*, *};
+use crate::{api::reasons, plan::CallKind};
+
+#[test]
+fn a_lost_reply_is_looked_up_before_anything_is_sent() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[nothing(), failed("Create", unknown()), done("unconfirmed")]);
+    let lost = bench.write().unwrap();
+    assert_eq!(lost.digest, bench.sent[0].fingerprint, "it is recognised by what was sent");
+    assert_eq!((lost.rounds, lost.difference), (0, None));
+    // It was made after all: nothing is sent.
+    bench.later(60);
+    let result = bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
+    assert_eq!(result.snapshot.map(|snapshot| snapshot.contract_id).as_deref(), Some("c-1"));
+    assert_eq!(bench.write(), None, "what was compared and agrees needs no looking up any more");
+}
+
+#[test]
+fn a_lost_reply_to_what_was_never_made_is_sent_again_with_the_same_key() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[nothing(), failed("Create", unknown()), done("unconfirmed")]);
+    let first = bench.sent.clone();
+    bench.pass(&[nothing(), created(), shown(json!({"a": 1})), done("applied")]);
+    assert_eq!(bench.sent, first);
+}
+
+#[test]
+fn a_lost_reply_is_tried_again_soon() {
+    let mut bench = bench(json!({"a": 1}));
+    let result = bench.pass(&[nothing(), failed("Create", unknown()), done("unconfirmed")]);
+    assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
+    let Outcome::Unconfirmed { message } = result.outcome else { panic!() };
+    assert!(message.contains("timeout"), "{message}");
+    assert_eq!(bench.contract_id(), None);
+}
+
+#[test]
+fn a_lost_write_keeps_its_time_while_the_same_is_sent() {
+    let mut bench = bench(json!({"a": 1}));
+    let lost = [shown(json!({"a": 0})), failed("Edit", unknown()), done("unconfirmed")];
+    bench.pass(&lost);
+    let first = bench.write().unwrap();
+    bench.later(300);
+    bench.pass(&lost);
+    assert_eq!(bench.write(), Some(first));
+}
+
+#[test]
+fn of_several_calls_the_one_whose_reply_was_lost_is_on_record() {
+    for (rows, lost) in [
+        (vec![failed("Other prepare", unknown()), done("unconfirmed")], 0),
+        (vec![taken("Other prepare", json!({})), failed("Edit", unknown()), done("unconfirmed")], 1),
+    ] {
+        let mut bench = bench_of(Scripted { prepares: true, ..Scripted::of(json!({"a": 1})) });
+        bench.pass(&[&[shown(json!({"a": 0}))][..], &rows[..]].concat());
+        assert_eq!(bench.write().map(|write| write.digest), Some(bench.sent[lost].fingerprint.clone()));
+    }
+}
+
+#[test]
+fn a_create_whose_key_was_used_is_looked_for_at_once() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[nothing(), failed("Create", key_used()), shown(json!({"a": 1})), done("in_sync")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    assert_eq!(bench.write(), None);
+}
+
+#[test]
+fn a_create_whose_key_was_used_is_never_sent_again_and_stops_after_three_rounds() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[nothing(), failed("Create", key_used()), nothing(), done("unconfirmed")]);
+    assert_eq!(bench.rounds(), Some(1));
+    // Every further pass begins with nothing but the status, as after a restart.
+    let result = bench.pass(&[nothing(), done("unconfirmed")]);
+    assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
+    assert_eq!(bench.rounds(), Some(2));
+    let result = bench.pass(&[nothing(), done("refused UniquenessKeyTaken")]);
+    assert_eq!(bench.rounds(), Some(3), "the key stays on record");
+    assert_eq!(result.requeue, Requeue::AfterSyncPeriod);
+    assert!(matches!(&result.outcome, Outcome::Refused { refusal, blocked_plan: Some(_) }
+        if refusal.message.contains("`spec.metronome.uniquenessKey`")));
+    bench.pass(&[nothing(), done("refused UniquenessKeyTaken")]);
+    bench.pass(&[nothing(), done("refused UniquenessKeyTaken")]);
+    // It shows at last.
+    bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
+    assert_eq!(bench.write(), None);
+}
+
+#[test]
+fn a_used_key_is_on_record_though_what_used_it_cannot_be_looked_for() {
+    let mut bench = bench(json!({"a": 1}));
+    let unreachable = Row::Read("Shown", Err(CallError::Unreachable("reset".into())));
+    bench.pass(&[nothing(), failed("Create", key_used()), unreachable, done("waiting BillingUnreachable")]);
+    assert_eq!(bench.rounds(), Some(1));
+    bench.pass(&[nothing(), done("unconfirmed")]);
+    bench.pass(&[nothing(), done("refused UniquenessKeyTaken")]);
+}
+
+#[test]
+fn somebody_who_asks_anew_lets_a_used_key_be_tried_once_more() {
+    for ask in [Bench::<Scripted>::change, Bench::<Scripted>::request] {
+        let mut bench = bench(json!({"a": 1}));
+        bench.pass(&[nothing(), failed("Create", key_used()), nothing(), done("unconfirmed")]);
+        ask(&mut bench);
+        bench.pass(&[nothing(), failed("Create", key_used()), nothing(), done("unconfirmed")]);
+        assert_eq!(bench.rounds(), Some(1));
+    }
+}
+
+#[test]
+fn what_used_the_key_is_found_and_corrected_in_the_same_pass() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[
+        nothing(),
+        failed("Create", key_used()),
+        shown(json!({"a": 0})),
+        edited(),
+        shown(json!({"a": 1})),
+        done("applied"),
+    ]);
+}
+
+#[test]
+fn an_edit_whose_key_was_used_is_done_and_read_back() {
+    let mut bench = bench(json!({"a": 1}));
+    let result = bench.pass(&[
+        shown(json!({"a": 0})),
+        failed("Edit", key_used()),
+        shown(json!({"a": 1})),
+        done("applied"),
+    ]);
+    let Outcome::InSync { applied, .. } = result.outcome else { panic!() };
+    assert_eq!(applied.len(), 1);
+}
+
+#[test]
+fn only_creates_and_edits_have_keys() {
+    let mut bench = bench_of(Scripted { corrects_by: CallKind::Replace, ..Scripted::of(json!({"a": 1})) });
+    let result = bench.pass(&[
+        shown(json!({"a": 0})),
+        failed("Replace", key_used()),
+        done("refused UniquenessKeyTaken"),
+    ]);
+    assert_eq!(result.write, None);
+}
+
+#[test]
+fn a_reply_that_cannot_be_read_is_a_lost_reply() {
+    let mut bench = bench(json!({"a": 1}));
+    let result = bench.pass(&[nothing(), taken("Create", json!({"name": "no id"})), done("unconfirmed")]);
+    assert_eq!(result.created_id, None);
+    assert!(bench.write().is_some());
+}
+
+#[test]
+fn a_read_that_cannot_be_read_sends_nothing() {
+    let mut bench = bench(json!({"a": 1}));
+    let result = bench.pass(&[read("Shown", json!("<html>")), done("waiting BillingUnreachable")]);
+    assert_eq!((result.write, result.suspects_token), (None, false));
+}
+
+#[test]
+fn a_create_is_on_record_whatever_comes_after_it() {
+    let wanted = || json!({"a": 1});
+    let edit = |error| vec![shown(json!({"a": 0})), failed("Edit", error)];
+    let unreachable = || CallError::Unreachable("reset".into());
+    for (after, end) in [
+        (vec![shown(json!({"a": 1}))], "applied"),
+        (edit(rejected()), "refused Rejected"),
+        (edit(unknown()), "unconfirmed"),
+        (edit(CallError::NotLeader), "waiting NotLeader"),
+        (edit(CallError::EditNotEnabled { message: "no".into() }), "refused EditNotEnabled"),
+        (vec![Row::Read("Shown", Err(unreachable()))], "waiting BillingUnreachable"),
+        (vec![Row::Read("Shown", Err(not_found()))], "refused CustomerNotFound"),
+        (vec![read("Shown", json!("<html>"))], "waiting BillingUnreachable"),
+        (vec![shown(json!({"is": "another's"}))], "refused ContractExists"),
+        (vec![shown(json!({"is": "behind"}))], "waiting BillingUnreachable"),
+        // Lists may be behind the create: the same plan again is none to send.
+        (vec![nothing()], "not_in_force"),
+    ] {
+        let mut bench = bench(wanted());
+        let rows = [&[nothing(), created()][..], &after[..], &[done(end)][..]].concat();
+        let result = bench.pass(&rows);
+        assert_eq!(result.created_id.as_deref(), Some("c-1"), "{end}");
+        assert_eq!(result.customer_id.as_deref(), Some("customer-1"), "{end}");
+        assert_eq!(bench.contract_id().as_deref(), Some("c-1"), "{end}");
+        assert_eq!(bench.write().is_some(), end != "applied", "{end}");
+    }
+}
+
+#[test]
+fn what_was_made_is_known_by_its_ids_before_anything_follows() {
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[nothing(), created(), shown(json!({"a": 1})), done("applied")]);
+    assert_eq!(bench.status().items.len(), 1, "what is shown after a write is remembered");
+    let mut found = scripted_found();
+    assert_eq!(found.pass(&[shown(json!({"a": 1})), done("in_sync")]).snapshot.unwrap().items.len(), 0);
+}
+
+fn scripted_found() -> Bench<Scripted> {
+    bench(json!({"a": 1}))
+}
+
+#[test]
+fn a_wrong_spec_a_claim_and_what_is_in_the_way_are_said_before_anything_is_sent() {
+    let refusal = |reason| Refusal { reason, message: "no".into() };
+    let mut bench = bench(json!({"a": 1}));
+    bench.claimed = Some(refusal(reasons::DUPLICATE_CLAIM));
+    let result = bench.pass(&[done("refused DuplicateClaim")]);
+    assert_eq!(result.requeue, Requeue::After(std::time::Duration::from_secs(30)));
+    let invalid = Some(refusal(reasons::INVALID_SPEC));
+    let mut bench = bench_of(Scripted { invalid, ..Scripted::of(json!({"a": 1})) });
+    bench.claimed = Some(refusal(reasons::DUPLICATE_CLAIM));
+    assert_eq!(bench.pass(&[done("refused InvalidSpec")]).requeue, Requeue::AfterSyncPeriod);
+    let mut bench = scripted_found();
+    let result = bench.pass(&[shown(json!({"is": "behind"})), done("waiting BillingUnreachable")]);
+    assert_eq!(result.requeue, Requeue::After(std::time::Duration::from_secs(30)));
+    bench.pass(&[shown(json!({"is": "another's"})), done("refused ContractExists")]);
+    assert_eq!(bench.contract_id(), None);
+}

@@ -1,0 +1,251 @@
+//! The protocol with Zoo's planner: one read, one replace, and a reply that is the contract as it is now.
+
+use super::*;
+use crate::{
+    api::{ContractPackage, reasons},
+    plan::zoo::ContractPlanner,
+    terms::{json::parse_exact, zoo::SHAPE},
+};
+
+const READ: &str = "Contract {";
+const REPLACE: &str = "Replace orgs/6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11/billing/contract";
+
+/// The terms of a spec.
+fn terms(name: &str, status: &str) -> Value {
+    json!({
+        "organizationId": "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11", "name": name, "status": status, "provider": "stripe",
+        "billingCadence": "annual", "commitmentScope": "pooled", "rolloverPolicy": "none", "currency": "USD",
+        "effectiveAt": "2026-01-01T00:00:00Z", "termEndAt": "2027-01-01T00:00:00Z",
+        "items": [{"code": "licensed_api_credits", "displayName": "API credits", "kind": "usage_tiered", "unit": "minute",
+                   "active": true, "isCommitmentEligible": false,
+                   "rateTiers": [{"tierStartInclusive": 0, "unitPrice": "0.50"}]}],
+        "periods": [{"periodIndex": 0, "periodStartAt": "2026-01-01T00:00:00Z", "periodEndAt": "2027-01-01T00:00:00Z",
+                     "commitmentAmount": "100.00"}],
+    })
+}
+
+fn planner(contract: &BillingContract) -> ContractPlanner {
+    ContractPlanner::new(&contract.spec, None).unwrap()
+}
+
+fn bench(terms: &Value) -> Bench<ContractPlanner> {
+    Bench::with(Api::Zoo, &json!({"providerRef": {"name": "zoo"}, "zoo": terms}), planner)
+}
+
+/// A resource that has its contract, `c-1`, on record.
+fn holding(terms: &Value) -> Bench<ContractPlanner> {
+    let mut bench = bench(terms);
+    bench.pass(&[read(READ, told(terms, "c-1")), done("in_sync")]);
+    bench
+}
+
+/// A contract as Zoo tells it.
+fn told(terms: &Value, id: &str) -> Value {
+    let wire = serde_json::to_string(&SHAPE.wire(terms)).unwrap();
+    let mut told = parse_exact(&wire).unwrap();
+    let ids = json!({"contract_id": id, "account_id": "a-1", "status": terms["status"]});
+    told.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+    told
+}
+
+fn set_name(bench: &mut Bench<ContractPlanner>, name: &str) {
+    bench.contract.spec.zoo = serde_json::from_value(terms(name, "active")).unwrap();
+    bench.change();
+}
+
+#[test]
+fn a_contract_is_made_by_one_replace_whose_reply_settles_it() {
+    let terms = terms("Acme", "active");
+    let mut bench = bench(&terms);
+    let result = bench.pass(&[absent(READ), taken(REPLACE, told(&terms, "c-1")), done("applied")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    assert_eq!(bench.status().customer_id.as_deref(), Some("6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11"));
+    let snapshot = result.snapshot.unwrap();
+    let committed: Vec<_> = snapshot.committed_value.iter().map(|sum| (sum.amount, &*sum.currency)).collect();
+    assert_eq!((snapshot.is_shown, committed), (true, vec![("100".parse().ok(), "USD")]));
+    assert_eq!((bench.write(), result.created_id), (None, None));
+    bench.pass(&[read(READ, told(&terms, "c-1")), done("in_sync")]);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn a_lost_replace_is_recognised_by_what_was_sent() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    set_name(&mut bench, "Acme 2027");
+    let new = terms("Acme 2027", "active");
+    // It differs from the spec, and is ours all the same.
+    bench.pass(&[read(READ, told(&old, "c-1")), taken(REPLACE, told(&new, "c-1")), done("applied")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+}
+
+#[test]
+fn what_is_not_shown_to_be_ours_is_not_replaced() {
+    let mut bench = bench(&terms("Acme", "active"));
+    let theirs = || read(READ, told(&terms("By hand", "active"), "c-9"));
+    let result = bench.pass(&[theirs(), done("refused ContractExists")]);
+    assert_eq!(result.snapshot, None);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    bench.pass(&[theirs(), done("ended")]);
+    // That it says what the spec says is no proof.
+    bench.pass(&[read(READ, told(&terms("Acme", "active"), "c-9")), done("ended")]);
+}
+
+#[test]
+fn a_reply_that_is_no_contract_leaves_the_outcome_unknown() {
+    let mut bench = bench(&terms("Acme", "active"));
+    bench.pass(&[absent(READ), taken(REPLACE, json!({"ok": true})), done("unconfirmed")]);
+    assert!(bench.write().is_some());
+    bench.pass(&[read(READ, json!({"ok": true})), done("waiting BillingUnreachable")]);
+    assert!(bench.write().is_some());
+}
+
+#[test]
+fn a_reply_that_says_something_else_is_written_again_and_not_for_ever() {
+    let (wanted, other) = (terms("Acme", "active"), terms("ACME", "active"));
+    let mut bench = bench(&wanted);
+    let replaced = || taken(REPLACE, told(&other, "c-1"));
+    bench.pass(&[absent(READ), replaced(), replaced(), done("not_in_force")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    let again = |end| [read(READ, told(&other, "c-1")), replaced(), done(end)];
+    bench.pass(&again("not_in_force"));
+    bench.pass(&again("refused NonConverging"));
+    bench.pass(&[read(READ, told(&other, "c-1")), done("refused NonConverging")]);
+}
+
+#[test]
+fn an_organization_that_is_not_there_is_named_with_the_field_to_check() {
+    let mut bench = bench(&terms("Acme", "active"));
+    let result = bench.pass(&[absent(READ), failed(REPLACE, not_found()), done("refused CustomerNotFound")]);
+    let Outcome::Refused { refusal, blocked_plan: None } = result.outcome else { panic!() };
+    assert!(refusal.message.contains("`spec.zoo.organizationId`"), "{}", refusal.message);
+    assert_eq!(bench.write(), None);
+}
+
+#[test]
+fn terms_that_are_wrong_are_refused_unread_and_the_contract_can_still_end() {
+    let right = terms("Acme", "active");
+    let mut bench = holding(&right);
+    let mut wrong = right.clone();
+    wrong["termEndAt"] = json!("2025-01-01T00:00:00Z");
+    bench.contract.spec.zoo = serde_json::from_value(wrong).unwrap();
+    bench.pass(&[done("refused InvalidSpec")]);
+    let asked_anyway = planner(&bench.contract).plan(&Recorded::default(), &Policy::default(), now());
+    assert!(matches!(asked_anyway, Ok(crate::plan::Decision::Refuse(_))));
+    bench.goal = ending(DeletionPolicy::End);
+    let closed = told(&terms("Acme", "closed"), "c-1");
+    bench.pass(&[read(READ, told(&right, "c-1")), taken(REPLACE, closed), done("ended")]);
+}
+
+#[test]
+fn a_spec_without_terms_of_zoo_is_refused() {
+    let mut contract = bench(&terms("Acme", "active")).contract;
+    contract.spec.zoo = None;
+    let refusal = ContractPlanner::new(&contract.spec, None).unwrap_err();
+    assert_eq!(refusal.reason, reasons::INVALID_SPEC);
+    assert!(refusal.message.contains("`spec.zoo`"), "{}", refusal.message);
+}
+
+#[test]
+fn no_new_contract_is_made_from_an_archived_package() {
+    let package: ContractPackage = serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
+        "metadata": {"name": "pro", "namespace": "billing"},
+        "spec": {"lifecycle": "Archived", "zoo": {"term": {"unit": "YEARS", "value": 1}}},
+    }))
+    .unwrap();
+    let wanted = terms("Acme", "active");
+    let mut bench = bench(&wanted);
+    bench.contract.spec.zoo.as_mut().unwrap().term_end_at = None;
+    bench.contract.spec.zoo.as_mut().unwrap().periods = None;
+    let mut from_package = package.clone();
+    from_package.spec.zoo = serde_json::from_value(json!({
+        "term": {"unit": "YEARS", "value": 1},
+        "periods": [{"duration": {"unit": "YEARS", "value": 1}, "commitmentAmount": "100.00"}],
+    }))
+    .unwrap();
+    bench.planner =
+        Box::new(move |contract| ContractPlanner::new(&contract.spec, Some(&from_package)).unwrap());
+    bench.pass(&[absent(READ), done("refused PackageArchived")]);
+    assert_eq!(bench.sent, []);
+    // Those that there are stay as they are.
+    bench.pass(&[read(READ, told(&wanted, "c-1")), done("in_sync")]);
+}
+
+#[test]
+fn a_held_contract_is_ended_as_the_policy_says_and_settles() {
+    let active = terms("Acme", "active");
+    for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
+        let mut bench = holding(&active);
+        bench.goal = ending(policy);
+        let ended = || told(&terms("Acme", status), "c-1");
+        let result = bench.pass(&[read(READ, told(&active, "c-1")), taken(REPLACE, ended()), done("ended")]);
+        assert!(matches!(result.outcome, Outcome::Ended { applied } if applied.len() == 1));
+        assert!(bench.sent[0].body.contains(&format!(r#""status":"{status}""#)), "{}", bench.sent[0].body);
+        bench.pass(&[absent(READ), done("ended")]);
+        bench.pass(&[read(READ, ended()), done("ended")]);
+    }
+    let mut bench = holding(&active);
+    bench.goal = ending(DeletionPolicy::Orphan);
+    bench.pass(&[read(READ, told(&active, "c-1")), done("ended")]);
+}
+
+#[test]
+fn a_contract_that_only_a_lost_replace_shows_to_be_ours_is_ended() {
+    let active = terms("Acme", "active");
+    let mut bench = bench(&active);
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let canceled = told(&terms("Acme", "canceled"), "c-1");
+    bench.pass(&[read(READ, told(&active, "c-1")), taken(REPLACE, canceled), done("ended")]);
+}
+
+#[test]
+fn a_scheduled_contract_that_is_not_shown_is_ended_while_nothing_stands_in_its_place() {
+    let mut scheduled = terms("Acme", "scheduled");
+    scheduled["effectiveAt"] = json!("2026-07-01T00:00:00Z");
+    scheduled["termEndAt"] = json!("2027-07-01T00:00:00Z");
+    scheduled["periods"][0]["periodStartAt"] = json!("2026-07-01T00:00:00Z");
+    scheduled["periods"][0]["periodEndAt"] = json!("2027-07-01T00:00:00Z");
+    let held = || {
+        let mut bench = bench(&scheduled);
+        let result = bench.pass(&[absent(READ), taken(REPLACE, told(&scheduled, "c-1")), done("applied")]);
+        assert!(!result.snapshot.unwrap().is_shown);
+        bench.pass(&[absent(READ), done("in_sync")]);
+        bench.goal = ending(DeletionPolicy::Cancel);
+        bench
+    };
+    let mut canceled = told(&scheduled, "c-1");
+    canceled["status"] = json!("canceled");
+    held().pass(&[absent(READ), taken(REPLACE, canceled), done("ended")]);
+    held().pass(&[read(READ, told(&terms("Other", "active"), "c-2")), done("ended")]);
+}
+
+#[test]
+fn an_end_whose_reply_says_otherwise_is_not_taken_for_one() {
+    let active = terms("Acme", "active");
+    let mut bench = holding(&active);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let still = || told(&active, "c-1");
+    bench.pass(&[read(READ, still()), taken(REPLACE, still()), done("not_in_force")]);
+}
+
+#[test]
+fn what_is_shown_in_the_place_of_ours_is_not_told_as_ours() {
+    let wanted = terms("Acme", "active");
+    let mut planner = planner(&bench(&wanted).contract);
+    let mut recorded = Recorded { contract_id: Some("c-1".into()), ..Recorded::default() };
+    assert_eq!(planner.snapshot(&recorded, now()), None);
+    planner.remember(&mut recorded, now());
+    assert_eq!(recorded.contract_id.as_deref(), Some("c-1"));
+    let Err(need) = planner.observe(&recorded, &Policy::default(), now()) else { panic!() };
+    assert_eq!(need.path(), "orgs/6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11/billing/contract");
+    planner.learn(&need, Some(told(&terms("Other", "active"), "c-2")), now()).unwrap();
+    assert_eq!(planner.snapshot(&recorded, now()), None);
+    planner.learn(&need, Some(told(&wanted, "c-2")), now()).unwrap();
+    assert_eq!(planner.snapshot(&recorded, now()).unwrap().contract_id, "c-2", "it says the same");
+    planner.remember(&mut recorded, now());
+    assert_eq!(recorded.contract_id.as_deref(), Some("c-2"));
+    assert_eq!(planner.last_edit(), None);
+}
