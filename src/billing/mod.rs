@@ -4,6 +4,8 @@
 //! choice. [`run`] is all that acting comes to; what to do is the protocol's to say. Knows nothing of Kubernetes.
 
 pub mod budget;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod http;
 pub mod metronome;
 pub mod registry;

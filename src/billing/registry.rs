@@ -2,6 +2,8 @@
 
 use chrono::Utc;
 
+#[cfg(feature = "fake")]
+use super::fake::Fake;
 use super::{BillingApi, CallError, http::Http, metronome::Metronome, run, zoo::Zoo};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
@@ -17,6 +19,9 @@ pub enum Client {
     Zoo(Zoo),
     /// Of Metronome.
     Metronome(Metronome),
+    /// Of Fake.
+    #[cfg(feature = "fake")]
+    Fake(Fake),
 }
 
 /// The same expression for whichever API a client is of.
@@ -25,6 +30,8 @@ macro_rules! with_api {
         match $client {
             Client::Zoo($api) => $result,
             Client::Metronome($api) => $result,
+            #[cfg(feature = "fake")]
+            Client::Fake($api) => $result,
         }
     };
 }
@@ -36,6 +43,8 @@ impl Client {
         match spec.api()? {
             Api::Zoo => Zoo::connect(spec, http).map(Self::Zoo),
             Api::Metronome => Metronome::connect(spec, http).map(Self::Metronome),
+            #[cfg(feature = "fake")]
+            Api::Fake => Fake::connect(spec, http).map(Self::Fake),
         }
     }
 

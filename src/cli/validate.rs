@@ -78,7 +78,7 @@ fn problems(files: &Files) -> Vec<Problem> {
 
 fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {
     let Some((api, address)) = spec.api().map(Api::field).zip(spec.base_url()) else {
-        return vec![Violation::new("spec.zoo", "must be set, or `metronome`, and not both")];
+        return vec![Violation::of_no_single_api()];
     };
     let refused = http::base_url(address).err();
     refused

@@ -40,11 +40,22 @@ pub enum Api {
     Zoo,
     /// Metronome: contracts and packages, edited item by item.
     Metronome,
+    /// Fake: one contract a customer, of a name and a price; for tests only.
+    #[cfg(feature = "fake")]
+    Fake,
 }
 
 impl Api {
     /// Every billing API.
-    pub const ALL: [Self; 2] = [Self::Zoo, Self::Metronome];
+    pub const ALL: &'static [Self] = &[
+        Self::Zoo,
+        Self::Metronome,
+        #[cfg(feature = "fake")]
+        Self::Fake,
+    ];
+
+    /// Those that a [`ContractPackage`](super::ContractPackage) can be of.
+    pub(super) const WITH_PACKAGES: &'static [Self] = &[Self::Zoo, Self::Metronome];
 
     /// The member of a spec that holds what is of this API.
     #[must_use]
@@ -52,6 +63,8 @@ impl Api {
         match self {
             Self::Zoo => "zoo",
             Self::Metronome => "metronome",
+            #[cfg(feature = "fake")]
+            Self::Fake => "fake",
         }
     }
 
@@ -61,12 +74,14 @@ impl Api {
         match self {
             Self::Zoo => "organizationId",
             Self::Metronome => "customerId",
+            #[cfg(feature = "fake")]
+            Self::Fake => "customerId",
         }
     }
 
     /// The API whose member is set, if exactly one is.
     fn of(is_set: impl Fn(Self) -> bool) -> Option<Self> {
-        let mut set = Self::ALL.into_iter().filter(|api| is_set(*api));
+        let mut set = Self::ALL.iter().copied().filter(|api| is_set(*api));
         set.next().filter(|_| set.next().is_none())
     }
 }
@@ -76,14 +91,16 @@ impl fmt::Display for Api {
         f.write_str(match self {
             Self::Zoo => "Zoo",
             Self::Metronome => "Metronome",
+            #[cfg(feature = "fake")]
+            Self::Fake => "Fake",
         })
     }
 }
 
-/// The rule by which the API server refuses a spec that is not of exactly one billing API.
-pub(super) fn one_api() -> Rule {
-    let set: Vec<_> = Api::ALL.map(|api| format!("has(self.spec.{})", api.field())).into();
-    let fields: Vec<_> = Api::ALL.map(|api| format!("`spec.{}`", api.field())).into();
+/// The rule by which the API server refuses a spec that is not of exactly one of these billing APIs.
+pub(super) fn one_of(apis: &[Api]) -> Rule {
+    let set: Vec<_> = apis.iter().map(|api| format!("has(self.spec.{})", api.field())).collect();
+    let fields: Vec<_> = apis.iter().map(|api| format!("`spec.{}`", api.field())).collect();
     Rule::new(format!("[{}].exists_one(set, set)", set.join(", ")))
         .message(format!("exactly one of {} must be set", fields.join(" and ")).as_str())
 }
@@ -95,6 +112,8 @@ impl BillingContractSpec {
         match self.api()? {
             Api::Zoo => self.zoo.as_ref().map(|terms| terms.organization_id.as_str()),
             Api::Metronome => None,
+            #[cfg(feature = "fake")]
+            Api::Fake => self.fake.as_ref().map(|terms| terms.customer_id.as_str()),
         }
     }
 
@@ -104,6 +123,8 @@ impl BillingContractSpec {
         match self.api()? {
             Api::Zoo => None,
             Api::Metronome => Some(self.metronome.as_ref()?.uniqueness_key.as_ref()?.as_str()),
+            #[cfg(feature = "fake")]
+            Api::Fake => None,
         }
     }
 
@@ -116,6 +137,8 @@ impl BillingContractSpec {
                 let transition = self.metronome.as_ref()?.transition.as_ref()?;
                 Some(transition.from_contract_ref.as_ref()?.name.as_str())
             }
+            #[cfg(feature = "fake")]
+            Api::Fake => None,
         }
     }
 
@@ -125,6 +148,8 @@ impl BillingContractSpec {
         Api::of(|api| match api {
             Api::Zoo => self.zoo.is_some(),
             Api::Metronome => self.metronome.is_some(),
+            #[cfg(feature = "fake")]
+            Api::Fake => self.fake.is_some(),
         })
     }
 }
@@ -136,6 +161,8 @@ impl ContractPackageSpec {
         Api::of(|api| match api {
             Api::Zoo => self.zoo.is_some(),
             Api::Metronome => self.metronome.is_some(),
+            #[cfg(feature = "fake")]
+            Api::Fake => false,
         })
     }
 }
@@ -147,6 +174,8 @@ impl BillingProviderSpec {
         Api::of(|api| match api {
             Api::Zoo => self.zoo.is_some(),
             Api::Metronome => self.metronome.is_some(),
+            #[cfg(feature = "fake")]
+            Api::Fake => self.fake.is_some(),
         })
     }
 }

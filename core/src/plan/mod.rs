@@ -4,6 +4,8 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod metronome;
 mod model;
 mod money;

@@ -134,6 +134,8 @@ pub fn has_packages(api: Option<Api>) -> bool {
     match api {
         Some(Api::Metronome) => true,
         Some(Api::Zoo) | None => false,
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => false,
     }
 }
 
@@ -253,6 +255,8 @@ fn shares_names(one: &ContractPackage, other: &ContractPackage) -> bool {
     match one.spec.api().filter(|api| other.spec.api() == Some(*api)) {
         Some(Api::Zoo) => one.namespace() == other.namespace(),
         Some(Api::Metronome) => account(one) == account(other),
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => false,
         None => false,
     }
 }
@@ -279,6 +283,8 @@ fn start(contract: &BillingContract) -> Option<Timestamp> {
     match contract.spec.api()? {
         Api::Zoo => contract.spec.zoo.as_ref().map(|terms| terms.effective_at),
         Api::Metronome => contract.spec.metronome.as_ref().map(|terms| terms.starting_at),
+        #[cfg(feature = "fake")]
+        Api::Fake => None,
     }
 }
 
@@ -311,6 +317,8 @@ pub fn digest(spec: &ContractPackageSpec) -> Digest {
                 Digest::of(&metronome::PACKAGE.canonical(&written, Spelling::Spec).unwrap_or(written))
             })
         }
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => None,
         None => None,
     }
     // A spec without terms, which the API server refuses, says nothing.

@@ -113,6 +113,8 @@ const fn refers_to_more(api: Api) -> bool {
     match api {
         Api::Zoo => false,
         Api::Metronome => true,
+        #[cfg(feature = "fake")]
+        Api::Fake => false,
     }
 }
 

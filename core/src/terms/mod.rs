@@ -6,6 +6,8 @@ mod api_enum;
 pub mod calendar;
 pub mod decimal;
 pub mod digest;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod json;
 pub mod metronome;
 pub mod sample;

@@ -1,8 +1,10 @@
 //! Rules of a `BillingContract` as a whole, whichever billing API it is for.
 
+#[cfg(feature = "fake")]
+use super::fake;
 use super::{Validated, Violation, metronome, zoo};
 use crate::{
-    api::{BillingContractSpec, ContractPackageSpec},
+    api::{Api, BillingContractSpec, ContractPackageSpec},
     terms,
 };
 
@@ -13,6 +15,9 @@ pub enum Terms<'a> {
     Zoo(Box<Validated<terms::zoo::Contract>>),
     /// Of a Metronome contract; what its package gives, Metronome adds itself.
     Metronome(Validated<&'a terms::metronome::Contract>),
+    /// Of a Fake contract.
+    #[cfg(feature = "fake")]
+    Fake(Validated<&'a terms::fake::Contract>),
 }
 
 /// Completes a contract with the terms of its package, if it has one, and checks it.
@@ -23,16 +28,19 @@ pub fn contract<'a>(
     spec: &'a BillingContractSpec,
     package: Option<&ContractPackageSpec>,
 ) -> Result<Terms<'a>, Vec<Violation>> {
-    match (&spec.zoo, &spec.metronome) {
-        (Some(terms), None) => {
+    let none = || vec![Violation::of_no_single_api()];
+    match spec.api().ok_or_else(none)? {
+        Api::Zoo => {
+            let terms = spec.zoo.as_ref().ok_or_else(none)?;
             let package = package.and_then(|package| package.zoo.as_ref());
             zoo::contract(terms, package).map(Box::new).map(Terms::Zoo)
         }
-        (None, Some(terms)) => metronome_contract(spec, terms).map(Terms::Metronome),
-        _ => {
-            let message = "must be set, or `metronome`, and not both";
-            Err(vec![Violation::new("spec.zoo", message)])
+        Api::Metronome => {
+            let terms = spec.metronome.as_ref().ok_or_else(none)?;
+            metronome_contract(spec, terms).map(Terms::Metronome)
         }
+        #[cfg(feature = "fake")]
+        Api::Fake => fake::contract(spec.fake.as_ref().ok_or_else(none)?).map(Terms::Fake),
     }
 }
 

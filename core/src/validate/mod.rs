@@ -3,6 +3,8 @@
 //! Pure: the controller and the command line call the same functions.
 
 mod contract;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod metronome;
 mod package;
 pub mod schema;
@@ -13,7 +15,7 @@ pub use package::package;
 
 use std::fmt;
 
-use crate::terms::Decimal;
+use crate::{api::Api, terms::Decimal};
 
 /// One thing that is wrong with a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,13 @@ impl Violation {
     #[must_use]
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into() }
+    }
+
+    /// A spec that is not of exactly one billing API.
+    #[must_use]
+    pub fn of_no_single_api() -> Self {
+        let fields: Vec<_> = Api::ALL.iter().map(|api| format!("`{}`", api.field())).collect();
+        Self::new("spec", format!("must have exactly one of {}", fields.join(", ")))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Violation, Violations, metronome, zoo};
-use crate::api::ContractPackageSpec;
+use crate::api::{Api, ContractPackageSpec};
 
 /// Checks a package.
 ///
@@ -22,9 +22,9 @@ pub fn package(spec: &ContractPackageSpec) -> Result<(), Vec<Violation>> {
             }
         });
     }
-    let terms = match (&spec.zoo, &spec.metronome) {
-        (Some(terms), None) => zoo::package(terms).err(),
-        (None, Some(terms)) => {
+    let terms = match spec.api() {
+        Some(Api::Zoo) => spec.zoo.as_ref().and_then(|terms| zoo::package(terms).err()),
+        Some(Api::Metronome) => spec.metronome.as_ref().and_then(|terms| {
             found.check(terms.aliases.is_empty(), "metronome.aliases", || {
                 "must be left out: write the aliases in `spec.aliases`, where they can move".to_owned()
             });
@@ -32,11 +32,11 @@ pub fn package(spec: &ContractPackageSpec) -> Result<(), Vec<Violation>> {
                 "is required with `metronome`: packages belong to an account".to_owned()
             });
             metronome::package(terms).err()
-        }
-        _ => {
-            let message = "must be set, or `metronome`, and not both".to_owned();
-            Some(vec![Violation::new("spec.zoo", message)])
-        }
+        }),
+        // There are no packages of it.
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => None,
+        None => Some(vec![Violation::of_no_single_api()]),
     };
     found.list.extend(terms.unwrap_or_default());
     if found.list.is_empty() { Ok(()) } else { Err(found.list) }

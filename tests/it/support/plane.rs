@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::{rbac, root, run};
 
@@ -84,9 +85,12 @@ impl Plane {
         }
     }
 
+    /// Installs the definitions of the tested program; that `crds/` has the same is a test of its own.
     fn install(&self) {
-        let crds = root().join("crds");
-        self.kubectl(&["apply", "--server-side", "-k", crds.to_str().unwrap()]);
+        let folder = TempDir::with_prefix("countersign-crds-").unwrap();
+        let crds = folder.path().to_str().unwrap();
+        run(Command::new(env!("CARGO_BIN_EXE_countersign")).args(["crds", "--dir", crds]));
+        self.kubectl(&["apply", "--server-side", "-f", crds]);
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crds", "--all"]);
     }
 

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::status::conditions;
-use crate::api::kind::{Api, one_api};
-use crate::terms::{Decimal, Digest, Timestamp, metronome, zoo};
+#[cfg(feature = "fake")]
+use crate::terms::fake;
+use crate::{
+    api::kind::{Api, one_of},
+    terms::{Decimal, Digest, Timestamp, metronome, zoo},
+};
 
 /// What a contract should be, and how Countersign may act on it.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +25,7 @@ use crate::terms::{Decimal, Digest, Timestamp, metronome, zoo};
     shortname = "bc",
     category = "billing",
     status = "BillingContractStatus",
-    validation = one_api(),
+    validation = one_of(Api::ALL),
     validation = Rule::new("!has(self.spec.packageRef) || !has(self.spec.metronome) || !(has(self.spec.metronome.packageId) || has(self.spec.metronome.packageAlias))")
         .message("must be left out where `spec.metronome` has `packageId` or `packageAlias`: name a ContractPackage in `packageRef`, or a package that was made elsewhere in the terms, and not both")
         .field_path(".spec.packageRef"),
@@ -84,12 +88,16 @@ pub struct BillingContractSpec {
     /// Terms of a Metronome contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metronome: Option<Box<metronome::Contract>>,
+    /// Terms of a Fake contract.
+    #[cfg(feature = "fake")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fake: Option<fake::Contract>,
 }
 
 /// The rule by which the API server refuses to move a contract from one billing API to another.
 fn same_api() -> Rule {
-    let same = |api: Api| format!("has(self.spec.{0}) == has(oldSelf.spec.{0})", api.field());
-    Rule::new(Api::ALL.map(same).join(" && "))
+    let same = |api: &Api| format!("has(self.spec.{0}) == has(oldSelf.spec.{0})", api.field());
+    Rule::new(Api::ALL.iter().map(same).collect::<Vec<_>>().join(" && "))
         .message("the billing API must not change: a contract stays where it is; write a new BillingContract")
 }
 

@@ -10,7 +10,7 @@ use super::{
     status::conditions,
 };
 use crate::{
-    api::kind::{Api, one_api},
+    api::kind::{Api, one_of},
     terms::{Digest, Timestamp, metronome, zoo},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     shortname = "cpkg",
     category = "billing",
     status = "ContractPackageStatus",
-    validation = one_api(),
+    validation = one_of(Api::WITH_PACKAGES),
     validation = Rule::new("has(self.spec.metronome) == has(self.spec.providerRef)")
         .message("`spec.providerRef` is required with `spec.metronome`, where packages belong to an account, and must be left out with `spec.zoo`")
         .field_path(".spec.providerRef"),
@@ -85,7 +85,7 @@ fn fixed_once_published() -> Rule {
             "has(self.spec.{field}) == has(oldSelf.spec.{field}) && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
         )
     };
-    let fields = Api::ALL.into_iter().map(Api::field).chain(["providerRef"]);
+    let fields = Api::WITH_PACKAGES.iter().copied().map(Api::field).chain(["providerRef"]);
     let same = fields.map(same).collect::<Vec<_>>().join(" && ");
     Rule::new(format!("oldSelf.spec.lifecycle == 'Draft' || ({same})")).message(
         "the terms of a published package must not change: write a new ContractPackage with the new terms, and move the \

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::conditions;
-use crate::api::kind::{Api, one_api};
+use crate::api::kind::{Api, one_of};
 
 /// How to reach one billing account. Exactly one of `zoo` and `metronome` is set.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ use crate::api::kind::{Api, one_api};
     shortname = "bprov",
     category = "billing",
     status = "ProviderStatus",
-    validation = one_api(),
+    validation = one_of(Api::ALL),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),
@@ -33,6 +33,10 @@ pub struct BillingProviderSpec {
     /// A Metronome account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metronome: Option<MetronomeAccount>,
+    /// A Fake account.
+    #[cfg(feature = "fake")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fake: Option<FakeAccount>,
     /// Secret with the API token. It is read from the provider's own namespace; for a `ClusterBillingProvider` from
     /// the operator's.
     pub token_secret_ref: SecretKeyRef,
@@ -57,6 +61,8 @@ impl BillingProviderSpec {
         match self.api()? {
             Api::Zoo => self.zoo.as_ref().map(|account| account.base_url.as_str()),
             Api::Metronome => self.metronome.as_ref().map(|account| account.base_url.as_str()),
+            #[cfg(feature = "fake")]
+            Api::Fake => self.fake.as_ref().map(|account| account.base_url.as_str()),
         }
     }
 }
@@ -71,7 +77,7 @@ impl BillingProviderSpec {
     shortname = "cbprov",
     category = "billing",
     status = "ProviderStatus",
-    validation = one_api(),
+    validation = one_of(Api::ALL),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Url", type_ = "string", json_path = ".status.baseUrl"),
@@ -115,6 +121,16 @@ pub struct MetronomeAccount {
     /// keys of the fields are registered when they are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_stamp: Option<OwnerStamp>,
+}
+
+/// A Fake account.
+#[cfg(feature = "fake")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FakeAccount {
+    /// Base URL of the API. Plain `http` is accepted for this machine and for services of the cluster only.
+    #[schemars(length(max = 512), regex(pattern = "^https?://[^/?#]+/?$"))]
+    pub base_url: String,
 }
 
 /// Who owns contracts: written as the custom fields `countersign_cluster`, `countersign_namespace`, `countersign_name`

@@ -56,7 +56,7 @@ fn expected(error: &CallError, during: During, api: Api) -> Row {
 fn every_failure_has_its_reason_its_kind_and_its_wait() {
     for error in all() {
         for during in ALL_DURING {
-            for api in Api::ALL {
+            for &api in Api::ALL {
                 let Failure { reason, message, stalls, requeue, suspects_token } =
                     Failure::of(&error, during, api);
                 let row = (reason, stalls, requeue, suspects_token);
@@ -77,7 +77,7 @@ fn every_failure_has_its_reason_its_kind_and_its_wait() {
 fn every_failure_says_what_the_api_said_and_what_to_do() {
     for error in all() {
         for during in ALL_DURING {
-            for api in Api::ALL {
+            for &api in Api::ALL {
                 let message = Failure::of(&error, during, api).message;
                 let told: Vec<&str> = match (&error, during, api) {
                     (CallError::Rejected { .. }, _, _) => vec!["its words", "(HTTP 422)"],
