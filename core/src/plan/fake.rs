@@ -48,7 +48,7 @@ struct Desired {
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Debug)]
-struct View {
+struct ObservedContract {
     contract_id: String,
     /// Its terms, in canonical form.
     terms: Value,
@@ -61,7 +61,7 @@ pub struct ContractPlanner {
     /// What the contract should be, or why the spec cannot be planned.
     desired: Result<Desired, Refusal>,
     /// What is shown, once it was read.
-    shown: Option<Option<View>>,
+    shown: Option<Option<ObservedContract>>,
 }
 
 impl ContractPlanner {
@@ -87,7 +87,7 @@ impl ContractPlanner {
         Ok(Self { customer_id: terms.customer_id.clone(), desired, shown: None })
     }
 
-    fn shown(&self) -> Result<Option<&View>, Need> {
+    fn shown(&self) -> Result<Option<&ObservedContract>, Need> {
         match &self.shown {
             Some(shown) => Ok(shown.as_ref()),
             None => Err(Need::Contract { customer_id: self.customer_id.clone() }),
@@ -201,7 +201,7 @@ impl Planner for ContractPlanner {
 fn plan(
     customer_id: &str,
     desired: &Desired,
-    shown: Option<&View>,
+    shown: Option<&ObservedContract>,
     recorded: &Recorded,
     policy: &Policy,
 ) -> Decision {
@@ -255,7 +255,7 @@ fn path(customer_id: &str) -> String {
 }
 
 /// Reads a contract that was parsed with its exact numbers; nothing when it has ended.
-fn view(reply: &Value) -> Result<Option<View>, Unreadable> {
+fn view(reply: &Value) -> Result<Option<ObservedContract>, Unreadable> {
     let unreadable = |why: &str| Unreadable(format!("the reply is not a contract: {why}"));
     if reply.get("ended") == Some(&json!(true)) {
         return Ok(None);
@@ -269,5 +269,5 @@ fn view(reply: &Value) -> Result<Option<View>, Unreadable> {
             return Err(unreadable(&format!("`{required}` is missing")));
         }
     }
-    Ok(Some(View { contract_id, terms }))
+    Ok(Some(ObservedContract { contract_id, terms }))
 }

@@ -41,7 +41,7 @@ pub use self::money::committed_value;
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct ObservedContract {
     /// The contract's ID.
     pub contract_id: String,
     /// ID of the billing account that owns it.
@@ -113,14 +113,14 @@ pub fn path(organization_id: &str) -> String {
 #[must_use]
 pub fn plan(
     desired: &Desired,
-    observed: Option<&View>,
+    observed: Option<&ObservedContract>,
     recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Decision {
     let status = desired.contract.status;
     let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
-    let holds = |view: &View| recorded.contract_id.as_ref() == Some(&view.contract_id);
+    let holds = |view: &ObservedContract| recorded.contract_id.as_ref() == Some(&view.contract_id);
     let Some(view) = observed else {
         let unseen = applied && !status.is_visible();
         let ended = recorded.contract_id.is_some() && desired.contract.term_end_at.0 <= now;
@@ -157,7 +157,7 @@ pub fn plan(
 }
 
 /// Changes that a replace must not make.
-fn forbidden(status: ContractStatus, view: &View, changes: &[Change]) -> Option<Decision> {
+fn forbidden(status: ContractStatus, view: &ObservedContract, changes: &[Change]) -> Option<Decision> {
     let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
     if view.state == "active" && takes_out_of_force {
         return Some(Decision::refuse(
@@ -209,7 +209,7 @@ fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
 }
 
 /// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.
-fn body(desired: &Desired, view: &View, policy: &Policy) -> Value {
+fn body(desired: &Desired, view: &ObservedContract, policy: &Policy) -> Value {
     let mut body = desired.written.clone();
     carry_over(&SHAPE, &REQUIRED, &mut body, &view.terms);
     keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);

@@ -6,7 +6,7 @@ use countersign::{
     api::ContractPackage,
     plan::metronome::{
         UniquenessKey,
-        package::{Desired, View},
+        package::{Desired, ObservedPackage},
     },
     terms::json::parse_exact,
     validate,
@@ -142,7 +142,7 @@ fn is_noticed(desired: &Desired, reply: &Value, pointer: &str) -> bool {
     if !desired.has_made(&changed) {
         return pointer == "/uniqueness_key";
     }
-    let view = View::read(&changed).unwrap_or_else(|why| panic!("{pointer}: {why}"));
+    let view = ObservedPackage::read(&changed).unwrap_or_else(|why| panic!("{pointer}: {why}"));
     if pointer.starts_with("/aliases/") {
         return !desired.alias_differences(&view).is_empty();
     }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, View, draft::Draft, effect, fields, immutable, items, keyless, matching::Matched, members,
-    thresholds,
+    Desired, ObservedContract, draft::Draft, effect, fields, immutable, items, keyless, matching::Matched,
+    members, thresholds,
 };
 use crate::{
     plan::{Decision, Plan, Policy, Recorded},
@@ -15,7 +15,7 @@ use crate::{
 /// Compares what is wanted with what is observed.
 pub(super) fn compare<'a>(
     desired: &'a Desired,
-    view: &'a View,
+    view: &'a ObservedContract,
     recorded: &'a Recorded,
     policy: &'a Policy,
     now: DateTime<Utc>,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, View,
+    Desired, ObservedContract,
     immutable::Remedy,
     money::Units,
     part::{Members, Part},
@@ -17,7 +17,7 @@ use crate::{
 /// A plan in the making.
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
-    pub view: &'a View,
+    pub view: &'a ObservedContract,
     pub recorded: &'a Recorded,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
@@ -43,7 +43,7 @@ impl<'a> Draft<'a> {
     /// Nothing found yet.
     pub(super) fn new(
         desired: &'a Desired,
-        view: &'a View,
+        view: &'a ObservedContract,
         recorded: &'a Recorded,
         policy: &'a Policy,
         now: DateTime<Utc>,
@@ -164,7 +164,7 @@ fn push(verbs: &mut Members, verb: &'static str, part: Part) {
 }
 
 /// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once.
-fn edit(view: &View, mut verbs: Members, digest: &Digest, round: usize) -> Result<Call, Refusal> {
+fn edit(view: &ObservedContract, mut verbs: Members, digest: &Digest, round: usize) -> Result<Call, Refusal> {
     let key = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));

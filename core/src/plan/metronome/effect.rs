@@ -9,8 +9,8 @@ use super::{
     lists::{LISTS, Removal},
     matching::{Matched, Wanted},
     money::{self, WithoutSum},
+    observed::Item,
     text,
-    view::Item,
 };
 use crate::{
     plan::{

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    View,
+    ObservedContract,
     draft::call,
     next_hour,
     part::{Members, Part},
@@ -29,7 +29,7 @@ static PLAIN: Shape = Shape::Plain;
 /// # Errors
 /// When the body cannot be written as JSON.
 pub(super) fn end(
-    view: &View,
+    view: &ObservedContract,
     recorded: &Recorded,
     policy: DeletionPolicy,
     end_at: Option<Timestamp>,
@@ -58,7 +58,7 @@ pub(super) fn end(
 
 /// Decides how a contract comes to its end, under the same policies as any other write.
 pub(super) fn plan(
-    view: &View,
+    view: &ObservedContract,
     recorded: &Recorded,
     policy: &Policy,
     ending: &Ending,
@@ -83,7 +83,7 @@ pub(super) fn plan(
         .under(policy, recorded, false)
 }
 
-fn update_end_date(view: &View, end: Timestamp) -> Result<Call, Refusal> {
+fn update_end_date(view: &ObservedContract, end: Timestamp) -> Result<Call, Refusal> {
     let body = Members::from([
         ("contract_id", Part::text(&view.contract_id)),
         ("customer_id", Part::text(&view.customer_id)),
@@ -92,7 +92,7 @@ fn update_end_date(view: &View, end: Timestamp) -> Result<Call, Refusal> {
     call(CallKind::Other, "v1/contracts/updateEndDate", &body)
 }
 
-fn archive(view: &View, void_invoices: bool) -> Result<Call, Refusal> {
+fn archive(view: &ObservedContract, void_invoices: bool) -> Result<Call, Refusal> {
     let body = Members::from([
         ("contract_id", Part::text(&view.contract_id)),
         ("customer_id", Part::text(&view.customer_id)),

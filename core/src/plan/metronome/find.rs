@@ -1,15 +1,15 @@
 //! Finding a contract again among all those of its customer.
 
-use super::{Desired, View, immutable};
+use super::{Desired, ObservedContract, immutable};
 use crate::plan::{Policy, Recorded, Refusal};
 
 /// What a list of a customer's contracts, archived ones included, has for a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'v> {
     /// The resource's contract: it has the recorded id, the uniqueness key or the stamp.
-    Own(&'v View),
+    Own(&'v ObservedContract),
     /// The contract that `spec.adopt` names.
-    Adoptable(&'v View),
+    Adoptable(&'v ObservedContract),
     /// None.
     Nothing,
     /// A contract that is in the way for good.
@@ -31,8 +31,15 @@ pub fn moved(desired: &Desired, recorded: &Recorded) -> Option<Refusal> {
 /// is in the way. One that is recorded and not listed at all has not gone, since the API deletes none: it is looked for in
 /// the wrong place, where it must not be made anew.
 #[must_use]
-pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, policy: &Policy) -> Found<'v> {
-    let has_key = |view: &View| view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+pub fn find<'v>(
+    desired: &Desired,
+    listed: &'v [ObservedContract],
+    recorded: &Recorded,
+    policy: &Policy,
+) -> Found<'v> {
+    let has_key = |view: &ObservedContract| {
+        view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
+    };
     let by_id = |id: Option<&String>| id.and_then(|id| listed.iter().find(|view| view.contract_id == *id));
     let held = by_id(recorded.contract_id.as_ref());
     if let Some(view) = held.filter(|view| !view.archived || has_key(view)) {
@@ -42,7 +49,7 @@ pub fn find<'v>(desired: &Desired, listed: &'v [View], recorded: &Recorded, poli
         return Found::Adoptable(view);
     }
     // A key as it is goes before one with the API's word in front, which could be somebody's own.
-    let is_exact = |view: &&View| view.uniqueness_key.as_deref() == Some(desired.key().as_str());
+    let is_exact = |view: &&ObservedContract| view.uniqueness_key.as_deref() == Some(desired.key().as_str());
     let holder = listed.iter().find(is_exact).or_else(|| listed.iter().find(|view| has_key(view)));
     if let Some(view) = holder {
         return if view.archived {

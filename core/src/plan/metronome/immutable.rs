@@ -1,6 +1,6 @@
 //! Refusals: what the API cannot change, what is somebody else's, what could be several things.
 
-use super::{UniquenessKey, View};
+use super::{ObservedContract, UniquenessKey};
 use crate::{
     api::reasons,
     plan::{Change, Decision, Refusal},
@@ -47,7 +47,7 @@ impl Remedy {
 }
 
 /// The refusal for differences that the API cannot remove.
-pub(super) fn refusal(view: &View, rejected: &[(Change, Remedy)]) -> Decision {
+pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) -> Decision {
     let fields: Vec<_> = rejected.iter().map(|(change, _)| change.to_string()).collect();
     let mut remedies: Vec<Remedy> = Vec::new();
     for (_, remedy) in rejected {
@@ -80,7 +80,7 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
 }
 
 /// The refusal for items that could be several.
-pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
+pub(super) fn ambiguous(view: &ObservedContract, questions: &[String]) -> Decision {
     let mut summary: Vec<_> = questions.iter().take(MOST_QUESTIONS).cloned().collect();
     if questions.len() > MOST_QUESTIONS {
         summary.push(format!("and {} more", questions.len() - MOST_QUESTIONS));
@@ -98,7 +98,7 @@ pub(super) fn ambiguous(view: &View, questions: &[String]) -> Decision {
 }
 
 /// The refusal for a contract of another owner.
-pub(super) fn owned_elsewhere(view: &View, field: &str, owner: &str) -> Decision {
+pub(super) fn owned_elsewhere(view: &ObservedContract, field: &str, owner: &str) -> Decision {
     Decision::refuse(
         reasons::OWNED_ELSEWHERE,
         format!(
@@ -110,7 +110,7 @@ pub(super) fn owned_elsewhere(view: &View, field: &str, owner: &str) -> Decision
 }
 
 /// The refusal for a contract that is archived.
-pub(super) fn archived(view: &View) -> Decision {
+pub(super) fn archived(view: &ObservedContract) -> Decision {
     Decision::refuse(
         reasons::CONTRACT_ARCHIVED,
         format!(
@@ -134,7 +134,7 @@ pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
 }
 
 /// The refusal for a key that an archived contract holds.
-pub(super) fn key_taken(view: &View, key: &UniquenessKey) -> Refusal {
+pub(super) fn key_taken(view: &ObservedContract, key: &UniquenessKey) -> Refusal {
     Refusal {
         reason: reasons::KEY_TAKEN,
         message: format!(

@@ -10,10 +10,10 @@ use super::{
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
     money::{Unit, units_at},
+    observed::Item,
     part::{Members, Part, insert},
     schedule::{Difference, Step},
     subscriptions, text,
-    view::Item,
 };
 use crate::{
     plan::{Change, diff::covers},

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, View,
+    CUSTOM_FIELDS, Desired, ObservedContract,
     draft::Draft,
     fields,
     immutable::Remedy,
@@ -15,11 +15,11 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
+    observed::Item,
     part::Part,
     reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
     text,
-    view::Item,
 };
 use crate::{
     plan::{
@@ -71,7 +71,7 @@ impl Pairs<'_> {
 /// Matches the items of every list without keys.
 pub(super) fn matched<'v>(
     desired: &Desired,
-    view: &'v View,
+    view: &'v ObservedContract,
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
@@ -80,7 +80,7 @@ pub(super) fn matched<'v>(
 
 fn pair<'v>(
     desired: &Desired,
-    view: &'v View,
+    view: &'v ObservedContract,
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
     name: &'static str,
@@ -352,12 +352,12 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 }
 
 /// Whether an item of the contract says what one of the spec does.
-fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> bool {
+fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContract) -> bool {
     differences(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_effect(wanted, item))
 }
 
 /// Differences between an item of the spec and one of the contract; of an override, besides its effect.
-fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &View) -> Vec<Change> {
+fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContract) -> Vec<Change> {
     let mut rest = wanted.canonical.clone();
     let Some(members) = rest.as_object_mut() else { return Vec::new() };
     members.remove(CUSTOM_FIELDS);

@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, View, create};
+use super::{Desired, ObservedContract, create};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -22,7 +22,7 @@ pub(super) enum Likeness {
 
 impl Likeness {
     /// What likeness shows in a contract.
-    pub(super) fn of(desired: &Desired, view: &View, recorded: &Recorded) -> Self {
+    pub(super) fn of(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
             return Self::Other;
         }

@@ -10,13 +10,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, View,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::{self, USD_CENTS},
+    observed::Item,
     schedule::{self, Difference, Kind},
     text,
-    view::Item,
 };
 use crate::{
     plan::{
@@ -85,7 +85,12 @@ pub(super) struct Matched<'v> {
 
 impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
-    pub(super) fn new(desired: &Desired, view: &'v View, recorded: &Recorded, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(
+        desired: &Desired,
+        view: &'v ObservedContract,
+        recorded: &Recorded,
+        now: DateTime<Utc>,
+    ) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
         let search = Matcher { view, recorded, likeness: Likeness::of(desired, view, recorded), now };
         for list in &LISTS {
@@ -162,7 +167,7 @@ pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String
 
 /// Everything that matching depends on.
 struct Matcher<'a, 'v> {
-    view: &'v View,
+    view: &'v ObservedContract,
     recorded: &'a Recorded,
     likeness: Likeness,
     now: DateTime<Utc>,
@@ -303,7 +308,7 @@ fn schedules(list: &List) -> impl Iterator<Item = (&'static str, &'static str, &
 }
 
 /// Whether an item ends within the hour, or has, and its contract goes on.
-pub(super) fn has_ended(view: &View, item: Item<'_>, now: DateTime<Utc>) -> bool {
+pub(super) fn has_ended(view: &ObservedContract, item: Item<'_>, now: DateTime<Utc>) -> bool {
     let end = text(item.terms, "endingBefore").and_then(|end| end.parse::<Timestamp>().ok());
     end.is_some_and(|end| {
         end.0 <= now + TimeDelta::hours(1) && view.ending_before.is_none_or(|last| end < last)

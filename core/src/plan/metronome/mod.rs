@@ -30,6 +30,7 @@ mod matching;
 mod members;
 mod money;
 mod needs;
+mod observed;
 pub mod package;
 mod part;
 mod planner;
@@ -39,7 +40,6 @@ mod schedule;
 mod stamp;
 mod subscriptions;
 mod thresholds;
-mod view;
 
 #[cfg(test)]
 mod tests;
@@ -53,10 +53,10 @@ pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
     needs::{ContractRef, Need, query_time},
+    observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::items,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
-    view::View,
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
@@ -183,7 +183,7 @@ impl Desired {
 #[must_use]
 pub fn plan(
     desired: &Desired,
-    observed: Option<&View>,
+    observed: Option<&ObservedContract>,
     recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, Resolved, STAMP_KEYS, Stamp, UniquenessKey, View, end, find, items,
-    moved, package, plan, stamp,
+    ContractRef, Desired, Found, Need, ObservedContract, Resolved, STAMP_KEYS, Stamp, UniquenessKey, end,
+    find, items, moved, package, plan, stamp,
 };
 use crate::{
     api::{
@@ -60,10 +60,10 @@ pub struct ContractPlanner {
 #[derive(Debug, Default)]
 struct Facts {
     customer_id: Option<String>,
-    contracts: BTreeMap<String, Option<View>>,
+    contracts: BTreeMap<String, Option<ObservedContract>>,
     legacy: BTreeMap<String, Option<Value>>,
     seats: BTreeMap<String, Value>,
-    listed: Option<Vec<View>>,
+    listed: Option<Vec<ObservedContract>>,
     last_edit: BTreeMap<String, String>,
     billing_configurations: Option<Value>,
     packages: BTreeMap<String, Option<Value>>,
@@ -73,7 +73,7 @@ struct Facts {
 #[derive(Debug)]
 enum Observed {
     Nothing,
-    Contract(Box<View>),
+    Contract(Box<ObservedContract>),
     Blocked(Refusal),
     Waiting(Refusal),
 }
@@ -207,10 +207,10 @@ impl ContractPlanner {
     fn complete(
         &self,
         desired: &Desired,
-        mut view: Box<View>,
+        mut view: Box<ObservedContract>,
         recorded: &Recorded,
         now: DateTime<Utc>,
-    ) -> Result<Box<View>, Need> {
+    ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef {
             customer_id: desired.customer_id().to_owned(),
             contract_id: view.contract_id.clone(),
@@ -231,7 +231,7 @@ impl ContractPlanner {
         Ok(view)
     }
 
-    fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&View>, Need> {
+    fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&ObservedContract>, Need> {
         let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
         known.ok_or_else(|| {
             let (customer_id, contract_id) = (customer_id.to_owned(), contract_id.to_owned());
@@ -239,7 +239,7 @@ impl ContractPlanner {
         })
     }
 
-    fn listed(&self, customer_id: &str) -> Result<&[View], Need> {
+    fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
         let listed = self.facts.listed.as_deref();
         listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.to_owned() })
     }
@@ -280,7 +280,7 @@ impl ContractPlanner {
     fn without_billing(&self) -> Result<Option<Refusal>, Need> {
         let Some(desired) = &self.desired else { return Ok(None) };
         let of_package = |id: &str| match self.facts.packages.get(id) {
-            Some(Some(data)) => Ok(package::View::read(data).ok().and_then(|view| view.billing())),
+            Some(Some(data)) => Ok(package::ObservedPackage::read(data).ok().and_then(|view| view.billing())),
             Some(None) => Ok(None),
             None => Err(Need::Package { package_id: id.to_owned() }),
         };
@@ -325,13 +325,17 @@ impl ContractPlanner {
         Ok(Some(plan(desired, Some(view), recorded, policy, now)))
     }
 
-    fn view(&self) -> Option<&View> {
+    fn view(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
     }
 
     /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
     /// uniqueness key or the stamp shows to be this resource's.
-    fn find_to_end(&mut self, recorded: &Recorded, policy: &Policy) -> Result<Option<View>, Need> {
+    fn find_to_end(
+        &mut self,
+        recorded: &Recorded,
+        policy: &Policy,
+    ) -> Result<Option<ObservedContract>, Need> {
         let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
             (Some(customer_id), _) => customer_id.clone(),
             (None, resolved) => match resolved? {
@@ -415,7 +419,8 @@ impl Planner for ContractPlanner {
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
         let view = |data: &Value| {
-            View::read(data, now).map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
+            ObservedContract::read(data, now)
+                .map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
         };
         let facts = &mut self.facts;
         match need {

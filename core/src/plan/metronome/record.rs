@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    CUSTOM_FIELDS, Desired, View,
+    CUSTOM_FIELDS, Desired, ObservedContract,
     fields::record_prefix,
     keyless, list,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted, has_ended},
     members::{CLEARABLE, REMEMBERED, remembered},
+    observed::Item,
     subscriptions, text, thresholds,
-    view::Item,
 };
 use crate::plan::Recorded;
 
@@ -28,7 +28,7 @@ use crate::plan::Recorded;
 #[must_use]
 pub fn items(
     desired: &Desired,
-    view: &View,
+    view: &ObservedContract,
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
@@ -118,7 +118,7 @@ fn settle(
 
 fn record_subscription(
     record: &mut BTreeMap<String, String>,
-    view: &View,
+    view: &ObservedContract,
     recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
@@ -157,7 +157,7 @@ fn is_item(path: &str) -> bool {
 }
 
 /// Whether the contract still has what was recorded.
-fn is_there(view: &View, path: &str, id: &str, now: DateTime<Utc>) -> bool {
+fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -> bool {
     let mut parts = path.splitn(2, '/');
     let (name, rest) = (parts.next().unwrap_or_default(), parts.next());
     let Some(rest) = rest else { return view.terms.get(name).is_some() };

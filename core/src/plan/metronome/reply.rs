@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, View,
+    Desired, ObservedContract,
     lists::{LISTS, item_shape, wire_name},
     money::{USD_CENTS, unit_names},
-    view::{Ids, Seats},
+    observed::{Ids, Seats},
 };
 use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
 
@@ -71,7 +71,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("/subscriptions/*/quantityManagementMode", "QUANTITY_ONLY"),
 ];
 
-impl View {
+impl ObservedContract {
     /// Reads `data` of a `v2/contracts/get` reply, or an item of a `v2/contracts/list` reply, that was parsed with its
     /// exact numbers.
     ///

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    Desired, View,
+    Desired, ObservedContract,
     draft::Draft,
     matching::{Matched, Wanted},
     money::Unit,
+    observed::{Item, Seats},
     part::{Members, Part},
     text,
-    view::{Item, Seats},
 };
 use crate::{
     plan::{Change, Recorded},
@@ -49,7 +49,7 @@ fn wanted_seats(item: &Value) -> Option<Seats> {
 
 /// What is recorded of seats, once they are in force.
 pub(super) fn seats_record(
-    view: &View,
+    view: &ObservedContract,
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<(String, Option<(String, bool)>)> {
@@ -75,7 +75,7 @@ pub(super) fn same_quantity(a: &str, b: &str) -> bool {
     }
 }
 
-impl View {
+impl ObservedContract {
     /// Ids of the subscriptions whose seats must be read before a plan is made: the spec lists seats, and they are not
     /// those that were last in force.
     #[must_use]

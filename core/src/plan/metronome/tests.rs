@@ -67,11 +67,11 @@ impl Bench {
         bench
     }
 
-    fn view(&self, desired: &Desired) -> Option<View> {
+    fn view(&self, desired: &Desired) -> Option<ObservedContract> {
         if self.api.contract.is_null() {
             return None;
         }
-        let mut view = View::read(&self.api.contract, now()).unwrap();
+        let mut view = ObservedContract::read(&self.api.contract, now()).unwrap();
         for id in view.needs_seats(desired, &self.recorded, now()) {
             view.merge_seats(&id, &self.api.seats_of(&id));
         }

@@ -74,7 +74,7 @@ fn zoo_desired(terms: &Value) -> zoo::Desired {
 
 /// The decision for some terms where the API has others, and the spec had been those before.
 fn zoo_decision(observed: &Value, terms: &Value, applied: &Value, policy: &Policy) -> Decision {
-    let view = zoo::View {
+    let view = zoo::ObservedContract {
         contract_id: "contract-1".into(),
         account_id: "account-1".into(),
         state: "active".into(),
@@ -192,7 +192,7 @@ fn metronome_spec() -> Value {
 }
 
 fn metronome_decision(spec: &Value) -> Decision {
-    let view = metronome::View::read(&metronome_reply(), now()).unwrap();
+    let view = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
     let items = [("commits/europe", "commit-1"), ("scheduledCharges/setup", "charge-1")];
     let recorded = Recorded {
         contract_id: Some("contract-1".into()),
@@ -311,7 +311,7 @@ fn the_effect_leaves_out_what_others_put_into_the_contract() {
 
 #[test]
 fn each_unit_of_what_is_committed_has_its_name() {
-    let view = metronome::View::read(&metronome_reply(), now()).unwrap();
+    let view = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
     let found: Vec<_> = view
         .committed_value()
         .into_iter()

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Desired, View, fingerprint, put};
+use super::{Desired, ObservedContract, fingerprint, put};
 use crate::{
     api::contract::DeletionPolicy,
     plan::{Change, Decision, MoneyEffect, Plan, Policy, Recorded},
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn plan(
     organization_id: &str,
     desired: Option<&Desired>,
-    shown: Option<&View>,
+    shown: Option<&ObservedContract>,
     recorded: &Recorded,
     policy: &Policy,
     deletion: DeletionPolicy,
@@ -52,7 +52,7 @@ pub(super) fn plan(
     }
 }
 
-fn is_own(view: &View, recorded: &Recorded) -> bool {
+fn is_own(view: &ObservedContract, recorded: &Recorded) -> bool {
     recorded.contract_id.as_ref() == Some(&view.contract_id)
         || recorded.sent() == Some(&fingerprint(&view.terms))
 }

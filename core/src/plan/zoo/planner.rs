@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, View, committed_value, end, path, plan, reply};
+use super::{Desired, ObservedContract, committed_value, end, path, plan, reply};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -42,7 +42,7 @@ pub struct ContractPlanner {
     desired: Result<Desired, Refusal>,
     package: Option<ArchivedPackage>,
     /// What is shown, once it was read.
-    shown: Reading<View>,
+    shown: Reading<ObservedContract>,
 }
 
 impl ContractPlanner {
@@ -71,7 +71,7 @@ impl ContractPlanner {
         })
     }
 
-    fn shown(&self) -> Result<Option<&View>, Need> {
+    fn shown(&self) -> Result<Option<&ObservedContract>, Need> {
         match &self.shown {
             Reading::Unread => Err(Need::Contract { organization_id: self.organization_id.clone() }),
             shown => Ok(shown.present()),
@@ -161,7 +161,7 @@ impl Planner for ContractPlanner {
     }
 }
 
-fn snapshot(view: &View) -> ContractSnapshot {
+fn snapshot(view: &ObservedContract) -> ContractSnapshot {
     let date = |name: &str| {
         let time: Timestamp = view.terms.get(name)?.as_str()?.parse().ok()?;
         Some(day(time))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::View;
+use super::ObservedContract;
 use crate::{
     plan::Unreadable,
     terms::{shape::Spelling, zoo::SHAPE},
@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// When a part that every contract has is missing or has another shape.
-pub(super) fn view(reply: &Value) -> Result<View, Unreadable> {
+pub(super) fn view(reply: &Value) -> Result<ObservedContract, Unreadable> {
     let unreadable = |why: String| Unreadable(format!("the reply is not a contract: {why}"));
     let terms = SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
     for required in ["name", "currency", "effectiveAt", "termEndAt", "items", "periods"] {
@@ -24,7 +24,7 @@ pub(super) fn view(reply: &Value) -> Result<View, Unreadable> {
         let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
     };
-    Ok(View {
+    Ok(ObservedContract {
         contract_id: text("contract_id")?,
         account_id: text("account_id")?,
         state: text("status")?,

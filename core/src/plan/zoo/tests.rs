@@ -36,7 +36,7 @@ fn desired(contract: &Contract) -> Desired {
 }
 
 /// The contract as the API shows it, with what the API fills in.
-fn view(contract: &Contract) -> View {
+fn view(contract: &Contract) -> ObservedContract {
     let mut terms = desired(contract).canonical;
     for period in terms["periods"].as_array_mut().unwrap() {
         let period = period.as_object_mut().unwrap();
@@ -45,7 +45,7 @@ fn view(contract: &Contract) -> View {
         }
     }
     let state = terms["status"].as_str().unwrap().to_owned();
-    View { contract_id: "contract-1".into(), account_id: "account-1".into(), state, terms }
+    ObservedContract { contract_id: "contract-1".into(), account_id: "account-1".into(), state, terms }
 }
 
 /// The recorded of a resource that holds the contract and once saw it in force.
@@ -58,7 +58,7 @@ fn holding(contract: &Contract) -> Recorded {
     }
 }
 
-fn decide(contract: &Contract, observed: Option<&View>, recorded: &Recorded) -> Decision {
+fn decide(contract: &Contract, observed: Option<&ObservedContract>, recorded: &Recorded) -> Decision {
     plan(&desired(contract), observed, recorded, &Policy::default(), now())
 }
 
@@ -158,7 +158,7 @@ fn a_replace_carries_over_every_optional_member_that_the_spec_leaves_out() {
         let (parent, name) = place.rsplit_once('/').unwrap();
         let mut written = full.clone();
         written.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
-        let view = View { terms: full.clone(), ..view(&contract("active")) };
+        let view = ObservedContract { terms: full.clone(), ..view(&contract("active")) };
         let mut desired = desired(&contract("active"));
         desired.written = written.clone();
         let sent = super::body(&desired, &view, &Policy::default());
@@ -235,7 +235,7 @@ fn adoption_takes_the_named_contract_and_no_other() {
         adopt: Some(Adopt { contract_id: contract_id.into(), mode }),
         ..Policy::default()
     };
-    let decide = |observed: Option<&View>, policy: &Policy| {
+    let decide = |observed: Option<&ObservedContract>, policy: &Policy| {
         plan(&desired(&spec), observed, &Recorded::default(), policy, now())
     };
     let (same, differing) = (view(&spec), view(&other));
@@ -354,7 +354,7 @@ fn a_plan_that_did_not_hold_is_not_carried_out_again() {
     written(decide(&spec, Some(&observed), &recorded));
 }
 
-fn end(shown: Option<&View>, recorded: &Recorded, policy: DeletionPolicy) -> Option<Call> {
+fn end(shown: Option<&ObservedContract>, recorded: &Recorded, policy: DeletionPolicy) -> Option<Call> {
     let desired = desired(&contract("active"));
     match super::end::plan(ORGANIZATION, Some(&desired), shown, recorded, &Policy::default(), policy) {
         Decision::Write(plan) => plan.calls.first().cloned(),

@@ -11,7 +11,7 @@ mod tests;
 
 use serde_json::{Value, json};
 
-pub use self::{planner::PackagePlanner, read::View};
+pub use self::{planner::PackagePlanner, read::ObservedPackage};
 use super::{UniquenessKey, text};
 use crate::{
     api::{
@@ -84,7 +84,7 @@ impl Desired {
 
     /// Where a package says something else.
     #[must_use]
-    pub fn differences(&self, view: &View) -> Vec<Change> {
+    pub fn differences(&self, view: &ObservedPackage) -> Vec<Change> {
         let mut changes = Vec::new();
         let lists = PACKAGE.members().filter_map(|(name, member)| match &member.shape {
             Shape::List { item, .. } if matches!(**item, Shape::Object(_)) => Some((name, &**item)),
@@ -105,7 +105,7 @@ impl Desired {
 
     /// Where the API has the aliases otherwise; it cannot change them.
     #[must_use]
-    pub fn alias_differences(&self, view: &View) -> Vec<Change> {
+    pub fn alias_differences(&self, view: &ObservedPackage) -> Vec<Change> {
         let observed = json!({"aliases": view.aliases});
         diff(&PACKAGE, &json!({"aliases": self.aliases}), &observed)
     }
@@ -124,7 +124,7 @@ pub enum Step {
 
 /// Decides what to do about a package that is published or archived.
 #[must_use]
-pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&View>) -> Step {
+pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&ObservedPackage>) -> Step {
     let archives = lifecycle == Lifecycle::Archived;
     let Some(view) = observed else {
         return if archives { Step::Settle } else { create(desired).map_or_else(Step::Refuse, Step::Write) };

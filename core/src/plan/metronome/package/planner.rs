@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::{Desired, Step, View, archive, plan};
+use super::{Desired, ObservedPackage, Step, archive, plan};
 use crate::{
     api::{ContractPackage, contract::DeletionPolicy, package::Lifecycle, reasons},
     plan::{
@@ -26,7 +26,7 @@ pub struct PackagePlanner {
     /// How many `BillingContract`s refer to the package.
     contracts: i32,
     facts: Facts,
-    observed: Reading<View>,
+    observed: Reading<ObservedPackage>,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +53,12 @@ impl PackagePlanner {
     }
 
     /// The package as the billing API has it: by its ID, or by its key among all packages.
-    fn find(&self, desired: &Desired, recorded: &Recorded) -> Result<Result<Option<View>, Unreadable>, Need> {
-        let view = |data| View::read(data).map_err(Unreadable);
+    fn find(
+        &self,
+        desired: &Desired,
+        recorded: &Recorded,
+    ) -> Result<Result<Option<ObservedPackage>, Unreadable>, Need> {
+        let view = |data| ObservedPackage::read(data).map_err(Unreadable);
         if let Some(id) = &recorded.contract_id {
             match &self.facts.by_id {
                 Reading::Unread => return Err(Need::Package { package_id: id.clone() }),
@@ -90,7 +94,7 @@ impl PackagePlanner {
         })
     }
 
-    fn view(&self) -> Option<&View> {
+    fn view(&self) -> Option<&ObservedPackage> {
         self.observed.present()
     }
 }
@@ -229,7 +233,7 @@ fn desired(package: &ContractPackage, account: &AccountSettings) -> Result<Desir
 /// A plan with one call, whose digest follows from what is wanted and what is there.
 fn write(
     desired: &Desired,
-    view: Option<&View>,
+    view: Option<&ObservedPackage>,
     call: Call,
     policy: &Policy,
     recorded: &Recorded,

@@ -33,7 +33,7 @@ pub(in crate::plan::metronome) const DEFAULTS: &[(&str, &str)] =
 
 /// A package as the API returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct ObservedPackage {
     /// The package's ID.
     pub package_id: String,
     /// Whether it is archived.
@@ -44,7 +44,7 @@ pub struct View {
     pub(super) aliases: Value,
 }
 
-impl View {
+impl ObservedPackage {
     /// Reads `data` of a `v1/packages/get` reply, or an item of a `v1/packages/list` reply, that was parsed with its
     /// exact numbers.
     ///

@@ -31,7 +31,7 @@ fn desired(terms: Value, aliases: Value) -> Desired {
 }
 
 /// The package as the API tells it: products and ids in place, values of offsets as text, nothing that it forgets.
-fn told(changes: Value) -> View {
+fn told(changes: Value) -> ObservedPackage {
     let mut data = json!({
         "id": "package-1", "uniqueness_key": "package:prod/billing/pro", "created_at": "2026-01-01T00:00:00Z",
         "created_by": "token", "name": "Pro 2026", "contract_name": "Pro", "rate_card_id": "rc",
@@ -51,7 +51,7 @@ fn told(changes: Value) -> View {
         }],
     });
     data.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    View::read(&parse_exact(&data.to_string()).unwrap()).unwrap()
+    ObservedPackage::read(&parse_exact(&data.to_string()).unwrap()).unwrap()
 }
 
 fn reason(step: Step) -> &'static str {
@@ -117,7 +117,7 @@ fn items_go_by_what_they_say_in_any_order_and_one_that_says_less_takes_none_from
         let spec = json!({"name": "Pro", "scheduledCharges": charges});
         let mut wire = serde_json::to_value(PACKAGE.wire(&spec)).unwrap();
         wire["id"] = json!("package-1");
-        View::read(&parse_exact(&wire.to_string()).unwrap()).unwrap()
+        ObservedPackage::read(&parse_exact(&wire.to_string()).unwrap()).unwrap()
     };
     let (any, named, other) = (charge(None, "5"), charge(Some("Set-up"), "5"), charge(Some("Support"), "5"));
     for order in [[&any, &named, &other], [&named, &any, &other], [&other, &named, &any]] {
@@ -152,7 +152,7 @@ fn what_the_spec_leaves_out_and_the_api_never_fills_in_is_a_difference() {
         more.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.to_owned(), value);
         let mut told = serde_json::to_value(PACKAGE.wire(&more)).unwrap();
         told["id"] = json!("package-1");
-        let view = View::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+        let view = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
         let changes = desired(spec, json!([])).differences(&view);
         assert!(
             matches!(&*changes, [Change { path, from: Some(_), to: None, .. }] if path == place),
@@ -172,7 +172,7 @@ fn a_default_that_the_spec_writes_out_and_the_api_does_not_tell_is_no_difference
     told["commits"] = serde_json::to_value(PACKAGE.wire(&terms)).unwrap()["commits"].take();
     told["commits"][0].as_object_mut().unwrap().remove("priority");
     told["commits"][0]["access_schedule"].as_object_mut().unwrap().remove("access_type");
-    let view = View::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+    let view = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
     assert_eq!(desired(terms, json!([])).differences(&view), []);
 }
 

@@ -3,12 +3,12 @@
 use super::*;
 use crate::api::contract::{Adopt, AdoptMode, DeletionPolicy};
 
-fn view_of(bench: &Bench) -> View {
-    View::read(&bench.api.contract, now()).unwrap()
+fn view_of(bench: &Bench) -> ObservedContract {
+    ObservedContract::read(&bench.api.contract, now()).unwrap()
 }
 
 /// What a list of these contracts has for the resource, in one word and an id.
-fn find_in(listed: &[View], bench: &Bench) -> (&'static str, String) {
+fn find_in(listed: &[ObservedContract], bench: &Bench) -> (&'static str, String) {
     match find(&desired(&fixture::plain()), listed, &bench.recorded, &bench.policy) {
         Found::Own(view) => ("own", view.contract_id.clone()),
         Found::Adoptable(view) => ("adoptable", view.contract_id.clone()),
@@ -151,8 +151,9 @@ fn a_contract_is_found_by_its_stamp_where_nothing_else_is_left() {
     bench.settle_for(&ours);
     bench.forget();
     bench.api.contract.as_object_mut().unwrap().remove("uniqueness_key");
-    let found =
-        |listed: &[View]| matches!(find(&ours, listed, &bench.recorded, &bench.policy), Found::Own(_));
+    let found = |listed: &[ObservedContract]| {
+        matches!(find(&ours, listed, &bench.recorded, &bench.policy), Found::Own(_))
+    };
     assert!(found(&[view_of(&bench)]));
     assert!(!found(&[view_of(&bench), view_of(&bench)]), "which of the two cannot be told");
 }

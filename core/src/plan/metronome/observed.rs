@@ -12,7 +12,7 @@ use crate::{
 
 /// A contract as the API returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct ObservedContract {
     /// The contract's ID.
     pub contract_id: String,
     /// ID of its customer.
@@ -80,7 +80,7 @@ pub(super) struct Item<'v> {
     pub terms: &'v Value,
 }
 
-impl View {
+impl ObservedContract {
     /// The sums that the customer commits to, each in its unit, US dollars first.
     #[must_use]
     pub fn committed_value(&self) -> Vec<Amount> {
