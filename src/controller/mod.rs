@@ -47,6 +47,28 @@ pub struct Options {
 /// A resource as the watch delivers it: decoded, or with the reason why not.
 pub type Guarded<K> = DeserializeGuard<K>;
 
+/// Names one object, once and for all of its versions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectId {
+    /// UID: another object of the same name has another.
+    pub uid: String,
+    /// Namespace; empty for what has none.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectId {
+    /// Names an object that the API server delivered, which has all three.
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self {
+            uid: object.uid().unwrap_or_default(),
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        }
+    }
+}
+
 /// A kind that has a controller.
 pub trait Handled:
     Resource<DynamicType = ()> + ResourceExt + Clone + Debug + DeserializeOwned + Send + Sync + 'static

@@ -16,7 +16,7 @@ use kube::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Context, Error, Guarded, Handled, Options,
+    Context, Error, Guarded, Handled, ObjectId, Options,
     context::Stores,
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
     kubernetes::{lease::Lease, queue::Queue, server},
@@ -217,7 +217,7 @@ async fn drive<K, R, F>(
     F: Future<Output = Result<Action, Error>> + Send + 'static,
 {
     let on_error = |object: Arc<Guarded<K>>, error: &Error, context: Arc<Context>| {
-        let uid = object.uid().unwrap_or_default();
+        let uid = ObjectId::of(object.as_ref()).uid;
         let wait = K::queue(&context).retry(&uid, Duration::ZERO);
         tracing::warn!(kind = %K::kind(&()), name = object.name_any(), %error, "try again in {wait:?}");
         context.metrics.reconciled(K::LABEL, "error");

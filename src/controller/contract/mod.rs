@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use self::{references::References, report::report};
 use super::{
-    Context, Error, Guarded, Handled, decoded,
+    Context, Error, Guarded, Handled, ObjectId, decoded,
     kubernetes::{
         finalizer,
         queue::{Due, Queue},
@@ -53,7 +53,7 @@ pub async fn reconcile(
     context.filled().await;
     context.renewals.changed(contract);
     let references = References::load(contract, &context);
-    let uid = contract.uid().unwrap_or_default();
+    let uid = ObjectId::of(contract).uid;
     let fingerprint = references.fingerprint(contract);
     match context.contract_queue.due(&uid, contract.resource_version().as_deref(), &fingerprint) {
         Due::Stale => return Ok(Action::await_change()),
@@ -143,7 +143,7 @@ async fn bring(
 }
 
 fn api(contract: &BillingContract, context: &Context) -> Api<BillingContract> {
-    Api::namespaced(context.client.clone(), &contract.namespace().unwrap_or_default())
+    Api::namespaced(context.client.clone(), &ObjectId::of(contract).namespace)
 }
 
 /// How often a contract is compared again: as it says itself, or else its provider.

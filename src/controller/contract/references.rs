@@ -17,7 +17,7 @@ use crate::{
     },
     billing::registry::ContractReferences,
     controller::{
-        Context, Guarded,
+        Context, Guarded, ObjectId,
         context::Stores,
         contracts_of, decoded,
         kubernetes::queue::Fingerprint,
@@ -55,7 +55,7 @@ impl References {
         let provider_key = provider_key(contract);
         let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
         Self {
-            provider: context.providers.lookup(&provider_key, &contract.namespace().unwrap_or_default()),
+            provider: context.providers.lookup(&provider_key, &ObjectId::of(contract).namespace),
             package: context.packages.lookup(contract),
             meant: context.packages.meant(contract),
             renewed,
@@ -74,7 +74,7 @@ impl References {
         goal: Goal,
         context: &Context,
     ) -> Result<(&'a ReadyProvider, ContractReferences<'a>), Box<ContractResult>> {
-        let namespace = contract.namespace().unwrap_or_default();
+        let namespace = ObjectId::of(contract).namespace;
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
         if goal != Goal::InForce {

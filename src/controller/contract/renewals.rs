@@ -14,7 +14,7 @@ use kube::{
 use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
-    controller::{Guarded, decoded},
+    controller::{Guarded, ObjectId, decoded},
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
@@ -83,5 +83,5 @@ impl Renewals {
 }
 
 fn sibling(contract: &BillingContract, name: &str) -> Reference {
-    ObjectRef::new(name).within(&contract.namespace().unwrap_or_default())
+    ObjectRef::new(name).within(&ObjectId::of(contract).namespace)
 }

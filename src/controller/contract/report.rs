@@ -8,7 +8,7 @@ use super::{api, references::References, sync_period};
 use crate::{
     api::BillingContract,
     controller::{
-        Context, Error, Handled,
+        Context, Error, Handled, ObjectId,
         kubernetes::{events, status::write},
     },
     status::contract::{ContractResult, event, is_tolerated, status},
@@ -21,7 +21,7 @@ pub(super) async fn report(
     references: &References,
     context: &Context,
 ) -> Result<Action, Error> {
-    let uid = contract.uid().unwrap_or_default();
+    let uid = ObjectId::of(contract).uid;
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());

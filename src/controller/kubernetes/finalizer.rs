@@ -6,7 +6,7 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::controller::{Context, Error, Handled, bounded};
+use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 
 /// The object with the finalizer set or not; nothing is written when that is so already.
 ///
@@ -31,6 +31,6 @@ pub async fn ensure<K: Handled>(
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
     let patch = Patch::Merge(&patch);
     let patched = bounded(api.patch(&object.name_any(), &PatchParams::default(), &patch)).await?;
-    K::queue(context).wrote(&object.uid().unwrap_or_default(), patched.resource_version().as_deref());
+    K::queue(context).wrote(&ObjectId::of(object).uid, patched.resource_version().as_deref());
     Ok(patched)
 }

@@ -3,7 +3,7 @@
 use kube::{Api, api::PostParams, core::object::HasStatus};
 use serde::Serialize;
 
-use crate::controller::{Context, Error, Handled, bounded};
+use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 
 /// How often a status write is repeated when the object moves on.
 const MAX_CONFLICTS: u32 = 5;
@@ -28,7 +28,7 @@ where
     if object.status() == Some(&status) {
         return Ok(false);
     }
-    let (name, uid) = (object.name_any(), object.uid().unwrap_or_default());
+    let ObjectId { uid, name, .. } = ObjectId::of(object);
     let mut object = object.clone();
     for _ in 0..MAX_CONFLICTS {
         *object.status_mut() = Some(status.clone());

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::queue::{Due, Fingerprint};
 use crate::{
     api::reasons,
-    controller::{Context, Error, Guarded, Handled, bounded},
+    controller::{Context, Error, Guarded, Handled, ObjectId, bounded},
     status::{Summary, conditions},
 };
 
@@ -27,7 +27,7 @@ pub async fn report<K: Handled>(
     guarded: &Guarded<K>,
     error: &str,
 ) -> Result<Action, Error> {
-    let (uid, generation) = (guarded.uid().unwrap_or_default(), guarded.meta().generation);
+    let (uid, generation) = (ObjectId::of(guarded).uid, guarded.meta().generation);
     let queue = K::queue(context);
     if queue.due(&uid, None, &Fingerprint { generation, ..Fingerprint::default() }) != Due::Now {
         return Ok(Action::await_change());

@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 
 use self::registry::{key, provider_key};
 use super::{
-    Context, Error, Guarded, Handled,
+    Context, Error, Guarded, Handled, ObjectId,
     contract::{awaits_provider, provider_version},
     decoded,
     kubernetes::{
@@ -67,11 +67,11 @@ pub async fn reconcile(
     context.filled().await;
     let local = context.packages.with_all(|packages| local(package, packages));
     let provider = provider_key(package).map(|key| {
-        let found = context.providers.lookup(&key, &package.namespace().unwrap_or_default());
+        let found = context.providers.lookup(&key, &ObjectId::of(package).namespace);
         (key, found)
     });
     let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
-    let uid = package.uid().unwrap_or_default();
+    let uid = ObjectId::of(package).uid;
     let due = context.package_queue.due(&uid, package.resource_version().as_deref(), &fingerprint);
     if due == Due::Stale {
         return Ok(Action::await_change());
@@ -141,7 +141,7 @@ async fn bring(
     goal: Goal,
     context: &Context,
 ) -> PackageResult {
-    let account = match found.account(&key.to_string(), &package.namespace().unwrap_or_default()) {
+    let account = match found.account(&key.to_string(), &ObjectId::of(package).namespace) {
         Ok(account) => account,
         Err(blocked) => return *blocked,
     };
@@ -169,7 +169,7 @@ async fn report(
     }
     let requeue = result.map_or(Requeue::OnChange, |result| result.requeue);
     let period = provider_key(package).and_then(|key| Some(context.providers.account(&key)?.sync_period));
-    let uid = package.uid().unwrap_or_default();
+    let uid = ObjectId::of(package).uid;
     Ok(context.package_queue.requeue(&uid, requeue, period.unwrap_or(RARELY)))
 }
 
@@ -212,5 +212,5 @@ pub fn refresh(context: &Context) {
 }
 
 fn api(package: &ContractPackage, context: &Context) -> Api<ContractPackage> {
-    Api::namespaced(context.client.clone(), &package.namespace().unwrap_or_default())
+    Api::namespaced(context.client.clone(), &ObjectId::of(package).namespace)
 }

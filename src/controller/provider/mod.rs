@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider};
 use super::{
-    Context, Error, Guarded, Handled, bounded, decoded,
+    Context, Error, Guarded, Handled, ObjectId, bounded, decoded,
     kubernetes::{
         queue::{Due, Fingerprint, Queue},
         status::write,
@@ -120,7 +120,7 @@ where
     K: ProviderResource + DeserializeOwned,
 {
     let key = K::key(guarded.as_ref());
-    let uid = guarded.uid().unwrap_or_default();
+    let uid = ObjectId::of(guarded.as_ref()).uid;
     let provider = match decoded(&guarded) {
         Ok(provider) => provider,
         Err(invalid) => {
