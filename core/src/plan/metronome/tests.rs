@@ -3,6 +3,7 @@
 mod api;
 mod fields;
 mod fixture;
+mod planner;
 mod properties;
 mod rules;
 mod takeover;
