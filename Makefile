@@ -9,6 +9,8 @@ export CARGO_TARGET_DIR := $(TARGET)
 
 DENY_VERSION := 0.20.2
 DENY := $(TARGET)/tools/bin/cargo-deny
+MUTANTS_VERSION := 27.1.0
+MUTANTS := $(TARGET)/tools/bin/cargo-mutants
 
 STEP := .ci/step
 
@@ -48,6 +50,12 @@ conformance: ## Holds billing-sim against the published clients of Zoo (Rust) an
 	@$(STEP) "Zoo's client" cargo test --locked --package billing-sim-conformance
 	@$(STEP) "Metronome's client" sim/conformance-metronome/run
 
+# Every change of one operator or value in the protocol, made in a copy of the tree: its tests must notice each of them.
+.PHONY: mutants
+mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test holds (takes an hour)
+	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
+		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
+
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
 	@tests/controlplane/build
@@ -77,5 +85,10 @@ test-demo:
 # Unoptimized: it runs for two seconds, and is built in a fraction of the time.
 $(DENY):
 	@$(STEP) "cargo-deny" cargo install cargo-deny --version $(DENY_VERSION) --locked --debug \
+		--root $(TARGET)/tools --target-dir $(TARGET)/tools/build
+	rm -rf $(TARGET)/tools/build
+
+$(MUTANTS):
+	@$(STEP) "cargo-mutants" cargo install cargo-mutants --version $(MUTANTS_VERSION) --locked --debug \
 		--root $(TARGET)/tools --target-dir $(TARGET)/tools/build
 	rm -rf $(TARGET)/tools/build

@@ -162,4 +162,59 @@ mod tests {
         }
         assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
     }
+
+    #[test]
+    fn the_refusal_names_who_holds_what() {
+        let old = contract("old", "2026-01-01T00:00:00Z", None);
+        for (subject, text) in [
+            (Subject::Customer("org".into()), "(org)"),
+            (Subject::Key("key".into()), "(key)"),
+            (Subject::Contract("c".into()), "(c)"),
+        ] {
+            let refusal = refusal(&old, &subject);
+            assert_eq!(refusal.reason, reasons::DUPLICATE_CLAIM);
+            assert!(refusal.message.starts_with("BillingContract billing/old claims the same contract"));
+            assert!(refusal.message.contains(text), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn a_resource_is_not_in_its_own_way() {
+        let this = contract("a", "2026-01-01T00:00:00Z", None);
+        // Its own older copy in the cache, which has a contract and so comes first.
+        let copy = contract("a", "2026-01-01T00:00:00Z", Some("c"));
+        assert_eq!(holder_of(&this, &[copy.clone(), this.clone()]), None);
+        assert!(heir(&this, [&copy].into_iter()).is_none());
+        // One of the same name and second that is gone comes before nobody.
+        let mut gone = this.clone();
+        gone.metadata.uid = Some("gone".into());
+        assert_eq!(holder_of(&this, &[gone.clone(), this.clone()]), None);
+    }
+
+    #[test]
+    fn an_heir_claims_the_same_and_stays() {
+        let this = contract("a", "2026-01-01T00:00:00Z", None);
+        let mut other = contract("b", "2026-01-02T00:00:00Z", None);
+        assert_eq!(heir(&this, [&other].into_iter()).map(ResourceExt::name_any), Some("b".to_owned()));
+        let elsewhere = adopting("c", "2026-01-02T00:00:00Z", "c-9");
+        assert!(heir(&this, [&elsewhere].into_iter()).is_none(), "it claims something else");
+        other.metadata.deletion_timestamp = other.metadata.creation_timestamp.clone();
+        assert!(heir(&this, [&other].into_iter()).is_none(), "it goes too");
+    }
+
+    #[test]
+    fn a_resource_claims_its_customer_its_key_what_it_adopts_and_what_it_holds() {
+        let mut this = adopting("a", "2026-01-01T00:00:00Z", "c-1");
+        this.status = Some(serde_json::from_value(json!({"contractId": "c-2"})).unwrap());
+        this.spec.metronome = Some(
+            serde_json::from_value(
+                json!({"customerId": "m", "startingAt": "2026-01-01T00:00:00Z", "uniquenessKey": "k"}),
+            )
+            .unwrap(),
+        );
+        let contract = |id: &str| Subject::Contract(id.to_owned());
+        assert_eq!(subjects(&this), [Subject::Key("k".into()), contract("c-1"), contract("c-2")]);
+        let zoo = super::tests::contract("z", "2026-01-01T00:00:00Z", None);
+        assert_eq!(subjects(&zoo), [Subject::Customer("org".into())]);
+    }
 }

@@ -3,6 +3,8 @@
 //! A [`Bench`] is one resource across passes. Between two of them it keeps nothing but the status, as a restart does,
 //! and every question is asked twice.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
+
 mod approval;
 mod ending;
 mod failing;

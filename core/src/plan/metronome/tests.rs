@@ -5,6 +5,7 @@ mod effect;
 mod fields;
 mod fixture;
 mod likeness;
+mod planner;
 mod properties;
 mod rules;
 mod scale;

@@ -29,12 +29,13 @@ fn expected(error: &CallError, during: During, api: Api) -> Row {
     let sync = Requeue::AfterSyncPeriod;
     let soon = Requeue::Backoff(Duration::ZERO);
     match (error, during, api) {
-        (CallError::Rejected { .. }, _, _) => (reasons::REJECTED, true, sync, false),
         (CallError::KeyUsed { .. }, _, _) => (reasons::KEY_TAKEN, true, sync, false),
         (CallError::EditNotEnabled { .. }, _, _) => (reasons::EDIT_NOT_ENABLED, true, sync, false),
-        (CallError::NotFound { .. }, During::Write, Api::Metronome) => (reasons::REJECTED, true, sync, false),
+        (CallError::Rejected { .. }, _, _) | (CallError::NotFound { .. }, During::Write, Api::Metronome) => {
+            (reasons::REJECTED, true, sync, false)
+        }
         (CallError::NotFound { .. }, _, _) => {
-            (reasons::CUSTOMER_NOT_FOUND, true, Requeue::After(Duration::from_secs(300)), false)
+            (reasons::CUSTOMER_NOT_FOUND, true, Requeue::After(Duration::from_mins(5)), false)
         }
         (CallError::Credentials { .. }, During::Probe, _) => {
             (reasons::CREDENTIALS_REFUSED, true, sync, false)
@@ -129,7 +130,7 @@ fn every_failure_has_a_word_of_its_own_for_metrics() {
 fn what_may_pass_by_itself_is_looked_at_again_sooner() {
     for reason in reasons::ALL {
         let expected = match *reason {
-            reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(Duration::from_secs(300)),
+            reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(Duration::from_mins(5)),
             reasons::DUPLICATE_CLAIM => Requeue::After(Duration::from_secs(30)),
             _ => Requeue::AfterSyncPeriod,
         };

@@ -220,3 +220,16 @@ fn a_wrong_spec_a_claim_and_what_is_in_the_way_are_said_before_anything_is_sent(
     bench.pass(&[shown(json!({"is": "another's"})), done("refused ContractExists")]);
     assert_eq!(bench.contract_id(), None);
 }
+
+#[test]
+fn an_edit_that_was_not_sent_is_not_on_record_though_a_key_was_used_before_it() {
+    let mut bench = bench(json!({"a": 1}));
+    let result = bench.pass(&[
+        nothing(),
+        failed("Create", key_used()),
+        shown(json!({"a": 0})),
+        failed("Edit", CallError::NotLeader),
+        done("waiting NotLeader"),
+    ]);
+    assert_eq!(result.write, None);
+}

@@ -66,7 +66,7 @@ fn a_contract_ends_where_it_is_though_the_spec_is_wrong_claimed_or_names_another
     let mut bench = deleted(holding(), DeletionPolicy::Cancel);
     let terms = bench.contract.spec.metronome.as_mut().unwrap();
     terms.ending_before = Some("2025-01-01T00:00:00Z".parse().unwrap());
-    terms.customer_id = Some("customer-2".to_owned().try_into().unwrap());
+    terms.customer_id = Some("customer-2".to_owned().into());
     bench.claimed = Some(Refusal { reason: crate::api::reasons::DUPLICATE_CLAIM, message: "no".into() });
     bench.pass(&[found(json!({})), taken(ARCHIVE, json!({})), found(archived()), done("ended")]);
     assert!(bench.sent[0].body.contains(r#""customer_id":"customer-1""#), "{}", bench.sent[0].body);

@@ -18,7 +18,7 @@ const ARCHIVE: &str = "Other v1/packages/archive";
 
 /// One package and its status.
 struct Package {
-    package: ContractPackage,
+    resource: ContractPackage,
     contracts: i32,
     goal: Goal,
 }
@@ -30,13 +30,13 @@ impl Package {
             "metadata": {"name": "pro", "namespace": "billing", "generation": 1},
             "spec": {"lifecycle": lifecycle, "providerRef": {"name": "metronome"}, "metronome": {"name": "Pro"}},
         });
-        Self { package: serde_json::from_value(package).unwrap(), contracts: 0, goal: Goal::InForce }
+        Self { resource: serde_json::from_value(package).unwrap(), contracts: 0, goal: Goal::InForce }
     }
 
     /// One that was created.
     fn created(lifecycle: &str) -> Self {
         let mut package = Self::new(lifecycle);
-        package.package.status = serde_json::from_value(json!({"packageId": "p-1"})).unwrap();
+        package.resource.status = serde_json::from_value(json!({"packageId": "p-1"})).unwrap();
         package
     }
 
@@ -46,24 +46,24 @@ impl Package {
 
     fn planner(&self) -> PackagePlanner {
         let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
-        PackagePlanner::new(&self.package, self.contracts, &account)
+        PackagePlanner::new(&self.resource, self.contracts, &account)
     }
 
     #[track_caller]
     fn pass(&mut self, rows: &[Row]) -> ReconcileResult<PackageSnapshot> {
-        let recorded = Recorded::of_package(&self.package);
+        let recorded = Recorded::of_package(&self.resource);
         let machine =
             Reconciliation::new(Api::Metronome, self.planner(), self.goal, recorded, Policy::default());
         let (result, _) = run(machine, now(), rows);
-        let summary = status::package::summary(&self.package, &result);
+        let summary = status::package::summary(&self.resource, &result);
         let status =
-            status::package::status(&self.package, Some(&summary), Some(&result), self.contracts, now());
-        self.package.status = Some(status);
+            status::package::status(&self.resource, Some(&summary), Some(&result), self.contracts, now());
+        self.resource.status = Some(status);
         result
     }
 
     fn id(&self) -> Option<String> {
-        self.package.status.as_ref()?.package_id.clone()
+        self.resource.status.as_ref()?.package_id.clone()
     }
 }
 
@@ -122,7 +122,7 @@ fn a_create_whose_reply_was_lost_or_whose_key_was_used_is_looked_for() {
     elsewhere.pass(&[none(), done("unconfirmed")]);
     elsewhere.pass(&[none(), done("refused UniquenessKeyTaken")]);
     elsewhere.pass(&[done("refused UniquenessKeyTaken")]);
-    elsewhere.package.metadata.generation = Some(2);
+    elsewhere.resource.metadata.generation = Some(2);
     elsewhere.pass(&[listed(json!({})), done("in_sync")]);
 }
 
@@ -132,7 +132,7 @@ fn a_create_that_was_refused_once_is_not_sent_again_whatever_billing_shows() {
     package.pass(&[none(), failed(CREATE, rejected()), done("refused Rejected")]);
     package.pass(&[done("refused Rejected")]);
     package.pass(&[done("refused Rejected")]);
-    let annotations = package.package.metadata.annotations.get_or_insert_default();
+    let annotations = package.resource.metadata.annotations.get_or_insert_default();
     annotations.insert(REQUESTED_AT.into(), "now".into());
     package.pass(&[none(), created(), found(json!({})), done("applied")]);
 }
@@ -165,7 +165,7 @@ fn an_archived_package_is_archived_in_billing_too_and_never_created() {
 #[test]
 fn a_package_whose_terms_are_wrong_is_refused_unread() {
     let mut package = Package::new("Published");
-    package.package.spec.metronome = None;
+    package.resource.spec.metronome = None;
     package.pass(&[done("refused InvalidSpec")]);
     let refused = package.planner().plan(&Recorded::default(), &Policy::default(), now());
     assert!(matches!(refused, Ok(crate::plan::Decision::Refuse(_))));
@@ -209,7 +209,7 @@ fn a_deleted_package_is_archived_once_nothing_uses_it() {
     let mut referred = deleted();
     referred.contracts = 1;
     referred.pass(&[found(json!({})), read(IN_USE, json!([])), done("waiting PackageInUse")]);
-    referred.package.spec.archive_while_in_use = true;
+    referred.resource.spec.archive_while_in_use = true;
     referred.pass(&[found(json!({})), archive(), found(archived()), done("ended")]);
 }
 
@@ -217,7 +217,7 @@ fn a_deleted_package_is_archived_once_nothing_uses_it() {
 fn only_the_package_on_record_is_archived_with_its_resource() {
     let end = |package: Package, rows: &[Row]| {
         let mut package = package.deleted(DeletionPolicy::Cancel);
-        package.package.spec.archive_while_in_use = true;
+        package.resource.spec.archive_while_in_use = true;
         package.pass(rows);
     };
     end(Package::new("Published"), &[listed(json!({})), done("ended")]);
@@ -230,7 +230,7 @@ fn only_the_package_on_record_is_archived_with_its_resource() {
 #[test]
 fn an_archive_that_was_refused_is_not_sent_again() {
     let mut package = Package::created("Published").deleted(DeletionPolicy::Cancel);
-    package.package.spec.archive_while_in_use = true;
+    package.resource.spec.archive_while_in_use = true;
     package.pass(&[found(json!({})), failed(ARCHIVE, rejected()), done("refused Rejected")]);
     package.pass(&[found(json!({})), done("refused Rejected")]);
 }

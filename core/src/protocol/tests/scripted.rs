@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     api::{contract::ManagementPolicy, reasons},
-    plan::{CallKind, Change, Decision, MoneyEffect, Observation, Plan, Unreadable},
+    plan::{CallKind, Change, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable},
     terms::Digest,
 };
 
@@ -19,7 +19,7 @@ pub(super) struct Scripted {
     /// Why the spec cannot be planned.
     pub invalid: Option<Refusal>,
     /// What billing shows: its members, an `id`, and the last `edit` where there was one.
-    pub shown: Option<Option<Value>>,
+    pub shown: Reading<Value>,
 }
 
 /// The only fact there is.
@@ -28,15 +28,18 @@ pub(super) struct Shown;
 
 impl Scripted {
     pub(super) fn of(wanted: Value) -> Self {
-        Self { wanted, corrects_by: CallKind::Edit, prepares: false, invalid: None, shown: None }
+        Self { wanted, corrects_by: CallKind::Edit, prepares: false, invalid: None, shown: Reading::Unread }
     }
 
     fn shown(&self) -> Result<Option<&Value>, Shown> {
-        self.shown.as_ref().map(Option::as_ref).ok_or(Shown)
+        match &self.shown {
+            Reading::Unread => Err(Shown),
+            shown => Ok(shown.present()),
+        }
     }
 
     fn text(&self, name: &str) -> Option<String> {
-        Some(self.shown.as_ref()?.as_ref()?.get(name)?.as_str()?.to_owned())
+        Some(self.shown.present()?.get(name)?.as_str()?.to_owned())
     }
 
     fn call(kind: CallKind, path: &str, after: Option<String>) -> Call {
@@ -51,7 +54,7 @@ impl Scripted {
         let prepare = self.prepares.then(|| Self::call(CallKind::Other, "prepare", None));
         let changes = vec![change];
         let plan = Plan {
-            digest: Digest::of(&json!([self.shown, self.wanted])),
+            digest: Digest::of(&json!([self.shown.present(), self.wanted])),
             effect: MoneyEffect::default(),
             changes,
             calls: prepare.into_iter().chain([call]).collect(),
@@ -119,7 +122,7 @@ impl Planner for Scripted {
         if told.as_ref().is_some_and(|told| !told.is_object()) {
             return Err(Unreadable("no contract".into()));
         }
-        self.shown = Some(told);
+        self.shown = told.into();
         Ok(())
     }
 
@@ -138,7 +141,7 @@ impl Planner for Scripted {
     }
 
     fn forget(&mut self) {
-        self.shown = None;
+        self.shown = Reading::Unread;
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
@@ -159,7 +162,7 @@ impl Planner for Scripted {
             is_shown: true,
             term: None,
             committed_value: Vec::new(),
-            digest: Digest::of(&json!(self.shown)),
+            digest: Digest::of(&json!(self.shown.present())),
         })
     }
 

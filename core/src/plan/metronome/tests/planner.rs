@@ -1,0 +1,195 @@
+//! The planner against an API that keeps a contract, through the whole protocol, whatever reply is lost.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{
+    api::{BillingContract, contract::DeletionPolicy},
+    plan::{Call, CallKind, ContractSnapshot, Ending},
+    protocol::{CallError, Goal, Outcome, ReconcileResult, Reconciliation, Step},
+    status,
+};
+
+const ACCOUNT: &str = "https://api.metronome.com";
+
+/// What becomes of one of the writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is carried out, and its reply is lost.
+    Reply,
+    /// It never arrives.
+    Request,
+}
+
+/// A resource, its status, and the API.
+struct World {
+    contract: BillingContract,
+    stamp_cluster: Option<String>,
+    api: Api,
+    keys: BTreeSet<String>,
+    creates: usize,
+    sends: usize,
+    fault: Option<(usize, Fault)>,
+    now: DateTime<Utc>,
+}
+
+impl World {
+    fn new(terms: &Value, stamp_cluster: Option<&str>, fault: Option<(usize, Fault)>) -> Self {
+        let contract = json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+            "metadata": {"name": "acme", "namespace": "billing", "uid": "1", "generation": 1},
+            "spec": {"providerRef": {"name": "metronome"}, "metronome": terms},
+        });
+        Self {
+            contract: serde_json::from_value(contract).unwrap(),
+            stamp_cluster: stamp_cluster.map(str::to_owned),
+            api: Api::default(),
+            keys: BTreeSet::new(),
+            creates: 0,
+            sends: 0,
+            fault,
+            now: now(),
+        }
+    }
+
+    fn read(&self, need: &Need) -> Option<Value> {
+        let contract = Some(self.api.contract.clone()).filter(|contract| !contract.is_null());
+        match need {
+            Need::CustomerByAlias { .. } => Some(json!("customer-1")),
+            Need::Contract(_) => contract,
+            Need::Contracts { .. } => Some(contract.into_iter().collect()),
+            Need::LegacyContract(_) => {
+                let commits = &self.api.contract["commits"];
+                Some(json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}))
+            }
+            Need::LastEdit(_) => Some(json!(self.api.edits.len().to_string())),
+            Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
+            Need::CustomFieldKeys => Some(json!([])),
+            Need::BillingConfigurations { .. } | Need::Package { .. } => None,
+            Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
+        }
+    }
+
+    fn send(&mut self, call: &Call) -> Result<Value, CallError> {
+        let fault = self.fault.filter(|(at, _)| *at == self.sends).map(|(_, fault)| fault);
+        self.sends += 1;
+        if fault == Some(Fault::Request) {
+            return Err(CallError::Unknown("lost".into()));
+        }
+        let key = body(call)["uniqueness_key"].as_str().map(str::to_owned);
+        if key.is_some_and(|key| !self.keys.insert(key)) {
+            return Err(CallError::KeyUsed { message: "used".into() });
+        }
+        self.creates += usize::from(call.kind == CallKind::Create);
+        if call.path != ADD_KEY {
+            self.api.call(call);
+        }
+        match fault {
+            None => Ok(json!({"id": self.api.contract["id"]})),
+            Some(_) => Err(CallError::Unknown("lost".into())),
+        }
+    }
+
+    /// One pass, from nothing but the status.
+    fn pass(&mut self, goal: Goal) -> ReconcileResult<ContractSnapshot> {
+        let account =
+            AccountSettings { key_prefix: "test".into(), stamp_cluster: self.stamp_cluster.clone() };
+        let planner = ContractPlanner::new(&self.contract, None, None, &account).unwrap();
+        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        let api = crate::api::Api::Metronome;
+        let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
+        let result = loop {
+            match machine.next(self.now) {
+                Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
+                Step::Send(call) => {
+                    let reply = self.send(&call);
+                    machine.sent(reply, self.now);
+                }
+                Step::Done(result) => break *result,
+            }
+        };
+        let result = ReconcileResult { account: Some(ACCOUNT.into()), ..result };
+        self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+        self.now += TimeDelta::minutes(1);
+        result
+    }
+
+    /// Passes until the contract is in sync.
+    #[track_caller]
+    fn settle(&mut self) {
+        let mut last = None;
+        for _ in 0..6 {
+            let result = self.pass(Goal::InForce);
+            if matches!(result.outcome, Outcome::InSync { .. }) {
+                return;
+            }
+            last = Some(result.outcome);
+        }
+        panic!("{last:?} for {:?}", self.contract.spec.metronome);
+    }
+}
+
+/// Every contract of the fixtures that the API shows as the spec has it.
+fn specs() -> impl Iterator<Item = Value> {
+    fixture::all().into_iter()
+}
+
+#[test]
+fn every_contract_is_made_once_and_settles_whichever_reply_is_lost() {
+    for stamp in [None, Some("prod")] {
+        for spec in specs() {
+            let mut smooth = World::new(&spec, stamp, None);
+            smooth.settle();
+            assert_eq!((smooth.creates, smooth.pass(Goal::InForce).write), (1, None), "{spec}");
+            let sends = smooth.sends;
+            for at in 0..sends {
+                for fault in [Fault::Reply, Fault::Request] {
+                    let mut world = World::new(&spec, stamp, Some((at, fault)));
+                    world.settle();
+                    assert_eq!(world.creates, 1, "{fault:?} of write {at} of {spec}");
+                    let before = world.sends;
+                    assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::InSync { .. }));
+                    assert_eq!(world.sends, before, "nothing is left to write after {fault:?} of {at}");
+                    assert_eq!(world.contract.status.as_ref().unwrap().unconfirmed_write, None);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_change_is_made_once_whichever_reply_is_lost() {
+    let spec = fixture::plain();
+    let changed = with(&with(&spec, "/name", json!("Acme 2027")), "/commits/0/name", json!("Start"));
+    for fault in [None, Some((1, Fault::Reply)), Some((1, Fault::Request)), Some((2, Fault::Reply))] {
+        let mut world = World::new(&spec, None, None);
+        world.settle();
+        world.fault = fault;
+        world.contract.spec.metronome = serde_json::from_value(changed.clone()).unwrap();
+        world.contract.metadata.generation = Some(2);
+        world.settle();
+        assert_eq!(world.api.edits.len(), 1, "{fault:?}");
+        assert_eq!(world.api.contract["name"], "Acme 2027");
+    }
+}
+
+#[test]
+fn every_contract_comes_to_its_end_whichever_reply_is_lost() {
+    for spec in specs() {
+        for policy in [DeletionPolicy::End, DeletionPolicy::Cancel] {
+            for fault in [None, Some(Fault::Reply), Some(Fault::Request)] {
+                let mut world = World::new(&spec, None, None);
+                world.settle();
+                world.fault = fault.map(|fault| (world.sends, fault));
+                let goal = Goal::Ended(Ending { policy, end_at: None, void_invoices: false });
+                let outcomes: Vec<_> = (0..2).map(|_| world.pass(goal).outcome).collect();
+                assert!(matches!(outcomes[1], Outcome::Ended { .. }), "{outcomes:?} of {spec}");
+                let ended = match policy {
+                    DeletionPolicy::Cancel => "archived_at",
+                    _ => "ending_before",
+                };
+                assert!(world.api.contract[ended].is_string(), "{spec}");
+            }
+        }
+    }
+}
