@@ -106,7 +106,7 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
     let contract = world.reconcile("acme").await;
     assert_eq!(kstatus::status_of(&contract, "Ready"), Some("True"));
     assert_eq!(kstatus::status_of(&contract, "Drifted"), Some("True"));
-    assert_eq!(contract["status"]["drift"], json!(["/name: Typed by hand -> Acme 2026"]));
+    assert_eq!(contract["status"]["drift"], json!(["/name: billing says Typed by hand, Git says Acme 2026"]));
     assert_eq!(world.api.calls(CUSTOMER).puts, 1);
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Call, CallKind, Change, ContractSnapshot, Decision, Ending, MoneyEffect, Observation, Plan, Planner,
-    Policy, Recorded, Refusal, Unreadable,
+    Policy, Reading, Recorded, Refusal, Unreadable,
     diff::{covers, diff, keep_observed},
     ownership::{Found, nothing_to_adopt},
 };
@@ -61,7 +61,7 @@ pub struct ContractPlanner {
     /// What the contract should be, or why the spec cannot be planned.
     desired: Result<Desired, Refusal>,
     /// What is shown, once it was read.
-    shown: Option<Option<ObservedContract>>,
+    shown: Reading<ObservedContract>,
 }
 
 impl ContractPlanner {
@@ -84,13 +84,13 @@ impl ContractPlanner {
                 let digest = Digest::of(&json!([terms.customer_id, canonical]));
                 Ok(Desired { written, canonical, digest })
             });
-        Ok(Self { customer_id: terms.customer_id.clone(), desired, shown: None })
+        Ok(Self { customer_id: terms.customer_id.clone(), desired, shown: Reading::Unread })
     }
 
     fn shown(&self) -> Result<Option<&ObservedContract>, Need> {
         match &self.shown {
-            Some(shown) => Ok(shown.as_ref()),
-            None => Err(Need::Contract { customer_id: self.customer_id.clone() }),
+            Reading::Unread => Err(Need::Contract { customer_id: self.customer_id.clone() }),
+            known => Ok(known.present()),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = Some(told.as_ref().map(view).transpose()?.flatten());
+        self.shown = told.as_ref().map(view).transpose()?.flatten().into();
         Ok(())
     }
 
@@ -156,22 +156,22 @@ impl Planner for ContractPlanner {
         if let Some(view) = &view {
             recorded.contract_id = Some(view.contract_id.clone());
         }
-        self.shown = Some(view);
+        self.shown = view.into();
         Ok(())
     }
 
     fn forget(&mut self) {
-        self.shown = None;
+        self.shown = Reading::Unread;
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
-        if let Some(Some(view)) = &self.shown {
+        if let Some(view) = self.shown.present() {
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, _: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let view = self.shown.as_ref()?.as_ref()?;
+        let view = self.shown.present()?;
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
         let says_the_same = self.desired.as_ref().is_ok_and(|desired| desired.canonical == view.terms);
         (is_held || says_the_same).then(|| ContractSnapshot {
@@ -206,28 +206,25 @@ fn plan(
     policy: &Policy,
 ) -> Decision {
     let mut body = desired.written.clone();
-    let (observed, changes) = match shown {
-        Some(view) => {
-            let mut changes = diff(&SHAPE, &desired.canonical, &view.terms);
-            changes.retain(|change| !policy.ignore.iter().any(|pointer| covers(pointer, &change.path)));
-            let is_own = recorded.sent() == Some(&Digest::of(&view.terms));
-            let found = Found { contract_id: &view.contract_id, customer: "customer", is_own };
-            if let Err(refusal) = found.may_change(recorded, policy, &changes) {
-                return refusal;
-            }
-            if changes.is_empty() {
-                return Decision::Settle;
-            }
-            keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
-            (&view.terms, changes)
+    let (observed, changes) = if let Some(view) = shown {
+        let mut changes = diff(&SHAPE, &desired.canonical, &view.terms);
+        changes.retain(|change| !policy.ignore.iter().any(|pointer| covers(pointer, &change.path)));
+        let is_own = recorded.sent() == Some(&Digest::of(&view.terms));
+        let found = Found { contract_id: &view.contract_id, customer: "customer", is_own };
+        if let Err(refusal) = found.may_change(recorded, policy, &changes) {
+            return refusal;
         }
-        None => {
-            if let Some(refusal) = nothing_to_adopt(recorded, policy, "customer") {
-                return refusal;
-            }
-            let name = desired.canonical.get("name").cloned();
-            (&Value::Null, vec![Change::new("new contract", None, name)])
+        if changes.is_empty() {
+            return Decision::Settle;
         }
+        keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
+        (&view.terms, changes)
+    } else {
+        if let Some(refusal) = nothing_to_adopt(recorded, policy, "customer") {
+            return refusal;
+        }
+        let name = desired.canonical.get("name").cloned();
+        (&Value::Null, vec![Change::new("new contract", None, name)])
     };
     let is_drift = recorded.applied_spec.as_ref() == Some(&desired.digest);
     match put(customer_id, &body, false) {
