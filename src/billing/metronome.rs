@@ -16,7 +16,8 @@ use crate::{
     plan::{
         Call, CallKind, Refusal,
         metronome::{
-            ADD_KEY, AccountSettings, ContractPlanner, ContractRef, EDIT_COMMIT, EDIT_CREDIT, Need, entities,
+            ADD_KEY, AccountSettings, ContractPlanner, ContractRef, CustomerId, EDIT_COMMIT, EDIT_CREDIT,
+            Need, entities,
             package::{ARCHIVE_PACKAGE, PackagePlanner},
             query_time, stamp_is_registered,
         },
@@ -193,7 +194,7 @@ impl Metronome {
         });
         let mut all = self.pages(path, query, ("next_page", "next_page")).await?;
         let is_its = |item: &Value| {
-            item.pointer("/contract/id").and_then(Value::as_str) == Some(&contract.contract_id)
+            item.pointer("/contract/id").and_then(Value::as_str) == Some(contract.contract_id.as_str())
         };
         all.retain(is_its);
         Ok(all)
@@ -210,7 +211,7 @@ impl Metronome {
     }
 
     /// Every contract of a customer, archived ones as well.
-    async fn contracts(&self, customer_id: &str) -> Result<Vec<Value>, CallError> {
+    async fn contracts(&self, customer_id: &CustomerId) -> Result<Vec<Value>, CallError> {
         let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
         self.pages("v2/contracts/list", query, ("cursor", "cursor")).await.map_err(|error| match error {
             CallError::NotFound { message, .. } => {

@@ -51,3 +51,21 @@ impl Cli {
 
 /// An error for people.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        let mut cli = Cli::command();
+        let mut help = cli.render_long_help().to_string();
+        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let name = command.get_name().to_owned();
+            help = format!("{help}\n== countersign {name}\n\n{}", command.render_long_help());
+        }
+        insta::assert_snapshot!(help);
+    }
+}

@@ -194,8 +194,14 @@ pub fn refresh(context: &Context) {
     context.packages.with_all(|packages| {
         let mut counts = BTreeMap::<_, i32>::new();
         let contracts = contracts.iter().filter_map(|contract| decoded(contract).ok());
+        // A contract means a package of its own namespace, so only those are looked at for it.
+        let mut near = BTreeMap::<_, Vec<&ContractPackage>>::new();
+        for package in packages {
+            near.entry(package.metadata.namespace.as_deref()).or_default().push(package);
+        }
         for contract in contracts.filter(|contract| contract.spec.package_ref.is_some()) {
-            if let Some(package) = package::meant(contract, packages) {
+            let near = near.get(&contract.metadata.namespace.as_deref()).map_or(&[][..], Vec::as_slice);
+            if let Some(package) = package::meant(contract, near) {
                 *counts.entry(key(package)).or_default() += 1;
             }
         }

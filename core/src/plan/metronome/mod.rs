@@ -52,7 +52,7 @@ use serde_json::{Value, json};
 pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
-    needs::{ContractRef, Need, query_time},
+    needs::{ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::items,

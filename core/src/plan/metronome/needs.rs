@@ -1,7 +1,47 @@
 //! What can be read from Metronome, as calls on its wire.
 
+use std::fmt;
+
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The ID as the API has it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+// Two texts side by side can be mixed up, and a call about a contract of the wrong customer is answered with a 404.
+ids! {
+    /// ID of a customer.
+    CustomerId;
+    /// ID of a contract.
+    ContractId;
+}
 
 /// A fact of a Metronome account. Contracts and their parts are named by customer and contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +60,7 @@ pub enum Need {
     /// Every contract of a customer, archived ones as well.
     Contracts {
         /// ID of the customer.
-        customer_id: String,
+        customer_id: CustomerId,
     },
     /// ID of the last edit of a contract; empty when it was never edited.
     LastEdit(ContractRef),
@@ -36,7 +76,7 @@ pub enum Need {
     /// How a customer is billed.
     BillingConfigurations {
         /// ID of the customer.
-        customer_id: String,
+        customer_id: CustomerId,
     },
     /// Keys of custom fields that are registered for the entities that a stamp is put on.
     CustomFieldKeys,
@@ -58,12 +98,18 @@ pub enum Need {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ContractRef {
     /// ID of the customer.
-    pub customer_id: String,
+    pub customer_id: CustomerId,
     /// ID of the contract.
-    pub contract_id: String,
+    pub contract_id: ContractId,
 }
 
 impl ContractRef {
+    /// Names a contract of a customer.
+    #[must_use]
+    pub fn new(customer_id: &str, contract_id: &str) -> Self {
+        Self { customer_id: customer_id.into(), contract_id: contract_id.into() }
+    }
+
     /// The body of a read of the contract.
     #[must_use]
     pub fn query(&self) -> Value {

@@ -211,10 +211,7 @@ impl ContractPlanner {
         recorded: &Recorded,
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
-        let contract = ContractRef {
-            customer_id: desired.customer_id().to_owned(),
-            contract_id: view.contract_id.clone(),
-        };
+        let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
         if view.needs_v1(desired) {
             match self.facts.legacy.get(&view.contract_id) {
                 Some(Some(data)) => view.merge_v1(data),
@@ -233,15 +230,12 @@ impl ContractPlanner {
 
     fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&ObservedContract>, Need> {
         let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
-        known.ok_or_else(|| {
-            let (customer_id, contract_id) = (customer_id.to_owned(), contract_id.to_owned());
-            Need::Contract(ContractRef { customer_id, contract_id })
-        })
+        known.ok_or_else(|| Need::Contract(ContractRef::new(customer_id, contract_id)))
     }
 
     fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
         let listed = self.facts.listed.as_deref();
-        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.to_owned() })
+        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.into() })
     }
 
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
@@ -292,7 +286,7 @@ impl ContractPlanner {
         let Some(billing) = billing else { return Ok(None) };
         let customer_id = desired.customer_id();
         let Some(configurations) = &self.facts.billing_configurations else {
-            return Err(Need::BillingConfigurations { customer_id: customer_id.to_owned() });
+            return Err(Need::BillingConfigurations { customer_id: customer_id.into() });
         };
         Ok(billing.obstacle(customer_id, configurations))
     }
@@ -316,10 +310,7 @@ impl ContractPlanner {
         let sent_after = recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
         let last_edit = sent_after.or_else(|| self.facts.last_edit.get(&view.contract_id).cloned());
         if last_edit.is_none() {
-            return Err(Need::LastEdit(ContractRef {
-                customer_id: desired.customer_id().to_owned(),
-                contract_id: view.contract_id.clone(),
-            }));
+            return Err(Need::LastEdit(ContractRef::new(desired.customer_id(), &view.contract_id)));
         }
         view.last_edit = last_edit;
         Ok(Some(plan(desired, Some(view), recorded, policy, now)))
@@ -430,10 +421,10 @@ impl Planner for ContractPlanner {
             }
             Need::Contract(contract) => {
                 let read = told.as_ref().map(view).transpose()?;
-                facts.contracts.insert(contract.contract_id.clone(), read);
+                facts.contracts.insert(contract.contract_id.to_string(), read);
             }
             Need::LegacyContract(contract) => {
-                facts.legacy.insert(contract.contract_id.clone(), told);
+                facts.legacy.insert(contract.contract_id.to_string(), told);
             }
             Need::Contracts { .. } => {
                 let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
@@ -441,7 +432,7 @@ impl Planner for ContractPlanner {
             }
             Need::LastEdit(contract) => {
                 let id = told.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-                facts.last_edit.insert(contract.contract_id.clone(), id);
+                facts.last_edit.insert(contract.contract_id.to_string(), id);
             }
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
