@@ -6,7 +6,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
 /// Longest pause that an API can ask for; a longer one is cut to it.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// Longest pause that a call waits for.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 

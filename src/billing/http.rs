@@ -14,7 +14,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Host;
 
-use super::{CallError, WriteGate, budget::Budget};
+use super::{
+    CallError, WriteGate,
+    budget::{Budget, LONGEST_PAUSE},
+};
 use crate::{
     metrics::Metrics,
     plan::{Call, CallKind, Method},
@@ -27,8 +30,6 @@ const MAX_REPLY: usize = 8 << 20;
 const MAX_MESSAGE: usize = 500;
 /// Most bytes of the reason why there is no connection.
 const MAX_CAUSE: usize = 200;
-/// Longest pause that an API can ask for; a longer one is cut to it.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// Pause after a 429 that names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 

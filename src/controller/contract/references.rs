@@ -41,7 +41,7 @@ pub(super) struct References {
     pub(super) provider_key: ProviderKey,
     provider: ProviderLookup<Arc<ReadyProvider>>,
     package: registry::Lookup,
-    /// The contract's package, whether or not it can be used now.
+    /// The package of a contract that is deleted, whether or not it can be used now.
     meant: Option<ContractPackage>,
     /// ID of the contract that this one renews, or why it is not there.
     renewed: Option<Result<String, String>>,
@@ -54,10 +54,11 @@ impl References {
     pub(super) fn load(contract: &BillingContract, context: &Context) -> Self {
         let provider_key = provider_key(contract);
         let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
+        let is_deleted = contract.metadata.deletion_timestamp.is_some();
         Self {
             provider: context.providers.lookup(&provider_key, &ObjectId::of(contract).namespace),
             package: context.packages.lookup(contract),
-            meant: context.packages.meant(contract),
+            meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account: account(contract, &context.stores),
             provider_key,
