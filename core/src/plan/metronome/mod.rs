@@ -52,10 +52,12 @@ use serde_json::{Value, json};
 pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
+    lists::keyed_lists,
     needs::{ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::items,
+    reply::leave_out_defaults,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};

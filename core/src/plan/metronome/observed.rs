@@ -87,6 +87,16 @@ impl ObservedContract {
         money::committed_value(&self.terms, &self.unit_names)
     }
 
+    /// Places in the list of subscriptions whose seats were read, with the IDs of those that are taken, and how many are
+    /// not, where that was told.
+    pub fn seats(&self) -> impl Iterator<Item = (usize, &BTreeSet<String>, Option<Decimal>)> {
+        let with_seats = |(index, item): (usize, Item<'_>)| {
+            let seats = self.seats.get(&item.ids.own)?;
+            Some((index, &seats.taken, seats.unassigned))
+        };
+        self.items("subscriptions").enumerate().filter_map(with_seats)
+    }
+
     /// The items of a list with their ids.
     pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
         let ids = self.ids.get(name).into_iter().flatten();

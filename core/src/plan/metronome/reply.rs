@@ -387,6 +387,33 @@ pub(super) fn fill_defaults(terms: &mut Value) {
     }
 }
 
+/// Leaves out what means the same when it is left out.
+pub fn leave_out_defaults(terms: &mut Value) {
+    for (place, default) in DEFAULTS {
+        let path: Vec<_> = place.split('/').skip(1).collect();
+        let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
+        leave_out(terms, &path, &default);
+    }
+}
+
+/// Takes a value out of a place where it is the default; `*` is every item of a list.
+fn leave_out(value: &mut Value, path: &[&str], default: &Value) {
+    match (path, value) {
+        ([name], Value::Object(members)) if members.get(*name) == Some(default) => {
+            members.remove(*name);
+        }
+        (["*", rest @ ..], Value::Array(items)) => {
+            items.iter_mut().for_each(|item| leave_out(item, rest, default));
+        }
+        ([name, rest @ ..], Value::Object(members)) if !rest.is_empty() => {
+            if let Some(value) = members.get_mut(*name) {
+                leave_out(value, rest, default);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Puts a value at a place where there is none; `*` is every item of a list.
 pub(super) fn fill(value: &mut Value, path: &[&str], default: &Value) {
     match (path, value) {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, path, plan, reply};
+use super::{Desired, ObservedContract, committed_value, end, path, plan};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -117,7 +117,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = told.as_ref().map(reply::view).transpose()?.into();
+        self.shown = told.as_ref().map(ObservedContract::read).transpose()?.into();
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
-        let view = reply::view(reply)?;
+        let view = ObservedContract::read(reply)?;
         recorded.contract_id = Some(view.contract_id.clone());
         self.shown = Reading::Present(view);
         Ok(())
