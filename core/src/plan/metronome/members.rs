@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use super::{
     draft::Draft,
     immutable::Remedy,
+    leaving,
     lists::shape_at,
     money::Unit,
     part::{Members, Part},
-    text,
+    text, thresholds,
 };
 use crate::{
     plan::{
@@ -65,6 +66,7 @@ pub(super) fn compare(draft: &mut Draft<'_>) {
     for (name, verb) in CLEARABLE {
         compare_clearable(draft, name, verb);
     }
+    compare_left(draft);
     compare_usage_filter(draft);
     compare_billing(draft);
     compare_revenue(draft);
@@ -113,6 +115,19 @@ fn compare_immutable(draft: &mut Draft<'_>) {
     }
 }
 
+/// What the spec had set of the contract itself and no longer says. Thresholds are compared by themselves.
+fn compare_left(draft: &mut Draft<'_>) {
+    for change in leaving::of_contract(draft.desired, draft.view, &draft.known) {
+        let is_at = |name: &str| covers(&format!("/{name}"), &change.path);
+        if thresholds::NAMES.into_iter().any(is_at) {
+            continue;
+        }
+        let is_changed = ["billingProviderConfiguration", "usageFilter"].into_iter().any(is_at);
+        let remedy = if is_changed { Remedy::Say } else { Remedy::Contract };
+        draft.reject(&change, Unit::Usd, remedy);
+    }
+}
+
 /// What a place that no reply shows is recorded as.
 pub(super) fn remembered(terms: &Value, place: &str) -> Option<String> {
     let value = terms.pointer(place)?.as_str()?;
@@ -126,11 +141,24 @@ fn compare_remembered(draft: &mut Draft<'_>) {
         return;
     }
     for place in REMEMBERED {
-        let recorded = draft.recorded(place.trim_start_matches('/'));
-        if let (Some(from), Some(to)) = (recorded, remembered(draft.desired.terms(), place))
-            && from != to
-        {
-            let change = Change::new(place.to_owned(), Some(json!(from)), Some(json!(to)));
+        let Some(from) = draft.recorded(place.trim_start_matches('/')) else { continue };
+        let said = remembered(draft.desired.terms(), place);
+        let to = match &said {
+            Some(said) => Some(said.clone()),
+            None => match place {
+                // The ID is compared with what the contract has, whatever it was looked up by.
+                "/packageAlias" if draft.desired.terms().get("packageId").is_some() => continue,
+                "/rateCardAlias" if draft.desired.terms().get("rateCardId").is_some() => continue,
+                "/transition/futureInvoiceBehavior/trueup" => Some("AS_IS".to_owned()),
+                "/usageStatementSchedule/day" => Some("FIRST_OF_MONTH".to_owned()),
+                "/usageStatementSchedule/invoiceGenerationStartingAt" => {
+                    Some(draft.view.starting_at.to_string())
+                }
+                _ => None,
+            },
+        };
+        if to.as_deref() != Some(from) {
+            let change = Change::new(place.to_owned(), Some(json!(from)), to.map(Value::from));
             draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }

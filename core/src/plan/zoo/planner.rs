@@ -170,6 +170,7 @@ fn snapshot(view: &ObservedContract) -> ContractSnapshot {
         contract_id: view.contract_id.clone(),
         account_id: Some(view.account_id.clone()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: view.state.clone(),
