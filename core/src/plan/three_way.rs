@@ -140,9 +140,16 @@ pub(super) fn in_force(
         was_set(field) || agrees(shape_at(shape, field), wanted, found)
     };
     let mut set = fields(shape, written, apart);
-    let left = before.into_iter().flatten().filter(|field| !set.contains(*field));
-    let left = left.filter(|field| said(observed, field).is_some_and(|found| remains(field, found)));
-    let left: Fields = left.cloned().collect();
+    let (mut left, mut gone) = (Fields::new(), Vec::new());
+    // What has others below it comes first, and they are gone with it.
+    for field in before.into_iter().flatten().filter(|field| !set.contains(*field)) {
+        let is_gone = gone.iter().any(|above: &String| field.starts_with(above.as_str()));
+        if !is_gone && said(observed, field).is_some_and(|found| remains(field, found)) {
+            left.insert(field.clone());
+        } else {
+            gone.push(format!("{field}/"));
+        }
+    }
     set.retain(holds);
     set.extend(left);
     set

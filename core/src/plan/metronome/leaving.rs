@@ -68,6 +68,7 @@ const BY_ID: [(&str, &str); 2] = [
 pub(super) struct Known<'r> {
     set: &'r SetTerms,
     paths: HashMap<(&'r str, &'r str), &'r str>,
+    custom_fields: HashMap<&'r str, Vec<&'r str>>,
     is_held: bool,
 }
 
@@ -77,8 +78,20 @@ impl<'r> Known<'r> {
             let (list, key) = path.split_once('/')?;
             (!key.contains('/') && list != CUSTOM_FIELDS).then_some(((list, id.as_str()), path.as_str()))
         });
+        let mut custom_fields: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (path, id) in recorded.items.iter().filter(|(_, id)| !id.is_empty()) {
+            let name = path.split_once(CUSTOM_FIELDS).and_then(|(_, name)| name.strip_prefix('/'));
+            if let Some(name) = name {
+                custom_fields.entry(id).or_default().push(name);
+            }
+        }
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
-        Self { set: &recorded.set, paths: items.collect(), is_held }
+        Self { set: &recorded.set, paths: items.collect(), custom_fields, is_held }
+    }
+
+    /// Names of the custom fields that were set on the thing with an id.
+    pub(super) fn custom_fields(&self, id: &str) -> impl Iterator<Item = &'r str> {
+        self.custom_fields.get(id).into_iter().flatten().copied()
     }
 
     /// Fields of the contract itself that were set.
@@ -123,6 +136,7 @@ fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Op
         (_, "name") => product("/productId"),
         ("commits" | "credits", "description") => Some(json!("")),
         ("", _) if field.ends_with("Configuration/commit/description") => Some(json!("")),
+        ("", _) if field.ends_with("Configuration/commit/rateType") => Some(json!("LIST_RATE")),
         ("", _) => {
             let threshold = field.strip_suffix("/commit/name")?;
             product(&format!("/{threshold}/commit/productId"))

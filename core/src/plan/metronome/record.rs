@@ -166,7 +166,7 @@ fn record_subscription(
         (to.to_owned(), same)
     });
     settle(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);
-    for (path, value) in subscriptions::seats_record(view, wanted, item) {
+    for (path, value) in subscriptions::seats_record(view, recorded, wanted, item) {
         settle(record, recorded, path, value);
     }
 }

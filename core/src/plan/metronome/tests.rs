@@ -4,6 +4,7 @@ mod api;
 mod effect;
 mod fields;
 mod fixture;
+mod leaving;
 mod likeness;
 mod planner;
 mod properties;
