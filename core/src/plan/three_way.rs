@@ -210,7 +210,11 @@ mod tests {
         let first = record(&written, &Fields::new());
         assert_eq!(first, Fields::from(["externalCustomerId".to_owned()]));
         let both = Fields::from(["externalCustomerId".to_owned(), "notes".to_owned()]);
-        assert_eq!(record(&written, &both), both, "what was in force once stays on record when somebody changes it");
+        assert_eq!(
+            record(&written, &both),
+            both,
+            "what was in force once stays on record when somebody changes it"
+        );
         assert_eq!(record(&json!({}), &first), first, "what left the spec stays on record until it is gone");
     }
 }

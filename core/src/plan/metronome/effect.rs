@@ -137,7 +137,9 @@ fn changed(path: &str, wanted: &Wanted, item: Option<Item<'_>>, touching: &[&Cha
     }
     // What left the spec: a member that it no longer has is taken out, or means something when it is left out.
     for change in touching {
-        let Some(place) = change.path.strip_prefix(path).filter(|place| place.starts_with('/')) else { continue };
+        let Some(place) = change.path.strip_prefix(path).filter(|place| place.starts_with('/')) else {
+            continue;
+        };
         let name = place.split('/').nth(1).unwrap_or_default();
         if wanted.written.get(name).is_some() {
             continue;

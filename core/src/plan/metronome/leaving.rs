@@ -130,7 +130,8 @@ fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Op
     if let Some((_, default)) = DEFAULTS.iter().find(|(found, _)| *found == place) {
         return Some(default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool));
     }
-    let product = |place: &str| view.product_names.get(wanted.pointer(place)?.as_str()?).map(|name| json!(name));
+    let product =
+        |place: &str| view.product_names.get(wanted.pointer(place)?.as_str()?).map(|name| json!(name));
     match (list, field) {
         ("subscriptions", "name") => product("/subscriptionRate/productId"),
         (_, "name") => product("/productId"),
@@ -148,17 +149,25 @@ fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Op
 }
 
 /// Whether a value that billing has says no more than leaving the field out does.
-fn says_no_more(view: &ObservedContract, list: &str, field: &str, found: &Value, wanted: &Value, item: &Value) -> bool {
-    let shape = field.split('/').fold(shape_of(list), |shape, name| shape.member(name).unwrap_or(&Shape::Any));
+fn says_no_more(
+    view: &ObservedContract,
+    list: &str,
+    field: &str,
+    found: &Value,
+    wanted: &Value,
+    item: &Value,
+) -> bool {
+    let shape =
+        field.split('/').fold(shape_of(list), |shape, name| shape.member(name).unwrap_or(&Shape::Any));
     if let Some(meant) = means(view, list, field, wanted) {
         return diff(shape, &meant, found).is_empty() || (*found == json!("") && meant == json!(""));
     }
     match (list, field) {
         ("commits", "amount") => access_amount(item).is_some_and(|sum| is_number(found, sum)),
         ("commits", "invoiceSchedule") => schedule::items(found).is_empty(),
-        ("recurringCommits", "invoiceAmount") => {
-            ["unitPrice", "quantity"].iter().any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO)))
-        }
+        ("recurringCommits", "invoiceAmount") => ["unitPrice", "quantity"]
+            .iter()
+            .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),
         (_, "endingBefore") => view.ending_before.is_some_and(|end| *found == json!(end)),
         ("", "usageFilter/startingAt") => *found == json!(view.starting_at),
         ("", name) if thresholds::NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
@@ -187,7 +196,13 @@ fn access_amount(item: &Value) -> Option<Decimal> {
 
 /// Fields of a thing that were set, are not in the spec any more, and still say something in billing: each as a change to
 /// what it means when it is left out, by its path in the thing.
-fn left(view: &ObservedContract, list: &str, set: Option<&Fields>, wanted: &Value, found: &Value) -> Vec<Change> {
+fn left(
+    view: &ObservedContract,
+    list: &str,
+    set: Option<&Fields>,
+    wanted: &Value,
+    found: &Value,
+) -> Vec<Change> {
     let mut changes: Vec<Change> = Vec::new();
     let mut gone: Vec<String> = Vec::new();
     // What has others below it comes first, and stands for them.
@@ -204,7 +219,11 @@ fn left(view: &ObservedContract, list: &str, set: Option<&Fields>, wanted: &Valu
         }
         if (list, field.as_str()) == ("recurringCommits", "invoiceAmount") {
             // Nothing is invoiced when it is left out, and a price of 0 is how the API says that.
-            changes.push(Change::new(format!("{place}/unitPrice"), from.get("unitPrice").cloned(), Some(json!("0"))));
+            changes.push(Change::new(
+                format!("{place}/unitPrice"),
+                from.get("unitPrice").cloned(),
+                Some(json!("0")),
+            ));
             continue;
         }
         if list.is_empty() && thresholds::NAMES.contains(&field.as_str()) {
@@ -228,7 +247,13 @@ fn is_said_by_id(wanted: &Value, field: &str) -> bool {
 }
 
 /// What left an item with a key, besides its schedule of invoices.
-pub(super) fn of_item(view: &ObservedContract, known: &Known<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> Vec<Change> {
+pub(super) fn of_item(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &List,
+    wanted: &Wanted,
+    item: Item<'_>,
+) -> Vec<Change> {
     let mut changes = left(view, list.name, known.of_item(list.name, item), &wanted.written, item.terms);
     changes.retain(|change| list.invoice.is_none_or(|invoice| change.path != format!("/{invoice}")));
     changes
@@ -241,7 +266,13 @@ pub(super) fn is_free_of_charge(known: &Known<'_>, list: &List, wanted: &Wanted,
 }
 
 /// What left an item without a key.
-pub(super) fn of_keyless(view: &ObservedContract, known: &Known<'_>, list: &str, wanted: &Value, item: Item<'_>) -> Vec<Change> {
+pub(super) fn of_keyless(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &str,
+    wanted: &Value,
+    item: Item<'_>,
+) -> Vec<Change> {
     left(view, list, known.of_item(list, item), wanted, item.terms)
 }
 
@@ -291,7 +322,8 @@ pub(super) fn sent(place: &str, written: &Value, changes: &[Change]) -> Option<V
 /// What is to be on record of the contract itself.
 pub(super) fn record_of_contract(desired: &Desired, view: &ObservedContract, known: &Known<'_>) -> Fields {
     let remains = |field: &str, found: &Value| {
-        !says_no_more(view, "", field, found, &desired.written, &view.terms) && !is_said_by_id(&desired.written, field)
+        !says_no_more(view, "", field, found, &desired.written, &view.terms)
+            && !is_said_by_id(&desired.written, field)
     };
     let apart = &is_apart_in_contract;
     let before = known.of_contract();
@@ -305,7 +337,13 @@ pub(super) fn record_of_contract(desired: &Desired, view: &ObservedContract, kno
 }
 
 /// What is to be on record of an item.
-pub(super) fn record_of_item(view: &ObservedContract, known: &Known<'_>, list: &str, wanted: &Value, item: Item<'_>) -> Fields {
+pub(super) fn record_of_item(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &str,
+    wanted: &Value,
+    item: Item<'_>,
+) -> Fields {
     let remains = |field: &str, found: &Value| !says_no_more(view, list, field, found, wanted, item.terms);
     let before = known.of_item(list, item);
     three_way::in_force(item_shape(list), wanted, item.terms, before, &is_apart, &remains)

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Resolved, STAMP_KEYS, Stamp, UniquenessKey, end,
-    Record, find, moved, package, plan, record, stamp,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
+    end, find, moved, package, plan, record, stamp,
 };
 use crate::{
     api::{

@@ -48,12 +48,7 @@ pub fn items(
 /// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
 /// still known when it can be taken out.
 #[must_use]
-pub fn record(
-    desired: &Desired,
-    view: &ObservedContract,
-    recorded: &Recorded,
-    now: DateTime<Utc>,
-) -> Record {
+pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, now: DateTime<Utc>) -> Record {
     let matched = Matched::new(desired, view, recorded, now);
     let keyless = keyless::matched(desired, view, recorded, &matched.references);
     let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());

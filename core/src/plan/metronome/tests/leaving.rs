@@ -14,10 +14,14 @@ const LINKS: [&str; 4] = [
     "subscriptions[].temporaryId",
 ];
 /// Fields that have one value only, which they mean when they are left out as well.
-const ONLY_DEFAULTS: [&str; 2] = ["recurringCommits[].commitDuration.unit", "recurringCredits[].commitDuration.unit"];
+const ONLY_DEFAULTS: [&str; 2] =
+    ["recurringCommits[].commitDuration.unit", "recurringCredits[].commitDuration.unit"];
 /// Fields that no contract may have, or that stand for another one, which is looked up.
-const ELSEWHERE: [&str; 3] =
-    ["discounts[].schedule.doNotInvoice", "scheduledCharges[].schedule.doNotInvoice", "transition.fromContractRef"];
+const ELSEWHERE: [&str; 3] = [
+    "discounts[].schedule.doNotInvoice",
+    "scheduledCharges[].schedule.doNotInvoice",
+    "transition.fromContractRef",
+];
 
 /// What becomes of a field that leaves the spec; the better one counts where a field stands in several contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -166,7 +170,11 @@ fn every_field_that_leaves_the_spec_is_cleared_defaulted_or_refused_by_name() {
     for (field, (fate, place)) in fates.iter_mut().filter(|(_, (fate, _))| *fate == Fate::Silent) {
         let spec = specs.iter().find(|spec| spec.pointer(place).is_some()).unwrap();
         *fate = leave_another(spec, place);
-        assert_eq!(*fate == Fate::Silent, LINKS.contains(&field.as_str()) || ONLY_DEFAULTS.contains(&field.as_str()), "{field}: {place}");
+        assert_eq!(
+            *fate == Fate::Silent,
+            LINKS.contains(&field.as_str()) || ONLY_DEFAULTS.contains(&field.as_str()),
+            "{field}: {place}"
+        );
     }
     let mut all = BTreeSet::new();
     all_fields(&CONTRACT, "", &mut all);
