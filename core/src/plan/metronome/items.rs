@@ -63,6 +63,12 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
+    // What left the spec is counted in what billing has it in.
+    let units = |place: &str| {
+        let name = place.split('/').nth(1).unwrap_or_default();
+        let to = if wanted.written.get(name).is_some() { &wanted.written } else { item.terms };
+        units_at(item.terms, to, place)
+    };
     let now = draft.now;
     let updatable = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
     let place = |change: &Change| {
@@ -81,7 +87,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
         let is_kept = updatable(change).is_some() && change.path != "/endingBefore";
         let remedy = if is_kept { Remedy::Say } else { Remedy::Item };
-        draft.reject(&whole, units_at(item.terms, &wanted.written, &change.path), remedy);
+        draft.reject(&whole, units(&change.path), remedy);
     }
     if item.ids.own.is_empty() {
         let change = Change::new(path(list, &wanted.key, ""), None, Some(json!("the API gives it no id")));
@@ -94,7 +100,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        if !draft.change(&whole, units_at(item.terms, &wanted.written, &change.path)) {
+        if !draft.change(&whole, units(&change.path)) {
             continue;
         }
         let part = match leaving::sent(place, &wanted.written, &differences.members) {

@@ -196,7 +196,13 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
     let in_force = start(&draft.view.terms);
     let is_too_early = start(&draft.desired.written).zip(in_force).is_some_and(|(start, last)| start < last);
     let mut counts = false;
-    for change in differences(draft, &["usageFilter"]) {
+    let changes = differences(draft, &["usageFilter"]);
+    if changes.is_empty()
+        && let Some(change) = left_filter_start(draft)
+    {
+        draft.reject(&change, Unit::Other, Remedy::Restore);
+    }
+    for change in changes {
         if is_too_early {
             // A segment that begins before the one in force changes nothing from then on, however often it is written.
             draft.reject(&change, Unit::Other, Remedy::Restore);
@@ -216,6 +222,19 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
         ("starting_at", Part::time(start)),
     ]);
     draft.call("v1/contracts/setUsageFilter", &body);
+}
+
+/// The start of the filter in force, if the spec had set it and no longer does: it means the contract's start then.
+fn left_filter_start(draft: &Draft<'_>) -> Option<Change> {
+    let place = format!("/{}", leaving::FILTER_START);
+    let start = |terms: &Value| terms.pointer(&place).and_then(Value::as_str).map(str::to_owned);
+    let (wanted, found) = (start(draft.desired.terms()), start(&draft.view.terms)?);
+    let to = draft.view.starting_at.to_string();
+    let is_left = draft.desired.terms().get("usageFilter").is_some()
+        && wanted.is_none()
+        && draft.recorded(leaving::FILTER_START) == Some(&found)
+        && found != to;
+    is_left.then(|| Change::new(place, Some(json!(found)), Some(json!(to))))
 }
 
 /// Where invoices go. The first configuration applies to the current period; a switch to the next one, which the API

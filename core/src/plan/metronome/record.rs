@@ -113,6 +113,13 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             wanted(name).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
         );
     }
+    let filter_start = |terms: &Value| {
+        terms.pointer(&format!("/{}", leaving::FILTER_START)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let before = recorded.items.get(leaving::FILTER_START).cloned();
+    let start = filter_start(desired.terms()).or(before);
+    let start = start.filter(|start| filter_start(&view.terms).as_ref() == Some(start));
+    record.extend(start.map(|start| (leaving::FILTER_START.to_owned(), start)));
     // What left the spec stays on record until it is out of the contract: without it, nobody would end what is billed.
     let kept: Vec<_> = recorded
         .items

@@ -9,6 +9,7 @@ mod likeness;
 mod planner;
 mod properties;
 mod rules;
+mod rules_of_leaving;
 mod scale;
 mod tables;
 mod takeover;
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    plan::{Change, Plan, Refusal},
+    plan::{Change, Plan, Refusal, SetTerms},
     terms::metronome::Contract,
     validate,
 };

@@ -135,6 +135,18 @@ fn update(
             changes.push(change);
         }
     }
+    let (of_unit, mut amounts) = ("/customCreditTypeId", vec!["/rechargeToAmount", "/thresholdAmount"]);
+    if changes.iter().any(|change| change.path == of_unit) {
+        // The same number of another unit is another amount, and is shown and written as one.
+        amounts.retain(|place| changes.iter().all(|change| change.path != *place));
+        changes.extend(amounts.into_iter().filter_map(|place| {
+            Some(Change::new(
+                place,
+                Some(found.pointer(place)?.clone()),
+                Some(wanted.pointer(place)?.clone()),
+            ))
+        }));
+    }
     let mut update = Members::new();
     for change in &changes {
         let whole = Change { path: format!("/{}{}", threshold.name, change.path), ..change.clone() };
