@@ -59,8 +59,13 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
     let (mut record, mut set) = (BTreeMap::new(), SetTerms::default());
     let known = Known::new(recorded, view);
     set.insert(String::new(), leaving::record_of_contract(desired, view, &known));
-    for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
-        record.insert((*name).to_owned(), view.contract_id.clone());
+    for (name, _) in CLEARABLE {
+        let wanted = desired.terms().get(name);
+        // One that never was in force is somebody else's, and is not cleared when it leaves the spec.
+        let was_set = recorded.items.contains_key(name) || view.terms.get(name) == wanted;
+        if wanted.is_some() && was_set {
+            record.insert(name.to_owned(), view.contract_id.clone());
+        }
     }
     let is_known = recorded.contract_id.as_ref() == Some(&view.contract_id);
     for place in REMEMBERED {
@@ -70,11 +75,11 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             before.or_else(|| remembered(desired.terms(), place)).map(|value| (path.to_owned(), value)),
         );
     }
-    record_fields(&mut record, "", &view.contract_id, desired.terms(), &view.terms);
+    record_fields(&mut record, recorded, "", &view.contract_id, desired.terms(), &view.terms);
     for pairs in &matched.lists {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let place = format!("{}/{}", pairs.list.name, wanted.key);
-            record_fields(&mut record, &place, &item.ids.own, &wanted.written, item.terms);
+            record_fields(&mut record, recorded, &place, &item.ids.own, &wanted.written, item.terms);
             let fields = leaving::record_of_item(view, &known, pairs.list.name, &wanted.written, item);
             set.insert(place.clone(), fields);
             record.insert(place, item.ids.own.clone());
@@ -85,7 +90,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
     }
     for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
-            record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
+            record_fields(&mut record, recorded, &wanted.path, &item.ids.own, &wanted.written, item.terms);
             let fields = leaving::record_of_item(view, &known, pairs.list, &wanted.written, item);
             set.insert(wanted.path.clone(), fields);
             let id =
@@ -176,6 +181,7 @@ fn record_subscription(
 /// Records the custom fields of the spec that a thing has.
 fn record_fields(
     record: &mut BTreeMap<String, String>,
+    recorded: &Recorded,
     place: &str,
     id: &str,
     wanted: &Value,
@@ -185,8 +191,12 @@ fn record_fields(
         value.get(CUSTOM_FIELDS).and_then(Value::as_object).cloned().unwrap_or_default()
     };
     let found = fields(found);
-    for name in fields(wanted).keys().filter(|name| found.contains_key(*name)) {
-        record.insert(format!("{}{name}", record_prefix(place)), id.to_owned());
+    for (name, value) in fields(wanted) {
+        let path = format!("{}{name}", record_prefix(place));
+        let is_there = found.contains_key(&name);
+        if is_there && (recorded.items.contains_key(&path) || found.get(&name) == Some(&value)) {
+            record.insert(path, id.to_owned());
+        }
     }
 }
 

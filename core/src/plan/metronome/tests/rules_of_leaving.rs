@@ -77,6 +77,19 @@ fn a_value_that_was_never_in_force_is_not_recorded() {
 }
 
 #[test]
+fn a_name_or_a_custom_field_that_was_never_in_force_is_not_recorded() {
+    let mut bench = bench_of(&without(&fixture::plain(), &["/name"]));
+    bench.api.contract["name"] = json!("theirs");
+    bench.api.contract["custom_fields"] = json!({"team": "theirs"});
+    bench.policy.management = ManagementPolicy::Observe;
+    let other = with(&fixture::plain(), "/customFields", json!({"team": "sales"}));
+    assert_eq!(reported(decide(&bench, &other)).len(), 2);
+    bench.remember(&fields::meant(&other).unwrap());
+    bench.policy.management = ManagementPolicy::Apply;
+    assert_eq!(decide(&bench, &without(&fixture::plain(), &["/name"])), Decision::Settle);
+}
+
+#[test]
 fn what_left_the_spec_is_still_known_after_a_pass_that_could_not_take_it_out() {
     let spec = with(&fixture::plain(), "/commits/0/rolloverFraction", json!("0.25"));
     let mut bench = bench_of(&spec);
@@ -138,7 +151,10 @@ fn a_recurring_commit_without_an_invoice_costs_nothing_from_the_next_one_on() {
     assert_eq!(sent.as_object().unwrap().len(), 1);
     assert_eq!(sent["unit_price"].to_string().trim_matches('"'), "0");
     let summary = plan.summary();
-    assert!(summary.contains("/recurringCommits/monthly/invoiceAmount/unitPrice: 90 -> 0 0e3b5a52"), "{summary}");
+    assert!(
+        summary.contains("/recurringCommits/monthly/invoiceAmount/unitPrice: 90 -> 0 0e3b5a52"),
+        "{summary}"
+    );
 }
 
 #[test]
