@@ -47,6 +47,8 @@ pub struct ObservedContract {
     pub(super) seats: BTreeMap<String, Seats>,
     /// Names of pricing units by their IDs.
     pub(super) unit_names: BTreeMap<String, String>,
+    /// Names of products by their IDs, which things have that have no name of their own.
+    pub(super) product_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
 }

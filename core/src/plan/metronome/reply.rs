@@ -10,12 +10,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract,
+    Desired, ObservedContract, list,
     lists::{LISTS, item_shape, wire_name},
-    money::{USD_CENTS, unit_names},
+    money::{USD_CENTS, names_of, unit_names},
     observed::{Ids, Seats},
 };
-use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
+use crate::{
+    plan::Recorded,
+    terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling},
+};
 
 /// Lists that every reply has; one without them is not read as a contract without items, to which all would be added
 /// once more.
@@ -153,17 +156,20 @@ impl ObservedContract {
             planned,
             seats: BTreeMap::new(),
             unit_names: unit_names(data),
+            product_names: names_of("product", data),
             truncated: cut_off("commits") || cut_off("credits"),
         })
     }
 
-    /// Whether the spec sets something that only `v1/contracts/get` shows.
+    /// Whether the spec sets, or had set, something that only `v1/contracts/get` shows.
     #[must_use]
-    pub fn needs_v1(&self, desired: &Desired) -> bool {
-        let commits =
-            |terms: &Value| terms.get("commits").and_then(Value::as_array).cloned().unwrap_or_default();
-        let package = desired.terms().get("packageId").is_some() && self.terms.get("packageId").is_none();
-        package || commits(desired.terms()).iter().any(|commit| commit.get("amount").is_some())
+    pub fn needs_v1(&self, desired: &Desired, recorded: &Recorded) -> bool {
+        let package = desired.terms().get("packageId").is_some() || recorded.set.has("", "packageId");
+        let is_unknown = package && self.terms.get("packageId").is_none();
+        let mut commits = list(desired.terms(), "commits");
+        is_unknown
+            || commits.any(|commit| commit.get("amount").is_some())
+            || recorded.set.has("commits", "amount")
     }
 
     /// Takes what only `v1/contracts/get` shows from its `data`: the package, and the deprecated amounts of commits.
