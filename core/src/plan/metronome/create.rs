@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money};
+use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money, schedule};
 use crate::{
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
@@ -27,6 +27,7 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
 fn create(desired: &Desired) -> Result<Call, Refusal> {
     let mut terms = desired.written.clone();
     stamp_items(desired, &mut terms);
+    schedule::as_sent(&mut terms);
     if let Some(members) = terms.as_object_mut() {
         members.insert("uniquenessKey".to_owned(), json!(desired.key().as_str()));
         let fields = contract_fields(desired, members.get(CUSTOM_FIELDS));

@@ -5,12 +5,14 @@ mod effect;
 mod fields;
 mod fixture;
 mod likeness;
+mod past;
 mod planner;
 mod properties;
 mod rules;
 mod scale;
 mod tables;
 mod takeover;
+mod term;
 
 use std::collections::BTreeMap;
 

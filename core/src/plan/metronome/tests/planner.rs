@@ -62,7 +62,7 @@ impl World {
                 let commits = &self.api.contract["commits"];
                 Some(json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}))
             }
-            Need::LastEdit(_) => Some(json!(self.api.edits.len().to_string())),
+            Need::Edits(_) => Some(json!(self.api.history)),
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
@@ -85,6 +85,9 @@ impl World {
             self.api.call(call);
         }
         match fault {
+            None if call.kind == CallKind::Edit => {
+                Ok(json!({"id": self.api.contract["id"], "edit": self.api.history.last()}))
+            }
             None => Ok(json!({"id": self.api.contract["id"]})),
             Some(_) => Err(CallError::Unknown("lost".into())),
         }
