@@ -63,7 +63,7 @@ pub use self::{
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
-    api::reasons,
+    api::{contract::ManagementPolicy, reasons},
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -221,6 +221,8 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(view, name, owner);
     }
+    let approved = Policy { management: ManagementPolicy::Apply, ..policy.clone() };
+    let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
     let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
     let desired = &*desired;
     let draft = compare::compare(desired, view, &shown, recorded, policy, now);

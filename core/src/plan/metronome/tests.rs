@@ -5,6 +5,7 @@ mod effect;
 mod fields;
 mod fixture;
 mod likeness;
+mod once;
 mod past;
 mod planner;
 mod properties;
