@@ -56,7 +56,7 @@ impl Reads for Metronome {
             Need::Contract(contract) => self.contract_in_full(contract).await,
             Need::LegacyContract(contract) => self.named("v1/contracts/get", contract.query()).await,
             Need::Contracts { customer_id } => self.contracts(customer_id).await.map(|all| Some(all.into())),
-            Need::LastEdit(contract) => self.last_edit(contract).await.map(|id| Some(id.into())),
+            Need::Edits(contract) => self.named("v2/contracts/getEditHistory", contract.query()).await,
             Need::Seats { contract, subscription_id, from } => {
                 let mut query = contract.query();
                 if let Some(query) = query.as_object_mut() {
@@ -250,16 +250,6 @@ impl Metronome {
         };
         all.retain(is_its);
         Ok(all)
-    }
-
-    /// ID of the last edit of a contract; empty when it was never edited.
-    async fn last_edit(&self, contract: &ContractRef) -> Result<String, CallError> {
-        let edits = self.named("v2/contracts/getEditHistory", contract.query()).await?;
-        let time =
-            |edit: &Value| edit.get("timestamp").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let edits = edits.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let last = edits.max_by_key(|edit| time(edit));
-        Ok(last.and_then(|edit| edit.get("id")?.as_str()).unwrap_or_default().to_owned())
     }
 
     /// Every contract of a customer, archived ones as well.

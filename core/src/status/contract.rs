@@ -239,6 +239,9 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
         status.term.clone_from(&snapshot.term);
         status.committed_value.clone_from(&snapshot.committed_value);
     }
+    if result.snapshot.is_none() && !result.items.is_empty() {
+        status.items.clone_from(&result.items);
+    }
     if is_compared || result.snapshot.is_some() || result.created_id.is_some() || result.write.is_some() {
         status.account.clone_from(&result.account);
     }
