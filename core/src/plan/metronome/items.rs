@@ -86,10 +86,9 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         let to = if wanted.written.get(name).is_some() { &wanted.written } else { item.terms };
         units_at(item.terms, to, place)
     };
-    let now = draft.now;
     let updatable = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
     let place = |change: &Change| {
-        updatable(change).filter(|(place, _)| leaving::can_leave(place, &wanted.written, change, now))
+        updatable(change).filter(|(place, _)| leaving::can_leave(place, &wanted.written, change))
     };
     let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
     let counts = |change: &&&Change| draft.counts(&path(list, &wanted.key, &change.path));
