@@ -2,15 +2,21 @@
 //!
 //! Pure: the controller and the command line call the same functions.
 
+pub mod across;
 mod contract;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod finding;
+pub mod ignored;
 pub mod metronome;
 mod package;
+pub mod path;
+pub mod questions;
 pub mod schema;
 pub mod zoo;
 
 pub use contract::{Terms, contract, metronome_contract};
+pub use finding::{Finding, Rule, Severity};
 pub use package::package;
 
 use std::fmt;
