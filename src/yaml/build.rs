@@ -32,7 +32,8 @@ pub(super) struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     pub(super) fn new(text: &'t str, lines: usize) -> Self {
-        let parser = Parser::new_from_str(text);
+        // What comments say is of no use here.
+        let parser = Parser::new_from_str_with_options(text, granit_parser::options! { emit_comments: false });
         Self { parser, lines, anchors: BTreeMap::new(), built: 0, pointer: String::new(), places: None }
     }
 

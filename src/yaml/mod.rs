@@ -6,7 +6,7 @@
 mod build;
 mod scalar;
 
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -39,39 +39,51 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-/// One document of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    /// Where it stands in the text, in bytes.
-    range: Range<usize>,
+/// Where a document stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    start: usize,
+    end: usize,
     /// Lines before it.
     lines: usize,
-    /// What it says; null when it is empty.
-    pub value: Result<Value, SyntaxError>,
 }
 
-impl Document {
-    /// The place of every part, by its JSON pointer: of members, that of their key. `text` is the one that the document
-    /// was read from.
+impl Part {
+    /// The place of every part of the document, by its JSON pointer: of members, that of their key. `text` is the one that
+    /// the document was read from.
     #[must_use]
-    pub fn places(&self, text: &str) -> BTreeMap<String, Place> {
-        let part = text.get(self.range.clone()).unwrap_or_default();
-        let mut builder = Builder::new(part, self.lines).with_places();
+    pub fn places(self, text: &str) -> BTreeMap<String, Place> {
+        let mut builder = Builder::new(self.of(text), self.lines).with_places();
         // An error is told where the document was read; places before it are of use all the same.
         let _ = builder.document();
         builder.into_places()
     }
+
+    /// The line that it begins in.
+    #[must_use]
+    pub const fn line(self) -> usize {
+        self.lines + 1
+    }
+
+    fn of(self, text: &str) -> &str {
+        text.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// One document of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Where it stands in the text.
+    pub part: Part,
+    /// What it says; null when it is empty.
+    pub value: Result<Value, SyntaxError>,
 }
 
 /// Reads every document of a text, those with errors and empty ones included.
 #[must_use]
 pub fn documents(text: &str) -> Vec<Document> {
-    let parts = split(text);
-    let read = |(range, lines): (Range<usize>, usize)| {
-        let value = Builder::new(text.get(range.clone()).unwrap_or_default(), lines).document();
-        Document { range, lines, value }
-    };
-    parts.into_iter().map(read).collect()
+    let read = |part: Part| Document { part, value: Builder::new(part.of(text), part.lines).document() };
+    split(text).into_iter().map(read).collect()
 }
 
 /// Reads every document; empty ones are left out.
@@ -91,21 +103,22 @@ pub fn to_string(value: &impl Serialize) -> Result<String, serde_saphyr::ser::Er
     serde_saphyr::to_string(value)
 }
 
-/// The documents of a text, each from its `---` on, with the lines before it. So an error in one hides no other.
-fn split(text: &str) -> Vec<(Range<usize>, usize)> {
+/// The documents of a text, each from its `---` on. So an error in one hides no other.
+fn split(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
-    let (mut start, mut start_line, mut has_content, mut offset) = (0, 0, false, 0);
+    let (mut start, mut lines, mut has_content, mut offset) = (0, 0, false, 0);
     for (number, line) in text.split_inclusive('\n').enumerate() {
-        let is_marker = line.strip_prefix("---").is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace));
+        let rest = line.strip_prefix("---").map(|rest| rest.chars().next());
+        let is_marker = rest.is_some_and(|next| next.is_none_or(char::is_whitespace));
         if is_marker && has_content {
-            parts.push((start..offset, start_line));
-            (start, start_line) = (offset, number);
+            parts.push(Part { start, end: offset, lines });
+            (start, lines) = (offset, number);
         }
         // A comment or a directive before the first `---` belongs to the document that follows.
         has_content |= is_marker || !matches!(line.trim_start().chars().next(), None | Some('#' | '%'));
         offset += line.len();
     }
-    parts.push((start..offset, start_line));
+    parts.push(Part { start, end: offset, lines });
     parts
 }
 
@@ -151,7 +164,7 @@ mod tests {
     fn each_part_is_found_again_by_its_pointer() {
         let text = "# first\n---\na: 1\n---\nb:\n  - c: 1\n    d: [x, 'y']\n  - &e {f: 2}\n  - *e\n";
         let second = &documents(text)[1];
-        let places = second.places(text);
+        let places = second.part.places(text);
         let place = |pointer: &str| places.get(pointer).map(|place| (place.line, place.column));
         assert_eq!(place("/b"), Some((5, 1)));
         assert_eq!(place("/b/0"), Some((6, 5)));

@@ -328,6 +328,14 @@ impl MoneyEffect {
         totals
     }
 
+    /// What several plans do to fixed money together, by kind and unit. What has no sum is left out.
+    #[must_use]
+    pub fn sum<'a>(effects: impl Iterator<Item = &'a Self>) -> Self {
+        let fixed = effects.flat_map(|effect| effect.fixed.iter().cloned()).collect();
+        let fixed = Self { fixed, open: Vec::new() }.totals();
+        Self { fixed, open: Vec::new() }
+    }
+
     /// Takes the names of pricing units from names by ID.
     pub(super) fn find_names(&mut self, names: &BTreeMap<String, String>) {
         self.fixed.iter_mut().for_each(|fixed| fixed.unit.find_name(names));

@@ -37,6 +37,7 @@ mod planner;
 mod record;
 mod reply;
 mod schedule;
+mod shown;
 mod stamp;
 mod subscriptions;
 mod thresholds;
@@ -56,7 +57,8 @@ pub use self::{
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::items,
-    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
+    shown::Shown,
+    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{

@@ -1,13 +1,13 @@
 //! Questions about a Zoo contract.
 
-use super::{super::Violations, check_length, currency};
+use super::{check_length, currency};
 use crate::{
     plan::start_of_year,
     terms::{
         Decimal,
         zoo::{Contract, ContractStatus, Item, ItemKind},
     },
-    validate::Violation,
+    validate::{Violation, Violations},
 };
 
 /// What deserves a question, in the order of the fields.

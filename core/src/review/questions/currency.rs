@@ -1,6 +1,6 @@
 //! Currencies that there are.
 
-use super::super::Violations;
+use crate::validate::Violations;
 
 /// Codes of currencies in use, by ISO 4217 (list one as of 2026); those of funds, metals and tests left out.
 const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF \

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::validate::Severity;
+use crate::review::Severity;
 
 const ORG: &str = "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
 

@@ -1,9 +1,9 @@
 //! Pointers in `ignoreDrift` that lead nowhere: whoever wrote one believes that a place is left alone, and it is not.
 
-use super::Violation;
 use crate::{
     api::{Api, BillingContractSpec},
     terms::{Shape, metronome, zoo},
+    validate::Violation,
 };
 
 /// Every pointer that leads to no part that terms of the contract's billing API can have.

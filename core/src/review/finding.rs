@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Violation;
+use crate::validate::Violation;
 
 /// What kind of thing was found; programs go by its [`word`](Self::word).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -6,11 +6,11 @@ mod currency;
 mod metronome;
 mod zoo;
 
-use super::{Terms, Violation, Violations};
 use crate::{
     api::BillingContractSpec,
     plan::start_of_year,
     terms::Timestamp,
+    validate::{Terms, Violation, Violations},
 };
 
 pub use self::before::changed;

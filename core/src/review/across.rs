@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::{Resource, ResourceExt, core::object::HasSpec};
 
-use super::{Finding, Rule, Violation};
+use super::{Finding, Rule};
 use crate::{
     api::{
         BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage,
@@ -13,6 +13,7 @@ use crate::{
     },
     plan::package::{self, Unusable},
     protocol::claims::{self, Subject},
+    validate::Violation,
 };
 
 /// A resource, and where it is, for people (`acme.yaml:12`).
