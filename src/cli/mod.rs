@@ -1,8 +1,10 @@
 //! The commands.
 
+pub mod account;
 pub mod crds;
 pub mod files;
 mod git;
+pub mod import;
 mod out;
 pub mod plan;
 pub mod render;
@@ -31,6 +33,8 @@ enum Command {
     Plan(plan::Plan),
     /// Prints the contracts that packages give terms to, in full.
     Render(render::Render),
+    /// Writes what is billed already as files, one a contract.
+    Import(import::Import),
     /// Writes the custom resource definitions.
     Crds(crds::Crds),
 }
@@ -43,6 +47,7 @@ impl Cli {
             Command::Validate(validate) => validate.run(),
             Command::Plan(plan) => plan.run(),
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+            Command::Import(import) => import.run().await.map(|()| ExitCode::SUCCESS),
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         };
         match result {

@@ -5,11 +5,14 @@
 
 mod build;
 mod scalar;
+mod tidy;
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 use serde_json::Value;
+
+pub use self::tidy::tidy;
 
 use self::build::Builder;
 

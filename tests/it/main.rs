@@ -11,6 +11,7 @@ mod cli;
 mod examples;
 mod faults;
 mod house;
+mod import;
 mod lifecycle;
 mod metronome;
 mod ownership;

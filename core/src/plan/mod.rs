@@ -18,6 +18,7 @@ mod policy;
 mod recorded;
 pub mod render;
 mod snapshot;
+mod three_way;
 pub mod zoo;
 
 pub use self::{
@@ -30,4 +31,5 @@ pub use self::{
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
+    three_way::SetTerms,
 };

@@ -18,7 +18,7 @@ use crate::{
         package::Lifecycle,
         provider::BillingProviderSpec,
     },
-    plan::{Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, metronome, package},
+    plan::{Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, metronome, package},
     protocol::{
         Goal, Outcome, Reconciliation, Step,
         deletion::{self, Deletion},
@@ -199,6 +199,7 @@ fn known<F: Facts>(
             recorded.applied_spec = spec_digest;
             if let Some(snapshot) = &snapshot {
                 recorded.state = Some(snapshot.state.clone());
+                recorded.set = SetTerms::of(&snapshot.set_fields);
                 recorded.items = snapshot.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect();
             } else {
                 recorded.state = facts.unseen_state();

@@ -111,6 +111,34 @@ impl Files {
         files
     }
 
+    /// The first thing that the API server would not take, if there is any.
+    #[must_use]
+    pub fn first_problem(&self) -> Option<String> {
+        let name = |source: usize| self.sources.get(source).map(|source| source.name.as_str()).unwrap_or_default();
+        let broken = self.broken.first().map(|(source, error)| format!("{}: {error}", name(*source)));
+        broken.or_else(|| {
+            let (index, finding) = self.findings.first()?;
+            let resource = self.resources.get(*index)?;
+            Some(format!("{}: {}: {finding}", name(resource.source), resource.label()))
+        })
+    }
+
+    /// The providers.
+    pub fn providers(&self) -> impl Iterator<Item = &BillingProvider> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::Provider(provider)) => Some(&**provider),
+            _ => None,
+        })
+    }
+
+    /// The providers of the cluster.
+    pub fn cluster_providers(&self) -> impl Iterator<Item = &ClusterBillingProvider> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::ClusterProvider(provider)) => Some(&**provider),
+            _ => None,
+        })
+    }
+
     /// The contracts.
     pub fn contracts(&self) -> impl Iterator<Item = &BillingContract> {
         self.resources.iter().filter_map(|resource| match &resource.typed {
