@@ -44,7 +44,9 @@ impl Crds {
 
 fn write(dir: &Path, file: &str, text: &str) -> Result<(), Failure> {
     let path = dir.join(file);
-    fs::create_dir_all(dir).and_then(|()| fs::write(&path, text)).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    fs::create_dir_all(dir)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok(())
 }
 

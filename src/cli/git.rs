@@ -41,7 +41,10 @@ impl Repository {
         let wanted = format!("{revision}^{{commit}}");
         let commit = git(&self.root, ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]);
         let commit = commit.map_err(|_| {
-            format!("there is no revision {revision} in {}; fetch it first (in CI: with the whole history)", self.root.display())
+            format!(
+                "there is no revision {revision} in {}; fetch it first (in CI: with the whole history)",
+                self.root.display()
+            )
         })?;
         Ok(commit.trim_end().to_owned())
     }
@@ -58,7 +61,9 @@ impl Repository {
         for entry in listed.split('\0').filter(|entry| !entry.is_empty()) {
             let Some((what, file)) = entry.split_once('\t') else { continue };
             let mut what = what.split(' ');
-            let (Some(mode), Some("blob"), Some(id)) = (what.next(), what.next(), what.next()) else { continue };
+            let (Some(mode), Some("blob"), Some(id)) = (what.next(), what.next(), what.next()) else {
+                continue;
+            };
             // A symbolic link says where, not what.
             let shown = wanted.iter().find_map(|wanted| wanted.shown(Path::new(file)));
             if let (Some(shown), true) = (shown, mode.starts_with("100")) {
@@ -74,7 +79,8 @@ impl Repository {
     /// # Errors
     /// When it is not in the repository.
     pub(super) fn inside(&self, path: &Path) -> Result<PathBuf, Failure> {
-        let full = std::path::absolute(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let full =
+            std::path::absolute(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let full = full.canonicalize().unwrap_or(full);
         let inside = full.strip_prefix(self.root.canonicalize().unwrap_or_else(|_| self.root.clone()));
         let outside = |_| format!("{} is not in the repository {}", path.display(), self.root.display());
@@ -142,7 +148,10 @@ impl Wanted {
 }
 
 /// What git says to a question.
-pub(super) fn git<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Result<String, Failure> {
+pub(super) fn git<'a>(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Result<String, Failure> {
     let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
     let output = Command::new("git").args(&arguments).current_dir(folder).output().map_err(no_git)?;
     if !output.status.success() {

@@ -25,6 +25,9 @@ pub(super) fn count(number: usize, thing: &str) -> String {
 mod tests {
     #[test]
     fn one_thing_is_not_several() {
-        assert_eq!([0, 1, 2].map(|number| super::count(number, "contract")), ["0 contracts", "1 contract", "2 contracts"]);
+        assert_eq!(
+            [0, 1, 2].map(|number| super::count(number, "contract")),
+            ["0 contracts", "1 contract", "2 contracts"]
+        );
     }
 }

@@ -33,7 +33,8 @@ pub(super) struct Builder<'t> {
 impl<'t> Builder<'t> {
     pub(super) fn new(text: &'t str, lines: usize) -> Self {
         // What comments say is of no use here.
-        let parser = Parser::new_from_str_with_options(text, granit_parser::options! { emit_comments: false });
+        let parser =
+            Parser::new_from_str_with_options(text, granit_parser::options! { emit_comments: false });
         Self { parser, lines, anchors: BTreeMap::new(), built: 0, pointer: String::new(), places: None }
     }
 
@@ -57,7 +58,10 @@ impl<'t> Builder<'t> {
                 Event::DocumentStart(..) if documents == 0 => documents = 1,
                 // What follows would be read by nobody: kubectl and the API server stop at the first `...`.
                 Event::DocumentStart(..) => {
-                    return Err(self.error(span.start, "follows the end of the document; begin the next one with `---`"));
+                    return Err(self.error(
+                        span.start,
+                        "follows the end of the document; begin the next one with `---`",
+                    ));
                 }
                 event => value = self.node(event, span)?,
             }
@@ -99,7 +103,9 @@ impl<'t> Builder<'t> {
         let before = self.built;
         self.built += 1;
         let (anchor, value) = match event {
-            Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(&text, style, tag.as_ref(), span.start)?),
+            Event::Scalar(text, style, anchor, tag) => {
+                (anchor, self.scalar(&text, style, tag.as_ref(), span.start)?)
+            }
             Event::SequenceStart(_, anchor, _) => (anchor, self.sequence()?),
             Event::MappingStart(_, anchor, _) => (anchor, self.mapping()?),
             Event::Alias(anchor) => {
@@ -109,7 +115,10 @@ impl<'t> Builder<'t> {
                 let (value, size) = (value.clone(), *size);
                 self.built += size;
                 if self.built > MAX_REPEATED {
-                    return Err(self.error(span.start, "stands for too much: aliases repeat more than a million values"));
+                    return Err(self.error(
+                        span.start,
+                        "stands for too much: aliases repeat more than a million values",
+                    ));
                 }
                 return Ok(value);
             }
@@ -185,12 +194,16 @@ impl<'t> Builder<'t> {
                 _ => (None, false),
             };
             let Some(key) = key else {
-                return Err(self.error(span.start, "must be a name: only text, numbers and true or false can be one"));
+                return Err(
+                    self.error(span.start, "must be a name: only text, numbers and true or false can be one")
+                );
             };
             let length = self.descend(&key);
             self.keep_place(span.start);
             if let Some(line) = lines.insert(key.clone(), self.place(span.start).line).filter(|_| !is_merge) {
-                return Err(self.error(span.start, format!("says `{key}` twice; the first is in line {line}")));
+                return Err(
+                    self.error(span.start, format!("says `{key}` twice; the first is in line {line}"))
+                );
             }
             let (event, value_span) = self.expect()?;
             let value = self.node(event, value_span)?;
@@ -204,7 +217,11 @@ impl<'t> Builder<'t> {
                         _ => None,
                     }));
                 }
-                (true, _) => return Err(self.error(value_span.start, "must be a mapping, or a list of mappings, to merge")),
+                (true, _) => {
+                    return Err(
+                        self.error(value_span.start, "must be a mapping, or a list of mappings, to merge")
+                    );
+                }
             }
         }
         for (name, value) in merged.into_iter().flatten() {

@@ -4,8 +4,8 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
-    BillingContract, BillingContractSpec, BillingProvider, ClusterBillingProvider, ContractPackage, ContractPackageSpec, GROUP,
-    crds,
+    BillingContract, BillingContractSpec, BillingProvider, ClusterBillingProvider, ContractPackage,
+    ContractPackageSpec, GROUP, crds,
     provider::{BillingProviderSpec, ClusterBillingProviderSpec},
 };
 use crate::terms::shape::schema_of;
@@ -30,9 +30,11 @@ fn schema<K: CustomResourceExt>(mut spec: Value) -> (String, Value) {
         members.remove("$schema");
         members.remove("title");
     }
-    let description = crd.spec.versions.first().and_then(|version| {
-        version.schema.as_ref()?.open_api_v3_schema.as_ref()?.description.clone()
-    });
+    let description = crd
+        .spec
+        .versions
+        .first()
+        .and_then(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref()?.description.clone());
     let text = || json!({"type": "string"});
     let texts = || json!({"type": "object", "additionalProperties": text()});
     let schema = json!({
@@ -83,7 +85,8 @@ pub fn kustomize_openapi() -> Value {
     for crd in crds() {
         let kind = crd.spec.names.kind.clone();
         let crd = serde_json::to_value(crd).unwrap_or_default();
-        let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").and_then(keyed_lists);
+        let spec =
+            crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").and_then(keyed_lists);
         let Some(spec) = spec else { continue };
         let definition = json!({
             "type": "object",
@@ -100,7 +103,8 @@ fn keyed_lists(schema: &Value) -> Option<Value> {
     if let Some(items) = schema.get("items") {
         let below = keyed_lists(items);
         let key = schema.get("x-kubernetes-list-map-keys").and_then(|keys| keys.get(0));
-        let mut list = json!({"type": "array", "items": below.clone().unwrap_or_else(|| json!({"type": "object"}))});
+        let mut list =
+            json!({"type": "array", "items": below.clone().unwrap_or_else(|| json!({"type": "object"}))});
         let members = list.as_object_mut()?;
         match (key, below) {
             (Some(key), _) => {
@@ -126,7 +130,13 @@ mod tests {
     fn kustomize_is_told_the_key_of_every_keyed_list() {
         fn keys(schema: &Value, found: &mut usize) {
             *found += usize::from(schema.get("x-kubernetes-list-map-keys").is_some());
-            for below in schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(_, below)| below) {
+            for below in schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+                .map(|(_, below)| below)
+            {
                 keys(below, found);
             }
             schema.get("items").into_iter().for_each(|items| keys(items, found));
@@ -134,7 +144,10 @@ mod tests {
         let mut wanted = 0;
         for crd in crds() {
             let crd = serde_json::to_value(crd).unwrap();
-            keys(crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap(), &mut wanted);
+            keys(
+                crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap(),
+                &mut wanted,
+            );
         }
         let openapi = kustomize_openapi();
         let told = openapi.to_string().matches("x-kubernetes-patch-merge-key").count();
@@ -143,20 +156,42 @@ mod tests {
         let items = "/definitions/dev.countersign.billing.v1alpha1.BillingContract/properties/spec/properties/zoo/properties/items";
         let items = openapi.pointer(items).unwrap();
         assert_eq!(items["x-kubernetes-patch-merge-key"], "code");
-        assert_eq!(items["items"]["properties"]["rateTiers"]["x-kubernetes-patch-merge-key"], "tierStartInclusive");
+        assert_eq!(
+            items["items"]["properties"]["rateTiers"]["x-kubernetes-patch-merge-key"],
+            "tierStartInclusive"
+        );
     }
 
     #[test]
     fn json_schemas_say_what_words_mean_and_that_there_is_nothing_else() {
         let schemas = json_schemas();
         let names: Vec<_> = schemas.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["billingcontract.json", "billingprovider.json", "clusterbillingprovider.json", "contractpackage.json"]);
+        assert_eq!(
+            names,
+            [
+                "billingcontract.json",
+                "billingprovider.json",
+                "clusterbillingprovider.json",
+                "contractpackage.json"
+            ]
+        );
         let contract = &schemas[0].1;
         let policy = contract.pointer("/properties/spec/properties/deletionPolicy").unwrap().to_string();
         assert!(policy.contains("Ends the contract in good order."), "{policy}");
-        assert_eq!(contract.pointer("/properties/spec/properties/zoo").unwrap().to_string().matches("x-kubernetes").count(), 0);
+        assert_eq!(
+            contract
+                .pointer("/properties/spec/properties/zoo")
+                .unwrap()
+                .to_string()
+                .matches("x-kubernetes")
+                .count(),
+            0
+        );
         assert_eq!(contract.pointer("/properties/spec/additionalProperties"), Some(&json!(false)));
         let whole = contract.to_string();
-        assert!(whole.contains("When the contract starts to apply") && !whole.contains("\"$ref\""), "references");
+        assert!(
+            whole.contains("When the contract starts to apply") && !whole.contains("\"$ref\""),
+            "references"
+        );
     }
 }

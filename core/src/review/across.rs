@@ -77,13 +77,15 @@ impl Together<'_> {
             ProviderKind::BillingProvider => {
                 let mut near = self.providers.iter().map(|placed| placed.resource);
                 let is_near = |provider: &&BillingProvider| {
-                    is_named(provider.metadata.name.as_ref()) && provider.metadata.namespace.as_deref() == namespace
+                    is_named(provider.metadata.name.as_ref())
+                        && provider.metadata.namespace.as_deref() == namespace
                 };
                 near.find(is_near).map(|provider| &provider.spec)
             }
             ProviderKind::ClusterBillingProvider => {
                 let mut all = self.cluster_providers.iter().map(|placed| placed.resource);
-                all.find(|provider| is_named(provider.metadata.name.as_ref())).map(|provider| &provider.spec.account)
+                all.find(|provider| is_named(provider.metadata.name.as_ref()))
+                    .map(|provider| &provider.spec.account)
             }
         }
     }
@@ -113,8 +115,12 @@ impl Together<'_> {
                     first.insert((account.clone(), subject), index);
                     continue;
                 };
-                let Some(Placed { resource: other, place, .. }) = self.contracts.get(*holder) else { continue };
-                if other.metadata.name == contract.metadata.name && other.metadata.namespace == contract.metadata.namespace {
+                let Some(Placed { resource: other, place, .. }) = self.contracts.get(*holder) else {
+                    continue;
+                };
+                if other.metadata.name == contract.metadata.name
+                    && other.metadata.namespace == contract.metadata.namespace
+                {
                     continue;
                 }
                 let api = contract.spec.api();
@@ -132,7 +138,8 @@ impl Together<'_> {
                         "is adopted by another resource too, and a contract has one",
                     ),
                 };
-                let message = format!("{what}: BillingContract {} in {place} has {subject}", other.name_any());
+                let message =
+                    format!("{what}: BillingContract {} in {place} has {subject}", other.name_any());
                 let violation = Violation::new(field.unwrap_or_else(|| "spec".to_owned()), message);
                 found.push((Which::Contract(index), Finding::error(Rule::Duplicate, violation)));
             }
@@ -143,7 +150,11 @@ impl Together<'_> {
         // A provider that is not there is told once, however many refer to it.
         let packages = self.packages.iter().enumerate().filter_map(|(index, placed)| {
             let package = placed.resource;
-            Some((Which::Package(index), package.spec.provider_ref.as_ref()?, package.metadata.namespace.as_deref()))
+            Some((
+                Which::Package(index),
+                package.spec.provider_ref.as_ref()?,
+                package.metadata.namespace.as_deref(),
+            ))
         });
         let contracts = self.contracts.iter().enumerate().map(|(index, placed)| {
             let contract = placed.resource;
@@ -185,9 +196,11 @@ impl Together<'_> {
             ProviderKind::BillingProvider => {
                 self.providers.iter().filter_map(|placed| placed.resource.metadata.name.as_deref()).collect()
             }
-            ProviderKind::ClusterBillingProvider => {
-                self.cluster_providers.iter().filter_map(|placed| placed.resource.metadata.name.as_deref()).collect()
-            }
+            ProviderKind::ClusterBillingProvider => self
+                .cluster_providers
+                .iter()
+                .filter_map(|placed| placed.resource.metadata.name.as_deref())
+                .collect(),
         };
         let near = names.iter().map(|name| (strsim::damerau_levenshtein(name, &reference.name), name)).min();
         let hint = match near {
@@ -245,8 +258,13 @@ fn repeated<K: Resource<DynamicType = ()> + HasSpec<Spec: PartialEq>>(
     for (index, placed) in all.iter().enumerate() {
         let Placed { resource, scope, .. } = placed;
         let name = (scope.as_str(), resource.namespace().unwrap_or_default(), resource.name_any());
-        if let Some(Placed { place: other, .. }) = first.get(&name).filter(|first| first.resource.spec() != resource.spec()) {
-            let message = format!("is that of another {} too, in {other}: one of them would take the other's place", K::kind(&()));
+        if let Some(Placed { place: other, .. }) =
+            first.get(&name).filter(|first| first.resource.spec() != resource.spec())
+        {
+            let message = format!(
+                "is that of another {} too, in {other}: one of them would take the other's place",
+                K::kind(&())
+            );
             let violation = Violation::new("metadata.name", message);
             found.push((which(index), Finding::error(Rule::Duplicate, violation)));
         }

@@ -18,7 +18,9 @@ use crate::{
         package::Lifecycle,
         provider::BillingProviderSpec,
     },
-    plan::{Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, metronome, package},
+    plan::{
+        Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, metronome, package,
+    },
     protocol::{
         Goal, Outcome, Reconciliation, Step,
         deletion::{self, Deletion},
@@ -69,7 +71,9 @@ pub enum Effect {
 /// resource.
 #[must_use]
 pub fn contract(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: DateTime<Utc>) -> Effect {
-    let Some(api) = after.or(before).and_then(|side| side.contract.spec.api()) else { return Effect::Nothing };
+    let Some(api) = after.or(before).and_then(|side| side.contract.spec.api()) else {
+        return Effect::Nothing;
+    };
     match api {
         Api::Zoo => change::<facts::Zoo>(before, after, now),
         Api::Metronome => change::<facts::Metronome>(before, after, now),
@@ -109,16 +113,23 @@ pub fn package(
         }
         _ => return Effect::Nothing,
     };
-    let planner = |package| metronome::package::PackagePlanner::new(package, contracts.try_into().unwrap_or(i32::MAX), &facts::settings(account));
+    let planner = |package| {
+        metronome::package::PackagePlanner::new(
+            package,
+            contracts.try_into().unwrap_or(i32::MAX),
+            &facts::settings(account),
+        )
+    };
     let billed = match before.map(|before| planner(before).shown(&before.name_any())).transpose() {
         Ok(billed) => billed,
         Err(refusal) => return Effect::Refused(refusal),
     };
     let recorded = Recorded { contract_id: before.map(ContractPackage::name_any), ..Recorded::default() };
-    let ran = run(Api::Metronome, planner(resource), goal, recorded, Policy::default(), now, |need| match need {
-        metronome::Need::Package { .. } => billed.clone(),
-        _ => Some(billed.iter().filter(|_| matches!(need, metronome::Need::Packages)).cloned().collect()),
-    });
+    let ran =
+        run(Api::Metronome, planner(resource), goal, recorded, Policy::default(), now, |need| match need {
+            metronome::Need::Package { .. } => billed.clone(),
+            _ => Some(billed.iter().filter(|_| matches!(need, metronome::Need::Packages)).cloned().collect()),
+        });
     match ran {
         Ran::Planned(plan) => Effect::Changes { plan, waits: false },
         Ran::Ended(Outcome::Refused { refusal, .. }, _) => Effect::Refused(refusal),
@@ -141,7 +152,9 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
     let (side, goal) = match (before, after) {
         (_, Some(after)) => {
             if before.is_none() && after.contract.spec.adopt.is_some() {
-                return Effect::Open("it adopts a contract that exists: what it changes, only the billing API can tell");
+                return Effect::Open(
+                    "it adopts a contract that exists: what it changes, only the billing API can tell",
+                );
             }
             (after, Goal::InForce)
         }
@@ -192,7 +205,8 @@ fn known<F: Facts>(
     let id = adopted.unwrap_or_else(|| side.contract.name_any());
     let facts = F::of(side, &id)?;
     let planner = F::planner(side)?;
-    let mut recorded = Recorded { contract_id: Some(id), applied_spec: planner.digest().cloned(), ..Recorded::default() };
+    let mut recorded =
+        Recorded { contract_id: Some(id), applied_spec: planner.digest().cloned(), ..Recorded::default() };
     let policy = Policy { ignore: side.contract.spec.ignore_drift.clone(), ..Policy::default() };
     match run(F::API, planner, Goal::InForce, recorded.clone(), policy, now, |need| facts.told(need, side)) {
         Ran::Ended(Outcome::InSync { spec_digest, .. }, snapshot) => {
@@ -200,7 +214,8 @@ fn known<F: Facts>(
             if let Some(snapshot) = &snapshot {
                 recorded.state = Some(snapshot.state.clone());
                 recorded.set = SetTerms::of(&snapshot.set_fields);
-                recorded.items = snapshot.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect();
+                recorded.items =
+                    snapshot.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect();
             } else {
                 recorded.state = facts.unseen_state();
             }

@@ -33,8 +33,11 @@ fn astray(shape: &Shape, pointer: &str) -> Option<String> {
         shape = match shape {
             Shape::Object(members) => {
                 let Some(member) = members.get(&name) else {
-                    let near = members.keys().map(|known| (strsim::damerau_levenshtein(&name, known), known)).min();
-                    let hint = near.filter(|(distance, _)| *distance <= 3).map(|(_, near)| format!("; did you mean `{near}`?"));
+                    let near =
+                        members.keys().map(|known| (strsim::damerau_levenshtein(&name, known), known)).min();
+                    let hint = near
+                        .filter(|(distance, _)| *distance <= 3)
+                        .map(|(_, near)| format!("; did you mean `{near}`?"));
                     return Some(format!("{place} no `{name}`{}", hint.unwrap_or_default()));
                 };
                 &member.shape
@@ -79,7 +82,10 @@ mod tests {
         let wrong = ["/note", "/items/0/unitPrice", "/items/fde/price", "/name/x", "/periods/first", "/"];
         let found = told(("zoo", zoo), &wrong);
         assert_eq!(found.len(), wrong.len(), "{found:#?}");
-        assert!(found[0].contains("`spec.ignoreDrift[0]`") && found[0].contains("did you mean `notes`?"), "{found:#?}");
+        assert!(
+            found[0].contains("`spec.ignoreDrift[0]`") && found[0].contains("did you mean `notes`?"),
+            "{found:#?}"
+        );
         assert!(found[1].contains("items go by enterprise_support, fde"), "{found:#?}");
         assert!(found[2].contains("`/items/fde` has no `price`"), "{found:#?}");
         assert!(found[3].contains("no parts") && found[4].contains("their number"), "{found:#?}");

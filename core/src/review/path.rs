@@ -22,10 +22,13 @@ pub fn pointer(resource: &Value, path: &str) -> String {
                 let name = members.keys().filter(fits).max_by_key(|name| name.len());
                 name.and_then(|name| Some((escaped(name), members.get(name)?, rest.get(name.len()..)?)))
             }
-            Value::Array(items) => rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).and_then(|(key, rest)| {
-                let index = items.iter().position(|item| goes_by(item, key)).or_else(|| key.parse().ok())?;
-                Some((index.to_string(), items.get(index)?, rest))
-            }),
+            Value::Array(items) => {
+                rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).and_then(|(key, rest)| {
+                    let index =
+                        items.iter().position(|item| goes_by(item, key)).or_else(|| key.parse().ok())?;
+                    Some((index.to_string(), items.get(index)?, rest))
+                })
+            }
             _ => None,
         };
         let Some((segment, next, after)) = step else { return pointer };

@@ -97,7 +97,10 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
     match resource.pointer("/metadata/name") {
         Some(Value::String(name)) if !name.is_empty() => {
             if !is_dns_name(name, 253, true) {
-                refuse("metadata.name", &format!("must be lower case letters, digits, `-` and `.`, not {name:?}"));
+                refuse(
+                    "metadata.name",
+                    &format!("must be lower case letters, digits, `-` and `.`, not {name:?}"),
+                );
             }
         }
         _ => refuse("metadata.name", "is required, as text"),
@@ -105,9 +108,13 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
     match resource.pointer("/metadata/namespace") {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) if name.is_empty() => {}
-        Some(_) if !definition.is_namespaced => refuse("metadata.namespace", "must be left out: the kind is the cluster's"),
+        Some(_) if !definition.is_namespaced => {
+            refuse("metadata.namespace", "must be left out: the kind is the cluster's")
+        }
         Some(Value::String(name)) if is_dns_name(name, 63, false) => {}
-        Some(name) => refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}")),
+        Some(name) => {
+            refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}"))
+        }
     }
     for (list, is_label) in [("labels", true), ("annotations", false)] {
         let members = match resource.get("metadata").and_then(|metadata| metadata.get(list)) {
@@ -123,7 +130,10 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
             match value {
                 _ if !is_qualified(&name) => refuse(&path, "is no name that labels and annotations can have"),
                 Value::String(text) if is_label && !is_label_value(&text) => {
-                    refuse(&path, &format!("must be at most 63 letters, digits, `-`, `_` and `.`, not {text:?}"));
+                    refuse(
+                        &path,
+                        &format!("must be at most 63 letters, digits, `-`, `_` and `.`, not {text:?}"),
+                    );
                 }
                 Value::String(_) | Value::Null => {}
                 value => refuse(&path, &format!("must be text, in quotes: \"{value}\"")),
@@ -156,7 +166,10 @@ fn is_qualified(text: &str) -> bool {
 fn is_label_value(text: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let is_outer = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
-    text.len() <= 63 && text.bytes().all(is_inner) && is_outer(text.bytes().next()) && is_outer(text.bytes().next_back())
+    text.len() <= 63
+        && text.bytes().all(is_inner)
+        && is_outer(text.bytes().next())
+        && is_outer(text.bytes().next_back())
 }
 
 /// A value as the API server takes it: it leaves out what is null before it asks its rules.

@@ -34,7 +34,9 @@ impl Files {
         for (index, documents) in read.into_iter().enumerate() {
             let Some(Source { name, text }) = self.sources.get(index).cloned() else { continue };
             if let Some(kustomization) = kustomizations.user(&name) {
-                let reason = format!("a patch or settings of {kustomization}; check what `kustomize build` prints instead");
+                let reason = format!(
+                    "a patch or settings of {kustomization}; check what `kustomize build` prints instead"
+                );
                 self.skipped.push(Skipped { file: name, reason });
                 continue;
             }
@@ -42,7 +44,12 @@ impl Files {
                 match value {
                     Ok(Value::Null) => {}
                     Ok(value) => {
-                        let at = At { source: index, part, pointer: String::new(), scope: kustomizations.scope(&name) };
+                        let at = At {
+                            source: index,
+                            part,
+                            pointer: String::new(),
+                            scope: kustomizations.scope(&name),
+                        };
                         self.sort_value(&name, at, value);
                     }
                     Err(_) if is_json(&name) && !text.contains(GROUP) => {
@@ -71,7 +78,10 @@ impl Files {
             }
             return;
         }
-        if ["/$patch", "/spec/$patch", "/metadata/$patch"].iter().any(|pointer| value.pointer(pointer).is_some()) {
+        if ["/$patch", "/spec/$patch", "/metadata/$patch"]
+            .iter()
+            .any(|pointer| value.pointer(pointer).is_some())
+        {
             return self.skipped.push(skip("a patch: it says `$patch`".to_owned()));
         }
         let is_our_kind = check::kinds().any(|known| known.eq_ignore_ascii_case(&kind));

@@ -35,7 +35,9 @@ impl Gathered {
     fn add(&mut self, path: &Path) -> Result<(), Failure> {
         if path.as_os_str() == "-" {
             let mut text = String::new();
-            io::stdin().read_to_string(&mut text).map_err(|error| format!("cannot read the {STDIN}: {error}"))?;
+            io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|error| format!("cannot read the {STDIN}: {error}"))?;
             self.sources.push(Source { name: STDIN.to_owned(), text });
             return Ok(());
         }
@@ -53,9 +55,12 @@ impl Gathered {
             return Err(format!("cannot read {}: there is no such file or folder", path.display()).into());
         };
         let mut found: Vec<PathBuf> = Vec::new();
-        let matches = glob::glob(pattern).map_err(|error| format!("{pattern} is no pattern of files: {error}"))?;
+        let matches =
+            glob::glob(pattern).map_err(|error| format!("{pattern} is no pattern of files: {error}"))?;
         for path in matches {
-            found.push(path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error()))?);
+            found.push(
+                path.map_err(|error| format!("cannot read {}: {}", error.path().display(), error.error()))?,
+            );
         }
         if found.is_empty() {
             return Err(format!("no file matches {pattern}").into());
@@ -91,5 +96,6 @@ fn is_wanted(path: &Path) -> bool {
 
 /// Whether files of this name have resources.
 pub(in crate::cli) fn is_resource_file(path: &Path) -> bool {
-    path.extension().is_some_and(|name| ["yaml", "yml", "json"].iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
+    path.extension()
+        .is_some_and(|name| ["yaml", "yml", "json"].iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
 }

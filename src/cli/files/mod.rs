@@ -114,7 +114,8 @@ impl Files {
     /// The first thing that the API server would not take, if there is any.
     #[must_use]
     pub fn first_problem(&self) -> Option<String> {
-        let name = |source: usize| self.sources.get(source).map(|source| source.name.as_str()).unwrap_or_default();
+        let name =
+            |source: usize| self.sources.get(source).map(|source| source.name.as_str()).unwrap_or_default();
         let broken = self.broken.first().map(|(source, error)| format!("{}: {error}", name(*source)));
         broken.or_else(|| {
             let (index, finding) = self.findings.first()?;

@@ -81,5 +81,6 @@ fn printed(command: &str, at: &Path, folder: &Path) -> Result<String, Failure> {
     if !output.status.success() {
         return Err(format!("`{command}` failed in {} ({})", folder.display(), output.status).into());
     }
-    Ok(String::from_utf8(output.stdout).map_err(|_| format!("`{command}` printed something that is no text"))?)
+    Ok(String::from_utf8(output.stdout)
+        .map_err(|_| format!("`{command}` printed something that is no text"))?)
 }

@@ -38,7 +38,9 @@ fn row(row: &Row) -> Value {
             }
             plan
         }
-        Effect::Left { why, changes, value } => json!({"why": why, "changes": changes, "committedValue": value}),
+        Effect::Left { why, changes, value } => {
+            json!({"why": why, "changes": changes, "committedValue": value})
+        }
         Effect::Refused(refusal) => json!({"reason": refusal.reason.as_str(), "message": refusal.message}),
         Effect::Open(why) => json!({"why": why}),
         Effect::Nothing => json!({}),

@@ -24,10 +24,12 @@ use super::{
 
 /// Shows what a change of files does in billing.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Exit status: 0 when nothing changes, 1 when nothing could be planned, 2 when something is refused, 3 when \
+#[command(
+    after_long_help = "Exit status: 0 when nothing changes, 1 when nothing could be planned, 2 when something is refused, 3 when \
     something changes.\n\nExamples:\n  countersign plan --base origin/main contracts/\n  \
     countersign plan --base v1 --head v2 --output markdown contracts/\n  \
-    countersign plan --base origin/main --build 'kustomize build .' clusters/production")]
+    countersign plan --base origin/main --build 'kustomize build .' clusters/production"
+)]
 pub struct Plan {
     /// Files and folders with the resources: contracts, and the packages and providers that they refer to. The current
     /// folder when left out.
@@ -71,7 +73,9 @@ impl Plan {
         };
         if before.is_empty() && after.is_empty() {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
-            return Err(format!("there are no files in {}, before or after the change", paths.join(", ")).into());
+            return Err(
+                format!("there are no files in {}, before or after the change", paths.join(", ")).into()
+            );
         }
         let planned = Planned::of(&Files::of(before), &mut Files::of(after), Utc::now());
         let text = match self.output {

@@ -213,7 +213,8 @@ impl Planned {
 /// Resources of a kind by namespace and name; the first of two that have one name.
 fn by_name<'a>(files: &'a Files, kind: &str) -> BTreeMap<Key<'a>, (usize, &'a Resource)> {
     let mut all = BTreeMap::new();
-    for (index, resource) in files.resources.iter().enumerate().filter(|(_, resource)| resource.kind == kind) {
+    for (index, resource) in files.resources.iter().enumerate().filter(|(_, resource)| resource.kind == kind)
+    {
         all.entry((resource.namespace.as_deref(), resource.name.as_str())).or_insert((index, resource));
     }
     all
@@ -221,7 +222,13 @@ fn by_name<'a>(files: &'a Files, kind: &str) -> BTreeMap<Key<'a>, (usize, &'a Re
 
 type Half<'a> = (Option<&'a Resource>, &'a Files, &'a Together<'a>);
 
-fn row(kind: &'static str, before: Half<'_>, after: Half<'_>, wrong: Vec<Entry>, now: DateTime<Utc>) -> Option<Row> {
+fn row(
+    kind: &'static str,
+    before: Half<'_>,
+    after: Half<'_>,
+    wrong: Vec<Entry>,
+    now: DateTime<Utc>,
+) -> Option<Row> {
     let ((was, ..), (is, ..)) = (before, after);
     let resource = is.or(was)?;
     let files = if is.is_some() { after.1 } else { before.1 };
@@ -234,7 +241,9 @@ fn row(kind: &'static str, before: Half<'_>, after: Half<'_>, wrong: Vec<Entry>,
     let (effect, cause) = match (was.map(|was| &was.typed), is.map(|is| &is.typed)) {
         (Some(None), _) => (Effect::Open("what the files said of it before is invalid"), None),
         (_, Some(None)) => (Effect::Nothing, None),
-        (was, is) => planned(was.and_then(Option::as_ref), is.and_then(Option::as_ref), before.2, after.2, now),
+        (was, is) => {
+            planned(was.and_then(Option::as_ref), is.and_then(Option::as_ref), before.2, after.2, now)
+        }
     };
     let namespace = resource.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     Some(Row {
@@ -268,7 +277,10 @@ fn planned(
             let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
             let moved = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is));
             if moved {
-                return (Effect::Open("it moves to another account, and what it was in the other one stays there"), cause);
+                return (
+                    Effect::Open("it moves to another account, and what it was in the other one stays there"),
+                    cause,
+                );
             }
             (change::contract(was.as_ref(), is.as_ref(), now), cause)
         }
@@ -291,11 +303,14 @@ fn has_moved(was: &Side<'_>, is: &Side<'_>) -> bool {
 
 /// What made a contract mean something else, beside its own file.
 fn cause(was: &Side<'_>, is: &Side<'_>) -> Option<String> {
-    let digest = |package: Option<&ContractPackage>| package.map(|package| (package.name_any(), package::digest(&package.spec)));
+    let digest = |package: Option<&ContractPackage>| {
+        package.map(|package| (package.name_any(), package::digest(&package.spec)))
+    };
     if digest(was.package) != digest(is.package) {
         return is.package.or(was.package).map(|package| format!("ContractPackage {}", package.name_any()));
     }
-    (was.account != is.account).then(|| format!("{:?} {}", is.contract.spec.provider_ref.kind, is.contract.spec.provider_ref.name))
+    (was.account != is.account)
+        .then(|| format!("{:?} {}", is.contract.spec.provider_ref.kind, is.contract.spec.provider_ref.name))
 }
 
 fn package_effect(
@@ -306,7 +321,8 @@ fn package_effect(
 ) -> Effect {
     let Some(package) = is.or(was) else { return Effect::Nothing };
     let namespace = package.metadata.namespace.as_deref();
-    let account = package.spec.provider_ref.as_ref().and_then(|reference| after.provider(reference, namespace));
+    let account =
+        package.spec.provider_ref.as_ref().and_then(|reference| after.provider(reference, namespace));
     let refers = |contract: &&crate::api::BillingContract| {
         let packages = [package];
         package::meant(contract, &packages).is_some()

@@ -61,7 +61,10 @@ pub(super) fn sum(amount: &Amount) -> String {
 /// What is told of a resource below its name.
 fn body(row: &Row) -> String {
     if !row.wrong.is_empty() {
-        let lines = row.wrong.iter().map(|entry| format!("{}:{}:{}: {}", entry.file, entry.line, entry.column, entry.message));
+        let lines = row
+            .wrong
+            .iter()
+            .map(|entry| format!("{}:{}:{}: {}", entry.file, entry.line, entry.column, entry.message));
         return lines.collect::<Vec<_>>().join("\n");
     }
     match &row.effect {

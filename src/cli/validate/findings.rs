@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::files::{Files, Resource, Typed, check};
 use crate::{
     api::{
-        Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle, provider::BillingProviderSpec,
+        Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
+        provider::BillingProviderSpec,
     },
     billing::http,
     plan::package::{self, Unusable},
@@ -35,17 +36,24 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
         let was = before.resource(resource);
         // Where the operator says it as well, its words are the better ones.
         let asked = check::rules(&resource.kind, &resource.value, was.map(|was| &was.value));
-        let is_said = |rule: &Finding| own.iter().any(|other| is_same_place(&other.violation.path, &rule.violation.path));
+        let is_said = |rule: &Finding| {
+            own.iter().any(|other| is_same_place(&other.violation.path, &rule.violation.path))
+        };
         let unsaid: Vec<_> = asked.into_iter().filter(|rule| !is_said(rule)).collect();
         own.splice(0..0, unsaid);
-        if let (Typed::Contract(contract), Some(Typed::Contract(was))) = (typed, was.and_then(|was| was.typed.as_ref())) {
+        if let (Typed::Contract(contract), Some(Typed::Contract(was))) =
+            (typed, was.and_then(|was| was.typed.as_ref()))
+        {
             let changed = questions::changed(&was.spec, &contract.spec);
             own.extend(changed.into_iter().map(|violation| Finding::warning(Rule::Question, violation)));
         }
         found.extend(own.into_iter().map(|finding| (index, finding)));
     }
     let at = |which: Which| indices.binary_search_by_key(&which, |(which, _)| *which).ok();
-    let across = together.findings().into_iter().filter_map(|(which, finding)| Some((indices.get(at(which)?)?.1, finding)));
+    let across = together
+        .findings()
+        .into_iter()
+        .filter_map(|(which, finding)| Some((indices.get(at(which)?)?.1, finding)));
     found.extend(across);
     found
 }
@@ -99,7 +107,11 @@ fn usable(package: &ContractPackage, packages: &[&ContractPackage]) -> Vec<Viola
     }
 }
 
-fn contract(contract: &BillingContract, packages: &[&ContractPackage], together: &Together<'_>) -> Vec<Finding> {
+fn contract(
+    contract: &BillingContract,
+    packages: &[&ContractPackage],
+    together: &Together<'_>,
+) -> Vec<Finding> {
     let mut found = own(contract, packages);
     if let Some(violation) = account(contract, together) {
         found.push(Finding::error(Rule::Reference, violation));
@@ -119,7 +131,9 @@ fn own(contract: &BillingContract, packages: &[&ContractPackage]) -> Vec<Finding
                 Err(violations) => return Finding::errors(Rule::Terms, violations).collect(),
             };
             let asked = questions::contract(&contract.spec, &terms).into_iter();
-            return asked.map(|violation| Finding { severity: Severity::Warning, rule: Rule::Question, violation }).collect();
+            return asked
+                .map(|violation| Finding { severity: Severity::Warning, rule: Rule::Question, violation })
+                .collect();
         }
         Err(Unusable::Missing(why)) => format!("{why}, or add its file to the arguments"),
         Err(Unusable::NotReady(why) | Unusable::NotCreated(why) | Unusable::Wrong(why)) => why,

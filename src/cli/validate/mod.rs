@@ -19,9 +19,11 @@ use super::{Failure, files::Files, git, out};
 
 /// Checks resources in files.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Exit status: 0 when everything is sound, 1 when nothing could be checked, 2 when something is invalid.\n\n\
+#[command(
+    after_long_help = "Exit status: 0 when everything is sound, 1 when nothing could be checked, 2 when something is invalid.\n\n\
     Examples:\n  countersign validate contracts/\n  kustomize build . | countersign validate -\n  \
-    countersign validate --base origin/main --output github contracts/")]
+    countersign validate --base origin/main --output github contracts/"
+)]
 pub struct Validate {
     /// Files with resources, folders with such files, or patterns such as 'contracts/**/*.yaml'; `-` is the standard
     /// input. The packages that the contracts refer to must be among them.
@@ -60,13 +62,18 @@ impl Validate {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let files = Files::read(&self.files)?;
         let base = match &self.base {
-            Some(revision) => Some(Files::of(git::Repository::around(&self.files)?.files(revision, &self.files)?)),
+            Some(revision) => {
+                Some(Files::of(git::Repository::around(&self.files)?.files(revision, &self.files)?))
+            }
             None => None,
         };
         let report = Report::new(&files, findings(&files, base.as_ref()), self.strict);
         out::print(&formats::write(&report, self.output)?)?;
         if self.output != Output::Json {
-            report.skipped.iter().for_each(|skipped| eprintln!("skipped {}: {}", skipped.file, skipped.reason));
+            report
+                .skipped
+                .iter()
+                .for_each(|skipped| eprintln!("skipped {}: {}", skipped.file, skipped.reason));
         }
         if report.is_empty() {
             return Err("nothing was checked: there is no resource of billing.countersign.dev".into());

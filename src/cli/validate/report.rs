@@ -110,11 +110,19 @@ impl Report {
             ));
         }
         entries.sort_by_key(|(source, entry)| (*source, entry.line, entry.column));
-        let skipped = files.skipped.iter().map(|skipped| Skipped { file: skipped.file.clone(), reason: skipped.reason.clone() });
+        let skipped = files
+            .skipped
+            .iter()
+            .map(|skipped| Skipped { file: skipped.file.clone(), reason: skipped.reason.clone() });
         let checked = files.resources.iter().filter_map(|resource| {
-            Some(Checked { file: files.sources.get(resource.source)?.name.clone(), resource: resource.label() })
+            Some(Checked {
+                file: files.sources.get(resource.source)?.name.clone(),
+                resource: resource.label(),
+            })
         });
-        let of_kind = |kinds: &[&str]| files.resources.iter().filter(|resource| kinds.contains(&&*resource.kind)).count();
+        let of_kind = |kinds: &[&str]| {
+            files.resources.iter().filter(|resource| kinds.contains(&&*resource.kind)).count()
+        };
         Self {
             entries: entries.into_iter().map(|(_, entry)| entry).collect(),
             skipped: skipped.collect(),
@@ -179,7 +187,12 @@ impl Report {
     pub fn what(&self) -> String {
         let [contracts, packages, providers] = self.counts;
         let count = out::count;
-        format!("{}, {} and {}", count(contracts, "contract"), count(packages, "package"), count(providers, "provider"))
+        format!(
+            "{}, {} and {}",
+            count(contracts, "contract"),
+            count(packages, "package"),
+            count(providers, "provider")
+        )
     }
 }
 

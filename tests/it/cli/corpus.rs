@@ -6,8 +6,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use axum::http::Request;
 use countersign::{
-    api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, provider::BillingProviderSpec},
+    api::{
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage,
+        provider::BillingProviderSpec,
+    },
     billing::http,
     cli::{
         files::{Files, Source},
@@ -16,7 +20,6 @@ use countersign::{
     review::{Rule, Severity},
     validate,
 };
-use axum::http::Request;
 use serde_json::{Value, json};
 
 use crate::support::{World, root};
@@ -45,28 +48,48 @@ async fn validate_agrees_with_the_api_server_and_the_operator_on_every_file() {
             _ => apart.push(format!("{name}\n  cluster: {cluster:?}\n  validate: {ours:?}")),
         }
     }
-    println!("corpus: {} files: {sound} sound, {refused} refused, {} told otherwise", corpus.len(), apart.len());
-    assert!(corpus.len() >= 500 && sound >= 50 && refused >= 200, "{} files, {sound} sound, {refused} refused", corpus.len());
-    assert!(apart.is_empty(), "{} of {} are told otherwise:\n{}", apart.len(), corpus.len(), apart.join("\n"));
+    println!(
+        "corpus: {} files: {sound} sound, {refused} refused, {} told otherwise",
+        corpus.len(),
+        apart.len()
+    );
+    assert!(
+        corpus.len() >= 500 && sound >= 50 && refused >= 200,
+        "{} files, {sound} sound, {refused} refused",
+        corpus.len()
+    );
+    assert!(
+        apart.is_empty(),
+        "{} of {} are told otherwise:\n{}",
+        apart.len(),
+        corpus.len(),
+        apart.join("\n")
+    );
 }
 
 /// What the API server and then the operator say.
 async fn verdict_of_the_cluster(world: &World, text: &str) -> Result<(), String> {
     let kind = ["BillingContract", "ClusterBillingProvider", "BillingProvider", "ContractPackage"];
-    let kind = kind.into_iter().find(|kind| text.contains(&format!("kind: {kind}\n")) || text.contains(&format!("\"kind\": \"{kind}\"")));
+    let kind = kind.into_iter().find(|kind| {
+        text.contains(&format!("kind: {kind}\n")) || text.contains(&format!("\"kind\": \"{kind}\""))
+    });
     let (plural, scope) = match kind.unwrap_or("BillingContract") {
         "ClusterBillingProvider" => ("clusterbillingproviders", String::new()),
         "BillingProvider" => ("billingproviders", format!("namespaces/{}/", world.namespace)),
         "ContractPackage" => ("contractpackages", format!("namespaces/{}/", world.namespace)),
         _ => ("billingcontracts", format!("namespaces/{}/", world.namespace)),
     };
-    let path = format!("/apis/billing.countersign.dev/v1alpha1/{scope}{plural}?dryRun=All&fieldValidation=Strict");
+    let path =
+        format!("/apis/billing.countersign.dev/v1alpha1/{scope}{plural}?dryRun=All&fieldValidation=Strict");
     let request = http_request(&path, text);
     let taken: Value = world.client.request(request).await.map_err(|error| format!("API server: {error}"))?;
     let of = |error: serde_json::Error| format!("operator: {error}");
-    let told = |violations: Vec<validate::Violation>| Err(format!("operator: {}", validate::summary(&violations)));
+    let told =
+        |violations: Vec<validate::Violation>| Err(format!("operator: {}", validate::summary(&violations)));
     let provider = |spec: &BillingProviderSpec| {
-        http::base_url(spec.base_url().unwrap_or_default()).map(drop).map_err(|error| format!("operator: {error}"))
+        http::base_url(spec.base_url().unwrap_or_default())
+            .map(drop)
+            .map_err(|error| format!("operator: {error}"))
     };
     match plural {
         "billingcontracts" => {
@@ -95,7 +118,8 @@ fn our_verdict(text: &str) -> Result<(), String> {
     let broken = files.broken.iter().map(|(_, error)| error.to_string());
     let found = findings(&files, None);
     // What only other files can tell is not the cluster's to say of this one.
-    let errors = found.iter().filter(|(_, found)| found.severity == Severity::Error && found.rule != Rule::Reference);
+    let errors =
+        found.iter().filter(|(_, found)| found.severity == Severity::Error && found.rule != Rule::Reference);
     let all: Vec<_> = broken.chain(errors.map(|(_, finding)| finding.to_string())).collect();
     match (all.is_empty(), files.resources.len()) {
         (true, 0) => Err(format!("nothing was read: {:?}", files.skipped)),
@@ -113,7 +137,12 @@ fn examples() -> Vec<(String, Value)> {
             if path.is_dir() {
                 read(&path, found);
             } else if path.extension().is_some_and(|name| name == "yaml") {
-                for (index, value) in serde_saphyr::from_multiple::<Value>(&fs::read_to_string(&path).unwrap()).unwrap().into_iter().enumerate() {
+                for (index, value) in
+                    serde_saphyr::from_multiple::<Value>(&fs::read_to_string(&path).unwrap())
+                        .unwrap()
+                        .into_iter()
+                        .enumerate()
+                {
                     found.push((format!("{} {index}", path.strip_prefix(root()).unwrap().display()), value));
                 }
             }
@@ -123,7 +152,9 @@ fn examples() -> Vec<(String, Value)> {
     for folder in ["zoo", "metronome", "packages"] {
         read(&root().join("examples").join(folder), &mut found);
     }
-    let is_ours = |value: &Value| value["apiVersion"].as_str().is_some_and(|version| version.starts_with("billing.countersign.dev/"));
+    let is_ours = |value: &Value| {
+        value["apiVersion"].as_str().is_some_and(|version| version.starts_with("billing.countersign.dev/"))
+    };
     found.retain(|(_, value)| is_ours(value) && value.pointer("/spec/packageRef").is_none());
     for (_, value) in &mut found {
         value["metadata"].as_object_mut().unwrap().remove("namespace");
@@ -139,7 +170,18 @@ fn changes(resource: &Value) -> Vec<(String, Value)> {
     let mut changed = Vec::new();
     for (position, pointer) in places.iter().enumerate().filter(|(position, _)| position % step == 0) {
         let value = resource.pointer(pointer).unwrap();
-        let others = [json!(null), json!(5), json!(-1), json!(0.5), json!("x"), json!(""), json!(true), json!([]), json!({}), json!("2026-01-01T00:00:00Z")];
+        let others = [
+            json!(null),
+            json!(5),
+            json!(-1),
+            json!(0.5),
+            json!("x"),
+            json!(""),
+            json!(true),
+            json!([]),
+            json!({}),
+            json!("2026-01-01T00:00:00Z"),
+        ];
         for other in others.iter().skip(position % 3).step_by(3).filter(|other| *other != value) {
             let mut resource = resource.clone();
             *resource.pointer_mut(pointer).unwrap() = other.clone();
@@ -275,7 +317,10 @@ fn hand_made() -> Vec<(String, String)> {
         ("deletionPolicy: End", "deletionPolicy: End\n  ignoreDrift: [/notes, /notes]"),
         ("deletionPolicy: End", "deletionPolicy: End\n  ignoreDrift: [/nowhere]"),
         ("deletionPolicy: End", "deletionPolicy: End\n  ignoreDrift: [null]"),
-        ("deletionPolicy: End", "deletionPolicy: End\n  metronome: {customerId: c, startingAt: 2026-01-01T00:00:00Z}"),
+        (
+            "deletionPolicy: End",
+            "deletionPolicy: End\n  metronome: {customerId: c, startingAt: 2026-01-01T00:00:00Z}",
+        ),
         ("deletionPolicy: End", "deletionPolicy: End\n  metronome: null"),
         ("deletionPolicy: End", "deletionPolicy: ''"),
         ("deletionPolicy: End", "deletionPolicy: null"),

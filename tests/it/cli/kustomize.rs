@@ -17,8 +17,14 @@ fn built(openapi: &str) -> Vec<Value> {
                 rateTiers:\n          - {tierStartInclusive: 0, tierEndExclusive: 100, unitPrice: \"0.50\"}\n          \
                 - {tierStartInclusive: 100, unitPrice: \"0.42\"}\n    periods:\n";
     let contract = contract("acme", "1000").replace("    periods:\n", item);
-    let kustomization = format!("resources: [zoo.yaml, acme.yaml]\npatches: [{{path: patch.yaml}}]\n{openapi}");
-    let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract), ("patch.yaml", PATCH), ("kustomization.yaml", &kustomization)]);
+    let kustomization =
+        format!("resources: [zoo.yaml, acme.yaml]\npatches: [{{path: patch.yaml}}]\n{openapi}");
+    let folder = folder(&[
+        ("zoo.yaml", PROVIDER),
+        ("acme.yaml", &contract),
+        ("patch.yaml", PATCH),
+        ("kustomization.yaml", &kustomization),
+    ]);
     let schema = root().join("schemas/kustomize-openapi.json");
     fs::copy(schema, folder.path().join("kustomize-openapi.json")).unwrap();
     let text = Plane::shared().kubectl(&["kustomize", folder.path().to_str().unwrap()]);

@@ -54,7 +54,8 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// Runs git in a folder.
 fn git(folder: &Path, arguments: &[&str]) {
-    let identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false"];
+    let identity =
+        ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false"];
     let output = Command::new("git").args(identity).args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -76,7 +77,8 @@ fn example(path: &str) -> String {
 
 /// A contract of Zoo that deserves no question.
 fn contract(name: &str, fee: &str) -> String {
-    let organization = format!("6f0c3f0e-6b7e-4b8e-9f0a-{:0>12}", name.bytes().map(usize::from).sum::<usize>());
+    let organization =
+        format!("6f0c3f0e-6b7e-4b8e-9f0a-{:0>12}", name.bytes().map(usize::from).sum::<usize>());
     format!(
         "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nmetadata:\n  name: {name}\nspec:\n  providerRef:\n    \
          name: zoo\n  deletionPolicy: End\n  zoo:\n    organizationId: {organization}\n    name: {name} 2026\n    status: active\n    \

@@ -1,6 +1,9 @@
 //! `countersign validate`, as people run it.
 
-use std::{io::Write as _, process::{Command, Stdio}};
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 use super::{PROVIDER, Ran, contract, countersign, folder, git, repository, write};
 
@@ -29,7 +32,12 @@ fn piped(text: &str, arguments: &[&str]) -> Ran {
 #[test]
 fn what_is_sound_is_counted_and_exits_with_zero() {
     let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract("acme", "1000"))], &["."]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "1 contract, 0 packages and 1 provider are sound\n"), "{}", ran.said);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "1 contract, 0 packages and 1 provider are sound\n"),
+        "{}",
+        ran.said
+    );
 }
 
 #[test]
@@ -68,17 +76,30 @@ fn what_is_left_out_is_told_with_its_reason() {
     let files = [("zoo.yaml", PROVIDER), ("kustomization.yaml", kustomization), ("patch.yaml", patch)];
     let ran = validate(&files, &["."]);
     assert_eq!(ran.code, 0, "{}", ran.out);
-    assert!(ran.said.contains("skipped ./patch.yaml: a patch or settings of ./kustomization.yaml"), "{}", ran.said);
+    assert!(
+        ran.said.contains("skipped ./patch.yaml: a patch or settings of ./kustomization.yaml"),
+        "{}",
+        ran.said
+    );
     let alone = validate(&files, &["patch.yaml"]);
     assert_eq!(alone.code, 1, "{}{}", alone.out, alone.said);
 }
 
 #[test]
 fn patterns_lists_and_json_are_read() {
-    let json = serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(PROVIDER).unwrap()).unwrap();
+    let json =
+        serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(PROVIDER).unwrap()).unwrap();
     let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{json}]}}");
-    let ran = validate(&[("a/b/zoo.json", &list), ("a/acme.yaml", &contract("acme", "1"))], &["a/**/*.json", "a/*.yaml"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "1 contract, 0 packages and 1 provider are sound\n"), "{}", ran.said);
+    let ran = validate(
+        &[("a/b/zoo.json", &list), ("a/acme.yaml", &contract("acme", "1"))],
+        &["a/**/*.json", "a/*.yaml"],
+    );
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "1 contract, 0 packages and 1 provider are sound\n"),
+        "{}",
+        ran.said
+    );
 }
 
 #[test]
@@ -87,7 +108,12 @@ fn the_standard_input_has_any_number_of_documents() {
     let one = |name: &String| PROVIDER.replace("name: zoo\n", &format!("name: {name}\n"));
     let text = names.iter().map(one).collect::<Vec<_>>().join("---\n");
     let ran = piped(&text, &["-"]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, "0 contracts, 0 packages and 1500 providers are sound\n"), "{}", ran.said);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "0 contracts, 0 packages and 1500 providers are sound\n"),
+        "{}",
+        ran.said
+    );
 }
 
 #[test]
@@ -95,17 +121,36 @@ fn a_syntax_error_hides_nothing_else() {
     let text = format!("a: [\n---\n{}---\nb: {{\n", PROVIDER.replace("zoo: {}", "zoo: {url: x}"));
     let ran = piped(&text, &["-", "--output", "github"]);
     assert_eq!(ran.code, 2);
-    assert_eq!(ran.out.lines().filter(|line| line.starts_with("::error file=standard input,line=")).count(), 3, "{}", ran.out);
+    assert_eq!(
+        ran.out.lines().filter(|line| line.starts_with("::error file=standard input,line=")).count(),
+        3,
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
 fn duplicates_across_files_are_refused() {
     let again = contract("acme", "2").replace("name: acme\n", "name: other\n");
-    let ran = validate(&[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &again)], &["."]);
+    let ran =
+        validate(&[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &again)], &["."]);
     assert_eq!(ran.code, 2);
-    assert!(ran.out.contains("b.yaml:10:5: BillingContract other: `spec.zoo.organizationId` is that of another contract too"), "{}", ran.out);
-    let ran = validate(&[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &contract("acme", "2"))], &["."]);
-    assert!(ran.out.contains("`metadata.name` is that of another BillingContract too, in ./a.yaml"), "{}", ran.out);
+    assert!(
+        ran.out.contains(
+            "b.yaml:10:5: BillingContract other: `spec.zoo.organizationId` is that of another contract too"
+        ),
+        "{}",
+        ran.out
+    );
+    let ran = validate(
+        &[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &contract("acme", "2"))],
+        &["."],
+    );
+    assert!(
+        ran.out.contains("`metadata.name` is that of another BillingContract too, in ./a.yaml"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -114,20 +159,41 @@ fn questions_are_warnings_and_under_strict_errors() {
     let files = [("zoo.yaml", PROVIDER), ("acme.yaml", free.as_str())];
     let ran = validate(&files, &["."]);
     assert_eq!(ran.code, 0, "{}", ran.said);
-    assert!(ran.out.contains("acme.yaml:25:9: warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is 0"), "{}", ran.out);
-    assert!(ran.out.ends_with("1 contract, 0 packages and 1 provider are sound, with 1 warning\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains(
+            "acme.yaml:25:9: warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is 0"
+        ),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.ends_with("1 contract, 0 packages and 1 provider are sound, with 1 warning\n"),
+        "{}",
+        ran.out
+    );
     assert_eq!(validate(&files, &["--strict", "."]).code, 2);
 }
 
 #[test]
 fn against_a_revision_what_must_not_change_is_refused_and_an_extra_zero_is_asked_about() {
-    let repository = repository(&[("zoo.yaml", PROVIDER), ("contracts/acme.yaml", &contract("acme", "1000"))]);
+    let repository =
+        repository(&[("zoo.yaml", PROVIDER), ("contracts/acme.yaml", &contract("acme", "1000"))]);
     let moved = contract("acme", "10000").replace("organizationId: 6", "organizationId: 7");
     write(repository.path(), "contracts/acme.yaml", &moved);
     let ran = countersign(repository.path(), &["validate", "--base", "before", "."]);
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.said);
-    assert!(ran.out.contains("`spec.zoo.organizationId` is refused: `organizationId` must not change"), "{}", ran.out);
-    assert!(ran.out.contains("warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is ten times what it was"), "{}", ran.out);
+    assert!(
+        ran.out.contains("`spec.zoo.organizationId` is refused: `organizationId` must not change"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains(
+            "warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is ten times what it was"
+        ),
+        "{}",
+        ran.out
+    );
     git(repository.path(), &["tag", "after"]);
     let unknown = countersign(repository.path(), &["validate", "--base", "nowhere", "."]);
     assert_eq!(unknown.code, 1);

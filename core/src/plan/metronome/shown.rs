@@ -72,7 +72,9 @@ impl Desired {
         }
         for name in ["billing_provider_configuration", "revenue_system_configuration"] {
             let Some(mut configuration) = members.remove(name) else { continue };
-            if let Some(id) = configuration.as_object_mut().and_then(|told| told.remove(&format!("{name}_id"))) {
+            if let Some(id) =
+                configuration.as_object_mut().and_then(|told| told.remove(&format!("{name}_id")))
+            {
                 put(&mut configuration, "id", &id);
             }
             members.insert(format!("{name}_schedule"), json!([{"effective_at": start, name: configuration}]));
@@ -97,8 +99,10 @@ impl Shown {
     /// `data` of the seats of a subscription.
     #[must_use]
     pub fn seats(&self, subscription_id: &str) -> Value {
-        let subscriptions = self.contract.get("subscriptions").and_then(Value::as_array).into_iter().flatten();
-        let mut same = subscriptions.filter(|item| item.get("id").and_then(Value::as_str) == Some(subscription_id));
+        let subscriptions =
+            self.contract.get("subscriptions").and_then(Value::as_array).into_iter().flatten();
+        let mut same =
+            subscriptions.filter(|item| item.get("id").and_then(Value::as_str) == Some(subscription_id));
         let Some(subscription) = same.next() else { return json!([]) };
         let config = subscription.get("seat_config");
         let member = |name: &str| config.and_then(|config| config.get(name));
@@ -114,8 +118,10 @@ impl Shown {
 
     /// Gives the commits of the older read the ids that they have in the newer one.
     fn copy_ids(&mut self) {
-        let ids: Vec<_> = self.contract.get("commits").and_then(Value::as_array).into_iter().flatten().collect();
-        let legacy = self.legacy.pointer_mut("/current/commits").and_then(Value::as_array_mut).into_iter().flatten();
+        let ids: Vec<_> =
+            self.contract.get("commits").and_then(Value::as_array).into_iter().flatten().collect();
+        let legacy =
+            self.legacy.pointer_mut("/current/commits").and_then(Value::as_array_mut).into_iter().flatten();
         for (commit, told) in legacy.zip(ids) {
             put(commit, "id", told.get("id").unwrap_or(&Value::Null));
         }
@@ -139,17 +145,26 @@ fn told(list: &str, index: usize, item: &mut Value, start: &Value) {
     {
         let quantity = members.remove("initial_quantity").unwrap_or_else(|| json!(1));
         let begins = members.entry("starting_at").or_insert_with(|| start.clone()).clone();
-        members.insert("quantity_schedule".to_owned(), json!([{"quantity": quantity, "starting_at": begins}]));
+        members
+            .insert("quantity_schedule".to_owned(), json!([{"quantity": quantity, "starting_at": begins}]));
     }
 }
 
 /// Writes out the items of recurring schedules, as the API does when it takes them.
 fn split_schedules(terms: &mut Value) {
-    let names = LISTS.iter().map(|list| (list.name, [list.access, list.invoice])).chain([("discounts", [Some("schedule"), None])]);
+    let names = LISTS
+        .iter()
+        .map(|list| (list.name, [list.access, list.invoice]))
+        .chain([("discounts", [Some("schedule"), None])]);
     for (name, schedules) in names {
         let items = terms.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
         for item in items {
-            for schedule in schedules.iter().flatten().filter_map(|name| Some((*name, item.get(*name)?.clone()))).collect::<Vec<_>>() {
+            for schedule in schedules
+                .iter()
+                .flatten()
+                .filter_map(|name| Some((*name, item.get(*name)?.clone())))
+                .collect::<Vec<_>>()
+            {
                 let (name, schedule) = schedule;
                 let Some(held) = item.get_mut(name).and_then(Value::as_object_mut) else { continue };
                 if held.remove("recurringSchedule").is_some() {

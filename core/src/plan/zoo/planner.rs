@@ -81,7 +81,8 @@ impl ContractPlanner {
         if !desired.contract.status.is_visible() {
             return Ok(None);
         }
-        let invalid = |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
+        let invalid =
+            |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
         let text = serde_json::to_string(&SHAPE.wire(&desired.written)).map_err(invalid)?;
         let mut reply = parse_exact(&text).map_err(invalid)?;
         if let Some(members) = reply.as_object_mut() {

@@ -32,7 +32,8 @@ fn provider(name: &str, url: &str) -> BillingProvider {
 }
 
 fn placed<K>(all: &[K]) -> Vec<Placed<'_, K>> {
-    let place = |(index, resource)| Placed { place: format!("{index}.yaml:1"), scope: String::new(), resource };
+    let place =
+        |(index, resource)| Placed { place: format!("{index}.yaml:1"), scope: String::new(), resource };
     all.iter().enumerate().map(place).collect()
 }
 
@@ -95,7 +96,10 @@ fn a_key_and_an_adopted_contract_are_claimed_once() {
 #[test]
 fn a_provider_that_is_not_there_is_told_once_with_what_may_be_meant() {
     let other = "7f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
-    let all = found(&[provider("zoo-prod", "https://api.zoo.dev")], &[zoo("a", "zoo-prd", ORG), zoo("b", "zoo-prd", other)]);
+    let all = found(
+        &[provider("zoo-prod", "https://api.zoo.dev")],
+        &[zoo("a", "zoo-prd", ORG), zoo("b", "zoo-prd", other)],
+    );
     let [(Which::Contract(0), Severity::Warning, told)] = &*all else { panic!("{all:#?}") };
     assert_eq!(
         told,
@@ -131,8 +135,14 @@ fn a_provider_of_the_cluster_names_the_namespace_of_its_contracts() {
 fn a_renewed_contract_is_looked_for() {
     let renews = |name: &str| json!({"transition": {"type": "RENEWAL", "fromContractRef": {"name": name}}});
     let all = found(&[], &[metronome("new", renews("old")), metronome("self", renews("self"))]);
-    assert!(all.iter().any(|(_, severity, told)| *severity == Severity::Warning && told.contains("names BillingContract old")));
-    assert!(all.iter().any(|(_, severity, told)| *severity == Severity::Error && told.contains("another contract than this one")));
+    assert!(
+        all.iter().any(|(_, severity, told)| *severity == Severity::Warning
+            && told.contains("names BillingContract old"))
+    );
+    assert!(
+        all.iter().any(|(_, severity, told)| *severity == Severity::Error
+            && told.contains("another contract than this one"))
+    );
     let all = found(&[], &[metronome("new", renews("old")), metronome("old", json!({}))]);
     assert_eq!(all.len(), 1, "{all:#?}");
 }

@@ -74,7 +74,8 @@ pub(super) struct Metronome {
 pub(super) fn settings(account: Option<&BillingProviderSpec>) -> metronome::AccountSettings {
     let account = account.and_then(|account| account.metronome.as_ref());
     metronome::AccountSettings {
-        key_prefix: account.map_or_else(|| "countersign".to_owned(), |account| account.uniqueness_key_prefix.clone()),
+        key_prefix: account
+            .map_or_else(|| "countersign".to_owned(), |account| account.uniqueness_key_prefix.clone()),
         stamp_cluster: account.and_then(|account| Some(account.owner_stamp.as_ref()?.cluster.clone())),
     }
 }

@@ -70,12 +70,19 @@ fn a_changed_amount_is_the_one_change() {
     let before = resource("zoo", &zoo(), json!({}));
     let after = resource("zoo", &with(&zoo(), "/items/0/fixedFeeAmount", json!("1200")), json!({}));
     let told = lines(&effect(Some(&before), Some(&after)));
-    assert!(told.starts_with("items[fde].fixedFeeAmount: 1000.50 -> 1200 USD\n") || told.contains("1000.5 -> 1200"), "{told}");
+    assert!(
+        told.starts_with("items[fde].fixedFeeAmount: 1000.50 -> 1200 USD\n")
+            || told.contains("1000.5 -> 1200"),
+        "{told}"
+    );
     assert!(told.contains("199.5"), "{told}");
     let before = resource("metronome", &metronome(), json!({}));
     let changed = with(&metronome(), "/commits/0/accessSchedule/scheduleItems/0/amount", json!("120000"));
     let told = lines(&effect(Some(&before), Some(&resource("metronome", &changed, json!({})))));
-    assert!(told.contains("1000.00 -> 1200.00 USD") && told.lines().next().unwrap().contains("commits"), "{told}");
+    assert!(
+        told.contains("1000.00 -> 1200.00 USD") && told.lines().next().unwrap().contains("commits"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -98,7 +105,10 @@ fn a_file_that_vanishes_ends_the_contract_as_its_policy_says() {
             assert!(told.contains("contract acme"), "{api} {policy} {word}: {told}");
         }
         let orphan = resource(api, &terms, json!({}));
-        assert!(matches!(effect(Some(&orphan), None), Effect::Left { value, .. } if !value.is_empty()), "{api}");
+        assert!(
+            matches!(effect(Some(&orphan), None), Effect::Left { value, .. } if !value.is_empty()),
+            "{api}"
+        );
     }
 }
 
@@ -128,7 +138,8 @@ fn what_the_operator_refuses_is_refused() {
 
 #[test]
 fn a_scheduled_contract_that_billing_does_not_show_is_known() {
-    let scheduled = resource("zoo", &with(&zoo(), "/status", json!("scheduled")), json!({"deletionPolicy": "Cancel"}));
+    let scheduled =
+        resource("zoo", &with(&zoo(), "/status", json!("scheduled")), json!({"deletionPolicy": "Cancel"}));
     assert_eq!(effect(Some(&scheduled), Some(&scheduled)), Effect::Nothing);
     assert!(lines(&effect(Some(&scheduled), None)).contains("scheduled -> canceled"));
 }

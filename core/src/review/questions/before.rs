@@ -69,12 +69,19 @@ mod tests {
         assert_eq!(asked("185000.00", "0.50"), [""; 0]);
         assert_eq!(
             asked("1850000", "0.42"),
-            ["`spec.zoo.items[fde].fixedFeeAmount` is ten times what it was (185000 -> 1850000): one digit too many?"]
+            [
+                "`spec.zoo.items[fde].fixedFeeAmount` is ten times what it was (185000 -> 1850000): one digit too many?"
+            ]
         );
         assert_eq!(
             asked("185000", "0.0042"),
-            ["`spec.zoo.items[licensed_api_credits].rateTiers[0].unitPrice` was a hundred times as much (0.42 -> 0.0042): one digit too few?"]
+            [
+                "`spec.zoo.items[licensed_api_credits].rateTiers[0].unitPrice` was a hundred times as much (0.42 -> 0.0042): one digit too few?"
+            ]
         );
-        assert_eq!(asked("0", "0.42"), ["`spec.zoo.items[fde].fixedFeeAmount` is 0, and was 185000: is that meant?"]);
+        assert_eq!(
+            asked("0", "0.42"),
+            ["`spec.zoo.items[fde].fixedFeeAmount` is 0, and was 185000: is that meant?"]
+        );
     }
 }

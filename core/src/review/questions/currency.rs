@@ -13,5 +13,7 @@ const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BI
 /// Asks about a code that is no currency's.
 pub(super) fn check(code: &str, found: &mut Violations) {
     let is_known = CURRENCIES.split_whitespace().any(|known| known == code);
-    found.check(is_known, "currency", || format!("is {code}, which is no currency in use by ISO 4217; is that meant?"));
+    found.check(is_known, "currency", || {
+        format!("is {code}, which is no currency in use by ISO 4217; is that meant?")
+    });
 }

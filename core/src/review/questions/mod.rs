@@ -33,7 +33,8 @@ pub fn contract(spec: &BillingContractSpec, terms: &Terms<'_>) -> Vec<Violation>
 fn check_length(start: Timestamp, end: Timestamp, field: &str, found: &mut Violations) {
     let is_short = start_of_year(start, MOST_YEARS).is_none_or(|latest| end <= latest);
     found.check(is_short, field, || {
-        let years = (MOST_YEARS..10_000).take_while(|years| start_of_year(start, *years).is_some_and(|begin| begin < end));
+        let years = (MOST_YEARS..10_000)
+            .take_while(|years| start_of_year(start, *years).is_some_and(|begin| begin < end));
         format!("is {end}, {} years after the start: is that meant?", years.last().unwrap_or(MOST_YEARS))
     });
 }

@@ -19,7 +19,10 @@ pub(super) fn contract(contract: &Contract) -> Vec<Violation> {
     currency::check(&contract.currency, &mut found);
     check_length(contract.effective_at, contract.term_end_at, "termEndAt", &mut found);
     found.check(!contract.items.is_empty(), "items", || {
-        format!("is empty, and the contract is {}: nothing is sold, and use of nothing is billed", contract.status)
+        format!(
+            "is empty, and the contract is {}: nothing is sold, and use of nothing is billed",
+            contract.status
+        )
     });
     for item in &contract.items {
         found.within(&format!("items[{}]", item.code), |found| check_item(item, found));
@@ -39,7 +42,8 @@ fn check_item(item: &Item, found: &mut Violations) {
         return;
     }
     // An allowance that is free, with a price above it, is common; free from some quantity on is not.
-    let free = |index: &usize| item.rate_tiers.get(*index).is_some_and(|tier| tier.unit_price == Decimal::ZERO);
+    let free =
+        |index: &usize| item.rate_tiers.get(*index).is_some_and(|tier| tier.unit_price == Decimal::ZERO);
     let last = item.rate_tiers.len().saturating_sub(1);
     found.check(!free(&last), &format!("rateTiers[{last}].unitPrice"), || match last {
         0 => "is 0: the item is free; is that meant?".to_owned(),
@@ -50,7 +54,9 @@ fn check_item(item: &Item, found: &mut Violations) {
 fn check_periods(contract: &Contract, found: &mut Violations) {
     let (start, end) = (contract.effective_at, contract.term_end_at);
     let Some(last) = contract.periods.last() else {
-        return found.check(false, "periods", || "is empty: the customer commits to nothing; is that meant?".to_owned());
+        return found.check(false, "periods", || {
+            "is empty: the customer commits to nothing; is that meant?".to_owned()
+        });
     };
     let is_long = start_of_year(start, 2).is_some_and(|third| third <= end);
     if last.period_end_at < end {
@@ -94,7 +100,10 @@ mod tests {
     #[track_caller]
     fn question(pointer: &str, value: Value, part: &str) {
         let found = asked(pointer, value);
-        assert!(found.len() == 1 && found[0].contains(part), "{part:?} is not the one question of {found:#?}");
+        assert!(
+            found.len() == 1 && found[0].contains(part),
+            "{part:?} is not the one question of {found:#?}"
+        );
     }
 
     #[test]
@@ -124,7 +133,10 @@ mod tests {
     #[test]
     fn a_misspelt_year_or_currency_deserves_a_question() {
         let found = asked("/termEndAt", json!("2207-01-01T00:00:00Z"));
-        assert!(found[0].contains("`spec.zoo.termEndAt` is 2207-01-01T00:00:00Z, 180 years after the start"), "{found:#?}");
+        assert!(
+            found[0].contains("`spec.zoo.termEndAt` is 2207-01-01T00:00:00Z, 180 years after the start"),
+            "{found:#?}"
+        );
         question("/currency", json!("XYZ"), "`spec.zoo.currency` is XYZ");
     }
 }

@@ -59,7 +59,11 @@ fn a_group_that_is_nearly_ours_is_never_left_out_in_silence() {
         "billing.acme.com/v1",
     ] {
         let found = told(&format!("apiVersion: {version}\nkind: BillingContract\nmetadata: {{name: a}}\n"));
-        assert_eq!(found, [format!("`apiVersion` must be billing.countersign.dev/v1alpha1, not {version}")], "{version}");
+        assert_eq!(
+            found,
+            [format!("`apiVersion` must be billing.countersign.dev/v1alpha1, not {version}")],
+            "{version}"
+        );
     }
     assert_eq!(
         told("kind: billingcontract\nmetadata: {name: a}\n"),
@@ -93,21 +97,38 @@ fn patches_of_a_kustomization_are_not_taken_for_resources() {
     let kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches: [{path: patch.yaml}]\n\
                          patchesStrategicMerge: [../more/other.yaml]\n";
     let patch = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nmetadata: {name: a}\nspec: {}\n";
-    let found = skipped(&[("x/y/patch.yaml", patch), ("x/y/kustomization.yaml", kustomization), ("x/more/other.yaml", patch)]);
+    let found = skipped(&[
+        ("x/y/patch.yaml", patch),
+        ("x/y/kustomization.yaml", kustomization),
+        ("x/more/other.yaml", patch),
+    ]);
     assert_eq!(found.len(), 3, "{found:#?}");
-    assert!(found[0].starts_with("x/y/patch.yaml: a patch or settings of x/y/kustomization.yaml"), "{found:#?}");
-    assert_eq!(skipped(&[("a.yaml", &format!("{patch}$patch: delete\n"))]), ["a.yaml: a patch: it says `$patch`"]);
+    assert!(
+        found[0].starts_with("x/y/patch.yaml: a patch or settings of x/y/kustomization.yaml"),
+        "{found:#?}"
+    );
+    assert_eq!(
+        skipped(&[("a.yaml", &format!("{patch}$patch: delete\n"))]),
+        ["a.yaml: a patch: it says `$patch`"]
+    );
 }
 
 #[test]
 fn items_of_a_list_are_resources() {
     let list = |kind: &str, version: &str| {
         let items: String = PROVIDER.lines().map(|line| format!("    {line}\n")).collect();
-        format!("apiVersion: {version}\nkind: {kind}\nitems:\n  -\n{items}  -\n{}", items.replace("{name: zoo}", "{name: b}"))
+        format!(
+            "apiVersion: {version}\nkind: {kind}\nitems:\n  -\n{items}  -\n{}",
+            items.replace("{name: zoo}", "{name: b}")
+        )
     };
     for (kind, version) in [("List", "v1"), ("BillingProviderList", "billing.countersign.dev/v1alpha1")] {
         let files = read(&[("list.yaml", &list(kind, version))]);
-        let names: Vec<_> = files.resources.iter().map(|resource| (resource.name.as_str(), resource.pointer.as_str())).collect();
+        let names: Vec<_> = files
+            .resources
+            .iter()
+            .map(|resource| (resource.name.as_str(), resource.pointer.as_str()))
+            .collect();
         assert_eq!(names, [("zoo", "/items/0"), ("b", "/items/1")]);
         assert!(files.findings.is_empty() && files.resources.iter().all(|resource| resource.typed.is_some()));
     }
@@ -159,9 +180,16 @@ fn rules_of_the_definitions_are_asked() {
         let found = check::rules(&resource.kind, &resource.value, None);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(rules(both), ["`spec` is refused: exactly one of `spec.zoo` and `spec.metronome` must be set"]);
+    assert_eq!(
+        rules(both),
+        ["`spec` is refused: exactly one of `spec.zoo` and `spec.metronome` must be set"]
+    );
     let package = "apiVersion: billing.countersign.dev/v1alpha1\nkind: ContractPackage\nmetadata: {name: a}\nspec:\n  \
                    deletionPolicy: Archive\n  zoo: {periods: []}\n";
-    assert!(rules(package).iter().any(|found| found.contains("`spec.deletionPolicy` must be `Orphan`")), "{:?}", rules(package));
+    assert!(
+        rules(package).iter().any(|found| found.contains("`spec.deletionPolicy` must be `Orphan`")),
+        "{:?}",
+        rules(package)
+    );
     assert_eq!(rules(PROVIDER), [""; 0]);
 }

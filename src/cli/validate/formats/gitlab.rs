@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{super::Report, sentence};
-use crate::{terms::Digest, review::Severity};
+use crate::{review::Severity, terms::Digest};
 
 pub(super) fn write(report: &Report) -> serde_json::Result<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

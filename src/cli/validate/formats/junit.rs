@@ -15,21 +15,26 @@ pub(super) fn write(report: &Report) -> String {
         suites.entry(&entry.file).or_default().entry(case).or_default().push(entry);
     }
     let failed = |entries: &Vec<&Entry>| entries.iter().any(|entry| entry.severity == Severity::Error);
-    let (cases, failures) = suites.values().flat_map(BTreeMap::values).fold((0, 0), |(cases, failures), entries| {
-        (cases + 1, failures + usize::from(failed(entries)))
-    });
+    let (cases, failures) = suites
+        .values()
+        .flat_map(BTreeMap::values)
+        .fold((0, 0), |(cases, failures), entries| (cases + 1, failures + usize::from(failed(entries))));
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     // Writing to a text cannot fail.
-    let _ = writeln!(xml, "<testsuites name=\"countersign validate\" tests=\"{cases}\" failures=\"{failures}\">");
+    let _ =
+        writeln!(xml, "<testsuites name=\"countersign validate\" tests=\"{cases}\" failures=\"{failures}\">");
     for (file, cases) in suites {
         let failures = cases.values().filter(|entries| failed(entries)).count();
         let name = escaped(file);
-        let _ = writeln!(xml, "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\">", cases.len());
+        let _ =
+            writeln!(xml, "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\">", cases.len());
         for (case, entries) in cases {
-            let _ = write!(xml, "    <testcase classname=\"{name}\" name=\"{}\" file=\"{name}\">", escaped(case));
+            let _ =
+                write!(xml, "    <testcase classname=\"{name}\" name=\"{}\" file=\"{name}\">", escaped(case));
             for entry in entries {
                 let tag = if entry.severity == Severity::Error { "failure" } else { "system-out" };
-                let text = escaped(&format!("{}:{}:{}: {}", entry.file, entry.line, entry.column, entry.message));
+                let text =
+                    escaped(&format!("{}:{}:{}: {}", entry.file, entry.line, entry.column, entry.message));
                 let _ = match tag {
                     "failure" => {
                         let (rule, message) = (entry.rule.word(), escaped(&entry.message));
@@ -55,7 +60,9 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
-            character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => escaped.push(' '),
+            character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => {
+                escaped.push(' ')
+            }
             character => escaped.push(character),
         }
     }

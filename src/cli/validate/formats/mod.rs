@@ -28,5 +28,9 @@ pub(super) fn write(report: &Report, output: Output) -> serde_json::Result<Strin
 
 /// What was found, with the resource: `BillingContract acme: …`.
 fn sentence(entry: &super::report::Entry) -> String {
-    if entry.resource.is_empty() { entry.message.clone() } else { format!("{}: {}", entry.resource, entry.message) }
+    if entry.resource.is_empty() {
+        entry.message.clone()
+    } else {
+        format!("{}: {}", entry.resource, entry.message)
+    }
 }

@@ -6,7 +6,8 @@ use super::{super::Report, sentence};
 use crate::review::Rule;
 
 pub(super) fn write(report: &Report) -> serde_json::Result<String> {
-    let rules = Rule::ALL.map(|rule| json!({"id": rule.word(), "shortDescription": {"text": rule.meaning()}}));
+    let rules =
+        Rule::ALL.map(|rule| json!({"id": rule.word(), "shortDescription": {"text": rule.meaning()}}));
     let results = report.entries.iter().map(|entry| {
         let region = json!({"startLine": entry.line, "startColumn": entry.column, "snippet": {"text": entry.source}});
         json!({

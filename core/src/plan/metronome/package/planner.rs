@@ -58,7 +58,8 @@ impl PackagePlanner {
     /// Why the package cannot be planned.
     pub fn shown(&self, package_id: &str) -> Result<Value, Refusal> {
         let desired = self.desired.as_ref().map_err(Clone::clone)?;
-        let invalid = |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
+        let invalid =
+            |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
         let text = serde_json::to_string(&PACKAGE.wire(&desired.written)).map_err(invalid)?;
         let mut data = parse_exact(&text).map_err(invalid)?;
         if let Some(members) = data.as_object_mut() {
