@@ -151,7 +151,7 @@ mod tests {
         }
         let openapi = kustomize_openapi();
         let told = openapi.to_string().matches("x-kubernetes-patch-merge-key").count();
-        assert!(told > 15, "{told}");
+        assert!(told >= 15, "{told}");
         assert_eq!(told, wanted);
         let items = "/definitions/dev.countersign.billing.v1alpha1.BillingContract/properties/spec/properties/zoo/properties/items";
         let items = openapi.pointer(items).unwrap();

@@ -4,6 +4,7 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod metronome;

@@ -3,7 +3,6 @@
 //! The plan is the protocol's own, by the planner that the operator runs. Only what it reads is made up: where a read would
 //! ask the billing API, it is told what the old files mean, in the form of a reply.
 
-mod facts;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +18,8 @@ use crate::{
         provider::BillingProviderSpec,
     },
     plan::{
-        Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, metronome, package,
+        Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, facts::Facts,
+        metronome, package, zoo,
     },
     protocol::{
         Goal, Outcome, Reconciliation, Step,
@@ -27,18 +27,7 @@ use crate::{
     },
 };
 
-use self::facts::Facts;
-
-/// What files say of one contract, on one side of a change.
-#[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
-    /// The contract.
-    pub contract: &'a BillingContract,
-    /// The package that gives it terms.
-    pub package: Option<&'a ContractPackage>,
-    /// Its account, where it is known.
-    pub account: Option<&'a BillingProviderSpec>,
-}
+pub use crate::plan::facts::Side;
 
 /// What a change does to one contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +64,8 @@ pub fn contract(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: DateTi
         return Effect::Nothing;
     };
     match api {
-        Api::Zoo => change::<facts::Zoo>(before, after, now),
-        Api::Metronome => change::<facts::Metronome>(before, after, now),
+        Api::Zoo => change::<zoo::Billed>(before, after, now),
+        Api::Metronome => change::<metronome::Billed>(before, after, now),
         #[cfg(feature = "fake")]
         Api::Fake => Effect::Open("contracts of this billing API can only be planned with it"),
     }
@@ -117,7 +106,7 @@ pub fn package(
         metronome::package::PackagePlanner::new(
             package,
             contracts.try_into().unwrap_or(i32::MAX),
-            &facts::settings(account),
+            &metronome::settings(account),
         )
     };
     let billed = match before.map(|before| planner(before).shown(&before.name_any())).transpose() {

@@ -117,7 +117,7 @@ impl Files {
         let mut resource = at.resource(value);
         let mut findings = check::check(&resource.value);
         if findings.is_empty() {
-            match typed(&resource.kind, &resource.value) {
+            match typed(&resource.kind, &check::without_nulls(&resource.value)) {
                 Ok(typed) => resource.typed = Some(typed),
                 Err(error) => {
                     let violation = Violation::new("spec", format!("cannot be read: {error}"));

@@ -18,6 +18,7 @@ mod create;
 mod draft;
 mod effect;
 mod end;
+mod facts;
 mod fields;
 mod find;
 mod immutable;
@@ -52,6 +53,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
+    facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,

@@ -200,7 +200,7 @@ fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan(
         let desired = desired(&spec);
         let shown = desired.shown("contract-1").unwrap();
         let mut view = ObservedContract::read(&shown.contract, now()).unwrap();
-        if view.needs_v1(&desired) {
+        if view.needs_v1(&desired, &Recorded::default()) {
             view.merge_v1(&shown.legacy);
         }
         for id in view.needs_seats(&desired, &Recorded::default(), now()) {
