@@ -2,6 +2,7 @@
 
 mod kind;
 pub mod reasons;
+pub mod schemas;
 mod v1alpha1;
 
 use std::{collections::BTreeMap, sync::LazyLock};
