@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    api::{contract::{ItemId, UnconfirmedWrite}, reasons::Reason},
+    api::{
+        contract::{ItemId, UnconfirmedWrite},
+        reasons::Reason,
+    },
     plan::{Change, Plan, Refusal},
     terms::Digest,
 };

@@ -28,8 +28,7 @@ fn monthly() -> Value {
         "proration": {}, "startingAt": START,
         "subscriptionRate": {"billingFrequency": "MONTHLY", "productId": PRODUCT},
     }]);
-    let terms =
-        json!({"rateCardId": RATE_CARD, "recurringCommits": template, "subscriptions": subscription});
+    let terms = json!({"rateCardId": RATE_CARD, "recurringCommits": template, "subscriptions": subscription});
     plus(bare("acme", CUSTOMER), &terms)
 }
 
@@ -66,7 +65,10 @@ async fn what_was_taken_out_and_comes_back_goes_on_and_three_months_are_billed_o
     let (templates, subscriptions) =
         (live(&world, "recurring_commits").await, live(&world, "subscriptions").await);
     assert_eq!((templates.len(), subscriptions.len()), (1, 1));
-    assert_eq!((&templates[0]["ending_before"], &subscriptions[0]["ending_before"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&templates[0]["ending_before"], &subscriptions[0]["ending_before"]),
+        (&Value::Null, &Value::Null)
+    );
     assert_eq!(live(&world, "commits").await.len(), 3, "January, February and March, once");
 }
 
@@ -85,7 +87,9 @@ async fn another_name_or_key_does_not_bill_the_past_again_and_the_advice_says_ho
     let why = world.until_stalled("acme", "BackdatedItem").await;
     assert!(why.contains("`backdate: true`"), "{why}");
     assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
-    world.apply(&with(renewed, "/spec/metronome/recurringCommits/0/startingAt", json!("2035-01-01T00:00:00Z"))).await;
+    world
+        .apply(&with(renewed, "/spec/metronome/recurringCommits/0/startingAt", json!("2035-01-01T00:00:00Z")))
+        .await;
     world.until_ready("acme").await;
     let templates = live(&world, "recurring_commits").await;
     assert_eq!(templates.len(), 2);
@@ -147,7 +151,10 @@ async fn an_earlier_end_cuts_what_is_wanted_and_nothing_after_it_is_put_back() {
         let spec = with(spec, "/spec/metronome/endingBefore", json!("2027-01-01T00:00:00Z"));
         let second = json!({"timestamp": "2026-09-01T00:00:00Z", "amount": "200000"});
         let mut spec = with(spec, "/spec/metronome/overrides/0/endingBefore", json!("2027-01-01T00:00:00Z"));
-        spec["spec"]["metronome"]["commits"][0]["invoiceSchedule"]["scheduleItems"].as_array_mut().unwrap().push(second);
+        spec["spec"]["metronome"]["commits"][0]["invoiceSchedule"]["scheduleItems"]
+            .as_array_mut()
+            .unwrap()
+            .push(second);
         world.apply(&spec).await;
         world.until_ready("acme").await;
         let end = "2026-05-01T00:00:00Z";
@@ -242,7 +249,11 @@ async fn an_edit_that_was_lost_and_undone_is_made_anew_by_another_key() {
     world.start_operator().await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.terms(CUSTOMER).await["name"], "Acme 2027");
-    assert_eq!(writes(world.sim.traffic(CUSTOMER).await), traffic([(EDIT, 2)]), "the one with the used key, and another");
+    assert_eq!(
+        writes(world.sim.traffic(CUSTOMER).await),
+        traffic([(EDIT, 2)]),
+        "the one with the used key, and another"
+    );
 }
 
 /// A contract from a package with an override and a commit of its own.

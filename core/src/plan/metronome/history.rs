@@ -43,7 +43,8 @@ impl Edits {
         let time = |edit: &Value| text(edit, "timestamp").parse::<Timestamp>().ok();
         let own = edits().filter(|edit| text(edit, "uniqueness_key").starts_with(mark));
         let added = own.flat_map(|edit| edit.as_object().into_iter().flatten());
-        let added = added.filter(|(name, _)| name.starts_with("add_")).filter_map(|(_, items)| items.as_array());
+        let added =
+            added.filter(|(name, _)| name.starts_with("add_")).filter_map(|(_, items)| items.as_array());
         let ids = added.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
         let last = edits().max_by_key(|edit| time(edit)).map(|edit| text(edit, "id"));
         Self { last: last.unwrap_or_default(), ours: ids.collect() }
@@ -69,9 +70,9 @@ pub(super) fn added(call: &Call, reply: &Value) -> BTreeMap<String, String> {
         let mut free: Vec<&Value> = told.iter().collect();
         for (item, added) in sent {
             // They are told in the order in which they were sent, or in another: what says most of the same is the one.
-            let best = (0..free.len()).rev().max_by_key(|index| {
-                free.get(*index).map_or(0, |told| likeness(item, told))
-            });
+            let best = (0..free.len())
+                .rev()
+                .max_by_key(|index| free.get(*index).map_or(0, |told| likeness(item, told)));
             let Some(best) = best else { continue };
             if let Some(id) = free.remove(best).get("id").and_then(Value::as_str) {
                 ids.insert(added.recorded_as.clone(), id.to_owned());
@@ -115,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_reply_tells_the_id_of_each_item_in_whatever_order_and_words() {
-        let body = json!({"add_commits": [{"product_id": "p", "name": "A "}, {"product_id": "q", "name": "B "}]});
+        let body =
+            json!({"add_commits": [{"product_id": "p", "name": "A "}, {"product_id": "q", "name": "B "}]});
         let call = call(&body, &[("add_commits", "commits/a"), ("add_commits", "commits/b")]);
         let told = |name: &str, product: &str| json!({"id": name, "name": name, "product": {"id": product}});
         let both = [("commits/a", "A"), ("commits/b", "B")];
@@ -132,7 +134,9 @@ mod tests {
     #[test]
     fn a_reply_that_tells_fewer_items_or_none_records_nothing() {
         let call = call(&json!({"add_commits": [{}]}), &[("add_commits", "commits/a")]);
-        for reply in [json!({"id": "c"}), json!({"edit": {}}), json!({"edit": {"add_commits": []}}), json!(null)] {
+        for reply in
+            [json!({"id": "c"}), json!({"edit": {}}), json!({"edit": {"add_commits": []}}), json!(null)]
+        {
             assert_eq!(added(&call, &reply), BTreeMap::new(), "{reply}");
         }
         let services = json!({"add_professional_services": [{"product_id": "p"}]});
@@ -149,7 +153,11 @@ mod tests {
                    "add_commits": [{"id": item}], "update_commits": [{"id": "updated"}]})
         };
         let ours = format!("{mark}0123");
-        let history = json!([edit("e2", 11, Some("by hand"), "b"), edit("e3", 12, None, "c"), edit("e1", 10, Some(&ours), "a")]);
+        let history = json!([
+            edit("e2", 11, Some("by hand"), "b"),
+            edit("e3", 12, None, "c"),
+            edit("e1", 10, Some(&ours), "a")
+        ]);
         let read = Edits::read(Some(&history), &mark);
         assert_eq!(read, Edits { last: "e3".into(), ours: ["a".to_owned()].into() });
         assert_eq!(Edits::read(None, &mark), Edits::default());

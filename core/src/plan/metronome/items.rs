@@ -144,13 +144,7 @@ fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> 
 }
 
 /// Whether an item may go on after it has ended. Periods that it has missed since would be billed at once.
-fn may_go_on(
-    draft: &mut Draft<'_>,
-    list: &List,
-    wanted: &Wanted,
-    item: Item<'_>,
-    change: &Change,
-) -> bool {
+fn may_go_on(draft: &mut Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>, change: &Change) -> bool {
     let end: Option<Timestamp> =
         wanted.written.get("endingBefore").and_then(Value::as_str).and_then(|end| end.parse().ok());
     let missed = past::first_missed(draft, item).filter(|missed| end.is_none_or(|end| *missed < end));
@@ -213,13 +207,11 @@ fn edit_schedule(
         if let Step::Add(added) = &step
             && let Some(start) = schedule::start_of(added).filter(|start| start.0 < draft.now && is_invoiced)
         {
-            match past::named(draft, list, wanted, start) {
-                Ok(backdated) => drop(draft.change(&backdated, Unit::Other)),
-                Err(_) => {
-                    draft.reject(&whole, units.clone(), Remedy::Past);
-                    continue;
-                }
-            }
+            let Ok(backdated) = past::named(draft, list, wanted, start) else {
+                draft.reject(&whole, units.clone(), Remedy::Past);
+                continue;
+            };
+            draft.change(&backdated, Unit::Other);
         }
         if !draft.change(&whole, units.clone()) {
             continue;
@@ -319,7 +311,8 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let id = item.ids.own.as_str();
         // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
         let is_ours = draft.view.is_ours(id);
-        let key = draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
+        let key =
+            draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
         let ends = is_beyond || (list.removal == Removal::End && has_ended(draft.shown, *item, draft.now));
         match key {

@@ -412,8 +412,8 @@ fn effect_differences(wanted: &Wanted, item: Item<'_>) -> Vec<Change> {
     let shape = item_shape("overrides");
     let (wanted, found) = (&wanted.canonical, item.terms);
     let tiers = TIERS.iter().filter(|place| !same_tiers(wanted.pointer(place), found.pointer(place)));
-    let tiers = tiers
-        .map(|place| Change::new(*place, found.pointer(place).cloned(), wanted.pointer(place).cloned()));
+    let tiers =
+        tiers.map(|place| Change::new(*place, found.pointer(place).cloned(), wanted.pointer(place).cloned()));
     let mut changes: Vec<_> = tiers.collect();
     let (wanted, found) = (effect(wanted.clone()), effect(found.clone()));
     changes.extend(diff(shape, &wanted, &found));

@@ -274,9 +274,8 @@ impl<'v> Matcher<'_, 'v> {
     /// Pairs what is still wanted with what an edit of this resource has added and nobody has recorded, as its reply was
     /// lost: it must not be added again, whatever it says by now.
     fn pair_ours(&self, list: &'static List, pairing: &mut Pairing<'_, Wanted, Item<'v>>) {
-        let is_ours = |item: &Item<'_>| {
-            self.view.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str())
-        };
+        let is_ours =
+            |item: &Item<'_>| self.view.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str());
         if !pairing.free().any(|(_, item)| is_ours(item)) {
             return;
         }

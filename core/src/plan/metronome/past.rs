@@ -63,8 +63,7 @@ impl Past {
 
     /// Whether the contract has or had an item that is for the same.
     fn knows(&self, list: &'static List, wanted: &Wanted) -> bool {
-        self.unknown.contains(list.name)
-            || self.known.contains(&(list.name, purpose(list, &wanted.written)))
+        self.unknown.contains(list.name) || self.known.contains(&(list.name, purpose(list, &wanted.written)))
     }
 
     /// Admits an item that is to be added. One that may only be because somebody says so is named by a change of its own.

@@ -244,10 +244,7 @@ impl ContractPlanner {
     }
 
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
-    fn ready(
-        &mut self,
-        mut plan: Plan,
-    ) -> Result<Decision, Need> {
+    fn ready(&mut self, mut plan: Plan) -> Result<Decision, Need> {
         if plan.calls.iter().any(|call| call.kind == CallKind::Create)
             && let Some(refusal) = self.without_billing()?
         {

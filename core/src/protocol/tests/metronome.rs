@@ -168,7 +168,13 @@ fn another_edit_waits_until_reads_have_caught_up() {
     bench.later(29);
     bench.pass(&[found(json!({})), last_edit(""), done("not_in_force")]);
     bench.later(1);
-    bench.pass(&[found(json!({})), last_edit(""), edited(), found(json!({"name": "Acme 2028"})), done("applied")]);
+    bench.pass(&[
+        found(json!({})),
+        last_edit(""),
+        edited(),
+        found(json!({"name": "Acme 2028"})),
+        done("applied"),
+    ]);
 }
 
 #[test]

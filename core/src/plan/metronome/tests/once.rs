@@ -65,8 +65,10 @@ fn live(world: &World, list: &str) -> usize {
     items.iter().filter(|item| item["archived_at"].is_null()).count()
 }
 
-/// The cases: what is added to which list, and what the API makes of it.
-fn cases() -> Vec<(&'static str, Value, &'static str, fn(&mut Value))> {
+/// A list, what is added to it, its name on the wire, and what the API makes of it.
+type Case = (&'static str, Value, &'static str, fn(&mut Value));
+
+fn cases() -> Vec<Case> {
     let commit = |members: Value| {
         let mut commit = fixture::plain()["commits"][0].clone();
         commit["key"] = json!("more");
@@ -99,12 +101,9 @@ fn an_item_that_reads_back_otherwise_is_added_once_and_the_difference_is_named()
             Some(items) => items.push(item),
             None => terms[list] = json!([item]),
         }
-        for (fault, tells) in [
-            (None, true),
-            (None, false),
-            (Some((1, Fault::Reply)), true),
-            (Some((1, Fault::Request)), true),
-        ] {
+        for (fault, tells) in
+            [(None, true), (None, false), (Some((1, Fault::Reply)), true), (Some((1, Fault::Request)), true)]
+        {
             let mut world = World::new(&fixture::plain(), None, None);
             (world.alters, world.tells) = (alters, tells);
             world.settle();

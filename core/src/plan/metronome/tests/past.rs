@@ -84,9 +84,13 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
     for list in RECURRING {
         let mut bench = Bench::created(&sold());
         bench.settle(&without(&sold(), list));
-        let name = bench.api.contract.as_object().unwrap().keys().find(|name| {
-            name.replace('_', "") == list.to_lowercase()
-        });
+        let name = bench
+            .api
+            .contract
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|name| name.replace('_', "") == list.to_lowercase());
         let name = name.unwrap().clone();
         bench.api.contract[name.as_str()][0]["ending_before"] = json!("2026-04-15T00:00:00Z");
         is_backdated(bench.decide(&sold()), list);
@@ -190,12 +194,19 @@ fn a_charge_with_past_items_is_not_replaced_to_rename_it() {
     let renamed = with(&spec, "/scheduledCharges/0/name", json!("Onboarding"));
     let refusal = refused(bench.decide(&renamed));
     assert_eq!(refusal.reason, "ImmutableField");
-    for words in ["/scheduledCharges/setup/name: Set-up -> Onboarding", "another `key`", "`startingAt`", "still to come"] {
+    for words in [
+        "/scheduledCharges/setup/name: Set-up -> Onboarding",
+        "another `key`",
+        "`startingAt`",
+        "still to come",
+    ] {
         assert!(refusal.message.contains(words), "{}", refusal.message);
     }
     let plan = written(bench.decide(&with(&renamed, "/scheduledCharges/0/backdate", json!(true))));
     let lines = plan.changes.iter().map(Change::to_string).collect::<Vec<_>>().join("\n");
-    for words in ["/scheduledCharges/setup: - ", "/scheduledCharges/setup: + ", "bills the past from 2026-01-01"] {
+    for words in
+        ["/scheduledCharges/setup: - ", "/scheduledCharges/setup: + ", "bills the past from 2026-01-01"]
+    {
         assert!(lines.contains(words), "{lines}");
     }
 }

@@ -11,9 +11,7 @@ fn spec() -> Value {
         json!({"recurringSchedule": {"amountDistribution": distribution, "frequency": "QUARTERLY", "amount": amount,
             "startingAt": "2026-01-01T00:00:00Z", "endingBefore": "2027-01-01T00:00:00Z"}})
     };
-    let charge = |key: &str, schedule: Value| {
-        json!({"key": key, "productId": fixture::PRODUCT, "name": key, "schedule": schedule})
-    };
+    let charge = |key: &str, schedule: Value| json!({"key": key, "productId": fixture::PRODUCT, "name": key, "schedule": schedule});
     spec["scheduledCharges"] = json!([
         charge("each", recurring("EACH", "2000")),
         charge("parts", recurring("DIVIDED", "1001")),
