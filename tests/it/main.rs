@@ -10,6 +10,7 @@
 mod examples;
 mod faults;
 mod house;
+mod import;
 mod lifecycle;
 mod metronome;
 mod ownership;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{
     Desired, ObservedContract, history,
     immutable::Remedy,
+    leaving::Known,
     money::Units,
     part::{Members, Part},
 };
@@ -23,6 +24,8 @@ pub(super) struct Draft<'a> {
     /// The same with its items as billing will have them once the contract's end is as the spec says.
     pub shown: &'a ObservedContract,
     pub recorded: &'a Recorded,
+    /// What the spec had set and was in force.
+    pub known: Known<'a>,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
     /// What the plan does to the money that the customer owes.
@@ -65,6 +68,7 @@ impl<'a> Draft<'a> {
             shown,
             keys: items.map(|(path, id)| (id.as_str(), path.as_str())).collect(),
             recorded,
+            known: Known::new(recorded, view),
             policy,
             now,
             effect: MoneyEffect::default(),

@@ -16,6 +16,8 @@ pub(super) enum Remedy {
     Contract,
     /// Another item in its place, by another key.
     Item,
+    /// Another value: the API changes it and cannot take it out.
+    Say,
     /// Nothing but the value that billing has: the list can only be added to.
     Restore,
     /// Time: an item that has not begun cannot be ended yet.
@@ -40,14 +42,18 @@ impl Remedy {
                 "restore the value; or give the item another `key`, and a new `startingAt`, or schedule items that are still to \
                  come only: the one that is there is ended or archived, another is added, and nothing is billed twice"
             }
+            Self::Say => {
+                "restore it, or write what is to hold instead, as the API changes it and cannot take it out; or leave it as \
+                 billing has it by naming the place in `spec.ignoreDrift`"
+            }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
             Self::Begin => {
                 "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
                  not bill, and take it out once it has begun"
             }
             Self::Past => {
-                "let it begin now or later (a new `startingAt`, schedule items that are still to come only); or, if that time \
-                 is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
+                "let it begin now or later (another `key` with a new `startingAt`, or schedule items that are still to come \
+                 only); or, if that time is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
                  (`managementPolicy: Plan`)"
             }
         }

@@ -7,10 +7,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Resolved, STAMP_KEYS, Stamp, UniquenessKey, end,
-    find,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
+    end, find,
     history::{self, Edits},
-    items, moved, package, plan, stamp,
+    moved, package, plan, record, stamp,
 };
 use crate::{
     api::{
@@ -57,7 +57,7 @@ pub struct ContractPlanner {
     /// What was found, complete as far as this spec is concerned with it.
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
-    told: Vec<(String, String)>,
+    told: Record,
 }
 
 /// What was read.
@@ -127,7 +127,7 @@ impl ContractPlanner {
             facts: Facts::default(),
             desired: None,
             observed: None,
-            told: Vec::new(),
+            told: Record::default(),
         })
     }
 
@@ -217,7 +217,7 @@ impl ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired) {
+        if view.needs_v1(desired, recorded) {
             match self.facts.legacy.get(&view.contract_id) {
                 Some(Some(data)) => view.merge_v1(data),
                 Some(None) => {}
@@ -410,9 +410,9 @@ impl Planner for ContractPlanner {
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.view()) {
                     (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
-                        items(desired, view, recorded, now)
+                        record(desired, view, recorded, now)
                     }
-                    _ => Vec::new(),
+                    _ => Record::default(),
                 };
                 Ok(ready)
             }
@@ -482,7 +482,10 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            recorded.items.extend(self.told.drain(..));
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())
@@ -498,18 +501,21 @@ impl Planner for ContractPlanner {
 
     fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
         if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
-            recorded.items = items(desired, view, recorded, now).into_iter().collect();
+            let Record { items, set } = record(desired, view, recorded, now);
+            recorded.items = items.into_iter().collect();
+            recorded.set = set;
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
         let (desired, view) = (self.desired.as_ref()?, self.view()?);
-        let items = items(desired, view, recorded, now);
+        let Record { items, set } = record(desired, view, recorded, now);
         Some(ContractSnapshot {
             contract_id: view.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            set_fields: set.to_status(),
             renews: view.renews.clone(),
             renewed_by: view.renewed_by.clone(),
             state: view.state.clone(),
