@@ -57,7 +57,7 @@ pub struct ContractPlanner {
     /// What was found, complete as far as this spec is concerned with it.
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
-    told: Vec<(String, String)>,
+    told: Record,
 }
 
 /// What was read.
@@ -127,7 +127,7 @@ impl ContractPlanner {
             facts: Facts::default(),
             desired: None,
             observed: None,
-            told: Vec::new(),
+            told: Record::default(),
         })
     }
 
@@ -428,9 +428,9 @@ impl Planner for ContractPlanner {
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.view()) {
                     (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
-                        record(desired, view, recorded, now).items
+                        record(desired, view, recorded, now)
                     }
-                    _ => Vec::new(),
+                    _ => Record::default(),
                 };
                 Ok(ready)
             }
@@ -500,7 +500,10 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            recorded.items.extend(self.told.drain(..));
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())
