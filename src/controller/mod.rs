@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use self::kubernetes::queue::Queue;
 pub use self::{context::Context, run::run};
-use crate::api::BillingContract;
+use crate::{api::BillingContract, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -40,6 +40,8 @@ pub struct Options {
     pub concurrency: u16,
     /// How long the lease lasts without being renewed.
     pub lease_duration: Duration,
+    /// Where tokens may be sent, besides the public addresses of the billing APIs.
+    pub allowed_hosts: AllowedHosts,
     /// Whether to wait for a lease; without it, two operators could write at once.
     pub leader_election: bool,
 }

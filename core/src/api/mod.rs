@@ -12,7 +12,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-pub use kind::{APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
+pub use kind::{ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
 pub use v1alpha1::{
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},

@@ -2,13 +2,78 @@
 //!
 //! Knows the keywords that our definitions use. CEL rules are not evaluated; the rules of `validate` say the same.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 use super::{Violation, Violations};
-use crate::terms::{Timestamp, decimal::Range};
+use crate::{
+    api,
+    terms::{Timestamp, decimal::Range},
+};
+
+/// The schema of each kind's `spec`.
+static OF_KINDS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let spec = |crd| {
+        let crd = serde_json::to_value(crd).unwrap_or_default();
+        let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
+        Some((crd.pointer("/spec/names/kind")?.as_str()?.to_owned(), schema.clone()))
+    };
+    api::crds().into_iter().filter_map(spec).collect()
+});
+
+/// The schema of a kind's `spec`; nothing when there is no such kind.
+#[must_use]
+pub fn of_kind(kind: &str) -> Option<&'static Value> {
+    OF_KINDS.get(kind)
+}
+
+/// Every kind that there is.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    OF_KINDS.keys().map(String::as_str)
+}
+
+/// Paths of members that a schema does not know, in a value that the API server took: what a newer definition has and this
+/// version would leave out. One without a value says nothing.
+#[must_use]
+pub fn unknown_members(schema: &Value, name: &str, value: &Value) -> Vec<String> {
+    let mut found = Violations::below("");
+    find_unknown(schema, name, value, &mut found);
+    found.list.into_iter().map(|violation| violation.path).collect()
+}
+
+fn find_unknown(schema: &Value, field: &str, value: &Value, found: &mut Violations) {
+    match value {
+        Value::Object(members) if schema.get("x-kubernetes-preserve-unknown-fields").is_none() => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let free = schema.get("additionalProperties");
+            found.within(field, |found| {
+                for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+                    match known.and_then(|known| known.get(name)).or(free) {
+                        Some(schema) => find_unknown(schema, name, value, found),
+                        None => found.check(false, name, String::new),
+                    }
+                }
+            });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let place = place(schema, field, index, item);
+                find_unknown(schema.get("items").unwrap_or(&Value::Null), &place, item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Where an item of a list stands: by its key, or else by its number.
+fn place(list: &Value, field: &str, index: usize, item: &Value) -> String {
+    format!("{field}[{}]", key(list, item).unwrap_or_else(|| index.to_string()))
+}
 
 /// Checks a member of a resource, such as its `spec`, against its schema, as it stands in a resource definition.
 #[must_use]
@@ -66,13 +131,26 @@ fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found
             let is_there = members.get(name).is_some_and(|value| !value.is_null());
             found.check(is_there, name, || "is required".to_owned());
         }
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            match known.and_then(|known| known.get(name)).or(free) {
-                Some(schema) => check_value(schema, name, value, found),
-                None => found.check(false, name, || unknown(name, known)),
+        for (name, value) in members {
+            match (known.and_then(|known| known.get(name)), free) {
+                (Some(_), _) if value.is_null() => {}
+                (Some(schema), _) => check_value(schema, name, value, found),
+                (None, Some(_)) if value.is_null() => found.check(false, name, || "has no value".to_owned()),
+                (None, Some(schema)) => check_value(schema, name, value, found),
+                (None, None) if value.is_null() => found.check(false, name, || nothing(name, known)),
+                (None, None) => found.check(false, name, || unknown(name, known)),
             }
         }
     });
+}
+
+/// What to say of a field that does not exist and has no value. Between braces a comma ends an entry, so that `100,000` is
+/// 100 and a field `000`: the amount that was meant would be lost without a word.
+fn nothing(name: &str, known: Option<&Map<String, Value>>) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "is no field, but what follows a comma: between braces, a number must be written without commas".to_owned();
+    }
+    format!("{}, and it has no value", unknown(name, known).trim_end_matches('?'))
 }
 
 /// What to say of a field that does not exist.
@@ -90,9 +168,8 @@ fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violatio
     let is_set = text(schema, "x-kubernetes-list-type") == Some("set");
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
-        let key = key(schema, item);
-        let place = format!("{field}[{}]", key.clone().unwrap_or_else(|| index.to_string()));
-        if let Some(identity) = key.or_else(|| is_set.then(|| shown(item))) {
+        let place = place(schema, field, index, item);
+        if let Some(identity) = key(schema, item).or_else(|| is_set.then(|| shown(item))) {
             found.check(seen.insert(identity), &place, || "stands in the list twice".to_owned());
         }
         check_value(schema.get("items").unwrap_or(&Value::Null), &place, item, found);
@@ -114,8 +191,7 @@ fn check_text(schema: &Value, field: &str, value: &str, found: &mut Violations) 
     if text(schema, "format") == Some("date-time")
         && let Err(error) = value.parse::<Timestamp>()
     {
-        let message = error.to_string();
-        found.check(false, field, || format!("is no time: {message}"));
+        return found.check(false, field, || format!("is no time: {error}"));
     }
     let Some(pattern) = text(schema, "pattern") else { return };
     let matches = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(value));
@@ -172,13 +248,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api;
 
-    /// The schema of `BillingContract`.
     fn contract() -> Value {
-        let crd = api::crds().into_iter().find(|crd| crd.spec.names.kind == "BillingContract").unwrap();
-        let crd = serde_json::to_value(crd).unwrap();
-        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+        of_kind("BillingContract").unwrap().clone()
     }
 
     fn sound() -> Value {
@@ -215,6 +287,27 @@ mod tests {
     fn a_misspelt_field_is_refused_with_the_right_spelling() {
         refused("/zoo/curency", json!("USD"), "spec.zoo.curency", "`currency`");
         refused("/zoo/quux", json!("USD"), "spec.zoo.quux", "no field here");
+    }
+
+    #[test]
+    fn an_unknown_field_without_a_value_is_refused_as_one_with_a_value_is() {
+        let tier = "spec.zoo.items[fde].rateTiers[0].000";
+        refused("/zoo/items/0/rateTiers/0/000", json!(null), tier, "without commas");
+        refused("/zoo/curency", json!(null), "spec.zoo.curency", "did you mean `currency`");
+        refused("/zoo/quux", json!(null), "spec.zoo.quux", "no value");
+    }
+
+    #[test]
+    fn members_that_a_newer_definition_has_are_found() {
+        let mut newer = sound();
+        assert_eq!(unknown_members(&contract(), "spec", &newer), [""; 0]);
+        newer["zoo"]["items"][0]["rateTiers"][0]["minimumFee"] = json!("5");
+        newer["zoo"]["discounts"] = json!([]);
+        newer["zoo"]["credits"] = json!(null);
+        newer["approvers"] = json!(["finance"]);
+        newer["metronome"] = json!({"customFields": {"anything": "goes"}});
+        let unknown = ["spec.approvers", "spec.zoo.discounts", "spec.zoo.items[fde].rateTiers[0].minimumFee"];
+        assert_eq!(unknown_members(&contract(), "spec", &newer), unknown);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::{
-        Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
         contract::ProviderKind,
         provider::BillingProviderSpec,
         reasons::{self, Reason},
@@ -32,7 +32,7 @@ use crate::{
         http::{Endpoint, Http, base_url},
         registry::Client,
     },
-    protocol::Requeue,
+    protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
 
@@ -165,6 +165,9 @@ where
     }
 
     let checked = match secret {
+        Ok(secret) if let Err(why) = may_be_sent(&context, provider.account(), &secret) => {
+            Checked::not_ready(AccountCheck::not_allowed(&why))
+        }
         Ok(secret) => {
             let secret_version = secret.resource_version();
             let origin = Origin { generation: guarded.meta().generation, secret_version };
@@ -218,6 +221,20 @@ async fn read_secret(
     }
 }
 
+/// Whether the Secret's token may be sent to the account's address. One that is no address is [`examine`]'s to refuse.
+fn may_be_sent(context: &Context, spec: &BillingProviderSpec, secret: &Secret) -> Result<(), String> {
+    let Some((api, Ok(address))) = spec.api().zip(spec.base_url().map(base_url)) else { return Ok(()) };
+    let name = format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name_any());
+    let destination = Destination {
+        api,
+        address: &address,
+        secret: &name,
+        said_by_secret: secret.annotations().get(ALLOWED_HOSTS).map(String::as_str),
+        said_by_administrator: &context.options.allowed_hosts,
+    };
+    destination.check()
+}
+
 /// Re-checks an account whose spec and Secret are unchanged: only a suspected token is tried.
 async fn recheck(context: &Context, key: &ProviderKey, account: Arc<ReadyProvider>) -> Checked {
     if account.is_suspect() {
@@ -245,6 +262,7 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         token,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         requests_per_second: spec.requests_per_second,
+        ca_bundle: spec.ca_bundle.clone(),
     });
     let http = endpoint
         .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
