@@ -128,6 +128,8 @@ reasons! {
     NON_CONVERGING = "NonConverging";
     /// This version cannot read the resource.
     UNDECODABLE = "Undecodable";
+    /// The spec has a field that this version does not know.
+    UNKNOWN_FIELD = "UnknownField";
 
     /// The package is published.
     PUBLISHED = "Published";

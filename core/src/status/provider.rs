@@ -48,6 +48,15 @@ impl AccountCheck {
         }
     }
 
+    /// The spec has fields that this version does not know, which may be about where the token may go.
+    #[must_use]
+    pub fn unknown_field(why: &str) -> Self {
+        Self {
+            summary: Summary::stalled(reasons::UNKNOWN_FIELD, why),
+            credentials: credentials(None, reasons::NOT_TRIED, ""),
+        }
+    }
+
     /// The token may not be sent to the account's address, and was not.
     #[must_use]
     pub fn not_allowed(why: &str) -> Self {

@@ -70,6 +70,28 @@ fn find_unknown(schema: &Value, field: &str, value: &Value, found: &mut Violatio
     }
 }
 
+/// A value without what its schema does not take: what is left of terms that this version cannot read. Nothing when the value
+/// itself is not taken.
+#[must_use]
+pub fn pruned(schema: &Value, value: &Value) -> Option<Value> {
+    match (text(schema, "type"), value) {
+        (Some("object"), Value::Object(members)) => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let free = schema.get("additionalProperties");
+            let member = |(name, value): (&String, &Value)| {
+                let schema = known.and_then(|known| known.get(name)).or(free)?;
+                Some((name.clone(), pruned(schema, value)?))
+            };
+            Some(Value::Object(members.iter().filter_map(member).collect()))
+        }
+        (Some("array"), Value::Array(items)) => {
+            let schema = schema.get("items").unwrap_or(&Value::Null);
+            Some(Value::Array(items.iter().filter_map(|item| pruned(schema, item)).collect()))
+        }
+        _ => check(schema, "", value).is_empty().then(|| value.clone()),
+    }
+}
+
 /// Where an item of a list stands: by its key, or else by its number.
 fn place(list: &Value, field: &str, index: usize, item: &Value) -> String {
     format!("{field}[{}]", key(list, item).unwrap_or_else(|| index.to_string()))
@@ -295,6 +317,21 @@ mod tests {
         refused("/zoo/items/0/rateTiers/0/000", json!(null), tier, "without commas");
         refused("/zoo/curency", json!(null), "spec.zoo.curency", "did you mean `currency`");
         refused("/zoo/quux", json!(null), "spec.zoo.quux", "no value");
+    }
+
+    #[test]
+    fn what_is_not_taken_can_be_left_out() {
+        let mut odd = sound();
+        odd["zoo"]["status"] = json!("paused");
+        odd["zoo"]["items"][0]["rateTiers"][0]["unitPrice"] = json!("0.5O");
+        odd["zoo"]["minimumFee"] = json!("5");
+        odd["suspend"] = json!("yes");
+        let mut expected = sound();
+        expected["zoo"]["items"][0]["rateTiers"][0].as_object_mut().unwrap().remove("unitPrice");
+        expected["zoo"].as_object_mut().unwrap().remove("notes");
+        expected.as_object_mut().unwrap().remove("suspend");
+        assert_eq!(pruned(&contract(), &odd), Some(expected));
+        assert_eq!(pruned(&contract(), &json!("acme")), None);
     }
 
     #[test]

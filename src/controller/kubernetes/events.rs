@@ -9,11 +9,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 
+use super::post_params;
 use crate::status::EventRecord;
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
@@ -39,7 +37,7 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
         ..Event::default()
     };
     if let Err(error) =
-        Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
+        Api::<Event>::namespaced(client.clone(), &namespace).create(&post_params(), &event).await
     {
         tracing::warn!(%error, "an event could not be written");
     }

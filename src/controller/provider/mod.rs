@@ -129,7 +129,7 @@ where
                 Readiness::NotReady(format!("it cannot be read: {}", invalid.error)),
                 None,
             );
-            return undecodable::report(&context, &guarded, &invalid.error).await;
+            return undecodable::report(&context, &guarded, &undecodable::message(&invalid.error)).await;
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
@@ -165,6 +165,7 @@ where
     }
 
     let checked = match secret {
+        _ if let Some(why) = guarded.unknown() => Checked::not_ready(AccountCheck::unknown_field(&why)),
         Ok(secret) if let Err(why) = may_be_sent(&context, provider.account(), &secret) => {
             Checked::not_ready(AccountCheck::not_allowed(&why))
         }
@@ -213,7 +214,8 @@ async fn read_secret(
                 Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
             }
             kube::Error::Api(status) if status.is_forbidden() => Ok(Err(format!(
-                "the operator may not read Secret {namespace}/{name}; add its name to the Role `countersign-tokens` of the namespace"
+                "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
+                 the name to the Role `countersign-tokens` of the namespace"
             ))),
             _ => Err(Error::Kubernetes(error)),
         },
