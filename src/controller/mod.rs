@@ -21,7 +21,10 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use self::{guarded::Invalid, kubernetes::queue::Queue};
+use self::{
+    guarded::Invalid,
+    kubernetes::{queue::Queue, words::words},
+};
 pub use self::{context::Context, guarded::Guarded, run::run};
 use crate::{api::BillingContract, protocol::destination::AllowedHosts};
 
@@ -87,7 +90,7 @@ pub trait Handled:
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server did not do what it was asked.
-    #[error("the API server: {0}")]
+    #[error("the API server: {}", words(.0.as_ref()))]
     Kubernetes(#[from] Box<kube::Error>),
     /// The API server did not answer in time.
     #[error("the API server did not answer in time")]

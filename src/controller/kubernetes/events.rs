@@ -11,7 +11,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::ObjectMeta};
 
-use super::post_params;
+use super::{post_params, words::words};
 use crate::status::EventRecord;
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
@@ -39,7 +39,7 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
     if let Err(error) =
         Api::<Event>::namespaced(client.clone(), &namespace).create(&post_params(), &event).await
     {
-        tracing::warn!(%error, "an event could not be written");
+        tracing::warn!(error = words(&error), "an event could not be written");
     }
 }
 

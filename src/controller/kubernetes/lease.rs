@@ -17,7 +17,7 @@ use k8s_openapi::{
 use kube::{Api, Client, api::ObjectMeta};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::post_params;
+use super::{post_params, words::words};
 use crate::billing::WriteGate;
 
 /// A lease that this process holds or wants to hold.
@@ -61,7 +61,7 @@ impl Lease {
             match self.try_acquire(&mut rival).await {
                 Ok(true) => return,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the lease cannot be read or written"),
+                Err(error) => tracing::warn!(error = words(&error), "the lease cannot be read or written"),
             }
             sleep(self.retry()).await;
         }
@@ -76,7 +76,7 @@ impl Lease {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "the lease cannot be renewed");
+                    tracing::warn!(error = words(&error), "the lease cannot be renewed");
                     if !(self.gate())(Duration::ZERO) {
                         return;
                     }

@@ -7,6 +7,7 @@ pub mod queue;
 pub mod server;
 pub mod status;
 pub mod undecodable;
+pub mod words;
 
 use kube::{
     Api,
