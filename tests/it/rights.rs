@@ -26,7 +26,12 @@ async fn whoever_may_look_at_a_namespace_may_look_at_its_contracts() {
             .await;
     }
     let give_up = std::time::Instant::now() + DEADLINE;
-    while !may(&world, "admin", "create", "billingproviders") {
+    let expected = [
+        ("view", "list", "contractpackages"),
+        ("edit", "update", "billingcontracts"),
+        ("admin", "create", "billingproviders"),
+    ];
+    while !expected.iter().all(|(role, verb, resource)| may(&world, role, verb, resource)) {
         assert!(std::time::Instant::now() < give_up, "the roles are not aggregated");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
