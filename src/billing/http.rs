@@ -241,7 +241,11 @@ impl Http {
         if status.is_success() {
             return read.map_err(CallError::Unknown);
         }
-        let said = api_error(&read.unwrap_or_default());
+        let read = read.unwrap_or_default();
+        if status == StatusCode::CONFLICT && read.trim().is_empty() {
+            return Err(CallError::Conflict { message: NO_REASON.to_owned() });
+        }
+        let said = api_error(&read);
         let is_own = |said: &ApiError| {
             status != StatusCode::NOT_FOUND || !self.numbers_requests || said.request_id.is_some()
         };
@@ -279,11 +283,18 @@ impl Http {
 /// early, upgrade, precondition, closed by the client).
 const MAY_PASS: [u16; 7] = [408, 421, 423, 424, 425, 426, 499];
 
+/// What stands for the words of an answer that has none.
+const NO_REASON: &str = "no reason given";
+
 /// What a 409 means for a write: where the API takes a key once, that the key was used; else something of the moment. The
 /// API is known to say of a used key of an edit also 422, in its own words.
 fn refused_key(call: &Call, error: CallError) -> CallError {
     let has_key = matches!(call.kind, CallKind::Create | CallKind::Edit);
     match error {
+        // Another conflict of an edit, such as a setting that can be made once, would be answered the same way for ever.
+        CallError::Conflict { message } if call.kind == CallKind::Edit && !is_of_key(&message) => {
+            CallError::Rejected { status: 409, message }
+        }
         CallError::Conflict { message } if has_key => CallError::KeyUsed { message },
         CallError::Conflict { message } => CallError::Unknown(format!("HTTP 409: {message}")),
         CallError::Rejected { status: 422, message }
@@ -293,6 +304,13 @@ fn refused_key(call: &Call, error: CallError) -> CallError {
         }
         error => error,
     }
+}
+
+/// Whether a conflict may be that of a key: it says so, or says nothing.
+fn is_of_key(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["uniqueness", "already been used", "idempotency"].iter().any(|word| message.contains(word))
+        || message == NO_REASON
 }
 
 /// What an answer means that is not in the billing API's own form, such as a gateway's page: nothing is known of the
@@ -309,7 +327,7 @@ fn foreign(status: StatusCode, pause: Option<Duration>, budget: &Budget) -> Call
     }
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            CallError::Credentials { status: status.as_u16(), message: "no reason given".to_owned() }
+            CallError::Credentials { status: status.as_u16(), message: NO_REASON.to_owned() }
         }
         _ if status.is_server_error() => CallError::Unknown(why),
         _ => CallError::Foreign(why),
@@ -428,8 +446,7 @@ mod tests {
 
     #[test]
     fn the_token_travels_in_clear_text_at_home_only() {
-        for url in
-            [
+        for url in [
             "http://127.0.0.1:8080",
             // Other spellings of the same address.
             "http://127.1",
@@ -440,8 +457,7 @@ mod tests {
             "http://sim.billing.svc",
             "http://sim.billing.svc.cluster.local",
             "https://api.zoo.dev",
-        ]
-        {
+        ] {
             assert!(base_url(url).is_ok(), "{url}");
         }
         for url in [

@@ -95,7 +95,8 @@ impl Run {
 /// Whether the kubeconfig itself says that the API server is behind a proxy.
 fn names_a_proxy() -> bool {
     let Ok(kubeconfig) = Kubeconfig::read() else { return false };
-    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == kubeconfig.current_context.as_ref());
+    let context =
+        kubeconfig.contexts.iter().find(|named| Some(&named.name) == kubeconfig.current_context.as_ref());
     let cluster = context.and_then(|named| Some(named.context.as_ref()?.cluster.as_str()));
     let named = kubeconfig.clusters.iter().find(|named| Some(named.name.as_str()) == cluster);
     named.and_then(|named| named.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|proxy| !proxy.is_empty())

@@ -10,7 +10,10 @@ use kube::{Resource, core::PartialObjectMeta};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
 
-use crate::{api::Api, validate::schema};
+use crate::{
+    api::{Api, spec_schema},
+    validate::schema,
+};
 
 /// A resource, decoded or with the reason why not.
 #[derive(Clone, Debug)]
@@ -52,9 +55,9 @@ impl<K> Guarded<K> {
     #[must_use]
     pub fn unknown_besides_terms(&self) -> Option<String> {
         let is_term = |path: &str| {
-            path.strip_prefix("spec.").and_then(|path| path.split_once('.')).is_some_and(|(member, _)| {
-                Api::ALL.iter().any(|api| api.field() == member)
-            })
+            path.strip_prefix("spec.")
+                .and_then(|path| path.split_once('.'))
+                .is_some_and(|(member, _)| Api::ALL.iter().any(|api| api.field() == member))
         };
         self.unknown().filter(|_| !self.unknown.iter().all(|path| is_term(path)))
     }
@@ -78,7 +81,7 @@ impl<K> Guarded<K> {
 impl<'de, K: DeserializeOwned + Resource<DynamicType = ()>> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Value::deserialize(deserializer)?;
-        let spec = raw.get("spec").zip(schema::of_kind(&K::kind(&())));
+        let spec = raw.get("spec").zip(spec_schema(&K::kind(&())));
         let unknown =
             spec.map(|(spec, schema)| schema::unknown_members(schema, "spec", spec)).unwrap_or_default();
         let resource = match K::deserialize(&raw) {
@@ -99,7 +102,7 @@ impl<'de, K: DeserializeOwned + Resource<DynamicType = ()>> Deserialize<'de> for
 /// The resource without those of its terms that this version's schema does not take.
 fn without_odd_terms(mut raw: Value, kind: &str) -> Value {
     for api in Api::ALL {
-        let schema = schema::of_kind(kind).and_then(|schema| schema.get("properties")?.get(api.field()));
+        let schema = spec_schema(kind).and_then(|schema| schema.get("properties")?.get(api.field()));
         let terms = raw.get_mut("spec").and_then(|spec| spec.get_mut(api.field()));
         if let (Some(schema), Some(terms)) = (schema, terms) {
             *terms = schema::pruned(schema, terms).unwrap_or_default();
@@ -200,7 +203,9 @@ mod tests {
         raw["spec"]["zoo"]["minimumFee"] = json!("5");
         assert_eq!(guarded::<BillingContract>(raw.clone()).unknown_besides_terms(), None);
         raw["spec"]["protected"] = json!(true);
-        assert!(guarded::<BillingContract>(raw).unknown_besides_terms().unwrap().contains("`spec.protected`"));
+        assert!(
+            guarded::<BillingContract>(raw).unknown_besides_terms().unwrap().contains("`spec.protected`")
+        );
     }
 
     #[test]

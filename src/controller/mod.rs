@@ -21,11 +21,11 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
+pub use self::{context::Context, guarded::Guarded, run::run};
 use self::{
     guarded::Invalid,
     kubernetes::{queue::Queue, words::words},
 };
-pub use self::{context::Context, guarded::Guarded, run::run};
 use crate::{api::BillingContract, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.

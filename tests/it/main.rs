@@ -11,6 +11,7 @@ mod destinations;
 mod examples;
 mod faults;
 mod house;
+mod import;
 mod lifecycle;
 mod metronome;
 mod ownership;

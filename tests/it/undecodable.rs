@@ -87,7 +87,8 @@ async fn an_object_that_cannot_be_read_is_told_so_and_is_in_nobodys_way() {
 /// A definition with terms that this version does not know.
 fn widened() -> Plane {
     let plane = Plane::of_its_own("widened");
-    let field = |path: &str| json!([{"op": "add", "path": format!("{SPEC}{path}"), "value": {"type": "string"}}]);
+    let field =
+        |path: &str| json!([{"op": "add", "path": format!("{SPEC}{path}"), "value": {"type": "string"}}]);
     change(&plane, "billingcontracts", &field("/zoo/properties/items/items/properties/minimumFee"));
     change(&plane, "contractpackages", &field("/zoo/properties/discount"));
     change(&plane, "billingproviders", &field("/zoo/properties/region"));

@@ -5,11 +5,15 @@ mod kind;
 pub mod reasons;
 mod v1alpha1;
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
-pub use kind::{ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
+pub use kind::{
+    ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
+};
 pub use v1alpha1::{
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
@@ -40,4 +44,18 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         }
     }
     crds
+}
+
+/// The schema of a kind's `spec`, as its custom resource definition has it.
+#[must_use]
+pub fn spec_schema(kind: &str) -> Option<&'static Value> {
+    static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+        let spec = |crd| {
+            let crd = serde_json::to_value(crd).unwrap_or_default();
+            let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
+            Some((crd.pointer("/spec/names/kind")?.as_str()?.to_owned(), schema.clone()))
+        };
+        crds().into_iter().filter_map(spec).collect()
+    });
+    SCHEMAS.get(kind)
 }

@@ -106,6 +106,8 @@ reasons! {
     PERIOD_CLOSED = "PeriodClosed";
     /// The spec changes what the billing API cannot change.
     IMMUTABLE_FIELD = "ImmutableField";
+    /// The spec adds something that begins in the past, where the contract has or had the like.
+    BACKDATED_ITEM = "BackdatedItem";
     /// An item of the spec could be several of the contract.
     AMBIGUOUS_ITEM = "AmbiguousItem";
     /// The uniqueness key made something that is archived or cannot be found.

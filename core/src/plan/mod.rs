@@ -17,15 +17,17 @@ mod policy;
 mod recorded;
 pub mod render;
 mod snapshot;
+mod three_way;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
-    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
+    model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
+    three_way::SetTerms,
 };

@@ -51,9 +51,7 @@ pub fn of_contract(contract: &BillingContract) -> Deletion {
 pub fn of_package(package: &ContractPackage) -> Deletion {
     if !has_finalizer(package, PACKAGE_FINALIZER) {
         Deletion::NotOurs
-    } else if is_released(package)
-        || package.spec.deletion_policy == PackageDeletionPolicy::Orphan
-    {
+    } else if is_released(package) || package.spec.deletion_policy == PackageDeletionPolicy::Orphan {
         Deletion::Release
     } else {
         let policy = DeletionPolicy::Cancel;

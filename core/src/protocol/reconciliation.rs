@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{
         Api, REQUESTED_AT,
-        contract::UnconfirmedWrite,
+        contract::{ItemId, UnconfirmedWrite},
         reasons::{self, Reason},
     },
     plan::{
@@ -239,6 +239,12 @@ impl<P: Planner> Reconciliation<P> {
     /// One call was carried out; the plan is when it was the last.
     fn done(&mut self, call: &Call) {
         self.has_sent = true;
+        if call.kind == CallKind::Edit {
+            // Its key is used up, so what may be left is another edit.
+            for write in [&mut self.write, &mut self.recorded.unconfirmed].into_iter().flatten() {
+                write.taken = true;
+            }
+        }
         if call.kind == CallKind::Create {
             self.created_id.clone_from(&self.recorded.contract_id);
         }
@@ -292,6 +298,7 @@ impl<P: Planner> Reconciliation<P> {
         self.ended = Some(Box::new(ReconcileResult {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
+            items: self.known_items(),
             write,
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
@@ -397,9 +404,16 @@ impl<P: Planner> Reconciliation<P> {
             snapshot,
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
+            items: self.known_items(),
             write: self.write.take(),
             ..ReconcileResult::new(outcome, requeue)
         }
+    }
+
+    /// What is on record of items once this pass has written: replies tell ids, whatever can be read after them.
+    fn known_items(&self) -> Vec<ItemId> {
+        let known = self.recorded.items.iter().filter(|_| self.has_sent);
+        known.map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
     }
 
     /// How often in a row a write has left this difference up to now.
@@ -440,8 +454,10 @@ impl<P: Planner> Reconciliation<P> {
             digest: main.map_or(&plan.digest, |call| &call.fingerprint).clone(),
             time: Timestamp::whole_seconds(now),
             after_edit: before
+                .filter(|before| !before.taken)
                 .and_then(|before| before.after_edit.clone())
                 .or_else(|| self.planner.last_edit()),
+            taken: false,
             difference: same.and_then(|before| before.difference.clone()),
             rounds: same.map_or(0, |before| before.rounds),
         }

@@ -57,8 +57,7 @@ impl<A> ProviderLookup<A> {
                 Requeue::After(MAY_COME),
             ))),
             Self::Missing => {
-                let refusal =
-                    Refusal { reason: reasons::PROVIDER_NOT_FOUND, message: no_provider(provider) };
+                let refusal = Refusal { reason: reasons::PROVIDER_NOT_FOUND, message: no_provider(provider) };
                 Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)))
             }
         }
@@ -75,11 +74,9 @@ fn no_provider(provider: &str) -> String {
 pub fn without_package<S>(unusable: &Unusable, may_come: bool) -> ReconcileResult<S> {
     let wait = |reason, why: &str| ReconcileResult::waiting(reason, sentence(why), Requeue::After(RARELY));
     match unusable {
-        Unusable::Missing(why) if may_come => ReconcileResult::waiting(
-            reasons::PACKAGE_NOT_FOUND,
-            sentence(why),
-            Requeue::After(MAY_COME),
-        ),
+        Unusable::Missing(why) if may_come => {
+            ReconcileResult::waiting(reasons::PACKAGE_NOT_FOUND, sentence(why), Requeue::After(MAY_COME))
+        }
         Unusable::Missing(why) => {
             let refusal = Refusal { reason: reasons::PACKAGE_NOT_FOUND, message: sentence(why) };
             ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)

@@ -238,11 +238,15 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
         status.contract_id = Some(snapshot.contract_id.clone());
         status.account_id.clone_from(&snapshot.account_id);
         status.items.clone_from(&snapshot.items);
+        status.set_fields.clone_from(&snapshot.set_fields);
         status.renews.clone_from(&snapshot.renews);
         status.renewed_by.clone_from(&snapshot.renewed_by);
         status.state = Some(snapshot.state.clone());
         status.term.clone_from(&snapshot.term);
         status.committed_value.clone_from(&snapshot.committed_value);
+    }
+    if result.snapshot.is_none() && !result.items.is_empty() {
+        status.items.clone_from(&result.items);
     }
     if is_compared || result.snapshot.is_some() || result.created_id.is_some() || result.write.is_some() {
         status.account.clone_from(&result.account);

@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn only_one_spelling_of_a_time_is_taken() {
-        for text in ["2026-01-01T00:00:00Z", "2026-01-01T23:59:59.123456789-23:59", "0000-01-01T00:00:00+23:59"] {
+        for text in
+            ["2026-01-01T00:00:00Z", "2026-01-01T23:59:59.123456789-23:59", "0000-01-01T00:00:00+23:59"]
+        {
             assert!(text.parse::<Timestamp>().is_ok(), "{text}");
         }
         for text in [

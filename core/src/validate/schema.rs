@@ -2,40 +2,13 @@
 //!
 //! Knows the keywords that our definitions use. CEL rules are not evaluated; the rules of `validate` say the same.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
-};
+use std::collections::BTreeSet;
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 use super::{Violation, Violations};
-use crate::{
-    api,
-    terms::{Timestamp, decimal::Range},
-};
-
-/// The schema of each kind's `spec`.
-static OF_KINDS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
-    let spec = |crd| {
-        let crd = serde_json::to_value(crd).unwrap_or_default();
-        let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
-        Some((crd.pointer("/spec/names/kind")?.as_str()?.to_owned(), schema.clone()))
-    };
-    api::crds().into_iter().filter_map(spec).collect()
-});
-
-/// The schema of a kind's `spec`; nothing when there is no such kind.
-#[must_use]
-pub fn of_kind(kind: &str) -> Option<&'static Value> {
-    OF_KINDS.get(kind)
-}
-
-/// Every kind that there is.
-pub fn kinds() -> impl Iterator<Item = &'static str> {
-    OF_KINDS.keys().map(String::as_str)
-}
+use crate::terms::{Timestamp, decimal::Range};
 
 /// Paths of members that a schema does not know, in a value that the API server took: what a newer definition has and this
 /// version would leave out. One without a value says nothing.
@@ -270,9 +243,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::api;
 
     fn contract() -> Value {
-        of_kind("BillingContract").unwrap().clone()
+        api::spec_schema("BillingContract").unwrap().clone()
     }
 
     fn sound() -> Value {

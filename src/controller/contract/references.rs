@@ -84,9 +84,10 @@ impl References {
             let references = ContractReferences { package, renews: None, account, claimed: None };
             return Ok((provider, references));
         }
-        let package = self.package.as_ref().map_err(|unusable| {
-            Box::new(without_package(unusable, is_younger(contract, MAY_COME)))
-        })?;
+        let package = self
+            .package
+            .as_ref()
+            .map_err(|unusable| Box::new(without_package(unusable, is_younger(contract, MAY_COME))))?;
         let references = ContractReferences {
             package: package.as_ref(),
             renews: self.renews(contract)?,
@@ -204,7 +205,8 @@ pub fn awaits_provider(
     provider: &ProviderLookup<Arc<ReadyProvider>>,
     stores: &Stores,
 ) -> bool {
-    matches!(provider, ProviderLookup::Unknown) && (is_younger(object, GRACE) || base_url(key, stores).is_some())
+    matches!(provider, ProviderLookup::Unknown)
+        && (is_younger(object, GRACE) || base_url(key, stores).is_some())
 }
 
 /// What an object finds when it looks up its provider now.

@@ -96,8 +96,7 @@ impl Lease {
         };
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(1);
-        let released =
-            timeout(self.retry(), self.api.replace(&self.name, &post_params(), &lease)).await;
+        let released = timeout(self.retry(), self.api.replace(&self.name, &post_params(), &lease)).await;
         tracing::info!(released = matches!(released, Ok(Ok(_))), "lease given up");
     }
 

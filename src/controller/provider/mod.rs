@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     api::{
-        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus,
+        REQUESTED_AT,
         contract::ProviderKind,
         provider::BillingProviderSpec,
         reasons::{self, Reason},
