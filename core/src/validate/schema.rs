@@ -129,9 +129,8 @@ fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found
         for (name, value) in members {
             match (known.and_then(|known| known.get(name)), free) {
                 (Some(_), _) if value.is_null() => {}
-                (Some(schema), _) => check_value(schema, name, value, found),
                 (None, Some(_)) if value.is_null() => found.check(false, name, || "has no value".to_owned()),
-                (None, Some(schema)) => check_value(schema, name, value, found),
+                (Some(schema), _) | (None, Some(schema)) => check_value(schema, name, value, found),
                 (None, None) if value.is_null() => found.check(false, name, || nothing(name, known)),
                 (None, None) => found.check(false, name, || unknown(name, known)),
             }
