@@ -91,6 +91,7 @@ fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<Client, Fai
         token,
         timeout: Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or_default().max(1)),
         requests_per_second: spec.requests_per_second,
+        ca_bundle: spec.ca_bundle.clone(),
     };
     // Whoever only looks never writes, whatever a plan says.
     let http = Http::new(&endpoint, Arc::new(|_| false), Metrics::default())?;

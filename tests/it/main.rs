@@ -8,6 +8,7 @@
 )]
 
 mod cli;
+mod destinations;
 mod examples;
 mod faults;
 mod house;
@@ -19,6 +20,7 @@ mod packages;
 mod providers;
 mod recovery;
 mod refusals;
+mod rights;
 mod scale;
 mod secrecy;
 mod support;

@@ -24,7 +24,7 @@ pub mod zoo;
 
 pub use self::{
     diff::Change,
-    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
+    model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        Api, BillingContract, ContractPackage, FINALIZER, PACKAGE_FINALIZER,
+        Api, ContractPackage, FINALIZER, PACKAGE_FINALIZER,
         contract::{Amount, ManagementPolicy},
         package::Lifecycle,
         provider::BillingProviderSpec,
