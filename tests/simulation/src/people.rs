@@ -1,0 +1,536 @@
+//! People: what they keep in Git, and what they change there, in the cluster and in the billing API's console.
+
+use countersign_core::api::{APPROVED_PLAN, Api, FINALIZER, RELEASE, REQUESTED_AT};
+use serde_json::{Value, json};
+
+use crate::{
+    cluster::Name,
+    ground::{Ground, OTHER_ZOO, ZOO},
+    rules::Rule,
+    time::{month, next_month, text},
+};
+
+/// What somebody does. The number picks one of several ways, and stays the same when a run is replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Create(usize),
+    Edit(usize, u32),
+    Revert(usize),
+    Delete(usize),
+    Rename(usize),
+    Suspend(usize),
+    Management(usize, u32),
+    Drift(usize),
+    Deletion(usize, u32),
+    Approve(usize),
+    Request(usize, u32),
+    Release(usize),
+    Strip(usize),
+    Console(usize, u32),
+    EndByHand(usize, u32),
+    Token(usize),
+    MoveProvider,
+}
+
+impl Act {
+    /// Its name in the table.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "user creates",
+            Self::Edit(..) => "user edits",
+            Self::Revert(_) => "user reverts",
+            Self::Delete(_) => "user deletes",
+            Self::Rename(_) => "user renames",
+            Self::Suspend(_) => "user suspends or resumes",
+            Self::Management(..) => "user switches management policy",
+            Self::Drift(_) => "user switches drift policy",
+            Self::Deletion(..) => "user switches deletion policy",
+            Self::Approve(_) => "user approves",
+            Self::Request(..) => "user asks for a reconcile",
+            Self::Release(_) => "user releases",
+            Self::Strip(_) => "user strips finalizers",
+            Self::Console(..) => "others edit billing",
+            Self::EndByHand(..) => "others end or archive in billing",
+            Self::Token(_) => "token refused or accepted again",
+            Self::MoveProvider => "provider moved to another account",
+        }
+    }
+}
+
+/// How many deals there are.
+pub(crate) const DEALS: usize = 6;
+
+/// A deal: what people mean to sell to somebody, whatever resource it is in at the moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Deal {
+    pub(crate) slot: usize,
+    api: Api,
+    namespace: &'static str,
+    name: String,
+    /// What Git says now.
+    pub(crate) git: Option<Value>,
+    versions: Vec<Value>,
+    items: u32,
+    /// Somebody has done something to it, by which it may be refused with reason.
+    pub(crate) marks: Marks,
+}
+
+/// What was done to a deal that it may have to be refused for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Marks {
+    /// Its resource was deleted, or lost with etcd.
+    pub(crate) is_lost: bool,
+    /// Somebody changed its contract in the console.
+    pub(crate) is_touched: bool,
+    /// It was ended or archived in the console.
+    pub(crate) is_ended: bool,
+    /// Its provider was moved.
+    pub(crate) is_moved: bool,
+    /// It is another deal's customer.
+    pub(crate) is_double: bool,
+    /// Git asks for something that cannot be.
+    pub(crate) is_impossible: bool,
+}
+
+impl Deal {
+    fn new(slot: usize) -> Self {
+        let (api, namespace, name) = match slot {
+            0 => (Api::Zoo, "billing", "acme"),
+            1 => (Api::Zoo, "billing", "globex"),
+            2 => (Api::Metronome, "billing", "initech"),
+            3 => (Api::Metronome, "billing", "umbrella"),
+            4 => (Api::Zoo, "sales", "acme"),
+            _ => (Api::Metronome, "sales", "initech"),
+        };
+        let marks = Marks { is_double: matches!(slot, 0 | 2 | 4 | 5), ..Marks::default() };
+        let name = name.to_owned();
+        Self { slot, api, namespace, name, git: None, versions: Vec::new(), items: 0, marks }
+    }
+
+    pub(crate) fn object(&self) -> Name {
+        Name { namespace: self.namespace.to_owned(), name: self.name.clone() }
+    }
+
+    /// The organization, which one other deal may have as well.
+    fn organization(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012x}", self.slot % 4)
+    }
+
+    fn manifest(&self, ground: &Ground) -> Value {
+        let (provider, terms) = match self.api {
+            Api::Zoo => ("zoo", self.zoo(ground.now)),
+            Api::Metronome => ("metronome", self.metronome(ground.now)),
+        };
+        json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1",
+            "kind": "BillingContract",
+            "metadata": {"namespace": self.namespace, "name": self.name,
+                         "annotations": {"deal": self.slot.to_string()}},
+            "spec": {"providerRef": {"name": provider}, "deletionPolicy": "Orphan", "managementPolicy": "Apply",
+                     "driftPolicy": "Correct", provider: terms},
+        })
+    }
+
+    fn zoo(&self, now: i64) -> Value {
+        let first = next_month(now).saturating_sub(2);
+        let period = |index: u32| {
+            json!({
+                "periodIndex": index, "periodStartAt": text(month(first + index)),
+                "periodEndAt": text(month(first + index + 1)), "commitmentAmount": "12000",
+            })
+        };
+        let periods: Vec<_> = (0..6).map(period).collect();
+        json!({
+            "organizationId": self.organization(), "name": "Acme", "status": "active", "provider": "stripe",
+            "billingCadence": "monthly", "commitmentScope": "pooled", "rolloverPolicy": "none", "currency": "USD",
+            "effectiveAt": text(month(first)), "termEndAt": text(month(first + 60)), "periods": periods,
+            "items": [{"code": "fde", "displayName": "Engineer", "kind": "fixed_fee", "unit": "year", "fixedFeeAmount": "185000"}],
+        })
+    }
+
+    fn metronome(&self, now: i64) -> Value {
+        let first = next_month(now).saturating_sub(1);
+        json!({
+            "customerId": format!("customer-{}", if self.slot == 5 { 2 } else { self.slot }),
+            "startingAt": text(month(first)), "endingBefore": text(month(first + 60)),
+            "name": "Acme", "rateCardId": "card-1", "netPaymentTermsDays": "30",
+            "commits": [self.commit("launch", first, 120_000)],
+            "scheduledCharges": [self.charge("setup", first, 9900)],
+        })
+    }
+
+    fn product(&self, key: &str) -> String {
+        format!("product-{}-{key}", self.slot)
+    }
+
+    fn commit(&self, key: &str, from: u32, amount: u32) -> Value {
+        json!({
+            "key": key, "productId": self.product(key), "type": "PREPAID", "name": key,
+            "accessSchedule": {"scheduleItems": [{"amount": amount.to_string(), "startingAt": text(month(from)),
+                                                  "endingBefore": text(month(from + 12))}]},
+            "invoiceSchedule": {"scheduleItems": [{"timestamp": text(month(from)), "amount": amount.to_string()}]},
+        })
+    }
+
+    fn charge(&self, key: &str, at: u32, amount: u32) -> Value {
+        json!({"key": key, "productId": self.product(key), "name": key,
+               "schedule": {"scheduleItems": [{"timestamp": text(month(at)), "amount": amount.to_string()}]}})
+    }
+
+    fn recurring(&self, key: &str, from: u32, amount: u32) -> Value {
+        json!({
+            "key": key, "productId": self.product(key), "name": key, "priority": "50", "startingAt": text(month(from)),
+            "recurrenceFrequency": "MONTHLY", "commitDuration": {"value": "1", "unit": "PERIODS"},
+            "accessAmount": {"unitPrice": amount.to_string(), "quantity": "1"},
+            "invoiceAmount": {"creditTypeId": "2714e483-4ff1-48e4-9e25-ac732e8f24f2",
+                              "unitPrice": amount.to_string(), "quantity": "1"},
+        })
+    }
+
+    /// An item that nothing of is in the past yet, to change or to take out.
+    fn later(list: &Value, now: i64, r: u32) -> Option<usize> {
+        let texts = |item: &Value| item.to_string();
+        let is_later = |item: &Value| {
+            let text = texts(item);
+            let mut years = text.split('"').filter(|part| part.len() == 20 && part.ends_with('Z'));
+            years.all(|part| crate::time::parse(&json!(part)).is_some_and(|at| at > now))
+        };
+        let items = list.as_array()?;
+        let found: Vec<_> =
+            items.iter().enumerate().filter(|(_, item)| is_later(item)).map(|(index, _)| index).collect();
+        let picked = usize::try_from(r).ok()?.checked_rem(found.len())?;
+        found.get(picked).copied()
+    }
+
+    /// The next version in Git, or none when this way leads nowhere.
+    fn edited(&mut self, r: u32, ground: &Ground) -> Option<Value> {
+        let mut next = self.git.clone()?;
+        let number = self.items;
+        self.items += 1;
+        let amount = 1000 + number * 10 + r % 7;
+        let (way, pick) = (r % 10, r / 16);
+        if self.api == Api::Zoo {
+            let terms = &mut next["spec"]["zoo"];
+            match way {
+                0 => terms["name"] = json!(format!("Acme {number}")),
+                1 => terms["notes"] = json!(format!("note {number}")),
+                2 | 3 => {
+                    let index = Self::later(&terms["periods"], ground.now, pick)?;
+                    terms["periods"][index]["commitmentAmount"] = json!(amount.to_string());
+                }
+                4 if ground.rules.has(Rule::Leave) => drop(terms.as_object_mut()?.remove("notes")),
+                _ => terms["items"][0]["fixedFeeAmount"] = json!((180_000 + amount).to_string()),
+            }
+            return Some(next);
+        }
+        let at = next_month(ground.now) + 1 + pick % 4;
+        let key = format!("i{number}");
+        let (commit, charge, recurring) =
+            (self.commit(&key, at, amount), self.charge(&key, at, amount), self.recurring(&key, at, amount));
+        let terms = &mut next["spec"]["metronome"];
+        let add = |terms: &mut Value, list: &str, item: Value| {
+            if terms[list].is_null() {
+                terms[list] = json!([]);
+            }
+            terms[list].as_array_mut().map(|items| items.push(item))
+        };
+        match way {
+            0 => terms["name"] = json!(format!("Acme {number}")),
+            1 => terms["netPaymentTermsDays"] = json!((10 + number).to_string()),
+            2 => add(terms, "commits", commit)?,
+            3 => add(terms, "scheduledCharges", charge)?,
+            4 => {
+                let mut credit = commit;
+                credit.as_object_mut()?.retain(|name, _| name != "type" && name != "invoiceSchedule");
+                add(terms, "credits", credit)?;
+            }
+            5 => add(terms, "recurringCommits", recurring)?,
+            6 => {
+                let list = if pick % 2 == 0 { "scheduledCharges" } else { "commits" };
+                let index = Self::later(&terms[list], ground.now, pick)?;
+                terms[list].as_array_mut()?.remove(index);
+            }
+            7 => {
+                let index = Self::later(&terms["scheduledCharges"], ground.now, pick)?;
+                terms["scheduledCharges"][index]["schedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+            }
+            8 => {
+                let index = Self::later(&terms["commits"], ground.now, pick)?;
+                let commit = &mut terms["commits"][index];
+                commit["invoiceSchedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+                commit["accessSchedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+            }
+            _ => {
+                let items = terms["recurringCommits"].as_array_mut()?;
+                let index = usize::try_from(pick).ok()?.checked_rem(items.len())?;
+                items.remove(index);
+            }
+        }
+        Some(next)
+    }
+
+    /// Whether a step back in Git is one that the code is known to take well.
+    fn may_revert(before: &Value, after: &Value, ground: &Ground) -> bool {
+        let keys = |manifest: &Value| -> Vec<String> {
+            let lists = ["commits", "credits", "scheduledCharges", "recurringCommits"].into_iter();
+            let items = lists.flat_map(|list| {
+                manifest["spec"]["metronome"][list].as_array().cloned().unwrap_or_default()
+            });
+            items.map(|item| item["key"].to_string()).collect()
+        };
+        let notes = |manifest: &Value| manifest["spec"]["zoo"]["notes"].clone();
+        let returns = keys(after).iter().any(|key| !keys(before).contains(key));
+        let leaves = notes(before).is_string() && notes(after).is_null();
+        (!returns || ground.rules.has(Rule::Revert)) && (!leaves || ground.rules.has(Rule::Leave))
+    }
+}
+
+/// Everybody.
+pub(crate) struct People {
+    pub(crate) deals: Vec<Deal>,
+}
+
+impl People {
+    pub(crate) fn new() -> Self {
+        Self { deals: (0..DEALS).map(Deal::new).collect() }
+    }
+
+    /// Somebody does something; false when there was nothing to do.
+    pub(crate) fn act(&mut self, act: &Act, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        match act {
+            Act::Create(slot) => {
+                let adopted = (*slot == 5).then(|| self.contract_of(2, ground)).flatten();
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_none()) else { return false };
+                let again = deal.versions.last().cloned();
+                let mut manifest = again.unwrap_or_else(|| deal.manifest(ground));
+                manifest["metadata"]["name"] = json!(deal.name);
+                if let Some(id) = adopted {
+                    manifest["spec"]["adopt"] = json!({"contractId": id, "mode": "Override"});
+                    deal.marks.is_impossible = true;
+                }
+                deal.commit_to_git(manifest, ground)
+            }
+            Act::Edit(slot, r) => {
+                let Some(deal) = self.deals.get_mut(*slot) else { return false };
+                let Some(next) = deal.edited(*r, ground) else { return false };
+                deal.commit_to_git(next, ground)
+            }
+            Act::Revert(slot) => {
+                let Some(deal) = self.deals.get_mut(*slot) else { return false };
+                let (Some(git), Some(before)) = (&deal.git, deal.versions.iter().rev().nth(1)) else { return false };
+                if !Deal::may_revert(git, before, ground) {
+                    return false;
+                }
+                let mut before = before.clone();
+                before["metadata"]["name"] = json!(deal.name);
+                deal.commit_to_git(before, ground)
+            }
+            Act::Rename(slot) => {
+                if !ground.rules.has(Rule::Rename) {
+                    return false;
+                }
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                let Some(mut manifest) = deal.git.clone() else { return false };
+                ground.cluster.delete(&deal.object(), now);
+                deal.marks.is_lost = true;
+                deal.name = format!("{}-new", deal.name);
+                manifest["metadata"]["name"] = json!(deal.name);
+                deal.commit_to_git(manifest, ground)
+            }
+            Act::Delete(slot) => {
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                deal.git = None;
+                deal.marks.is_lost = true;
+                ground.cluster.delete(&deal.object(), now);
+                true
+            }
+            Act::Suspend(slot) => {
+                self.set(*slot, ground, |spec| spec["suspend"] = json!(spec["suspend"] != json!(true)))
+            }
+            Act::Management(slot, r) => {
+                let policy = match r % 4 {
+                    0 => "Plan",
+                    1 => "Observe",
+                    _ => "Apply",
+                };
+                self.set(*slot, ground, |spec| spec["managementPolicy"] = json!(policy))
+            }
+            Act::Drift(slot) => self.set(*slot, ground, |spec| {
+                let is_report = spec["driftPolicy"] == "Report";
+                spec["driftPolicy"] = json!(if is_report { "Correct" } else { "Report" });
+            }),
+            Act::Deletion(slot, r) => {
+                let policy = match r % 3 {
+                    0 => "Orphan",
+                    1 => "End",
+                    _ => "Cancel",
+                };
+                self.set(*slot, ground, |spec| spec["deletionPolicy"] = json!(policy))
+            }
+            Act::Approve(slot) => {
+                let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
+                let status = ground.cluster.get(&name).and_then(|object| object.status.clone());
+                let Some(plan) = status.and_then(|status| status.plan) else { return false };
+                annotate(ground, &name, APPROVED_PLAN, &plan.digest.to_string());
+                true
+            }
+            Act::Request(slot, r) => {
+                let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
+                annotate(ground, &name, REQUESTED_AT, &r.to_string());
+                true
+            }
+            Act::Release(slot) => {
+                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_none()) else { return false };
+                annotate(ground, &deal.object(), RELEASE, "true");
+                true
+            }
+            Act::Strip(slot) => {
+                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                ground.cluster.touch(&deal.object(), |object| {
+                    if let Some(finalizers) = &mut object.metadata.finalizers {
+                        finalizers.retain(|found| found != FINALIZER);
+                    }
+                });
+                true
+            }
+            Act::Console(slot, r) => self.console(*slot, *r, ground),
+            Act::EndByHand(slot, r) => self.end_by_hand(*slot, *r, ground),
+            Act::Token(index) => {
+                let Some(provider) = ground.providers.get_mut(*index) else { return false };
+                provider.is_ready = !provider.is_ready;
+                provider.epoch += 1;
+                true
+            }
+            Act::MoveProvider => {
+                let is_moved = ground.rules.has(Rule::Move);
+                let Some(provider) = ground.providers.first_mut().filter(|_| is_moved) else { return false };
+                provider.url = if provider.url == ZOO { OTHER_ZOO } else { ZOO };
+                provider.epoch += 1;
+                for deal in self.deals.iter_mut().filter(|deal| deal.api == Api::Zoo) {
+                    deal.marks.is_moved = true;
+                }
+                true
+            }
+        }
+    }
+
+    /// Flux at work: the cluster gets what Git says, and what is not in Git goes.
+    pub(crate) fn apply_all(&mut self, ground: &mut Ground) {
+        for deal in &mut self.deals {
+            match deal.git.clone() {
+                Some(manifest) => drop(deal.apply(&manifest, ground)),
+                None => ground.cluster.delete(&deal.object(), ground.now),
+            }
+        }
+        let said: Vec<_> = self.deals.iter().map(Deal::object).collect();
+        let others: Vec<_> = ground.cluster.list().map(|object| Name::of(object)).collect();
+        for name in others.into_iter().filter(|name| !said.contains(name)) {
+            ground.cluster.delete(&name, ground.now);
+        }
+    }
+
+    fn set(&mut self, slot: usize, ground: &mut Ground, change: impl FnOnce(&mut Value)) -> bool {
+        let Some(deal) = self.deals.get_mut(slot) else { return false };
+        let Some(mut manifest) = deal.git.clone() else { return false };
+        change(&mut manifest["spec"]);
+        // A policy is no new version of the terms: a revert takes back terms.
+        deal.git = Some(manifest.clone());
+        if let Some(last) = deal.versions.last_mut() {
+            last.clone_from(&manifest);
+        }
+        deal.apply(&manifest, ground)
+    }
+
+    /// The contract that a deal's resource has on record.
+    fn contract_of(&self, slot: usize, ground: &Ground) -> Option<String> {
+        let object = ground.cluster.get(&self.deals.get(slot)?.object())?;
+        object.status.as_ref()?.contract_id.clone()
+    }
+
+    fn account_of(&self, slot: usize, ground: &Ground) -> Option<usize> {
+        let object = ground.cluster.get(&self.deals.get(slot)?.object())?;
+        ground.account_at(ground.provider_of(object)?.url)
+    }
+
+    /// Somebody edits a contract in the console.
+    fn console(&mut self, slot: usize, r: u32, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else { return false };
+        let Some(deal) = self.deals.get_mut(slot) else { return false };
+        deal.marks.is_touched = true;
+        let organization = deal.organization();
+        let Some(account) = ground.accounts.get_mut(index) else { return false };
+        match account.api {
+            Api::Zoo => account.zoo.by_hand(&organization, now, |terms| match r % 4 {
+                0 => terms["notes"] = json!(format!("by hand {r}")),
+                1 => terms["external_customer_id"] = json!(format!("customer {r}")),
+                2 => terms["items"][0]["fixed_fee_amount"] = json!(r % 1000),
+                _ => terms["name"] = json!(format!("By hand {r}")),
+            }),
+            Api::Metronome => {
+                let Some(id) = id else { return false };
+                account.metronome.by_hand(&id, now, |contract, minter| match r % 3 {
+                    0 => contract.name = Some(format!("By hand {r}")),
+                    1 => contract.payment_days = Some(i64::from(r % 60)),
+                    _ => {
+                        let at = text(month(next_month(now) + r % 5));
+                        let sent = json!({"product_id": format!("foreign-{r}"), "name": "by hand",
+                                          "schedule": {"schedule_items": [{"timestamp": at, "amount": 77}]}});
+                        let made = crate::billing::foreign_charge(&sent, now, minter);
+                        contract.items.extend(made);
+                    }
+                });
+                true
+            }
+        }
+    }
+
+    /// Somebody ends, or archives, a contract in the console.
+    fn end_by_hand(&mut self, slot: usize, r: u32, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else { return false };
+        let Some(deal) = self.deals.get_mut(slot) else { return false };
+        let organization = deal.organization();
+        let Some(account) = ground.accounts.get_mut(index) else { return false };
+        let is_done = match account.api {
+            Api::Zoo => {
+                account.zoo.by_hand(&organization, now, |terms| terms["status"] = json!("canceled"))
+            }
+            Api::Metronome => id.is_some_and(|id| {
+                account.metronome.by_hand(&id, now, |contract, _| match r % 2 {
+                    0 => contract.to = Some(month(next_month(now) + 2)),
+                    _ => contract.archived = Some(now),
+                });
+                true
+            }),
+        };
+        deal.marks.is_ended |= is_done;
+        is_done
+    }
+}
+
+impl Deal {
+    fn commit_to_git(&mut self, manifest: Value, ground: &mut Ground) -> bool {
+        self.versions.push(manifest.clone());
+        self.git = Some(manifest.clone());
+        self.apply(&manifest, ground)
+    }
+
+    fn apply(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
+        match ground.cluster.apply(manifest, ground.now) {
+            Ok(is_applied) => is_applied,
+            Err(error) => {
+                ground.find(format!("a manifest of the simulation is wrong: {error}"));
+                false
+            }
+        }
+    }
+}
+
+pub(crate) fn annotate(ground: &mut Ground, name: &Name, annotation: &str, value: &str) {
+    ground.cluster.touch(name, |object| {
+        let annotations = object.metadata.annotations.get_or_insert_default();
+        annotations.insert(annotation.to_owned(), value.to_owned());
+    });
+}
