@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::time::{HOUR, parse};
 
+/// How the difference ends that is an item of a deal which Git does not have.
+pub(crate) const NOT_IN_GIT: &str = " is in force, and not in Git";
+
 /// The terms of a contract, as its YAML has them.
 pub(crate) fn terms(contract: &BillingContract) -> Value {
     let spec = serde_json::to_value(&contract.spec).unwrap_or_default();
@@ -96,7 +99,7 @@ pub(crate) fn metronome(terms: &Value, data: &Value, slot: usize) -> Option<Stri
         let is_said = |found: &Value| list(terms, said).any(|item| item["productId"] == found["product"]["id"]);
         let more = live().filter(is_own).find(|found| !is_said(found) && parse(&found["ending_before"]).is_none());
         if let Some(more) = more {
-            return Some(format!("{told} {} is in force, and not in Git", more["id"]));
+            return Some(format!("{told} {}{NOT_IN_GIT}", more["id"]));
         }
     }
     None

@@ -121,7 +121,8 @@ impl World {
             }
             let is_looked_at = !object.spec.suspend || self.ground.rules.has(Rule::Suspended);
             if reason == "InSync" && is_looked_at {
-                found.extend(self.lies(&object).map(|why| format!("{name}: at rest it is InSync, and {why}")));
+                let lie = self.lies(&object).filter(|lie| !check::is_unrecorded(lie, &self.ground.rules));
+                found.extend(lie.map(|why| format!("{name}: at rest it is InSync, and {why}")));
             }
             let status = object.status.clone().unwrap_or_default();
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
@@ -144,8 +145,11 @@ impl World {
 
     /// Whether a resource may be so because the code does not hold a rule yet.
     fn is_known(&self, object: &BillingContract, reason: &str) -> bool {
-        let is_unrecorded = reason == "ContractExists" && !self.ground.rules.has(Rule::Unrecorded);
-        object.spec.api() == Some(Api::Zoo) && is_unrecorded
+        let unrecorded: &[&str] = match object.spec.api() {
+            Some(Api::Zoo) => &["ContractExists", "ReplacedOutside"],
+            _ => &["AmbiguousItem"],
+        };
+        unrecorded.contains(&reason) && !self.ground.rules.has(Rule::Unrecorded)
     }
 
     /// Why what a resource says of billing is not so.
@@ -195,8 +199,10 @@ fn is_expected(object: &BillingContract, reason: &str, marks: Marks) -> bool {
         "ContractExists" => marks.is_lost || marks.is_moved,
         "AmbiguousItem" => marks.is_lost || marks.is_moved,
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
-        "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost,
-        "AdoptionTargetNotFound" | "AdoptionMismatch" => marks.is_impossible,
+        "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
+        "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
+        // It was open when Git changed it, and is closed by now.
+        "PeriodClosed" => true,
         _ => false,
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     billing::{Request, Seen},
     cluster::Name,
     operator::{line::Line, task::Desk},
+    rules::{Rule, Rules},
 };
 
 /// Looks at a write before it is sent.
@@ -86,7 +87,8 @@ fn touched(desk: &Desk, request: &Request) -> Option<String> {
 /// Whether another resource holds a contract before this one.
 fn holds_it(line: &Line<'_>, other: &BillingContract, id: &str) -> bool {
     let held = other.status.as_ref().and_then(|status| status.contract_id.as_deref());
-    held == Some(id) && is_before(line, other)
+    let is_known = line.desk.holds().is_none() && !line.ground.rules.has(Rule::Found);
+    held == Some(id) && is_before(line, other) && !is_known
 }
 
 /// Whether another resource has the same customer, where a customer has one contract, before this one.
@@ -113,7 +115,7 @@ fn is_before(line: &Line<'_>, other: &BillingContract) -> bool {
 }
 
 /// Looks at a result that says that billing says what Git says.
-pub(crate) fn in_sync(desk: &Desk, result: &ContractResult) -> Vec<String> {
+pub(crate) fn in_sync(desk: &Desk, result: &ContractResult, rules: &Rules) -> Vec<String> {
     let Outcome::InSync { .. } = result.outcome else { return Vec::new() };
     let name = Name::of(&desk.object);
     let difference = match &desk.seen {
@@ -122,14 +124,20 @@ pub(crate) fn in_sync(desk: &Desk, result: &ContractResult) -> Vec<String> {
         Seen::Absent => Some("there is none".to_owned()),
         Seen::Shown(view) => difference(&desk.object, view, desk.slot),
     };
+    let difference = difference.filter(|difference| !is_unrecorded(difference, rules));
     difference.map(|difference| format!("{name}: InSync, and billing says otherwise: {difference}")).into_iter().collect()
+}
+
+/// Whether a difference is one that the code is known not to see: an item that was added, and of which nothing was put on
+/// record before Git went back.
+pub(crate) fn is_unrecorded(difference: &str, rules: &Rules) -> bool {
+    difference.ends_with(agree::NOT_IN_GIT) && !rules.has(Rule::Unrecorded)
 }
 
 /// Whether what a resource says cannot be seen in billing.
 pub(crate) fn is_hidden(contract: &BillingContract) -> bool {
     let terms = agree::terms(contract);
-    let is_over = crate::time::parse(&terms["termEndAt"]).is_some();
-    matches!(terms["status"].as_str(), Some("scheduled" | "closed" | "canceled")) && is_over
+    matches!(terms["status"].as_str(), Some("scheduled" | "closed" | "canceled"))
 }
 
 /// A difference between what a resource says and what billing shows.

@@ -63,7 +63,10 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
             3 | 4 => Event::BackUp,
             _ => Event::Start(rng.usize(..2)),
         },
-        _ => Event::Act(act(rng)),
+        _ => match world.people.waiting(&world.ground).filter(|_| rng.u32(..3) == 0) {
+            Some(slot) => Event::Act(Act::Approve(slot)),
+            None => Event::Act(act(rng)),
+        },
     }
 }
 
@@ -112,7 +115,8 @@ fn act(rng: &mut fastrand::Rng) -> Act {
         70..75 => Act::Management(slot, r),
         75 | 76 => Act::Drift(slot),
         77..80 => Act::Deletion(slot, r),
-        80..86 => Act::Approve(slot),
+        80..83 => Act::Approve(slot),
+        83..86 => Act::Undo(slot),
         86..88 => Act::Request(slot, r),
         88 => Act::Release(slot),
         89 => Act::Strip(slot),

@@ -28,6 +28,7 @@ pub(crate) enum Act {
     Strip(usize),
     Console(usize, u32),
     EndByHand(usize, u32),
+    Undo(usize),
     Token(usize),
     MoveProvider,
 }
@@ -51,6 +52,7 @@ impl Act {
             Self::Strip(_) => "user strips finalizers",
             Self::Console(..) => "others edit billing",
             Self::EndByHand(..) => "others end or archive in billing",
+            Self::Undo(_) => "others take a write back",
             Self::Token(_) => "token refused or accepted again",
             Self::MoveProvider => "provider moved to another account",
         }
@@ -264,6 +266,8 @@ impl Deal {
                 let items = terms["recurringCommits"].as_array_mut()?;
                 let index = usize::try_from(pick).ok()?.checked_rem(items.len())?;
                 items.remove(index);
+                // One that has not begun can be neither ended nor archived.
+                self.marks.is_impossible = true;
             }
         }
         Some(next)
@@ -322,7 +326,9 @@ impl People {
                 if !Deal::may_revert(git, before, ground) {
                     return false;
                 }
+                let is_shorter = git["spec"]["metronome"]["recurringCommits"] != before["spec"]["metronome"]["recurringCommits"];
                 let mut before = before.clone();
+                deal.marks.is_impossible |= is_shorter;
                 before["metadata"]["name"] = json!(deal.name);
                 deal.commit_to_git(before, ground)
             }
@@ -396,6 +402,14 @@ impl People {
             }
             Act::Console(slot, r) => self.console(*slot, *r, ground),
             Act::EndByHand(slot, r) => self.end_by_hand(*slot, *r, ground),
+            Act::Undo(slot) => {
+                let Some(index) = self.account_of(*slot, ground) else { return false };
+                let Some(deal) = self.deals.get_mut(*slot) else { return false };
+                let (organization, account) = (deal.organization(), ground.accounts.get_mut(index));
+                let is_undone = account.is_some_and(|account| account.zoo.undo(&organization, now));
+                deal.marks.is_touched |= is_undone;
+                is_undone
+            }
             Act::Token(index) => {
                 let Some(provider) = ground.providers.get_mut(*index) else { return false };
                 provider.is_ready = !provider.is_ready;
@@ -428,6 +442,16 @@ impl People {
         for name in others.into_iter().filter(|name| !said.contains(name)) {
             ground.cluster.delete(&name, ground.now);
         }
+    }
+
+    /// A deal whose plan waits for approval.
+    pub(crate) fn waiting(&self, ground: &Ground) -> Option<usize> {
+        let waits = |deal: &&Deal| {
+            let object = ground.cluster.get(&deal.object());
+            let conditions = object.and_then(|object| object.status.as_ref()).map(|status| &status.conditions);
+            conditions.is_some_and(|found| found.iter().any(|found| found.reason == "AwaitingApproval"))
+        };
+        self.deals.iter().find(waits).map(|deal| deal.slot)
     }
 
     fn set(&mut self, slot: usize, ground: &mut Ground, change: impl FnOnce(&mut Value)) -> bool {
@@ -498,9 +522,10 @@ impl People {
                 account.zoo.by_hand(&organization, now, |terms| terms["status"] = json!("canceled"))
             }
             Api::Metronome => id.is_some_and(|id| {
-                account.metronome.by_hand(&id, now, |contract, _| match r % 2 {
-                    0 => contract.to = Some(month(next_month(now) + 2)),
-                    _ => contract.archived = Some(now),
+                let is_cut = r % 2 == 0 && ground.rules.has(Rule::Leave);
+                account.metronome.by_hand(&id, now, |contract, _| match is_cut {
+                    true => contract.to = Some(month(next_month(now) + 2)),
+                    false => contract.archived = Some(now),
                 });
                 true
             }),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 pub enum Rule {
     /// What was taken out of Git comes back, with a start in the past (R2).
     Revert,
-    /// Terms leave the spec (R3).
+    /// Terms leave the spec, or are cut off along with a contract's end that is put back later (R3, R4).
     Leave,
     /// Texts read back trimmed (R1).
     Trim,
@@ -15,8 +15,13 @@ pub enum Rule {
     Rename,
     /// A replace is carried out long after its reply was given up (I10).
     LateReplace,
-    /// A create of which nothing is on record yet is followed by another spec (I10).
+    /// What was written is not on record yet, since a reply, a read or a status write was lost, and Git says something else
+    /// by then (I10, R1).
     Unrecorded,
+    /// A resource finds, by its key, a contract that another one has adopted (R6).
+    Found,
+    /// An operator that is behind, or leads no more, writes a status over a newer one (F2).
+    Fence,
     /// A resource is suspended along with a change (I5).
     Suspended,
     /// A read does not show, for once, what is there (I6).
@@ -29,13 +34,15 @@ pub enum Rule {
 
 impl Rule {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Revert,
         Self::Leave,
         Self::Trim,
         Self::Rename,
         Self::LateReplace,
         Self::Unrecorded,
+        Self::Found,
+        Self::Fence,
         Self::Suspended,
         Self::Absence,
         Self::Restore,
@@ -54,6 +61,8 @@ impl Rule {
             Self::Rename => "rename",
             Self::LateReplace => "late-replace",
             Self::Unrecorded => "unrecorded",
+            Self::Found => "found",
+            Self::Fence => "fence",
             Self::Suspended => "suspended",
             Self::Absence => "absence",
             Self::Restore => "restore",

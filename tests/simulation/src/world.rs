@@ -82,8 +82,10 @@ impl World {
         match event {
             Event::Pass(milliseconds) => {
                 self.ground.count("time passes");
+                let before = self.ground.now;
                 self.ground.pass(*milliseconds);
-                for operator in &mut self.operators {
+                // Who stood still goes on with what it was at, before it hears that its lease is gone.
+                for operator in self.operators.iter_mut().filter(|operator| operator.paused_until <= before) {
                     operator.renew(&mut self.ground.cluster, self.ground.now, false);
                 }
             }

@@ -133,7 +133,7 @@ impl Account {
         Self {
             api,
             url,
-            zoo: Zoo::new(manner),
+            zoo: Zoo::new(manner, url),
             metronome: Metronome::new(manner),
             writes: 0,
             findings: Vec::new(),

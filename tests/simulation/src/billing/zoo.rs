@@ -35,6 +35,8 @@ pub(crate) struct Contract {
     maker: Option<usize>,
     /// Its other IDs, where a replace gives another.
     before: Vec<String>,
+    /// Its terms before the last replace.
+    replaced: Option<Value>,
 }
 
 impl Contract {
@@ -60,11 +62,13 @@ pub(crate) struct Zoo {
     /// What was so for a while, for reads that are behind.
     past: VecDeque<(i64, Arc<Organizations>)>,
     minted: u64,
+    /// What its IDs begin with: no two accounts give the same.
+    word: &'static str,
 }
 
 impl Zoo {
-    pub(super) fn new(manner: Manner) -> Self {
-        Self { manner, state: Arc::default(), past: VecDeque::new(), minted: 0 }
+    pub(super) fn new(manner: Manner, url: &str) -> Self {
+        Self { manner, state: Arc::default(), past: VecDeque::new(), minted: 0, word: if url.contains("other") { "other" } else { "zoo" } }
     }
 
     /// What a read shows of an organization, as of so long ago.
@@ -101,25 +105,25 @@ impl Zoo {
             return Reply::error(400, &format!("missing field `{missing}`"));
         }
         let terms = filled(&request.body);
-        let manner = self.manner;
+        let (manner, word) = (self.manner, self.word);
         let mut minted = self.minted;
         let contracts = Arc::make_mut(&mut self.state).entry(organization.to_owned()).or_default();
         let place = place_of_current(contracts);
         let contract = match place.and_then(|index| contracts.get_mut(index)) {
             Some(contract) => {
                 reset(contract, &terms, request, findings);
-                contract.terms = terms;
+                contract.replaced = Some(std::mem::replace(&mut contract.terms, terms));
                 if manner.renumbered {
                     minted += 1;
-                    let id = std::mem::replace(&mut contract.id, format!("zoo-{minted}"));
+                    let id = std::mem::replace(&mut contract.id, format!("{word}-{minted}"));
                     contract.before.push(id);
                 }
                 contract.clone()
             }
             None => {
                 minted += 1;
-                let id = format!("zoo-{minted}");
-                let contract = Contract { id, terms, maker: Some(request.slot), before: Vec::new() };
+                let id = format!("{word}-{minted}");
+                let contract = Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
                 contracts.push(contract.clone());
                 contract
             }
@@ -156,6 +160,14 @@ impl Zoo {
         change(&mut contract.terms);
         self.remember(now);
         true
+    }
+
+    /// Somebody takes the last replace back in the console.
+    pub(crate) fn undo(&mut self, organization: &str, now: i64) -> bool {
+        let contracts = self.state.get(organization);
+        let current = contracts.and_then(|contracts| contracts.get(place_of_current(contracts)?));
+        let Some(before) = current.and_then(|contract| contract.replaced.clone()) else { return false };
+        self.by_hand(organization, now, |terms| *terms = before)
     }
 
     fn remember(&mut self, now: i64) {

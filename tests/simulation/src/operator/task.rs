@@ -27,6 +27,7 @@ use crate::{
     cluster::{Name, Refused},
     ground::Ground,
     mutant::Mutant,
+    rules::Rule,
     time::{SECOND, wall},
 };
 
@@ -66,7 +67,7 @@ impl Desk {
             account: Some(self.account_name.clone()),
             ..ReconcileResult::new(outcome, Requeue::AfterSyncPeriod)
         };
-        for finding in check::in_sync(self, &result) {
+        for finding in check::in_sync(self, &result, &ground.rules) {
             ground.find(finding);
         }
         let mut claimed = BillingContract::clone(&self.object);
@@ -343,7 +344,7 @@ impl Task {
         let result = ReconcileResult { account: Some(self.desk.account_name.clone()), ..result };
         ground.note(|| format!("  result: {:?} requeue {:?}", short(&result.outcome), result.requeue));
         ground.count(outcome_name(&result.outcome));
-        for finding in check::in_sync(&self.desk, &result) {
+        for finding in check::in_sync(&self.desk, &result, &ground.rules) {
             ground.find(finding);
         }
         self.report(result, memory, ground, skew)
@@ -440,13 +441,22 @@ fn write(
 ) -> Result<Report, bool> {
     let now = ground.now;
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
+    let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
         memory.queue.retry(&uid, 0, now);
         return Err(false);
     };
+    if !is_fenced {
+        memory.queue.retry(&uid, 0, now);
+        return Err(false);
+    }
     if report.must_read {
         let found = ground.cluster.get(&Name::of(&report.object)).cloned();
         match found.filter(|found| found.metadata.uid == report.object.metadata.uid) {
+            // Somebody else's word, which is newer.
+            Some(found) if !ground.rules.has(Rule::Fence) && found.status != desk.object.status => {
+                memory.queue.retry(&uid, 0, now);
+            }
             Some(found) if hears => {
                 report.object = found;
                 report.must_read = false;
