@@ -113,10 +113,10 @@ impl World {
             let marks = self.people.deals.get(slot_of(&object)).map(|deal| deal.marks).unwrap_or_default();
             let (ready, reason, message) = ready(&object);
             self.ground.count(reason_name(&reason));
-            if !is_expected(&object, &reason, marks) && !self.is_known(&object, &reason) {
+            if !is_expected(&object, (&reason, &message), marks) && !self.is_known(&object, &reason) {
                 found.push(format!("{name}: at rest it is {reason}: {message}"));
             }
-            if !ready {
+            if !ready || object.spec.suspend {
                 continue;
             }
             let is_looked_at = !object.spec.suspend || self.ground.rules.has(Rule::Suspended);
@@ -184,7 +184,7 @@ fn ready(object: &BillingContract) -> (bool, String, String) {
 }
 
 /// Whether a resource may be so at rest, after what was done to it.
-fn is_expected(object: &BillingContract, reason: &str, marks: Marks) -> bool {
+fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks: Marks) -> bool {
     let spec = &object.spec;
     let management = format!("{:?}", spec.management_policy);
     if spec.suspend {
@@ -201,6 +201,8 @@ fn is_expected(object: &BillingContract, reason: &str, marks: Marks) -> bool {
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
+        // It was yet to come when Git changed it, and is invoiced by now.
+        "Rejected" => message.contains("is final"),
         // It was open when Git changed it, and is closed by now.
         "PeriodClosed" => true,
         _ => false,

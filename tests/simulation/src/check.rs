@@ -8,7 +8,7 @@ use std::sync::Arc;
 use countersign_core::{
     api::{APPROVED_PLAN, Api, BillingContract, contract::ManagementPolicy},
     plan::Call,
-    protocol::{Goal, Outcome, claims},
+    protocol::{Goal, Outcome},
     status::contract::ContractResult,
 };
 use serde_json::{Value, json};
@@ -97,16 +97,10 @@ fn has_customer(line: &Line<'_>, other: &BillingContract) -> bool {
     own.is_some() && other.spec.sole_customer() == own && is_before(line, other)
 }
 
-/// Whether another resource of the same account goes before this one. One that is deleted ends nothing that another has,
+/// Whether another resource, of the same account, goes before this one. One that is deleted ends nothing that another has,
 /// older or not.
 fn is_before(line: &Line<'_>, other: &BillingContract) -> bool {
     let desk = &line.desk;
-    let url = |contract: &BillingContract| {
-        line.ground.provider_of(contract).map(|provider| claims::account(provider.url))
-    };
-    if url(other) != url(&desk.object) || other.metadata.uid == desk.object.metadata.uid {
-        return false;
-    }
     let created = |contract: &BillingContract| contract.metadata.creation_timestamp.clone().map(|time| time.0);
     match desk.goal {
         Goal::InForce => created(other) < created(&desk.object),

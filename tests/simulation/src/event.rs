@@ -47,6 +47,9 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
     if !world.is_running(operator) && rng.u32(..3) == 0 {
         return Event::Start(operator);
     }
+    if world.is_somebody_paused() && rng.u32(..12) == 0 {
+        return Event::Pass(rng.i64(MINUTE..2 * MINUTE));
+    }
     let (tasks, ready) = (world.tasks(operator), world.ready(operator));
     let heard = world.unheard(operator);
     match rng.u32(..100) {
@@ -55,18 +58,22 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
         0..72 if heard > 0 => Event::Hear(operator, 1 + rng.usize(..heard)),
         0..84 => Event::Pass(time(rng)),
         84 => Event::Renew(rng.usize(..2), rng.bool()),
-        85 => match rng.u32(..8) {
-            0 => Event::Kill(operator),
-            1 => Event::Pause(operator, 1 + rng.i64(..120 * SECOND)),
-            2 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
+        85 | 86 => match rng.u32(..10) {
+            0 | 1 => Event::Kill(operator),
+            2 | 8 => Event::Pause(operator, 1 + rng.i64(..120 * SECOND)),
+            5 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
             3 if world.ground.rules.has(Rule::Restore) => Event::Restore,
             3 | 4 => Event::BackUp,
             _ => Event::Start(rng.usize(..2)),
         },
-        _ => match world.people.waiting(&world.ground).filter(|_| rng.u32(..3) == 0) {
-            Some(slot) => Event::Act(Act::Approve(slot)),
-            None => Event::Act(act(rng)),
-        },
+        _ => {
+            let (waiting, spent) = (world.people.waiting(&world.ground), world.people.spent(&world.ground));
+            match (rng.u32(..6), waiting, spent) {
+                (0 | 1, Some(slot), _) => Event::Act(Act::Approve(slot)),
+                (2, _, Some(slot)) => Event::Act(Act::Undo(slot)),
+                _ => Event::Act(act(rng)),
+            }
+        }
     }
 }
 

@@ -454,6 +454,17 @@ impl People {
         self.deals.iter().find(waits).map(|deal| deal.slot)
     }
 
+    /// A deal of which an approved plan was carried out.
+    pub(crate) fn spent(&self, ground: &Ground) -> Option<usize> {
+        let is_spent = |deal: &&Deal| {
+            let object = ground.cluster.get(&deal.object());
+            let applied = object.and_then(|object| object.status.as_ref()).and_then(|status| status.applied_plan.as_ref());
+            let is_planned = deal.git.as_ref().is_some_and(|git| git["spec"]["managementPolicy"] == "Plan");
+            deal.api == Api::Zoo && is_planned && applied.is_some()
+        };
+        self.deals.iter().find(is_spent).map(|deal| deal.slot)
+    }
+
     fn set(&mut self, slot: usize, ground: &mut Ground, change: impl FnOnce(&mut Value)) -> bool {
         let Some(deal) = self.deals.get_mut(slot) else { return false };
         let Some(mut manifest) = deal.git.clone() else { return false };

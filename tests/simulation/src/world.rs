@@ -46,6 +46,11 @@ impl World {
         self.operators.get(operator).is_some_and(|operator| operator.memory.is_some())
     }
 
+    /// Whether an operator stands still.
+    pub(crate) fn is_somebody_paused(&self) -> bool {
+        self.operators.iter().any(|operator| operator.memory.is_some() && operator.paused_until > self.ground.now)
+    }
+
     /// How many changes its watch has not delivered yet.
     pub(crate) fn unheard(&self, operator: usize) -> usize {
         self.awake(operator).map_or(0, |memory| memory.inbox.len())

@@ -45,7 +45,7 @@ pub(crate) struct Desk {
     pub(crate) account_name: String,
     /// What was last shown of the contract.
     pub(crate) seen: Seen,
-    /// Other contracts that the operator knows of.
+    /// Other contracts of the same account that the operator knows of.
     pub(crate) others: Vec<Arc<BillingContract>>,
     /// Digest of the plan that is being carried out.
     pub(crate) plan: Option<String>,
@@ -137,7 +137,10 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let due = memory.queue.due(&uid, version, &fingerprint, now);
     let account_name = account_of(&object, ground).unwrap_or_default();
     let account = ground.account_at(&account_name).unwrap_or_default();
-    let others = memory.cache.iter().filter(|(other, _)| *other != name);
+    let is_other = |(other, found): &(&Name, &Arc<BillingContract>)| {
+        *other != name && account_of(found, ground).and_then(|url| ground.account_at(&url)) == Some(account)
+    };
+    let others = memory.cache.iter().filter(is_other);
     let desk = Desk {
         slot: slot_of(&object),
         account,
