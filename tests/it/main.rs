@@ -7,9 +7,12 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod cli;
+mod destinations;
 mod examples;
 mod faults;
 mod house;
+mod import;
 mod lifecycle;
 mod metronome;
 mod ownership;
@@ -17,6 +20,7 @@ mod packages;
 mod providers;
 mod recovery;
 mod refusals;
+mod rights;
 mod scale;
 mod secrecy;
 mod support;

@@ -41,6 +41,7 @@ fn snapshot() -> ContractSnapshot {
         contract_id: "contract-1".into(),
         account_id: Some("account-1".into()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: "active".into(),
@@ -124,7 +125,14 @@ fn condition<'a>(status: &'a BillingContractStatus, type_: &str) -> Option<&'a C
 }
 
 fn write(digest: Digest) -> UnconfirmedWrite {
-    UnconfirmedWrite { digest, time: Timestamp(now()), after_edit: None, difference: None, rounds: 0 }
+    UnconfirmedWrite {
+        digest,
+        time: Timestamp(now()),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+    }
 }
 
 #[test]
