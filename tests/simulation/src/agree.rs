@@ -96,8 +96,10 @@ pub(crate) fn metronome(terms: &Value, data: &Value, slot: usize) -> Option<Stri
         let is_own = |found: &&Value| {
             found["product"]["id"].as_str().is_some_and(|product| product.starts_with(&prefix))
         };
-        let is_said = |found: &Value| list(terms, said).any(|item| item["productId"] == found["product"]["id"]);
-        let more = live().filter(is_own).find(|found| !is_said(found) && parse(&found["ending_before"]).is_none());
+        let is_said =
+            |found: &Value| list(terms, said).any(|item| item["productId"] == found["product"]["id"]);
+        let more =
+            live().filter(is_own).find(|found| !is_said(found) && parse(&found["ending_before"]).is_none());
         if let Some(more) = more {
             return Some(format!("{told} {}{NOT_IN_GIT}", more["id"]));
         }
@@ -117,7 +119,8 @@ fn item_difference(item: &Value, found: &Value, end: Option<i64>) -> Option<Stri
         found
     };
     let invoices = |schedule: &Value, items: &str| -> Vec<(i64, i64)> {
-        let entries = list(schedule, items).filter_map(|entry| parse(&entry["timestamp"]).zip(number(&entry["amount"])));
+        let entries = list(schedule, items)
+            .filter_map(|entry| parse(&entry["timestamp"]).zip(number(&entry["amount"])));
         sorted(entries.filter(|(at, _)| is_in(*at)).collect())
     };
     for (said, told) in [("schedule", "schedule"), ("invoiceSchedule", "invoice_schedule")] {
@@ -130,7 +133,8 @@ fn item_difference(item: &Value, found: &Value, end: Option<i64>) -> Option<Stri
         }
     }
     let access = |schedule: &Value, items: &str, from: &str, amount: &str| -> Vec<(i64, i64)> {
-        let entries = list(schedule, items).filter_map(|entry| parse(&entry[from]).zip(number(&entry[amount])));
+        let entries =
+            list(schedule, items).filter_map(|entry| parse(&entry[from]).zip(number(&entry[amount])));
         sorted(entries.filter(|(at, _)| is_in(*at)).collect())
     };
     let wanted = access(&item["accessSchedule"], "scheduleItems", "startingAt", "amount");
@@ -138,7 +142,9 @@ fn item_difference(item: &Value, found: &Value, end: Option<i64>) -> Option<Stri
         return Some(format!("access: {} and {wanted:?}", found["access_schedule"]));
     }
     let amount = |value: &Value, name: &str, price: &str| {
-        number(&value[name][price]).zip(number(&value[name]["quantity"])).map(|(price, quantity)| price * quantity)
+        number(&value[name][price])
+            .zip(number(&value[name]["quantity"]))
+            .map(|(price, quantity)| price * quantity)
     };
     let wanted = amount(item, "invoiceAmount", "unitPrice");
     if wanted.is_some() && wanted != amount(found, "invoice_amount", "unit_price") {
@@ -148,6 +154,8 @@ fn item_difference(item: &Value, found: &Value, end: Option<i64>) -> Option<Stri
     let (said, told) = (parse(&item["endingBefore"]), parse(&found["ending_before"]));
     let cut = |end_of: Option<i64>| end_of.into_iter().chain(end).min();
     let is_recurring = item["recurrenceFrequency"].is_string();
-    let differs = is_recurring && cut(said) != cut(told) && told.is_none_or(|told| end.is_none_or(|end| told < end - HOUR));
+    let differs = is_recurring
+        && cut(said) != cut(told)
+        && told.is_none_or(|told| end.is_none_or(|end| told < end - HOUR));
     differs.then(|| format!("end: {told:?} and {said:?}"))
 }

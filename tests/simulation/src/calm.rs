@@ -126,7 +126,8 @@ impl World {
             }
             let status = object.status.clone().unwrap_or_default();
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
-                && let Some(other) = holders.insert((countersign_core::protocol::claims::account(&account), id.clone()), name.clone())
+                && let Some(other) = holders
+                    .insert((countersign_core::protocol::claims::account(&account), id.clone()), name.clone())
             {
                 found.push(format!("{name} and {other} are both ready with contract {id}"));
             }
@@ -155,7 +156,8 @@ impl World {
     /// Why what a resource says of billing is not so.
     fn lies(&self, object: &BillingContract) -> Option<String> {
         let now = self.ground.now;
-        let account = self.ground.provider_of(object).and_then(|provider| self.ground.account_at(provider.url));
+        let account =
+            self.ground.provider_of(object).and_then(|provider| self.ground.account_at(provider.url));
         let account = self.ground.accounts.get(account?)?;
         let slot = slot_of(object);
         let id = object.status.as_ref()?.contract_id.clone().unwrap_or_default();

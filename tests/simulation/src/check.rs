@@ -101,7 +101,8 @@ fn has_customer(line: &Line<'_>, other: &BillingContract) -> bool {
 /// older or not.
 fn is_before(line: &Line<'_>, other: &BillingContract) -> bool {
     let desk = &line.desk;
-    let created = |contract: &BillingContract| contract.metadata.creation_timestamp.clone().map(|time| time.0);
+    let created =
+        |contract: &BillingContract| contract.metadata.creation_timestamp.clone().map(|time| time.0);
     match desk.goal {
         Goal::InForce => created(other) < created(&desk.object),
         Goal::Ended(_) => other.metadata.deletion_timestamp.is_none(),
@@ -119,7 +120,10 @@ pub(crate) fn in_sync(desk: &Desk, result: &ContractResult, rules: &Rules) -> Ve
         Seen::Shown(view) => difference(&desk.object, view, desk.slot),
     };
     let difference = difference.filter(|difference| !is_unrecorded(difference, rules));
-    difference.map(|difference| format!("{name}: InSync, and billing says otherwise: {difference}")).into_iter().collect()
+    difference
+        .map(|difference| format!("{name}: InSync, and billing says otherwise: {difference}"))
+        .into_iter()
+        .collect()
 }
 
 /// Whether a difference is one that the code is known not to see: an item that was added, and of which nothing was put on
@@ -146,8 +150,7 @@ pub(crate) fn difference(contract: &BillingContract, view: &Value, slot: usize) 
 /// What a status forgot that the one before it knew.
 pub(crate) fn forgotten(before: &Arc<BillingContract>, after: &BillingContract) -> Option<String> {
     let (before, status) = (before.status.as_ref()?, after.status.as_ref()?);
-    let is_lost = before.contract_id.is_some() && status.contract_id.is_none() && before.account == status.account;
-    is_lost.then(|| {
-        format!("{}: its status forgot contract {}", Name::of(after), json!(before.contract_id))
-    })
+    let is_lost =
+        before.contract_id.is_some() && status.contract_id.is_none() && before.account == status.account;
+    is_lost.then(|| format!("{}: its status forgot contract {}", Name::of(after), json!(before.contract_id)))
 }

@@ -101,8 +101,10 @@ impl Cluster {
             created.metadata.uid = Some(format!("uid-{}", self.uids));
             created.metadata.generation = Some(1);
             created.metadata.creation_timestamp = Some(stamp(now));
-            created.status =
-                Some(BillingContractStatus { observed_generation: Some(-1), ..BillingContractStatus::default() });
+            created.status = Some(BillingContractStatus {
+                observed_generation: Some(-1),
+                ..BillingContractStatus::default()
+            });
             self.put(created);
             return Ok(true);
         };
@@ -143,7 +145,10 @@ impl Cluster {
     }
 
     /// Replaces the status of an object, of the version that is given.
-    pub(crate) fn replace_status(&mut self, object: &BillingContract) -> Result<Arc<BillingContract>, Refused> {
+    pub(crate) fn replace_status(
+        &mut self,
+        object: &BillingContract,
+    ) -> Result<Arc<BillingContract>, Refused> {
         let found = self.of_version(object)?;
         let mut replaced = BillingContract::clone(found);
         replaced.status.clone_from(&object.status);

@@ -5,7 +5,6 @@ use crate::{
     cluster::Name,
     operator::line::Fate,
     people::{Act, DEALS},
-    rules::Rule,
     time::{DAY, HOUR, MINUTE, SECOND},
     world::World,
 };
@@ -53,8 +52,12 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
     let (tasks, ready) = (world.tasks(operator), world.ready(operator));
     let heard = world.unheard(operator);
     match rng.u32(..100) {
-        0..50 if !tasks.is_empty() => pick(&tasks, rng).map_or(Event::Pass(1), |name| Event::Step(operator, name, fate(rng))),
-        30..66 if !ready.is_empty() => pick(&ready, rng).map_or(Event::Pass(1), |name| Event::Begin(operator, name)),
+        0..50 if !tasks.is_empty() => {
+            pick(&tasks, rng).map_or(Event::Pass(1), |name| Event::Step(operator, name, fate(rng)))
+        }
+        30..66 if !ready.is_empty() => {
+            pick(&ready, rng).map_or(Event::Pass(1), |name| Event::Begin(operator, name))
+        }
         0..72 if heard > 0 => Event::Hear(operator, 1 + rng.usize(..heard)),
         0..84 => Event::Pass(time(rng)),
         84 => Event::Renew(rng.usize(..2), rng.bool()),
@@ -62,8 +65,8 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
             0 | 1 => Event::Kill(operator),
             2 | 8 => Event::Pause(operator, 1 + rng.i64(..120 * SECOND)),
             5 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
-            3 if world.ground.rules.has(Rule::Restore) => Event::Restore,
-            3 | 4 => Event::BackUp,
+            3 => Event::Restore,
+            4 => Event::BackUp,
             _ => Event::Start(rng.usize(..2)),
         },
         _ => {
@@ -85,10 +88,10 @@ fn pick<T: Clone>(among: &[T], rng: &mut fastrand::Rng) -> Option<T> {
 fn time(rng: &mut fastrand::Rng) -> i64 {
     match rng.u32(..100) {
         0..70 => rng.i64(50..5 * SECOND),
-        70..90 => rng.i64(5 * SECOND..MINUTE),
-        90..97 => rng.i64(MINUTE..15 * MINUTE),
+        70..88 => rng.i64(5 * SECOND..MINUTE),
+        88..97 => rng.i64(MINUTE..15 * MINUTE),
         97 => rng.i64(HOUR..6 * HOUR),
-        _ => rng.i64(DAY..20 * DAY),
+        _ => rng.i64(DAY..40 * DAY),
     }
 }
 

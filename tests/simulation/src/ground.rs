@@ -75,8 +75,7 @@ impl Ground {
             Account::new(Api::Zoo, OTHER_ZOO, manner()),
             Account::new(Api::Metronome, METRONOME, manner()),
         ];
-        let provider =
-            |namespace, name, url| Provider { namespace, name, url, is_ready: true, epoch: 0 };
+        let provider = |namespace, name, url| Provider { namespace, name, url, is_ready: true, epoch: 0 };
         Self {
             now: time::START,
             cluster: Cluster::default(),
@@ -173,10 +172,7 @@ impl Ground {
     }
 
     /// Replaces a status, and looks at what it says.
-    pub(crate) fn write_status(
-        &mut self,
-        object: &BillingContract,
-    ) -> Result<Arc<BillingContract>, Refused> {
+    pub(crate) fn write_status(&mut self, object: &BillingContract) -> Result<Arc<BillingContract>, Refused> {
         let before = self.cluster.get(&crate::cluster::Name::of(object)).cloned();
         let written = self.cluster.replace_status(object)?;
         if let Some(before) = before

@@ -44,7 +44,10 @@ fn main() -> ExitCode {
             break;
         }
     }
-    println!("\n{:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise", ran);
+    println!(
+        "\n{:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise",
+        ran
+    );
     counts.iter().for_each(|(what, times)| println!("{times:>12}  {what}"));
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

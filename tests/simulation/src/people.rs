@@ -227,8 +227,13 @@ impl Deal {
         }
         let at = next_month(ground.now) + 1 + pick % 4;
         let key = format!("i{number}");
-        let (commit, charge, recurring) =
+        let (mut commit, mut charge, recurring) =
             (self.commit(&key, at, amount), self.charge(&key, at, amount), self.recurring(&key, at, amount));
+        if ground.rules.has(Rule::Trim) && pick % 2 == 0 {
+            for item in [&mut commit, &mut charge] {
+                item["name"] = json!(format!("{key} "));
+            }
+        }
         let terms = &mut next["spec"]["metronome"];
         let add = |terms: &mut Value, list: &str, item: Value| {
             if terms[list].is_null() {
@@ -254,7 +259,8 @@ impl Deal {
             }
             7 => {
                 let index = Self::later(&terms["scheduledCharges"], ground.now, pick)?;
-                terms["scheduledCharges"][index]["schedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+                terms["scheduledCharges"][index]["schedule"]["scheduleItems"][0]["amount"] =
+                    json!(amount.to_string());
             }
             8 => {
                 let index = Self::later(&terms["commits"], ground.now, pick)?;
@@ -277,9 +283,8 @@ impl Deal {
     fn may_revert(before: &Value, after: &Value, ground: &Ground) -> bool {
         let keys = |manifest: &Value| -> Vec<String> {
             let lists = ["commits", "credits", "scheduledCharges", "recurringCommits"].into_iter();
-            let items = lists.flat_map(|list| {
-                manifest["spec"]["metronome"][list].as_array().cloned().unwrap_or_default()
-            });
+            let items = lists
+                .flat_map(|list| manifest["spec"]["metronome"][list].as_array().cloned().unwrap_or_default());
             items.map(|item| item["key"].to_string()).collect()
         };
         let notes = |manifest: &Value| manifest["spec"]["zoo"]["notes"].clone();
@@ -305,7 +310,9 @@ impl People {
         match act {
             Act::Create(slot) => {
                 let adopted = (*slot == 5).then(|| self.contract_of(2, ground)).flatten();
-                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_none()) else { return false };
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_none()) else {
+                    return false;
+                };
                 let again = deal.versions.last().cloned();
                 let mut manifest = again.unwrap_or_else(|| deal.manifest(ground));
                 manifest["metadata"]["name"] = json!(deal.name);
@@ -322,11 +329,14 @@ impl People {
             }
             Act::Revert(slot) => {
                 let Some(deal) = self.deals.get_mut(*slot) else { return false };
-                let (Some(git), Some(before)) = (&deal.git, deal.versions.iter().rev().nth(1)) else { return false };
+                let (Some(git), Some(before)) = (&deal.git, deal.versions.iter().rev().nth(1)) else {
+                    return false;
+                };
                 if !Deal::may_revert(git, before, ground) {
                     return false;
                 }
-                let is_shorter = git["spec"]["metronome"]["recurringCommits"] != before["spec"]["metronome"]["recurringCommits"];
+                let is_shorter = git["spec"]["metronome"]["recurringCommits"]
+                    != before["spec"]["metronome"]["recurringCommits"];
                 let mut before = before.clone();
                 deal.marks.is_impossible |= is_shorter;
                 before["metadata"]["name"] = json!(deal.name);
@@ -336,7 +346,9 @@ impl People {
                 if !ground.rules.has(Rule::Rename) {
                     return false;
                 }
-                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else {
+                    return false;
+                };
                 let Some(mut manifest) = deal.git.clone() else { return false };
                 ground.cluster.delete(&deal.object(), now);
                 deal.marks.is_lost = true;
@@ -345,7 +357,9 @@ impl People {
                 deal.commit_to_git(manifest, ground)
             }
             Act::Delete(slot) => {
-                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else {
+                    return false;
+                };
                 deal.git = None;
                 deal.marks.is_lost = true;
                 ground.cluster.delete(&deal.object(), now);
@@ -387,12 +401,16 @@ impl People {
                 true
             }
             Act::Release(slot) => {
-                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_none()) else { return false };
+                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_none()) else {
+                    return false;
+                };
                 annotate(ground, &deal.object(), RELEASE, "true");
                 true
             }
             Act::Strip(slot) => {
-                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_some()) else { return false };
+                let Some(deal) = self.deals.get(*slot).filter(|deal| deal.git.is_some()) else {
+                    return false;
+                };
                 ground.cluster.touch(&deal.object(), |object| {
                     if let Some(finalizers) = &mut object.metadata.finalizers {
                         finalizers.retain(|found| found != FINALIZER);
@@ -448,7 +466,8 @@ impl People {
     pub(crate) fn waiting(&self, ground: &Ground) -> Option<usize> {
         let waits = |deal: &&Deal| {
             let object = ground.cluster.get(&deal.object());
-            let conditions = object.and_then(|object| object.status.as_ref()).map(|status| &status.conditions);
+            let conditions =
+                object.and_then(|object| object.status.as_ref()).map(|status| &status.conditions);
             conditions.is_some_and(|found| found.iter().any(|found| found.reason == "AwaitingApproval"))
         };
         self.deals.iter().find(waits).map(|deal| deal.slot)
@@ -458,7 +477,9 @@ impl People {
     pub(crate) fn spent(&self, ground: &Ground) -> Option<usize> {
         let is_spent = |deal: &&Deal| {
             let object = ground.cluster.get(&deal.object());
-            let applied = object.and_then(|object| object.status.as_ref()).and_then(|status| status.applied_plan.as_ref());
+            let applied = object
+                .and_then(|object| object.status.as_ref())
+                .and_then(|status| status.applied_plan.as_ref());
             let is_planned = deal.git.as_ref().is_some_and(|git| git["spec"]["managementPolicy"] == "Plan");
             deal.api == Api::Zoo && is_planned && applied.is_some()
         };
@@ -491,7 +512,9 @@ impl People {
     /// Somebody edits a contract in the console.
     fn console(&mut self, slot: usize, r: u32, ground: &mut Ground) -> bool {
         let now = ground.now;
-        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else { return false };
+        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else {
+            return false;
+        };
         let Some(deal) = self.deals.get_mut(slot) else { return false };
         deal.marks.is_touched = true;
         let organization = deal.organization();
@@ -524,14 +547,14 @@ impl People {
     /// Somebody ends, or archives, a contract in the console.
     fn end_by_hand(&mut self, slot: usize, r: u32, ground: &mut Ground) -> bool {
         let now = ground.now;
-        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else { return false };
+        let (Some(index), id) = (self.account_of(slot, ground), self.contract_of(slot, ground)) else {
+            return false;
+        };
         let Some(deal) = self.deals.get_mut(slot) else { return false };
         let organization = deal.organization();
         let Some(account) = ground.accounts.get_mut(index) else { return false };
         let is_done = match account.api {
-            Api::Zoo => {
-                account.zoo.by_hand(&organization, now, |terms| terms["status"] = json!("canceled"))
-            }
+            Api::Zoo => account.zoo.by_hand(&organization, now, |terms| terms["status"] = json!("canceled")),
             Api::Metronome => id.is_some_and(|id| {
                 let is_cut = r % 2 == 0 && ground.rules.has(Rule::Leave);
                 account.metronome.by_hand(&id, now, |contract, _| match is_cut {

@@ -49,7 +49,7 @@ impl Rule {
         Self::Move,
     ];
     /// Those that the code holds.
-    pub const HELD: &'static [Self] = &[Self::Move];
+    pub const HELD: &'static [Self] = &[Self::Move, Self::LateReplace];
 
     /// Its name on the command line.
     #[must_use]

@@ -123,6 +123,7 @@ pub fn shrink(broken: &Broken, setup: &Setup) -> Broken {
 /// A finding without what differs from run to run: names, numbers and what they say.
 fn kind(finding: &str) -> String {
     let words = finding.split_whitespace();
-    let plain = words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphabetic() || ",:".contains(letter)));
+    let plain =
+        words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphabetic() || ",:".contains(letter)));
     plain.take(7).collect::<Vec<_>>().join(" ")
 }

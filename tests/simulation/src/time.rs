@@ -28,9 +28,7 @@ pub(crate) fn parse(value: &Value) -> Option<i64> {
 
 /// The same day of a later month.
 pub(crate) fn months_after(moment: i64, months: u32) -> i64 {
-    wall(moment)
-        .checked_add_months(Months::new(months))
-        .map_or(moment, |time| time.timestamp_millis())
+    wall(moment).checked_add_months(Months::new(months)).map_or(moment, |time| time.timestamp_millis())
 }
 
 /// The first moment of a month, counted from January 2026.

@@ -11,7 +11,7 @@ use crate::{
     mutant::Mutant,
     operator::{LEASE, Operator, line::Fate, task},
     people::People,
-    rules::Rules,
+    rules::{Rule, Rules},
 };
 
 /// A world.
@@ -37,7 +37,8 @@ impl World {
 
     /// Operators that have something to do.
     pub(crate) fn busy(&self) -> Vec<usize> {
-        let is_busy = |operator: &usize| !self.tasks(*operator).is_empty() || !self.ready(*operator).is_empty();
+        let is_busy =
+            |operator: &usize| !self.tasks(*operator).is_empty() || !self.ready(*operator).is_empty();
         (0..self.operators.len()).filter(is_busy).collect()
     }
 
@@ -48,7 +49,9 @@ impl World {
 
     /// Whether an operator stands still.
     pub(crate) fn is_somebody_paused(&self) -> bool {
-        self.operators.iter().any(|operator| operator.memory.is_some() && operator.paused_until > self.ground.now)
+        self.operators
+            .iter()
+            .any(|operator| operator.memory.is_some() && operator.paused_until > self.ground.now)
     }
 
     /// How many changes its watch has not delivered yet.
@@ -153,7 +156,10 @@ impl World {
         }
     }
 
-    fn operator(&mut self, operator: usize) -> Option<(Option<&mut crate::operator::Memory>, i64, &mut Ground)> {
+    fn operator(
+        &mut self,
+        operator: usize,
+    ) -> Option<(Option<&mut crate::operator::Memory>, i64, &mut Ground)> {
         let now = self.ground.now;
         let operator = self.operators.get_mut(operator)?;
         let skew = operator.skew;
@@ -187,19 +193,23 @@ impl World {
     }
 
     fn kill(&mut self, operator: usize) {
-        if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some()) {
+        if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
+        {
             self.ground.count("operator killed");
             operator.memory = None;
         }
     }
 
-    /// etcd is put back; the operators are started anew, as the documentation asks for.
+    /// etcd is put back; until operators notice that by themselves, they are started anew.
     fn restore(&mut self) {
         self.ground.count("etcd restored");
         self.ground.cluster.restore();
         self.ground.lease_doubted_until = self.ground.now + 2 * LEASE;
         for deal in &mut self.people.deals {
             deal.marks.is_lost = true;
+        }
+        if self.ground.rules.has(Rule::Restore) {
+            return;
         }
         drop(self.ground.cluster.changes());
         for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {

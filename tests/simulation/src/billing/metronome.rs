@@ -208,7 +208,8 @@ impl Metronome {
             "id": self.minter.mint("edit"), "timestamp": time::text(now), "uniqueness_key": body["uniqueness_key"],
         });
         // Edits within one second still have an order.
-        edit["timestamp"] = json!(format!("{}.{:06}Z", time::text(now).trim_end_matches('Z'), contract.edits.len()));
+        edit["timestamp"] =
+            json!(format!("{}.{:06}Z", time::text(now).trim_end_matches('Z'), contract.edits.len()));
         for (verb, value) in body.as_object().into_iter().flatten() {
             self.verb(&mut contract, verb, value, request.slot, now, &mut edit).map_err(|why| {
                 if why.starts_with("no such verb") {
@@ -242,7 +243,9 @@ impl Metronome {
             let mut told = Vec::new();
             for sent in sent() {
                 let item = Item::made(list, sent, Some(slot), now, &mut self.minter)?;
-                told.push(json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}));
+                told.push(
+                    json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}),
+                );
                 contract.items.push(item);
             }
             edit[verb] = told.into();
@@ -310,7 +313,8 @@ impl Metronome {
         let state = Arc::clone(&self.state);
         for (id, contract) in state.iter() {
             let before = self.past.back().and_then(|(_, past)| past.get(id)).and_then(|before| before.to);
-            if let Some(end) = contract.to.filter(|end| Some(*end) != before && before.is_none_or(|before| *end < before))
+            if let Some(end) =
+                contract.to.filter(|end| Some(*end) != before && before.is_none_or(|before| *end < before))
                 && let Some(contract) = Arc::make_mut(&mut self.state).get_mut(id)
             {
                 contract.items.iter_mut().for_each(|item| item.end(end));
@@ -363,7 +367,10 @@ impl Metronome {
         let is_past = at < item.added - time::HOUR && item.added > contract.created;
         let was_there = |other: &Item| other.product == item.product && other.id != item.id;
         if is_past && item.maker.is_some() && contract.items.iter().any(was_there) {
-            findings.push(format!("{what} was added again at {} and charged for the past", time::text(item.added)));
+            findings.push(format!(
+                "{what} was added again at {} and charged for the past",
+                time::text(item.added)
+            ));
         }
         let times = self.charged.entry((line.customer.clone(), line.product.clone(), line.at)).or_default();
         *times += 1;

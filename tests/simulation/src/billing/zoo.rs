@@ -68,7 +68,13 @@ pub(crate) struct Zoo {
 
 impl Zoo {
     pub(super) fn new(manner: Manner, url: &str) -> Self {
-        Self { manner, state: Arc::default(), past: VecDeque::new(), minted: 0, word: if url.contains("other") { "other" } else { "zoo" } }
+        Self {
+            manner,
+            state: Arc::default(),
+            past: VecDeque::new(),
+            minted: 0,
+            word: if url.contains("other") { "other" } else { "zoo" },
+        }
     }
 
     /// What a read shows of an organization, as of so long ago.
@@ -80,9 +86,10 @@ impl Zoo {
 
     /// A contract by any ID that it ever had.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Contract> {
-        self.state.values().flatten().find(|contract| {
-            contract.id == id || contract.before.iter().any(|before| before == id)
-        })
+        self.state
+            .values()
+            .flatten()
+            .find(|contract| contract.id == id || contract.before.iter().any(|before| before == id))
     }
 
     pub(super) fn maker(&self, id: &str) -> Option<usize> {
@@ -123,7 +130,8 @@ impl Zoo {
             None => {
                 minted += 1;
                 let id = format!("{word}-{minted}");
-                let contract = Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
+                let contract =
+                    Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
                 contracts.push(contract.clone());
                 contract
             }
@@ -271,7 +279,8 @@ fn due(contract: &Contract, now: i64) -> Vec<usize> {
 }
 
 fn starts(contract: &Contract, now: i64) -> bool {
-    contract.status() == "scheduled" && time::parse(&contract.terms["effective_at"]).is_some_and(|at| at <= now)
+    contract.status() == "scheduled"
+        && time::parse(&contract.terms["effective_at"]).is_some_and(|at| at <= now)
 }
 
 /// Notes what a replace took away that the operator knew of. A period that closed, or a note that was made, after it had
@@ -290,7 +299,9 @@ fn reset(contract: &Contract, terms: &Value, request: &Request, findings: &mut V
         }
         Seen::Absent | Seen::Nothing => return,
     };
-    if seen["contract_id"] != json!(contract.id) && !seen["contract_id"].as_str().is_some_and(|id| is_its(&id.to_owned())) {
+    if seen["contract_id"] != json!(contract.id)
+        && !seen["contract_id"].as_str().is_some_and(|id| is_its(&id.to_owned()))
+    {
         return;
     }
     let periods = |terms: &Value| -> Map<String, Value> {
@@ -312,7 +323,8 @@ fn reset(contract: &Contract, terms: &Value, request: &Request, findings: &mut V
     }
     for name in ["notes", "external_customer_id"] {
         if seen[name].is_string() && terms.get(name).is_none() {
-            findings.push(format!("deal {slot}: a replace of {} took out {name}, which was shown", contract.id));
+            findings
+                .push(format!("deal {slot}: a replace of {} took out {name}, which was shown", contract.id));
         }
     }
 }

@@ -115,14 +115,9 @@ impl Fact for metronome::Need {
                 line.desk.seen = told.clone().map_or(Seen::Absent, Seen::Shown);
                 Ok(told)
             }
-            Self::Contracts { customer_id } => {
-                Ok(Some(model.list(customer_id.as_str(), now, lag).into()))
-            }
-            Self::LastEdit(contract) => {
-                let edits = model.history(contract.contract_id.as_str(), now, lag).unwrap_or_default();
-                let last = edits.iter().max_by_key(|edit| edit["timestamp"].as_str().unwrap_or_default().to_owned());
-                let id = last.and_then(|edit| edit["id"].as_str()).unwrap_or_default();
-                Ok(Some(json!(id)))
+            Self::Contracts { customer_id } => Ok(Some(model.list(customer_id.as_str(), now, lag).into())),
+            Self::Edits(contract) => {
+                Ok(model.history(contract.contract_id.as_str(), now, lag).map(Value::from))
             }
             need => Err(CallError::Unreachable(format!("the model has no {need:?}"))),
         }
@@ -275,7 +270,12 @@ pub(crate) const fn takes() -> i64 {
 fn outcome(reply: Reply, call: Option<&Call>) -> Result<Value, CallError> {
     let status = reply.status;
     let Some(body) = reply.body else {
-        return Err(CallError::Unknown(format!("HTTP {status}, and the reply is not in the form of the billing API")));
+        let why = format!("HTTP {status}, and the reply is not in the form of the billing API");
+        return Err(if call.is_some() || status >= 500 {
+            CallError::Unknown(why)
+        } else {
+            CallError::Foreign(why)
+        });
     };
     if status < 300 {
         return Ok(body);

@@ -4,12 +4,10 @@
 use std::sync::Arc;
 
 use countersign_core::{
-    api::{
-        APPROVED_PLAN, Api, BillingContract, BillingContractStatus, FINALIZER, RELEASE, REQUESTED_AT,
-    },
+    api::{APPROVED_PLAN, Api, BillingContract, BillingContractStatus, FINALIZER, RELEASE, REQUESTED_AT},
     plan::{ContractSnapshot, Planner, Policy, Recorded, Refusal, metronome, zoo},
     protocol::{
-        Goal, Outcome, Reconciliation, ReconcileResult, Requeue, Step, claims,
+        Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step, claims,
         deletion::{self, Deletion},
         references::ProviderLookup,
     },
@@ -182,7 +180,10 @@ fn fingerprint(object: &BillingContract, ground: &Ground) -> Fingerprint {
         generation: object.metadata.generation,
         deleting: object.metadata.deletion_timestamp.is_some(),
         annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE].map(annotation).to_vec(),
-        dependencies: provider.map(|provider| format!("{} {}", provider.is_ready, provider.epoch)).into_iter().collect(),
+        dependencies: provider
+            .map(|provider| format!("{} {}", provider.is_ready, provider.epoch))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -309,11 +310,13 @@ impl Task {
         let Self { mut desk, stage } = self;
         let next = |task: Option<Self>| task.map_or(Next::Done, |task| Next::Task(Box::new(task)));
         match stage {
-            Stage::Finalizer { set, then } => Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew),
-            Stage::Report(report) => write(&desk, *report, memory, ground, fate)
-                .map_or_else(|dead| if dead { Next::Dead } else { Next::Done }, |report| {
-                    Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) }))
-                }),
+            Stage::Finalizer { set, then } => {
+                Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
+            }
+            Stage::Report(report) => write(&desk, *report, memory, ground, fate).map_or_else(
+                |dead| if dead { Next::Dead } else { Next::Done },
+                |report| Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
+            ),
             Stage::Zoo(mut reconciliation) => {
                 match turn(&mut reconciliation, &mut desk, memory, ground, fate, operator, skew) {
                     Turn::On => next(Some(Self { desk, stage: Stage::Zoo(reconciliation) })),
@@ -379,7 +382,10 @@ impl Task {
             return Next::Done;
         };
         memory.queue.wrote(&uid, patched.metadata.resource_version.as_deref());
-        self.desk.object = patched;
+        // The answer to a patch of metadata is metadata.
+        let mut object = BillingContract::clone(&self.desk.object);
+        object.metadata.clone_from(&patched.metadata);
+        self.desk.object = Arc::new(object);
         let task = if then == Then::Bring { self.bring(memory, ground, skew) } else { None };
         task.map_or(Next::Done, |task| Next::Task(Box::new(task)))
     }
@@ -474,9 +480,15 @@ fn write(
     object.status = Some(report.status.clone());
     let written = ground.write_status(&object);
     ground.note(|| {
-        let ready = object.status.iter().flat_map(|status| &status.conditions).find(|found| found.type_ == "Ready");
+        let ready =
+            object.status.iter().flat_map(|status| &status.conditions).find(|found| found.type_ == "Ready");
         let ready = ready.map(|ready| format!("{} {}: {}", ready.status, ready.reason, ready.message));
-        format!("  status of {} ({:?}): {}", Name::of(&object), written.as_ref().map(|_| ()), ready.unwrap_or_default())
+        format!(
+            "  status of {} ({:?}): {}",
+            Name::of(&object),
+            written.as_ref().map(|_| ()),
+            ready.unwrap_or_default()
+        )
     });
     if fate == Fate::Crash {
         return Err(true);
