@@ -7,11 +7,12 @@ use countersign_core::api::{Api, BillingContract, REQUESTED_AT};
 use crate::{
     check,
     cluster::Name,
+    deal::Marks,
     operator::{
         line::Fate,
         task::{SYNC_PERIOD, slot_of},
     },
-    people::{Marks, annotate},
+    people::annotate,
     rules::Rule,
     time::{MINUTE, SECOND},
     world::World,

@@ -3,8 +3,9 @@
 
 use crate::{
     cluster::Name,
+    deal::DEALS,
     operator::line::Fate,
-    people::{Act, DEALS},
+    people::Act,
     time::{DAY, HOUR, MINUTE, SECOND},
     world::World,
 };

@@ -4,7 +4,7 @@
 //! - [`world`]: everything together, and what can happen ([`event`]);
 //! - [`operator`]: a process, which carries the protocol out as the controller does;
 //! - [`cluster`] and [`billing`]: the API server and the billing APIs, in memory;
-//! - [`people`]: who changes Git, the cluster and billing;
+//! - [`people`] and [`deal`]: who changes Git, the cluster and billing;
 //! - [`check`] and [`agree`]: the promises, as code; [`calm`]: what must hold once faults stop;
 //! - [`run`](mod@run): a seed, repeated and shrunk; [`rules`]: what is known not to hold yet; [`mutant`]: rules that are
 //!   taken out.
@@ -14,6 +14,7 @@ mod billing;
 mod calm;
 mod check;
 mod cluster;
+mod deal;
 mod event;
 mod ground;
 mod mutant;

@@ -2,6 +2,7 @@
 
 pub(crate) mod line;
 pub(crate) mod queue;
+mod report;
 pub(crate) mod task;
 
 use std::{
