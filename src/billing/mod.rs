@@ -9,9 +9,11 @@ pub mod fake;
 pub mod http;
 pub mod metronome;
 pub mod registry;
+pub mod slots;
+pub mod tenure;
 pub mod zoo;
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -24,9 +26,6 @@ use crate::{
 };
 
 use self::http::Http;
-
-/// Says whether a write that may take this long may start now.
-pub type WriteGate = std::sync::Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// One billing API: its wire, and the planners that go with it.
 pub trait BillingApi: fmt::Debug + Send + Sync + Sized + 'static {

@@ -8,8 +8,10 @@
 )]
 
 mod examples;
+mod fairness;
 mod faults;
 mod house;
+mod leaders;
 mod lifecycle;
 mod metronome;
 mod ownership;

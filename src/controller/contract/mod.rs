@@ -8,7 +8,10 @@ pub mod wakes;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, ResourceExt, runtime::controller::Action};
+use kube::{
+    Api, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 
 use self::{references::References, report::report};
 use super::{
@@ -16,6 +19,7 @@ use super::{
     kubernetes::{
         finalizer,
         queue::{Due, Queue},
+        turn::{Pass, Turn},
         undecodable,
     },
 };
@@ -43,48 +47,73 @@ impl Handled for BillingContract {
 /// # Errors
 /// When the API server does not do its part; the reconcile is tried again.
 pub async fn reconcile(
-    guarded: Arc<Guarded<BillingContract>>,
+    mut guarded: Arc<Guarded<BillingContract>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
-    let contract = match decoded(&guarded) {
-        Ok(contract) => contract,
-        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
-    };
     context.filled().await;
+    let mut turn = Turn::default();
+    loop {
+        let slots = match Box::pin(pass(&guarded, &turn, &context)).await? {
+            Pass::Done(action) => return Ok(action),
+            Pass::Needs(slots) => slots,
+        };
+        if !turn.take(&slots, &context).await {
+            return Ok(Action::await_change());
+        }
+        // It may have changed while it waited.
+        let Some(newest) = context.stores.contracts.get(&ObjectRef::from_obj(guarded.as_ref())) else {
+            return Ok(Action::await_change());
+        };
+        guarded = newest;
+    }
+}
+
+/// As far as it goes without a slot, or with one to its end.
+async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context) -> Result<Pass, Error> {
+    let done = |action| Ok(Pass::Done(action));
+    let contract = match decoded(guarded) {
+        Ok(contract) => contract,
+        Err(invalid) => return undecodable::report(context, guarded, &invalid.error).await.map(Pass::Done),
+    };
     context.renewals.changed(contract);
-    let references = References::load(contract, &context);
+    let references = References::load(contract, context);
     let uid = ObjectId::of(contract).uid;
     let fingerprint = references.fingerprint(contract);
     match context.contract_queue.due(&uid, contract.resource_version().as_deref(), &fingerprint) {
-        Due::Stale => return Ok(Action::await_change()),
+        Due::Stale => return done(Action::await_change()),
         // Whoever took our finalizer away must not get around the billing call by that.
         Due::Later(wait) if contract.metadata.deletion_timestamp.is_none() => {
-            ensure_finalizer(contract, &context).await?;
-            return Ok(Action::requeue(wait));
+            ensure_finalizer(contract, context).await?;
+            return done(Action::requeue(wait));
         }
-        Due::Later(wait) => return Ok(Action::requeue(wait)),
+        Due::Later(wait) => return done(Action::requeue(wait)),
         Due::Now => {}
     }
     if contract.metadata.deletion_timestamp.is_some() {
-        return delete(contract, &references, &context).await;
+        return delete(contract, &references, turn, context).await;
     }
-    if references.are_early(contract, &context) {
-        return Ok(Action::requeue(GRACE));
+    if references.are_early(contract, context) {
+        return done(Action::requeue(GRACE));
     }
-    let contract = ensure_finalizer(contract, &context).await?;
-    let result = bring(&contract, &references, Goal::InForce, &context).await;
-    report(&contract, result, &references, &context).await
+    let slots = references.slots(contract, context);
+    if !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
+    }
+    let contract = ensure_finalizer(contract, context).await?;
+    let result = bring(&contract, &references, Goal::InForce, context).await;
+    report(&contract, result, &references, context).await.map(Pass::Done)
 }
 
 /// Ends in billing what the resource holds, as its policies say, and lets it go.
 async fn delete(
     contract: &BillingContract,
     references: &References,
+    turn: &Turn,
     context: &Context,
-) -> Result<Action, Error> {
+) -> Result<Pass, Error> {
     let goal = match deletion::of_contract(contract) {
-        Deletion::NotOurs => return Ok(Action::await_change()),
-        Deletion::Release => return release(contract, context).await,
+        Deletion::NotOurs => return Ok(Pass::Done(Action::await_change())),
+        Deletion::Release => return release(contract, context).await.map(Pass::Done),
         Deletion::End(goal) => goal,
     };
     if let Some(heir) = references.heir(contract, context) {
@@ -94,12 +123,16 @@ async fn delete(
             heir,
             "another resource claims the contract: it is left as it is"
         );
-        return release(contract, context).await;
+        return release(contract, context).await.map(Pass::Done);
+    }
+    let slots = references.slots(contract, context);
+    if !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
     }
     let mut result = bring(contract, references, goal, context).await;
     if matches!(result.outcome, Outcome::Ended { .. }) {
         report::announce(contract, &result, context).await;
-        return release(contract, context).await;
+        return release(contract, context).await.map(Pass::Done);
     }
     if let Outcome::Waiting { message, .. } = &mut result.outcome {
         *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
@@ -108,7 +141,7 @@ async fn delete(
         refusal.message =
             deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
     }
-    report(contract, result, references, context).await
+    report(contract, result, references, context).await.map(Pass::Done)
 }
 
 async fn ensure_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {

@@ -15,7 +15,7 @@ use crate::{
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
-    billing::registry::ContractReferences,
+    billing::{registry::ContractReferences, slots::Slots},
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
@@ -122,6 +122,14 @@ impl References {
             && !contract.spec.suspend;
         awaits_provider(contract, &self.provider_key, &self.provider, &context.stores)
             || (without_package && is_new(contract))
+    }
+
+    /// Whose slot a reconcile takes: that of the account which it asks, so that it is in nobody else's way.
+    pub(super) fn slots<'a>(&'a self, contract: &BillingContract, context: &'a Context) -> &'a Slots {
+        match &self.provider {
+            ProviderLookup::Ready(account) if !contract.spec.suspend => account.budget.slots(),
+            _ => &context.local,
+        }
     }
 
     /// What a new reconcile of the contract depends on.

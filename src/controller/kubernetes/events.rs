@@ -14,7 +14,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use crate::status::EventRecord;
+use crate::{controller::bounded, status::EventRecord};
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
 pub async fn publish(client: &Client, about: ObjectReference, instance: &str, record: EventRecord) {
@@ -38,9 +38,8 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
         type_: Some(if record.warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     };
-    if let Err(error) =
-        Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
-    {
+    let api = Api::<Event>::namespaced(client.clone(), &namespace);
+    if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
         tracing::warn!(%error, "an event could not be written");
     }
 }

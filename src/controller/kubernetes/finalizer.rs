@@ -11,7 +11,7 @@ use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 /// The object with the finalizer set or not; nothing is written when that is so already.
 ///
 /// # Errors
-/// When the API server does not do its part.
+/// When the API server does not do its part, or this replica leads no more.
 pub async fn ensure<K: Handled>(
     context: &Context,
     api: &Api<K>,
@@ -27,6 +27,7 @@ pub async fn ensure<K: Handled>(
     if set {
         finalizers.push(finalizer.to_owned());
     }
+    context.leadership.fence_over(None).await?;
     // With the version, so that nobody else's finalizer is lost.
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
     let patch = Patch::Merge(&patch);

@@ -36,7 +36,12 @@ pub async fn report<K: Handled>(
     tracing::warn!(kind = %K::kind(&()), name = guarded.name_any(), namespace = guarded.namespace(), message);
     let summary = Summary::stalled(reasons::UNDECODABLE, message);
     let conditions = conditions(&[], &summary, &[], generation, Utc::now());
-    let patch = json!({"status": {"observedGeneration": generation, "conditions": conditions}});
+    // The status can't be read either, so its version stands for the number of the leadership that wrote it.
+    let fence = context.leadership.fence_over(None).await?;
+    let patch = json!({
+        "metadata": {"resourceVersion": guarded.resource_version()},
+        "status": {"observedGeneration": generation, "conditions": conditions, "fence": fence},
+    });
     let (client, resource) = (context.client.clone(), ApiResource::erase::<K>(&()));
     let api: Api<DynamicObject> = match guarded.namespace() {
         Some(namespace) => Api::namespaced_with(client, &namespace, &resource),

@@ -9,6 +9,7 @@ use crate::{
     api::{BillingContract, ContractPackage, contract::UsedPackage},
     controller::{Guarded, decoded, provider::registry::ProviderKey},
     plan::package::{self, Unusable},
+    status::{Summary, package::local},
 };
 
 /// The package of a contract, none if it asks for none, or why it cannot have it.
@@ -88,6 +89,12 @@ impl PackageRegistry {
             };
             i32::try_from(near.filter(means).count()).unwrap_or(i32::MAX)
         })
+    }
+
+    /// How a package stands, if that can be said without asking a billing API.
+    #[must_use]
+    pub fn local(&self, package: &ContractPackage) -> Option<Summary> {
+        self.with_all(|packages| local(package, packages))
     }
 
     /// Does something with every package in the cache that can be read.
