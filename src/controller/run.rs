@@ -6,8 +6,6 @@ use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::ListParams,
-    core::PartialObjectMeta,
     runtime::{
         Controller, WatchStreamExt,
         controller::{self, Action},
@@ -18,7 +16,7 @@ use kube::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Context, Error, Guarded, Handled, ObjectId, Options, bounded,
+    Context, Error, Guarded, Handled, ObjectId, Options,
     context::Stores,
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
     kubernetes::{
@@ -27,8 +25,12 @@ use super::{
         lease::{Lease, Taken},
         queue::Queue,
         server,
+        watch::watch,
     },
-    package::{self, registry::PackageRegistry},
+    package::{
+        self,
+        registry::{PackageIndex, PackageRegistry},
+    },
     provider::{
         self, ProviderResource,
         registry::{ProviderKey, ProviderRegistry},
@@ -49,8 +51,6 @@ use crate::{
 /// How often contracts are counted for the metrics, and what is gone is forgotten.
 const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether versions have gone back.
-const VERSION_CHECK: Duration = Duration::from_secs(5);
 /// Longest that work under way may go on once the process is told to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 
@@ -73,9 +73,7 @@ pub async fn run(
     if !options.leader_election {
         metrics.leads(true);
         let gate: WriteGate = Arc::new(|_| true);
-        while start(Tenure::new(Arc::clone(&gate), stop.clone()), None, Again::default()).await == End::Anew {
-        }
-        return;
+        return start(Tenure::new(gate, stop), None, Again::default()).await;
     }
     let (namespace, identity) = (&options.own_namespace, options.identity.clone());
     let lease = Lease::new(client.clone(), namespace, "countersign", identity, options.lease_duration);
@@ -92,32 +90,20 @@ pub async fn run(
         // Longer than any write of an earlier leader can have taken.
         let again = Again::after((taken == Taken::FromSomebody).then_some(options.lease_duration));
         let late = again.clone();
-        let end = tokio::select! {
-            end = start(tenure.clone(), Some(lease.clone()), again) => Some(end),
-            () = lease.keep(|| late.now(options.lease_duration)) => None,
+        let done = tokio::select! {
+            () = start(tenure.clone(), Some(lease.clone()), again) => true,
+            () = lease.keep(|| late.now(options.lease_duration)) => false,
         };
         metrics.leads(false);
         metrics.count_contracts(std::iter::empty());
-        match end {
-            Some(End::Stopped) => return lease.release().await,
-            Some(End::Anew) => {}
-            None => {
-                tracing::warn!("the lease was lost; all work has stopped");
-                if tenure.wrote_late().await {
-                    lease.note_late_write();
-                }
-            }
+        if done {
+            return lease.release().await;
+        }
+        tracing::warn!("the lease was lost; all work has stopped");
+        if tenure.wrote_late().await {
+            lease.note_late_write();
         }
     }
-}
-
-/// Why the controllers ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// The process was told to stop.
-    Stopped,
-    /// Everything is to be read anew: versions have gone back.
-    Anew,
 }
 
 /// Runs the controllers until the process is told to stop, and then for as long as passes under way take.
@@ -128,19 +114,24 @@ async fn controllers(
     (tenure, leadership): (Tenure, Leadership),
     ready: &watch::Sender<bool>,
     again: Again,
-) -> End {
+) {
     let stop = tenure.stop().clone();
     let (provider_queue, package_queue) = (Arc::<Queue>::default(), Arc::<Queue>::default());
     let (contracts_cache, contracts_writer) = reflector::store();
     let contract_queue = Arc::<Queue>::default();
     let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
     let claims = Arc::new(ClaimIndex::new(contracts_cache.clone(), wakes.clone()));
-    let hears = Arc::clone(&claims);
+    let (packages_cache, packages_writer) = reflector::store();
+    let index = Arc::new(PackageIndex::new(contracts_cache.clone(), packages_cache.clone()));
+    let hears = (Arc::clone(&claims), Arc::clone(&index));
     let (contracts, has_contracts) = watched(
         scoped::<BillingContract>(&client, &options),
         (contracts_cache.clone(), contracts_writer),
         &contract_queue,
-        move |event| hears.hear(event),
+        move |event| {
+            hears.0.hear(event);
+            hears.1.hear_contract(event);
+        },
     );
     let (providers, has_providers) =
         watched(scoped::<BillingProvider>(&client, &options), reflector::store(), &provider_queue, |_| {});
@@ -150,11 +141,15 @@ async fn controllers(
         &provider_queue,
         |_| {},
     );
-    let (packages, has_packages) =
-        watched(scoped::<ContractPackage>(&client, &options), reflector::store(), &package_queue, |_| {});
+    let hears = Arc::clone(&index);
+    let (packages, has_packages) = watched(
+        scoped::<ContractPackage>(&client, &options),
+        (packages_cache, packages_writer),
+        &package_queue,
+        move |event| hears.hear_package(event),
+    );
     let (provider_registry, changed_providers, suspected) = ProviderRegistry::new(options.concurrency);
-    let (package_registry, changed_packages, due_packages) =
-        PackageRegistry::new(contracts_cache.clone(), packages.store());
+    let (package_registry, changed_packages, due_packages) = PackageRegistry::new(index);
     let (secrets, rotated) = SecretWatches::new(client.clone());
     let local = Slots::new(options.concurrency);
     let context = Arc::new(Context {
@@ -191,8 +186,7 @@ async fn controllers(
             contract::of_provider(&shared.stores.contracts, &key)
         });
         let shared = Arc::clone(&context);
-        let by_package =
-            receive(changed_packages).map(move |key| contract::using(&shared.stores.contracts, &key));
+        let by_package = receive(changed_packages).map(move |key| shared.packages.users(&key));
         stream::select(by_provider, by_package).flat_map(stream::iter)
     };
     let packages = packages.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
@@ -238,35 +232,10 @@ async fn controllers(
         }
     };
     tokio::select! {
-        _ = all => End::Stopped,
-        () = housekeeping => End::Stopped,
-        () = out_of_time => End::Stopped,
-        () = look_again => End::Stopped,
-        () = versions_went_back(&context) => End::Anew,
-    }
-}
-
-/// Waits until the API server lists contracts at a lower version than before: the cluster's data was restored from a backup.
-/// Watches that go on from a version which is still to come would hear nothing until then.
-async fn versions_went_back(context: &Context) {
-    let api: Api<PartialObjectMeta<BillingContract>> = match &context.options.namespace {
-        Some(namespace) => Api::namespaced(context.client.clone(), namespace),
-        None => Api::all(context.client.clone()),
-    };
-    let mut highest = 0_u64;
-    loop {
-        match bounded(api.list(&ListParams::default().limit(1))).await {
-            Ok(list) => {
-                let version = list.metadata.resource_version.and_then(|version| version.parse().ok());
-                if version.is_some_and(|version| version < highest) {
-                    tracing::warn!(highest, version, "versions went back; everything is read anew");
-                    return;
-                }
-                highest = version.unwrap_or(highest);
-            }
-            Err(error) => tracing::debug!(%error, "the version of the cluster's data is not known"),
-        }
-        tokio::time::sleep(VERSION_CHECK).await;
+        _ = all => {}
+        () = housekeeping => {}
+        () = out_of_time => tracing::warn!("work under way is given up"),
+        () = look_again => {}
     }
 }
 
@@ -296,7 +265,7 @@ fn watched<K: Handled>(
             _ => {}
         }
     };
-    let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).inspect_ok(note);
+    let events = reflector::reflector(writer, watch(api, watcher::Config::default())).inspect_ok(note);
     let controller = Controller::for_stream(events.touched_objects(), reader);
     (controller.reconcile_on(receive(to_controller)), cache)
 }

@@ -41,20 +41,13 @@ fn of_other_tenant(price: &str) -> Value {
     with(with(contract, "/spec/providerRef", json!({"name": "other"})), PRICE, json!(price))
 }
 
-async fn until_asked(sim: &Sim, times: usize) {
-    while sim.requests().await.len() < times {
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 async fn an_api_that_never_answers_leaves_other_tenants_as_fast_as_alone() {
     let mut world = World::start().await;
     let other = other_tenant(&world).await;
-    let before = world.sim.requests().await.len();
     world.sim.fault(json!({"kind": "delay", "path": "/orgs/", "delay_ms": 600_000})).await;
     let slow = many(&world).await;
-    until_asked(&world.sim, before + 20).await;
+    world.sim.until_faults_met(20).await;
 
     for price in ["0.41", "0.42", "0.43"] {
         let started = Instant::now();
@@ -79,8 +72,9 @@ async fn a_tenant_at_one_request_a_second_leaves_others_as_fast_as_alone() {
     world.apply(&with(provider(&world.sim.url), "/spec/requestsPerSecond", json!(1))).await;
     world.start_operator().await;
     let other = other_tenant(&world).await;
+    world.sim.fault(json!({"kind": "delay", "path": "/orgs/", "delay_ms": 1})).await;
     let slow = many(&world).await;
-    until_asked(&world.sim, 3).await;
+    world.sim.until_faults_met(3).await;
     for price in ["0.41", "0.42", "0.43"] {
         world.apply(&of_other_tenant(price)).await;
         world.until_ready("other").await;
@@ -100,7 +94,7 @@ async fn what_waits_for_its_turn_is_written_as_its_spec_is_then() {
     world.until_provider(|provider| kstatus::compute(provider) == kstatus::Standing::Current).await;
     world.sim.fault(json!({"kind": "delay", "path": "/orgs/", "delay_ms": 3000, "count": 32})).await;
     many(&world).await;
-    until_asked(&world.sim, 3).await;
+    world.sim.until_faults_met(3).await;
     // All slots are taken; this one waits, changes, and is created once, as it is then.
     world.apply(&acme()).await;
     sleep(Duration::from_millis(300)).await;
@@ -117,7 +111,7 @@ async fn a_contract_behind_a_hanging_api_can_be_released() {
     world.sim.fault(json!({"kind": "delay", "path": "/orgs/", "delay_ms": 600_000})).await;
     world.apply(&with(acme(), "/spec/deletionPolicy", json!("End"))).await;
     many(&world).await;
-    until_asked(&world.sim, 10).await;
+    world.sim.until_faults_met(10).await;
     world.delete("acme").await;
     world.annotate("acme", "billing.countersign.dev/release", "true").await;
     world.until_gone("acme", 1).await;
@@ -142,8 +136,9 @@ async fn an_operator_that_is_told_to_stop_gives_up_reads_and_looks_a_write_up_la
     assert_eq!(reason(&contract), "InSync", "what was given up says nothing about the contract");
     assert!(world.lease().await["spec"]["holderIdentity"].is_null());
 
+    world.sim.heal().await;
+    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 600_000})).await;
     world.start_operator().await;
-    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 60_000, "count": 1})).await;
     world.apply(&with(acme(), PRICE, json!("0.41"))).await;
     while world.sim.calls(ORG).await.puts < 2 {
         sleep(Duration::from_millis(20)).await;
@@ -153,6 +148,7 @@ async fn an_operator_that_is_told_to_stop_gives_up_reads_and_looks_a_write_up_la
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     let contract = world.get("acme").await;
     assert!(contract["status"]["unconfirmedWrite"].is_object(), "{contract}");
+    world.sim.heal().await;
     world.start_operator().await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.calls(ORG).await.puts, 2);

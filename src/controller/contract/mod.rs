@@ -32,7 +32,7 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{GRACE, awaits_provider, of_provider, using, version as provider_version};
+pub use self::references::{GRACE, awaits_provider, of_provider, version as provider_version};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";

@@ -164,11 +164,7 @@ fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Opti
 
 /// Other contracts that claim something of this one in the same account.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    let mut rivals = context.claims.rivals(contract);
-    rivals.retain(|rival| {
-        decoded(rival).is_ok_and(|rival| account(rival, &context.stores).as_deref() == Some(own))
-    });
-    rivals
+    context.claims.rivals(contract, |rival| account(rival, &context.stores).as_deref() == Some(own))
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
@@ -224,19 +220,6 @@ pub fn of_provider(
     key: &ProviderKey,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
     contracts_of(store, |contract| provider_key(contract) == *key)
-}
-
-/// The contracts of a cache that may use a package: those that name it, and those that go by an alias.
-#[must_use]
-pub fn using(
-    store: &Store<Guarded<BillingContract>>,
-    (namespace, name): &registry::Key,
-) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    contracts_of(store, |contract| {
-        let reference = contract.spec.package_ref.as_ref();
-        contract.metadata.namespace == *namespace
-            && reference.is_some_and(|reference| reference.name.as_ref().is_none_or(|named| named == name))
-    })
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {

@@ -3,6 +3,7 @@
 pub mod again;
 pub mod events;
 pub mod finalizer;
+pub mod index;
 pub mod leadership;
 pub mod lease;
 pub mod queue;
@@ -10,3 +11,4 @@ pub mod server;
 pub mod status;
 pub mod turn;
 pub mod undecodable;
+pub mod watch;

@@ -4,7 +4,7 @@
 
 pub mod registry;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::Utc;
 use kube::{
@@ -29,7 +29,6 @@ use super::{
 use crate::{
     api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT},
     billing::slots::Slots,
-    plan::package,
     protocol::{
         Goal, Outcome, Requeue,
         deletion::{self, Deletion},
@@ -38,7 +37,7 @@ use crate::{
     },
     status::{
         Summary,
-        package::{PackageResult, event, local, status, summary, was_refused_here},
+        package::{PackageResult, event, status, summary, was_refused_here},
     },
 };
 
@@ -232,31 +231,15 @@ fn fingerprint(
 
 /// Lets every package be looked at again whose status is behind: contracts came or went, or an alias is free.
 pub fn refresh(context: &Context) {
-    let contracts = context.stores.contracts.state();
-    context.packages.with_all(|packages| {
-        let mut counts = BTreeMap::<_, i32>::new();
-        let contracts = contracts.iter().filter_map(|contract| decoded(contract).ok());
-        // A contract means a package of its own namespace, so only those are looked at for it.
-        let mut near = BTreeMap::<_, Vec<&ContractPackage>>::new();
-        for package in packages {
-            near.entry(package.metadata.namespace.as_deref()).or_default().push(package);
+    for package in context.stores.packages.state() {
+        let Ok(package) = decoded(&package) else { continue };
+        let local = context.packages.local(package);
+        let current = status(package, local.as_ref(), None, context.packages.count(package), Utc::now());
+        let is_behind = package.status.as_ref() != Some(&current);
+        if is_behind || (local.is_none() && was_refused_here(package)) {
+            context.packages.due(key(package));
         }
-        for contract in contracts.filter(|contract| contract.spec.package_ref.is_some()) {
-            let near = near.get(&contract.metadata.namespace.as_deref()).map_or(&[][..], Vec::as_slice);
-            if let Some(package) = package::meant(contract, near) {
-                *counts.entry(key(package)).or_default() += 1;
-            }
-        }
-        for package in packages {
-            let count = counts.get(&key(*package)).copied().unwrap_or_default();
-            let local = local(package, packages);
-            let current = status(package, local.as_ref(), None, count, Utc::now());
-            let is_behind = package.status.as_ref() != Some(&current);
-            if is_behind || (local.is_none() && was_refused_here(package)) {
-                context.packages.due(key(*package));
-            }
-        }
-    });
+    }
 }
 
 /// Lets every package be looked at now.
