@@ -79,6 +79,12 @@ impl Tenure {
         Self { gate, stop, grace: WRITE_GRACE, writes: Arc::default() }
     }
 
+    /// Whoever only looks never writes, whatever a plan says.
+    #[must_use]
+    pub fn of_a_reader() -> Self {
+        Self::new(Arc::new(|_| false), Stop(watch::channel(false).1))
+    }
+
     /// Whether this process leads now.
     #[must_use]
     pub fn leads(&self) -> bool {

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{BillingApi, CallError, http::Http};
+use super::{BillingApi, CallError, Import, Reads, http::Http};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec, reasons},
+    import::{self, Destination},
     plan::{
         Call, NoPackages, Refusal,
         zoo::{ContractPlanner, Need, path},
@@ -21,9 +22,23 @@ pub struct Zoo {
     http: Http,
 }
 
+impl Reads for Zoo {
+    type Need = Need;
+
+    /// A 404 says that there is no contract to see, or no such organization.
+    async fn read(&self, need: &Need) -> Result<Option<Value>, CallError> {
+        match self.http.get(&need.path()).await {
+            Ok(reply) => {
+                parse_exact(&reply).map(Some).map_err(|_| CallError::Unreachable(NOT_JSON.to_owned()))
+            }
+            Err(CallError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl BillingApi for Zoo {
     const API: Api = Api::Zoo;
-    type Need = Need;
     type Contract = ContractPlanner;
     type Package = NoPackages<Need>;
 
@@ -46,17 +61,6 @@ impl BillingApi for Zoo {
         Err(Refusal { reason: reasons::INVALID_SPEC, message: message.to_owned() })
     }
 
-    /// A 404 says that there is no contract to see, or no such organization.
-    async fn read(&self, need: &Need) -> Result<Option<Value>, CallError> {
-        match self.http.get(&need.path()).await {
-            Ok(reply) => {
-                parse_exact(&reply).map(Some).map_err(|_| CallError::Unreachable(NOT_JSON.to_owned()))
-            }
-            Err(CallError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn send(&self, call: &Call) -> Result<Value, CallError> {
         let reply = self.http.write(call).await?;
         parse_exact(&reply).map_err(|_| CallError::Unknown(NOT_JSON.to_owned()))
@@ -68,6 +72,24 @@ impl BillingApi for Zoo {
             Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// The API has no list of organizations.
+    async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {
+        Ok(None)
+    }
+
+    async fn billed_to(
+        &self,
+        customer: &str,
+        to: &Destination,
+    ) -> Result<Vec<Import<BillingContract>>, CallError> {
+        let reply = self.read(&Need::Contract { organization_id: customer.to_owned() }).await?;
+        Ok(reply.iter().map(|reply| import::zoo_contract(customer, reply, to)).collect())
+    }
+
+    async fn packages(&self, _: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
+        Ok(Vec::new())
     }
 }
 

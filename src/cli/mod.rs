@@ -1,7 +1,9 @@
 //! The commands.
 
+pub mod account;
 pub mod crds;
 pub mod files;
+pub mod import;
 pub mod render;
 pub mod run;
 pub mod validate;
@@ -26,6 +28,8 @@ enum Command {
     Validate(validate::Validate),
     /// Prints the contracts that packages give terms to, in full.
     Render(render::Render),
+    /// Writes what is billed already as files, one a contract.
+    Import(import::Import),
     /// Writes the custom resource definitions.
     Crds(crds::Crds),
 }
@@ -37,6 +41,7 @@ impl Cli {
             Command::Run(run) => run.run().await,
             Command::Validate(validate) => validate.run(),
             Command::Render(render) => render.run(),
+            Command::Import(import) => import.run().await,
             Command::Crds(crds) => crds.run(),
         };
         match result {

@@ -11,6 +11,7 @@ mod examples;
 mod fairness;
 mod faults;
 mod house;
+mod import;
 mod leaders;
 mod lifecycle;
 mod metronome;

@@ -4,13 +4,13 @@ mod kind;
 pub mod reasons;
 mod v1alpha1;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use kind::{APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
 pub use v1alpha1::{
@@ -44,6 +44,20 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         }
     }
     crds
+}
+
+/// The schema of a kind's `spec`, as its custom resource definition has it.
+#[must_use]
+pub fn spec_schema(kind: &str) -> Option<&'static Value> {
+    static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+        let spec = |crd| {
+            let crd = serde_json::to_value(crd).unwrap_or_default();
+            let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
+            Some((crd.pointer("/spec/names/kind")?.as_str()?.to_owned(), schema.clone()))
+        };
+        crds().into_iter().filter_map(spec).collect()
+    });
+    SCHEMAS.get(kind)
 }
 
 /// Makes a schema read well in `kubectl explain`, and nulls go: the API server prunes them where they are not declared.

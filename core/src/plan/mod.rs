@@ -17,6 +17,7 @@ mod policy;
 mod recorded;
 pub mod render;
 mod snapshot;
+mod three_way;
 pub mod zoo;
 
 pub use self::{
@@ -28,4 +29,5 @@ pub use self::{
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
+    three_way::SetTerms,
 };

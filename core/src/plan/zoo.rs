@@ -1,9 +1,11 @@
 //! Plans for Zoo: compare, then replace.
 //!
-//! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec leaves out must be carried over.
+//! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec never said must be carried over, and
+//! what it said once must not.
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
 mod end;
+mod leaving;
 mod money;
 mod planner;
 mod reply;
@@ -129,7 +131,10 @@ pub fn plan(
     if applied && !status.is_visible() && !holds(view) {
         return Decision::Settle;
     }
-    let changes = desired.changes(&view.terms, &policy.ignore);
+    let left = leaving::Left::of(&desired.canonical, view, recorded, policy);
+    let mut changes = desired.changes(&view.terms, &policy.ignore);
+    let unit = money::unit(&view.terms);
+    changes.extend(left.changes().map(|change| change.clone().counted_in(unit.as_ref(), unit.as_ref())));
     let is_own = recorded.sent() == Some(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(recorded, policy, &changes) {
@@ -143,10 +148,14 @@ pub fn plan(
     if changes.is_empty() {
         return Decision::Settle;
     }
+    if let Some(refusal) = left.refusal() {
+        return refusal;
+    }
     if let Some(refusal) = forbidden(status, view, &changes) {
         return refusal;
     }
-    let body = body(desired, view, policy);
+    let mut body = body(desired, view, policy);
+    left.take_out(&mut body);
     let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
     let effect = money::effect(Some(&view.terms), &sent);
     let calls = match put(desired.organization_id(), &body) {

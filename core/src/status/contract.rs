@@ -232,6 +232,7 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
         status.contract_id = Some(snapshot.contract_id.clone());
         status.account_id.clone_from(&snapshot.account_id);
         status.items.clone_from(&snapshot.items);
+        status.set_fields.clone_from(&snapshot.set_fields);
         status.renews.clone_from(&snapshot.renews);
         status.renewed_by.clone_from(&snapshot.renewed_by);
         status.state = Some(snapshot.state.clone());

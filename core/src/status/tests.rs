@@ -41,6 +41,7 @@ fn snapshot() -> ContractSnapshot {
         contract_id: "contract-1".into(),
         account_id: Some("account-1".into()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: "active".into(),

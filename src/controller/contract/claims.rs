@@ -73,8 +73,7 @@ impl ClaimIndex {
         let mut rivals: Vec<Arc<Guarded<BillingContract>>> = Vec::new();
         for subject in subjects(contract) {
             let claimants = index.by_subject.get(&subject).into_iter().flat_map(BTreeMap::values);
-            let others =
-                claimants.filter(|other| other.name != own.name || other.namespace != own.namespace);
+            let others = claimants.filter(|other| other.name != own.name || other.namespace != own.namespace);
             let mut is_first = true;
             for other in others.filter_map(|other| self.store.get(other)) {
                 let Ok(found) = decoded(&other) else { continue };
@@ -103,7 +102,9 @@ impl ClaimIndex {
         };
         let mut woken = HashSet::new();
         let kept = |subject: &Subject| claimed.as_ref().is_some_and(|(_, claimed)| claimed.contains(subject));
-        for (rank, subject) in before.iter().flat_map(|(rank, subjects)| subjects.iter().map(move |s| (rank, s))) {
+        for (rank, subject) in
+            before.iter().flat_map(|(rank, subjects)| subjects.iter().map(move |s| (rank, s)))
+        {
             let Some(claimants) = index.by_subject.get_mut(subject) else { continue };
             claimants.remove(rank);
             if !kept(subject) {
@@ -113,7 +114,7 @@ impl ClaimIndex {
                 index.by_subject.remove(subject);
             }
         }
-        for (rank, subjects) in claimed.iter() {
+        if let Some((rank, subjects)) = &claimed {
             for subject in subjects {
                 let claimants = index.by_subject.entry(subject.clone()).or_default();
                 claimants.insert(rank.clone(), reference.clone());
@@ -127,5 +128,62 @@ impl ClaimIndex {
 
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{ResourceExt as _, runtime::reflector};
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::kubernetes::queue::Queue;
+
+    fn claimant(n: usize, deleted: bool) -> Guarded<BillingContract> {
+        let deleted = deleted.then_some("2026-02-01T00:00:00Z");
+        serde_json::from_value(json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+            "metadata": {"name": format!("c{n:04}"), "namespace": "billing", "uid": format!("u{n}"),
+                "creationTimestamp": format!("2026-01-01T00:00:{:02}Z", n % 60), "deletionTimestamp": deleted},
+            "spec": {"providerRef": {"name": "zoo"}, "zoo": {"organizationId": "org", "effectiveAt": "2026-01-01T00:00:00Z"}},
+        }))
+        .unwrap()
+    }
+
+    fn index(claimants: &[Guarded<BillingContract>]) -> ClaimIndex {
+        let (store, mut writer) = reflector::store();
+        let index = ClaimIndex::new(store, Wakes::new(Arc::<Queue>::default()).0);
+        for claimant in claimants {
+            let event = watcher::Event::Apply(claimant.clone());
+            writer.apply_watcher_event(&event);
+            index.hear(&event);
+        }
+        index
+    }
+
+    #[test]
+    fn of_thousands_of_claimants_only_the_first_and_the_first_that_stays_are_looked_at() {
+        let claimants: Vec<_> = (0..3000).map(|n| claimant(n, n == 0)).collect();
+        let index = index(&claimants);
+        let asked = std::cell::Cell::new(0);
+        let this = decoded(&claimants[1500]).unwrap();
+        let rivals = index.rivals(this, |_| {
+            asked.set(asked.get() + 1);
+            true
+        });
+        let names: Vec<_> = rivals.iter().map(|rival| rival.name_any()).collect();
+        assert_eq!(names, ["c0000", "c0060"]);
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[test]
+    fn a_claim_that_changes_or_ends_is_forgotten() {
+        let claimants = [claimant(0, false), claimant(1, false)];
+        let index = index(&claimants);
+        let this = decoded(&claimants[1]).unwrap();
+        assert_eq!(index.rivals(this, |_| true).len(), 1);
+        assert_eq!(index.rivals(this, |_| false).len(), 0);
+        index.hear(&watcher::Event::Delete(claimants[0].clone()));
+        assert_eq!(index.rivals(this, |_| true).len(), 0);
     }
 }

@@ -14,7 +14,10 @@ use kube::{
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
-    api::{BillingContract, ContractPackage, contract::{PackageRef, UsedPackage}},
+    api::{
+        BillingContract, ContractPackage,
+        contract::{PackageRef, UsedPackage},
+    },
     controller::{Guarded, decoded, kubernetes::index::Index, provider::registry::ProviderKey},
     plan::package::{self, Name, Unusable, names},
     status::{Summary, package::local},
@@ -89,7 +92,8 @@ impl PackageIndex {
             Wish::AnyAlias(_) => vec![],
         });
         let near: Vec<_> = near.collect();
-        let others = near.iter().filter_map(|package| decoded(package).ok()).map(|package| self.around(package));
+        let others =
+            near.iter().filter_map(|package| decoded(package).ok()).map(|package| self.around(package));
         let all = others.flatten().collect::<Vec<_>>();
         distinct(near.into_iter().chain(all).collect())
     }
@@ -233,4 +237,65 @@ pub fn key(package: &impl ResourceExt) -> Key {
 fn reference(package: &ContractPackage) -> ObjectRef<Guarded<ContractPackage>> {
     let (namespace, name) = key(package);
     ObjectRef::new(&name).within(namespace.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::reflector;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn package(namespace: &str, name: &str, alias: &str) -> Guarded<ContractPackage> {
+        serde_json::from_value(json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
+            "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}/{name}"),
+                "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"lifecycle": "Published", "aliases": [{"name": alias}], "zoo": {}},
+        }))
+        .unwrap()
+    }
+
+    fn contract(name: &str, reference: Value) -> Guarded<BillingContract> {
+        let mut contract = json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+            "metadata": {"name": name, "namespace": "n1", "uid": name},
+            "spec": {"providerRef": {"name": "zoo"}, "zoo": {"organizationId": name, "effectiveAt": "2026-01-01T00:00:00Z"}},
+        });
+        contract["spec"]["packageRef"] = reference;
+        serde_json::from_value(contract).unwrap()
+    }
+
+    #[test]
+    fn a_contract_looks_at_no_package_but_those_that_it_could_mean() {
+        let (contracts, mut contract_writer) = reflector::store();
+        let (packages, mut package_writer) = reflector::store();
+        let index = Arc::new(PackageIndex::new(contracts, packages));
+        for n in 0..500 {
+            let event = Event::Apply(package(&format!("n{}", n % 5), &format!("p{n}"), &format!("a{n}")));
+            package_writer.apply_watcher_event(&event);
+            index.hear_package(&event);
+        }
+        let named = contract("named", json!({"name": "p6"}));
+        let aliased = contract("aliased", json!({"alias": "a11"}));
+        let elsewhere = contract("elsewhere", json!({"alias": "a10"}));
+        for contract in [&named, &aliased, &elsewhere] {
+            let event = Event::Apply(contract.clone());
+            contract_writer.apply_watcher_event(&event);
+            index.hear_contract(&event);
+        }
+        let wished = |contract: &Guarded<BillingContract>| {
+            let found = index.wished(decoded(contract).unwrap());
+            found.iter().map(|package| package.name_any()).collect::<Vec<_>>()
+        };
+        assert_eq!(wished(&named), ["p6"]);
+        assert_eq!(wished(&aliased), ["p11"]);
+        assert_eq!(wished(&elsewhere), [""; 0], "the alias is another namespace's");
+
+        let (registry, ..) = PackageRegistry::new(index);
+        let count = |name: &str, alias: &str| registry.count(decoded(&package("n1", name, alias)).unwrap());
+        assert_eq!([count("p6", "a6"), count("p11", "a11"), count("p16", "a16")], [1, 1, 0]);
+        let users = |name: &str| registry.users(&(Some("n1".to_owned()), name.to_owned())).len();
+        assert_eq!([users("p6"), users("p16")], [3, 2], "those that name it, and those that go by an alias");
+    }
 }

@@ -1,6 +1,7 @@
 //! Metronome contracts, from the object to what the billing API holds.
 
 mod faults;
+mod leaving;
 mod lifecycle;
 mod ownership;
 mod terms;

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{
     Desired, ObservedContract,
     immutable::Remedy,
+    leaving::Known,
     money::Units,
     part::{Members, Part},
 };
@@ -19,6 +20,8 @@ pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
     pub view: &'a ObservedContract,
     pub recorded: &'a Recorded,
+    /// What the spec had set and was in force.
+    pub known: Known<'a>,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
     /// What the plan does to the money that the customer owes.
@@ -52,6 +55,7 @@ impl<'a> Draft<'a> {
             desired,
             view,
             recorded,
+            known: Known::new(recorded, view),
             policy,
             now,
             effect: MoneyEffect::default(),

@@ -135,10 +135,22 @@ fn changed(path: &str, wanted: &Wanted, item: Option<Item<'_>>, touching: &[&Cha
             members.insert(name.clone(), value.clone());
         }
     }
-    for change in touching.iter().filter(|change| change.to.is_none()) {
-        let name = change.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
-        if let Some(name) = name.filter(|name| wanted.written.get(name).is_none()) {
-            members.remove(name);
+    // What left the spec: a member that it no longer has is taken out, or means something when it is left out.
+    for change in touching {
+        let Some(place) = change.path.strip_prefix(path).filter(|place| place.starts_with('/')) else {
+            continue;
+        };
+        let name = place.split('/').nth(1).unwrap_or_default();
+        if wanted.written.get(name).is_some() {
+            continue;
+        }
+        match &change.to {
+            None => drop(terms.as_object_mut().and_then(|members| members.remove(name))),
+            Some(to) => {
+                if let Some(found) = terms.pointer_mut(place) {
+                    found.clone_from(to);
+                }
+            }
         }
     }
     terms

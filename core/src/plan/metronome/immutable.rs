@@ -16,6 +16,8 @@ pub(super) enum Remedy {
     Contract,
     /// Another item in its place, by another key.
     Item,
+    /// Another value: the API changes it and cannot take it out.
+    Say,
     /// Nothing but the value that billing has: the list can only be added to.
     Restore,
     /// Time: an item that has not begun cannot be ended yet.
@@ -36,6 +38,10 @@ impl Remedy {
             }
             Self::Item => {
                 "restore the value; or give the item another `key`, so that it is ended or archived and another is added"
+            }
+            Self::Say => {
+                "restore it, or write what is to hold instead, as the API changes it and cannot take it out; or leave it as \
+                 billing has it by naming the place in `spec.ignoreDrift`"
             }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
             Self::Begin => {

@@ -7,12 +7,13 @@ use super::{
     draft::Draft,
     fields,
     immutable::Remedy,
+    leaving,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
     money::{Unit, units_at},
     observed::Item,
     part::{Members, Part, insert},
-    schedule::{Difference, Step},
+    schedule::{self, Difference, Kind, Step},
     subscriptions, text,
 };
 use crate::{
@@ -50,11 +51,29 @@ fn add(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
 /// Changes an item in place where the API can; else it is replaced, or refused.
 fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<'_>) {
     let mut differences = differences(list, wanted, item);
+    let left = leaving::of_item(draft.view, &draft.known, list, wanted, item).into_iter();
+    let is_new = |change: &Change| differences.members.iter().all(|found| found.path != change.path);
+    let left: Vec<_> = left.filter(is_new).collect();
+    differences.members.extend(left);
+    if leaving::is_free_of_charge(&draft.known, list, wanted, item) {
+        let invoice = list.invoice.and_then(|invoice| item.terms.get(invoice));
+        differences.invoice = schedule::differences(Kind::Invoice, &json!({}), invoice, &item.ids.invoice);
+    }
     let mut update = Members::new();
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
-    let place = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    // What left the spec is counted in what billing has it in.
+    let units = |place: &str| {
+        let name = place.split('/').nth(1).unwrap_or_default();
+        let to = if wanted.written.get(name).is_some() { &wanted.written } else { item.terms };
+        units_at(item.terms, to, place)
+    };
+    let now = draft.now;
+    let updatable = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    let place = |change: &Change| {
+        updatable(change).filter(|(place, _)| leaving::can_leave(place, &wanted.written, change, now))
+    };
     let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
     let counts = |change: &&&Change| draft.counts(&path(list, &wanted.key, &change.path));
     // Half of a change is never written: an item with a member that cannot change is replaced whole, or refused.
@@ -66,7 +85,9 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     }
     for change in stuck {
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        draft.reject(&whole, units_at(item.terms, &wanted.written, &change.path), Remedy::Item);
+        let is_kept = updatable(change).is_some() && change.path != "/endingBefore";
+        let remedy = if is_kept { Remedy::Say } else { Remedy::Item };
+        draft.reject(&whole, units(&change.path), remedy);
     }
     if item.ids.own.is_empty() {
         let change = Change::new(path(list, &wanted.key, ""), None, Some(json!("the API gives it no id")));
@@ -79,11 +100,11 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        if !draft.change(&whole, units_at(item.terms, &wanted.written, &change.path)) {
+        if !draft.change(&whole, units(&change.path)) {
             continue;
         }
-        let part = match wanted.written.pointer(place) {
-            Some(value) => Part::Terms(shape_at(item_shape(list.name), place), value.clone()),
+        let part = match leaving::sent(place, &wanted.written, &differences.members) {
+            Some(value) => Part::Terms(shape_at(item_shape(list.name), place), value),
             None => Part::Null,
         };
         if USAGE.iter().any(|name| change.path == format!("/{name}")) {

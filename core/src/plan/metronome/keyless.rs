@@ -10,6 +10,7 @@ use super::{
     draft::Draft,
     fields,
     immutable::Remedy,
+    leaving::{self, Known},
     likeness::{Likeness, question},
     list,
     lists::item_shape,
@@ -75,13 +76,15 @@ pub(super) fn matched<'v>(
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, references, name)).collect()
+    let known = Known::new(recorded, view);
+    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, &known, references, name)).collect()
 }
 
 fn pair<'v>(
     desired: &Desired,
     view: &'v ObservedContract,
     recorded: &Recorded,
+    known: &Known<'_>,
     references: &BTreeMap<String, String>,
     name: &'static str,
 ) -> Pairs<'v> {
@@ -102,7 +105,10 @@ fn pair<'v>(
             Wanted { path, written, canonical }
         })
         .collect();
-    let says_the_same = |wanted: &Wanted, item: &Item<'_>| says_the_same(name, wanted, *item, view);
+    let says_the_same = |wanted: &Wanted, item: &Item<'_>| {
+        says_the_same(name, wanted, *item, view)
+            && leaving::of_keyless(view, known, name, &wanted.written, *item).is_empty()
+    };
     let with_id = |terms: &Value, id: &String| {
         let mut traits = traits(name, terms);
         traits.insert("id", id.clone());
@@ -280,7 +286,8 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
         let before = own.iter().position(takes_place);
         if let Some(item) = before.map(|index| own.remove(index)) {
-            for change in differences(pairs.list, wanted, item, draft.view) {
+            let left = leaving::of_keyless(draft.view, &draft.known, pairs.list, &wanted.written, item);
+            for change in differences(pairs.list, wanted, item, draft.view).into_iter().chain(left) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
                 draft.reject(&whole, units_at(item.terms, &wanted.canonical, &change.path), Remedy::Restore);
             }
@@ -371,6 +378,7 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContr
         members.retain(|name, _| !EFFECT.contains(&name.as_str()));
     }
     if let (true, Some(schedule)) = (name == "discounts", members.get_mut("schedule")) {
+        changes.extend(money::other_units(&["schedule"], &wanted.canonical, item.terms));
         let (found, ids) = (item.terms.get("schedule"), &item.ids.invoice);
         let differences = schedule::differences(Kind::Invoice, schedule, found, ids).into_iter();
         changes.extend(

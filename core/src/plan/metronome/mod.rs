@@ -4,9 +4,9 @@
 //! of the spec are matched with those of the contract first, by what this resource recorded, by a stamp, or by what
 //! they say, and never by a guess.
 //!
-//! What the spec leaves out is the API's, with these exceptions. `name`, `endingBefore`, `netPaymentTermsDays`, custom
-//! fields and items that the spec once had, and that are recorded, are cleared or taken out when they leave it. The
-//! three members that say which usage draws a balance down mean all usage when they are left out.
+//! What the spec never said is the API's. What it had set and was in force is recorded, and when it leaves the spec it is
+//! cleared or taken out, set to what it means when it is left out, or refused by name ([`leaving`]). The three members
+//! that say which usage draws a balance down mean all usage when they are left out, whoever set them.
 //!
 //! Items that neither the spec nor the record knows, made by somebody in the billing API, are reported and left alone.
 //! With a package they are not even reported, as most of them are the package's.
@@ -24,6 +24,7 @@ mod immutable;
 mod items;
 mod key;
 mod keyless;
+mod leaving;
 mod likeness;
 mod lists;
 mod matching;
@@ -52,10 +53,12 @@ use serde_json::{Value, json};
 pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
+    lists::keyed_lists,
     needs::{ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
-    record::items,
+    record::{Record, items, record},
+    reply::leave_out_defaults,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};

@@ -47,6 +47,8 @@ pub struct ObservedContract {
     pub(super) seats: BTreeMap<String, Seats>,
     /// Names of pricing units by their IDs.
     pub(super) unit_names: BTreeMap<String, String>,
+    /// Names of products by their IDs, which things have that have no name of their own.
+    pub(super) product_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
 }
@@ -85,6 +87,16 @@ impl ObservedContract {
     #[must_use]
     pub fn committed_value(&self) -> Vec<Amount> {
         money::committed_value(&self.terms, &self.unit_names)
+    }
+
+    /// Places in the list of subscriptions whose seats were read, with the IDs of those that are taken, and how many are
+    /// not, where that was told.
+    pub fn seats(&self) -> impl Iterator<Item = (usize, &BTreeSet<String>, Option<Decimal>)> {
+        let with_seats = |(index, item): (usize, Item<'_>)| {
+            let seats = self.seats.get(&item.ids.own)?;
+            Some((index, &seats.taken, seats.unassigned))
+        };
+        self.items("subscriptions").enumerate().filter_map(with_seats)
     }
 
     /// The items of a list with their ids.

@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Resolved, STAMP_KEYS, Stamp, UniquenessKey, end,
-    find, items, moved, package, plan, stamp,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
+    end, find, moved, package, plan, record, stamp,
 };
 use crate::{
     api::{
@@ -212,7 +212,7 @@ impl ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired) {
+        if view.needs_v1(desired, recorded) {
             match self.facts.legacy.get(&view.contract_id) {
                 Some(Some(data)) => view.merge_v1(data),
                 Some(None) => {}
@@ -471,18 +471,21 @@ impl Planner for ContractPlanner {
 
     fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
         if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
-            recorded.items = items(desired, view, recorded, now).into_iter().collect();
+            let Record { items, set } = record(desired, view, recorded, now);
+            recorded.items = items.into_iter().collect();
+            recorded.set = set;
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
         let (desired, view) = (self.desired.as_ref()?, self.view()?);
-        let items = items(desired, view, recorded, now);
+        let Record { items, set } = record(desired, view, recorded, now);
         Some(ContractSnapshot {
             contract_id: view.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            set_fields: set.to_status(),
             renews: view.renews.clone(),
             renewed_by: view.renewed_by.clone(),
             state: view.state.clone(),

@@ -10,12 +10,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract,
+    Desired, ObservedContract, list,
     lists::{LISTS, item_shape, wire_name},
-    money::{USD_CENTS, unit_names},
+    money::{USD_CENTS, names_of, unit_names},
     observed::{Ids, Seats},
 };
-use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
+use crate::{
+    plan::Recorded,
+    terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling},
+};
 
 /// Lists that every reply has; one without them is not read as a contract without items, to which all would be added
 /// once more.
@@ -153,17 +156,20 @@ impl ObservedContract {
             planned,
             seats: BTreeMap::new(),
             unit_names: unit_names(data),
+            product_names: names_of("product", data),
             truncated: cut_off("commits") || cut_off("credits"),
         })
     }
 
-    /// Whether the spec sets something that only `v1/contracts/get` shows.
+    /// Whether the spec sets, or had set, something that only `v1/contracts/get` shows.
     #[must_use]
-    pub fn needs_v1(&self, desired: &Desired) -> bool {
-        let commits =
-            |terms: &Value| terms.get("commits").and_then(Value::as_array).cloned().unwrap_or_default();
-        let package = desired.terms().get("packageId").is_some() && self.terms.get("packageId").is_none();
-        package || commits(desired.terms()).iter().any(|commit| commit.get("amount").is_some())
+    pub fn needs_v1(&self, desired: &Desired, recorded: &Recorded) -> bool {
+        let package = desired.terms().get("packageId").is_some() || recorded.set.has("", "packageId");
+        let is_unknown = package && self.terms.get("packageId").is_none();
+        let mut commits = list(desired.terms(), "commits");
+        is_unknown
+            || commits.any(|commit| commit.get("amount").is_some())
+            || recorded.set.has("commits", "amount")
     }
 
     /// Takes what only `v1/contracts/get` shows from its `data`: the package, and the deprecated amounts of commits.
@@ -384,6 +390,33 @@ pub(super) fn fill_defaults(terms: &mut Value) {
         let path: Vec<_> = place.split('/').skip(1).collect();
         let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
         fill(terms, &path, &default);
+    }
+}
+
+/// Leaves out what means the same when it is left out.
+pub fn leave_out_defaults(terms: &mut Value) {
+    for (place, default) in DEFAULTS {
+        let path: Vec<_> = place.split('/').skip(1).collect();
+        let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
+        leave_out(terms, &path, &default);
+    }
+}
+
+/// Takes a value out of a place where it is the default; `*` is every item of a list.
+fn leave_out(value: &mut Value, path: &[&str], default: &Value) {
+    match (path, value) {
+        ([name], Value::Object(members)) if members.get(*name) == Some(default) => {
+            members.remove(*name);
+        }
+        (["*", rest @ ..], Value::Array(items)) => {
+            items.iter_mut().for_each(|item| leave_out(item, rest, default));
+        }
+        ([name, rest @ ..], Value::Object(members)) if !rest.is_empty() => {
+            if let Some(value) = members.get_mut(*name) {
+                leave_out(value, rest, default);
+            }
+        }
+        _ => {}
     }
 }
 

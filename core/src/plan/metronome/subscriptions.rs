@@ -38,22 +38,27 @@ fn unassigned_path(key: &str) -> String {
     format!("subscriptions/{key}/initialUnassignedSeats")
 }
 
-/// The seats of a subscription of the spec, if it lists any.
-fn wanted_seats(item: &Value) -> Option<Seats> {
+/// The seats of a subscription of the spec, if it lists any. A number of seats without an ID that leaves the spec is none
+/// from then on, as in a subscription that never had one.
+fn wanted_seats(item: &Value, key: &str, recorded: &Recorded) -> Option<Seats> {
     let config = item.get("seatConfig")?;
     let taken = config.get("initialSeatIds")?.as_array()?;
     let taken = taken.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let left = recorded.items.contains_key(&unassigned_path(key)).then_some(Decimal::ZERO);
     let unassigned = text(config, "initialUnassignedSeats").and_then(|seats| Decimal::from_wire(seats).ok());
+    let unassigned = unassigned.or(left);
     Some(Seats { taken, unassigned: unassigned.map(Decimal::normalized) })
 }
 
 /// What is recorded of seats, once they are in force.
 pub(super) fn seats_record(
     view: &ObservedContract,
+    recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<(String, Option<(String, bool)>)> {
-    let (Some(to), found) = (wanted_seats(&wanted.written), view.seats.get(&item.ids.own)) else {
+    let to = wanted_seats(&wanted.written, &wanted.key, recorded);
+    let (Some(to), found) = (to, view.seats.get(&item.ids.own)) else {
         return Vec::new();
     };
     let taken = (digest(&to.taken), found.is_some_and(|found| found.taken == to.taken));
@@ -85,14 +90,14 @@ impl ObservedContract {
         recorded: &Recorded,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Vec<String> {
-        let lists_seats = |item: &Value| wanted_seats(item).is_some();
+        let lists_seats = |item: &Value| item.pointer("/seatConfig/initialSeatIds").is_some();
         if !super::list(desired.terms(), "subscriptions").any(lists_seats) {
             return Vec::new();
         }
         let matched = Matched::new(desired, self, recorded, now);
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
-            let seats = wanted_seats(&wanted.written)?;
+            let seats = wanted_seats(&wanted.written, &wanted.key, recorded)?;
             let recorded = |path: String| recorded.items.get(&path);
             let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
@@ -171,7 +176,8 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
 }
 
 fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
-    let (Some(to), Some(from)) = (wanted_seats(&wanted.written), draft.view.seats.get(&item.ids.own)) else {
+    let to = wanted_seats(&wanted.written, &wanted.key, draft.recorded);
+    let (Some(to), Some(from)) = (to, draft.view.seats.get(&item.ids.own)) else {
         return;
     };
     let start = draft.soonest(start(item));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, path, plan, reply};
+use super::{Desired, ObservedContract, committed_value, end, leaving, path, plan};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -117,7 +117,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = told.as_ref().map(reply::view).transpose()?.into();
+        self.shown = told.as_ref().map(ObservedContract::read).transpose()?.into();
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
-        let view = reply::view(reply)?;
+        let view = ObservedContract::read(reply)?;
         recorded.contract_id = Some(view.contract_id.clone());
         self.shown = Reading::Present(view);
         Ok(())
@@ -140,6 +140,9 @@ impl Planner for ContractPlanner {
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
         if let Some(view) = self.shown.present() {
+            if let Ok(desired) = &self.desired {
+                recorded.set = leaving::record(&desired.canonical, view, recorded);
+            }
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
@@ -149,7 +152,12 @@ impl Planner for ContractPlanner {
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
         let says_the_same =
             || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());
-        (is_held || says_the_same()).then(|| snapshot(view))
+        let set = || match &self.desired {
+            Ok(desired) => leaving::record(&desired.canonical, view, recorded),
+            Err(_) => recorded.set.clone(),
+        };
+        (is_held || says_the_same())
+            .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(view) })
     }
 
     fn customer_id(&self) -> Option<&str> {
@@ -170,6 +178,7 @@ fn snapshot(view: &ObservedContract) -> ContractSnapshot {
         contract_id: view.contract_id.clone(),
         account_id: Some(view.account_id.clone()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: view.state.clone(),

@@ -1,11 +1,13 @@
 //! Each rule of planning for Zoo, on one contract.
 
+mod left;
+
 use serde_json::json;
 
 use super::*;
 use crate::{
     api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy},
-    plan::BlockedPlan,
+    plan::{BlockedPlan, SetTerms},
     terms::{sample::Sampler, zoo::PartialContract},
     validate,
 };

@@ -29,7 +29,7 @@ pub struct Balance {
     /// Note for people who work with Metronome; the end customer does not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
-    /// Rates at which usage draws the balance down: `COMMIT_RATE`, or `LIST_RATE` of the rate card.
+    /// Rates at which usage draws the balance down: `COMMIT_RATE`, or `LIST_RATE` of the rate card (the default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_type: Option<RateType>,
     /// IDs of products whose usage draws the balance down. Not together with `specifiers`.

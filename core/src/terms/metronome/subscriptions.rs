@@ -119,7 +119,7 @@ pub struct SeatConfig {
     pub initial_seat_ids: Vec<Id>,
     /// Property of usage events that holds the seat's ID. It must be a group key of the metrics and products.
     pub seat_group_key: Name,
-    /// Number of seats at the start that nobody has taken.
+    /// Number of seats at the start that nobody has taken; none when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "whole")]
     pub initial_unassigned_seats: Option<Decimal>,
