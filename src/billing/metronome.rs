@@ -56,7 +56,7 @@ impl Reads for Metronome {
             Need::Contract(contract) => self.contract_in_full(contract).await,
             Need::LegacyContract(contract) => self.named("v1/contracts/get", contract.query()).await,
             Need::Contracts { customer_id } => self.contracts(customer_id).await.map(|all| Some(all.into())),
-            Need::LastEdit(contract) => self.last_edit(contract).await.map(|id| Some(id.into())),
+            Need::Edits(contract) => self.named("v2/contracts/getEditHistory", contract.query()).await,
             Need::Seats { contract, subscription_id, from } => {
                 let mut query = contract.query();
                 if let Some(query) = query.as_object_mut() {
@@ -129,10 +129,17 @@ impl BillingApi for Metronome {
         Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    /// The API has no endpoint of its own for that.
+    /// The API has no endpoint of its own for that. Every account has a list of customers, however short.
     async fn probe(&self) -> Result<(), CallError> {
         match self.http.get("v1/customers?limit=1").await {
-            Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
+            Ok(reply) if is_list_of_customers(&reply) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no list of customers".to_owned())),
+            Err(CallError::NotFound { message, .. }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP 404)")))
+            }
+            Err(CallError::Rejected { status, message }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP {status})")))
+            }
             Err(error) => Err(error),
         }
     }
@@ -252,16 +259,6 @@ impl Metronome {
         Ok(all)
     }
 
-    /// ID of the last edit of a contract; empty when it was never edited.
-    async fn last_edit(&self, contract: &ContractRef) -> Result<String, CallError> {
-        let edits = self.named("v2/contracts/getEditHistory", contract.query()).await?;
-        let time =
-            |edit: &Value| edit.get("timestamp").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let edits = edits.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let last = edits.max_by_key(|edit| time(edit));
-        Ok(last.and_then(|edit| edit.get("id")?.as_str()).unwrap_or_default().to_owned())
-    }
-
     /// Every contract of a customer, archived ones as well.
     async fn contracts(&self, customer_id: &CustomerId) -> Result<Vec<Value>, CallError> {
         let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
@@ -346,6 +343,13 @@ fn already_done(call: &Call, error: CallError) -> Result<Value, CallError> {
 fn page(reply: &Value) -> Result<Vec<Value>, CallError> {
     let page = reply.get("data").and_then(Value::as_array);
     page.cloned().ok_or_else(|| unreadable("`data` is no list"))
+}
+
+fn is_list_of_customers(reply: &str) -> bool {
+    let reply = parse_exact(reply).unwrap_or_default();
+    let customers = reply.get("data").and_then(Value::as_array);
+    let is_customer = |customer: &Value| customer.get("id").is_some_and(Value::is_string);
+    customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
 fn next_page<'r>(reply: &'r Value, name: &str) -> Option<&'r str> {

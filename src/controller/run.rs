@@ -26,6 +26,7 @@ use super::{
         queue::Queue,
         server,
         watch::watch,
+        words::words,
     },
     package::{
         self,
@@ -293,7 +294,7 @@ where
             Err(controller::Error::ObjectNotFound(object)) => {
                 K::gone(context, object.namespace.clone(), &object.name);
             }
-            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
+            Err(error) => tracing::warn!(kind = %K::kind(&()), error = words(&error), "the watch"),
         }
     };
     outcomes.for_each(after).await;

@@ -7,6 +7,8 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod cli;
+mod destinations;
 mod examples;
 mod fairness;
 mod faults;
@@ -20,6 +22,7 @@ mod packages;
 mod providers;
 mod recovery;
 mod refusals;
+mod rights;
 mod scale;
 mod secrecy;
 mod support;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     api::{
-        contract::UnconfirmedWrite,
+        contract::{ItemId, UnconfirmedWrite},
         reasons::{self, Reason},
     },
     plan::{Change, Plan, Refusal},
@@ -106,6 +106,8 @@ pub struct ReconcileResult<S> {
     pub created_id: Option<String>,
     /// ID of the customer, where it is known.
     pub customer_id: Option<String>,
+    /// What is known of the contract's items where this pass has written and could read nothing after it.
+    pub items: Vec<ItemId>,
     /// A write that is to stay on record because it may be in force or is not seen to be.
     pub write: Option<UnconfirmedWrite>,
     /// The account that was asked; nothing when none was.
@@ -124,6 +126,7 @@ impl<S> ReconcileResult<S> {
             snapshot: None,
             created_id: None,
             customer_id: None,
+            items: Vec::new(),
             write: None,
             account: None,
             suspects_token: false,

@@ -125,7 +125,14 @@ fn condition<'a>(status: &'a BillingContractStatus, type_: &str) -> Option<&'a C
 }
 
 fn write(digest: Digest) -> UnconfirmedWrite {
-    UnconfirmedWrite { digest, time: Timestamp(now()), after_edit: None, difference: None, rounds: 0 }
+    UnconfirmedWrite {
+        digest,
+        time: Timestamp(now()),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+    }
 }
 
 #[test]

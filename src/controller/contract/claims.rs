@@ -13,7 +13,7 @@ use kube::runtime::{
 use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
-    controller::{Guarded, decoded},
+    controller::Guarded,
     protocol::claims::{Rank, Subject, rank, subjects},
 };
 
@@ -44,7 +44,7 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = decoded(contract).ok().map(|contract| (rank(contract), subjects(contract)));
+                let claimed = contract.readable().map(|contract| (rank(contract), subjects(contract)));
                 self.put(&ObjectRef::from_obj(contract), claimed);
             }
             watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), None),
@@ -76,7 +76,7 @@ impl ClaimIndex {
             let others = claimants.filter(|other| other.name != own.name || other.namespace != own.namespace);
             let mut is_first = true;
             for other in others.filter_map(|other| self.store.get(other)) {
-                let Ok(found) = decoded(&other) else { continue };
+                let Some(found) = other.readable() else { continue };
                 if !fits(found) {
                     continue;
                 }
@@ -137,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::controller::kubernetes::queue::Queue;
+    use crate::controller::{decoded, kubernetes::queue::Queue};
 
     fn claimant(n: usize, deleted: bool) -> Guarded<BillingContract> {
         let deleted = deleted.then_some("2026-02-01T00:00:00Z");

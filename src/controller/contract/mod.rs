@@ -4,6 +4,7 @@ pub mod claims;
 mod references;
 pub mod renewals;
 mod report;
+mod unreadable;
 pub mod wakes;
 
 use std::{sync::Arc, time::Duration};
@@ -20,11 +21,11 @@ use super::{
         finalizer,
         queue::{Due, Queue},
         turn::{Pass, Turn},
-        undecodable,
     },
 };
 use crate::{
-    api::{BillingContract, FINALIZER},
+    api::{BillingContract, FINALIZER, reasons},
+    plan::Refusal,
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
@@ -32,7 +33,7 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{GRACE, awaits_provider, of_provider, version as provider_version};
+pub use self::references::{GRACE, awaits_provider, find_provider, of_provider, version as provider_version};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";
@@ -73,7 +74,7 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
     let done = |action| Ok(Pass::Done(action));
     let contract = match decoded(guarded) {
         Ok(contract) => contract,
-        Err(invalid) => return undecodable::report(context, guarded, &invalid.error).await.map(Pass::Done),
+        Err(invalid) => return unreadable::reconcile(guarded, invalid, context).await.map(Pass::Done),
     };
     context.renewals.changed(contract);
     let references = References::load(contract, context);
@@ -90,7 +91,7 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         Due::Now => {}
     }
     if contract.metadata.deletion_timestamp.is_some() {
-        return delete(contract, &references, turn, context).await;
+        return delete(contract, guarded.unknown_besides_terms(), &references, turn, context).await;
     }
     if references.are_early(contract, context) {
         return done(Action::requeue(GRACE));
@@ -100,13 +101,23 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         return Ok(Pass::Needs(slots.clone()));
     }
     let contract = ensure_finalizer(contract, context).await?;
-    let result = bring(&contract, &references, Goal::InForce, context).await;
+    let result = match guarded.unknown() {
+        Some(why) => unknown_field(why),
+        None => bring(&contract, &references, Goal::InForce, context).await,
+    };
     report(&contract, result, &references, context).await.map(Pass::Done)
+}
+
+/// Nothing is written for a spec that is understood in part.
+fn unknown_field(why: String) -> ContractResult {
+    let refusal = Refusal { reason: reasons::UNKNOWN_FIELD, message: why };
+    ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
 }
 
 /// Ends in billing what the resource holds, as its policies say, and lets it go.
 async fn delete(
     contract: &BillingContract,
+    unknown: Option<String>,
     references: &References,
     turn: &Turn,
     context: &Context,
@@ -116,6 +127,28 @@ async fn delete(
         Deletion::Release => return release(contract, context).await.map(Pass::Done),
         Deletion::End(goal) => goal,
     };
+    let slots = references.slots(contract, context);
+    let is_asked = unknown.is_none() && references.heir(contract, context).is_none();
+    if is_asked && !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
+    }
+    let stays = match unknown {
+        Some(why) => Some(held_up(contract, unknown_field(why))),
+        None => end(contract, references, goal, context).await?,
+    };
+    match stays {
+        Some(result) => report(contract, result, references, context).await.map(Pass::Done),
+        None => release(contract, context).await.map(Pass::Done),
+    }
+}
+
+/// Ends in billing what the resource holds; what is still in the way, or nothing when the resource may go.
+async fn end(
+    contract: &BillingContract,
+    references: &References,
+    goal: Goal,
+    context: &Context,
+) -> Result<Option<ContractResult>, Error> {
     if let Some(heir) = references.heir(contract, context) {
         tracing::info!(
             contract = contract.name_any(),
@@ -123,17 +156,18 @@ async fn delete(
             heir,
             "another resource claims the contract: it is left as it is"
         );
-        return release(contract, context).await.map(Pass::Done);
+        return Ok(None);
     }
-    let slots = references.slots(contract, context);
-    if !turn.has(slots) {
-        return Ok(Pass::Needs(slots.clone()));
-    }
-    let mut result = bring(contract, references, goal, context).await;
+    let result = bring(contract, references, goal, context).await;
     if matches!(result.outcome, Outcome::Ended { .. }) {
         report::announce(contract, &result, context).await;
-        return release(contract, context).await.map(Pass::Done);
+        return Ok(None);
     }
+    Ok(Some(held_up(contract, result)))
+}
+
+/// What keeps a deleted resource, with how it can go in spite of that.
+fn held_up(contract: &BillingContract, mut result: ContractResult) -> ContractResult {
     if let Outcome::Waiting { message, .. } = &mut result.outcome {
         *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
     }
@@ -141,16 +175,16 @@ async fn delete(
         refusal.message =
             deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
     }
-    report(contract, result, references, context).await.map(Pass::Done)
+    result
 }
 
 async fn ensure_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {
     let needed = deletion::contract_needs_finalizer(contract);
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, needed).await
+    finalizer::ensure(context, contract, FINALIZER, needed).await
 }
 
 async fn release(contract: &BillingContract, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, false).await?;
+    finalizer::ensure(context, contract, FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 

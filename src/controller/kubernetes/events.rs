@@ -9,11 +9,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 
+use super::{post_params, words::words};
 use crate::{controller::bounded, status::EventRecord};
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
@@ -39,8 +37,8 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
         ..Event::default()
     };
     let api = Api::<Event>::namespaced(client.clone(), &namespace);
-    if let Err(error) = bounded(api.create(&PostParams::default(), &event)).await {
-        tracing::warn!(%error, "an event could not be written");
+    if let Err(error) = bounded(api.create(&post_params(), &event)).await {
+        tracing::warn!(error = words(&error), "an event could not be written");
     }
 }
 

@@ -18,12 +18,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::{post_params, words::words};
 use crate::billing::tenure::WriteGate;
 
 /// Annotation of the Lease: who wrote to a billing API when it led no more, and when it noticed.
@@ -110,7 +108,7 @@ impl Lease {
             match self.try_acquire(&mut rival).await {
                 Ok(Some(taken)) => return taken,
                 Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "the lease cannot be read or written"),
+                Err(error) => tracing::warn!(error = words(&error), "the lease cannot be read or written"),
             }
             sleep(self.retry()).await;
         }
@@ -125,7 +123,7 @@ impl Lease {
                 Ok(true) => {}
                 Ok(false) => return self.with_held(|held| held.until = None),
                 Err(error) => {
-                    tracing::warn!(%error, "the lease cannot be renewed");
+                    tracing::warn!(error = words(&error), "the lease cannot be renewed");
                     if !(self.gate())(Duration::ZERO) {
                         return;
                     }
@@ -182,9 +180,9 @@ impl Lease {
     async fn put(&self, lease: &LeaseObject) -> Result<bool, kube::Error> {
         let write = async {
             if lease.metadata.resource_version.is_none() {
-                self.api.create(&PostParams::default(), lease).await
+                self.api.create(&post_params(), lease).await
             } else {
-                self.api.replace(&self.name, &PostParams::default(), lease).await
+                self.api.replace(&self.name, &post_params(), lease).await
             }
         };
         match timeout(self.retry(), write).await.map_err(too_slow)? {

@@ -2,7 +2,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -24,6 +30,9 @@ use crate::{
     controller::{Guarded, decoded},
     metrics::Metrics,
 };
+
+/// The form in which metrics are rendered.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the endpoints speak of.
 #[derive(Clone)]
@@ -49,7 +58,7 @@ async fn serve_within(longest: Duration, listener: TcpListener, probes: Probes) 
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|State(probes): State<Probes>| async move { probes.metrics.render() }))
+        .route("/metrics", get(metrics))
         .with_state(probes);
     let mut connections = VecDeque::<JoinHandle<()>>::new();
     loop {
@@ -78,6 +87,10 @@ async fn serve_within(longest: Duration, listener: TcpListener, probes: Probes) 
             drop(timeout(longest, connection).await);
         }));
     }
+}
+
+async fn metrics(State(probes): State<Probes>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPEN_METRICS)], probes.metrics.render())
 }
 
 async fn ready(State(probes): State<Probes>) -> (StatusCode, &'static str) {

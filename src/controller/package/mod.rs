@@ -15,8 +15,9 @@ use kube::{
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{awaits_provider, provider_version},
+    contract::{awaits_provider, find_provider, provider_version},
     decoded,
+    guarded::Invalid,
     kubernetes::{
         events, finalizer,
         queue::{Due, Fingerprint, Queue},
@@ -27,7 +28,7 @@ use super::{
     provider::registry::{ProviderKey, ReadyProvider},
 };
 use crate::{
-    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT},
+    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
     billing::slots::Slots,
     protocol::{
         Goal, Outcome, Requeue,
@@ -85,12 +86,12 @@ pub async fn reconcile(
 async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context) -> Result<Pass, Error> {
     let package = match decoded(guarded) {
         Ok(package) => package,
-        Err(invalid) => return undecodable::report(context, guarded, &invalid.error).await.map(Pass::Done),
+        Err(invalid) => return unreadable(guarded, invalid, context).await.map(Pass::Done),
     };
     context.filled().await;
     let local = context.packages.local(package);
     let provider = provider_key(package).map(|key| {
-        let found = context.providers.lookup(&key, &ObjectId::of(package).namespace);
+        let found = find_provider(package, &key, context);
         (key, found)
     });
     let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
@@ -101,6 +102,13 @@ async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context
     }
     let contracts = context.packages.count(package);
     if package.metadata.deletion_timestamp.is_some() {
+        if let (Some(why), Deletion::End(_)) =
+            (guarded.unknown_besides_terms(), deletion::of_package(package))
+        {
+            let message = deletion::how_to_release(&why, "package", &package.name_any(), "archived");
+            let summary = Summary::stalled(reasons::UNKNOWN_FIELD, message);
+            return report(package, &summary, None, contracts, context).await.map(Pass::Done);
+        }
         return delete(package, provider.as_ref(), contracts, due, turn, context).await;
     }
     let action = match (local, due, &provider) {
@@ -114,9 +122,7 @@ async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context
                 return Ok(Pass::Needs(slots.clone()));
             }
             let needs_finalizer = deletion::package_needs_finalizer(package);
-            let api = api(package, context);
-            let package =
-                finalizer::ensure(context, &api, package, PACKAGE_FINALIZER, needs_finalizer).await?;
+            let package = finalizer::ensure(context, package, PACKAGE_FINALIZER, needs_finalizer).await?;
             let result = bring(&package, provider, contracts, Goal::InForce, context).await;
             report(&package, &summary(&package, &result), Some(&result), contracts, context).await?
         }
@@ -166,8 +172,40 @@ fn slots<'a>((_, found): &'a Provider, context: &'a Context) -> &'a Slots {
     if let ProviderLookup::Ready(account) = found { account.budget.slots() } else { &context.local }
 }
 
+/// Reports a package that cannot be read, or lets it go: archiving it takes its ID, and not its terms.
+async fn unreadable(
+    guarded: &Guarded<ContractPackage>,
+    invalid: &Invalid<ContractPackage>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let message = undecodable::message(&invalid.error);
+    let is_deleted = guarded.meta().deletion_timestamp.is_some();
+    if !is_deleted {
+        return undecodable::report(context, guarded, &message).await;
+    }
+    if !finalizer::has(guarded, PACKAGE_FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    let is_archived = async {
+        let package = invalid.salvaged.as_deref()?;
+        context.filled().await;
+        let Deletion::End(goal) = deletion::of_package(package) else { return None };
+        let key = provider_key(package)?;
+        let found = find_provider(package, &key, context);
+        let result = bring(package, &(key, found), context.packages.count(package), goal, context).await;
+        matches!(result.outcome, Outcome::Ended { .. }).then_some(())
+    };
+    if deletion::is_released(guarded) || invalid.is_orphan || is_archived.await.is_some() {
+        finalizer::release::<ContractPackage>(context, guarded, PACKAGE_FINALIZER).await?;
+        return Ok(Action::await_change());
+    }
+    let message = deletion::how_to_release(&message, "package", &guarded.name_any(), "archived");
+    undecodable::report(context, guarded, &message).await?;
+    Ok(Action::requeue(RARELY))
+}
+
 async fn release(package: &ContractPackage, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(package, context), package, PACKAGE_FINALIZER, false).await?;
+    finalizer::ensure(context, package, PACKAGE_FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 

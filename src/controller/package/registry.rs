@@ -17,6 +17,7 @@ use crate::{
     api::{
         BillingContract, ContractPackage,
         contract::{PackageRef, UsedPackage},
+        reasons,
     },
     controller::{Guarded, decoded, kubernetes::index::Index, provider::registry::ProviderKey},
     plan::package::{self, Name, Unusable, names},
@@ -149,9 +150,25 @@ impl PackageRegistry {
         let found = self.index.wished(contract);
         let package = package::of(contract, &readable(&found))?;
         if let Some(package) = package {
+            self.known(package)?;
             package::created(package)?;
         }
         Ok(package.cloned())
+    }
+
+    /// Refuses a package that this version does not know as a whole: contracts would lack what it does not know.
+    fn known(&self, package: &ContractPackage) -> Result<(), Unusable> {
+        match self.unknown(package) {
+            Some(why) => {
+                let name = package.name_any();
+                Err(Unusable::NotReady(format!("ContractPackage {name} cannot be used: {why}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn unknown(&self, package: &ContractPackage) -> Option<String> {
+        self.index.packages.store().get(&reference(package))?.unknown()
     }
 
     /// The package that a contract refers to, whether or not it can be used now.
@@ -180,7 +197,8 @@ impl PackageRegistry {
     /// How a package stands, if that can be said without asking a billing API.
     #[must_use]
     pub fn local(&self, package: &ContractPackage) -> Option<Summary> {
-        local(package, &readable(&self.index.around(package)))
+        let unknown = self.unknown(package).map(|why| Summary::stalled(reasons::UNKNOWN_FIELD, why));
+        unknown.or_else(|| local(package, &readable(&self.index.around(package))))
     }
 
     /// The contracts that may use a package: those that name it, and those of its namespace that go by an alias.

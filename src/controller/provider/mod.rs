@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     api::{
-        Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus,
+        REQUESTED_AT,
         contract::ProviderKind,
-        provider::{BillingProviderSpec, SecretKeyRef},
+        provider::BillingProviderSpec,
         reasons::{self, Reason},
     },
     billing::{
@@ -32,7 +33,7 @@ use crate::{
         http::{Endpoint, Http, base_url},
         registry::Client,
     },
-    protocol::Requeue,
+    protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
 
@@ -132,7 +133,7 @@ where
                 Readiness::NotReady(format!("it cannot be read: {}", invalid.error)),
                 None,
             );
-            return undecodable::report(&context, &guarded, &invalid.error).await;
+            return undecodable::report(&context, &guarded, &undecodable::message(&invalid.error)).await;
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
@@ -152,13 +153,19 @@ where
     let secret_namespace = key.namespace.clone().unwrap_or_else(|| context.options.own_namespace.clone());
     let secret_name = &provider.account().token_secret_ref.name;
     context.secrets.watch(&key, &(secret_namespace.clone(), secret_name.clone()));
-    let token = read_token(&context, &secret_namespace, &provider.account().token_secret_ref).await?;
+    let secret = read_secret(&context, &secret_namespace, secret_name).await?;
+    let token = match &secret {
+        Ok(secret) => token(secret, secret_name, &provider.account().token_secret_ref.key)
+            .map_err(|why| (reasons::TOKEN_NOT_READABLE, why)),
+        Err(why) => Err((reasons::SECRET_NOT_READABLE, why.clone())),
+    };
+    let hosts = secret.as_ref().ok().and_then(|secret| secret.annotations().get(ALLOWED_HOSTS));
     let origin = Origin {
         generation: guarded.meta().generation,
-        token: Seal::of(match &token {
-            Ok(token) => token.expose_secret(),
-            Err((_, why)) => why,
-        }),
+        token: Seal::of(&[
+            token.as_ref().map_or_else(|(_, why)| why.as_str(), ExposeSecret::expose_secret),
+            hosts.map_or("", String::as_str),
+        ]),
     };
     let current = context.providers.account(&key);
     if let Some(account) = current.as_ref().filter(|account| account.is_of(origin.generation)) {
@@ -181,12 +188,16 @@ where
         Due::Later(_) | Due::Now => {}
     }
 
-    let checked = match token {
-        Ok(token) => match current.filter(|account| account.is_from(&origin)) {
+    let checked = match (&secret, token) {
+        _ if let Some(why) = guarded.unknown() => Checked::not_ready(AccountCheck::unknown_field(&why)),
+        (Ok(secret), _) if let Err(why) = may_be_sent(&context, provider.account(), secret) => {
+            Checked::not_ready(AccountCheck::not_allowed(&why))
+        }
+        (_, Ok(token)) => match current.filter(|account| account.is_from(&origin)) {
             Some(account) => recheck(&context, &key, account).await,
             None => examine(&context, &key, provider.account(), token, origin).await,
         },
-        Err((reason, why)) => Checked::without_token(reason, &why),
+        (_, Err((reason, why))) => Checked::without_token(reason, &why),
     };
     if checked.account.is_none() && context.tenure.stop().is_set() {
         // What was given up says nothing about the account.
@@ -214,27 +225,40 @@ pub fn gone(context: &Context, key: &ProviderKey) {
     context.secrets.release(key, None);
 }
 
-/// Reads the token; the inner error is for people, the outer for the next try.
-async fn read_token(
+/// Reads the Secret; the inner error is for people, the outer for the next try.
+async fn read_secret(
     context: &Context,
     namespace: &str,
-    reference: &SecretKeyRef,
-) -> Result<Result<SecretString, (Reason, String)>, Error> {
-    let name = &reference.name;
-    let unreadable = |why| Ok(Err((reasons::SECRET_NOT_READABLE, why)));
+    name: &str,
+) -> Result<Result<Secret, String>, Error> {
     match bounded(Api::<Secret>::namespaced(context.client.clone(), namespace).get(name)).await {
-        Ok(secret) => {
-            let token = token(&secret, name, &reference.key);
-            Ok(token.map_err(|why| (reasons::TOKEN_NOT_READABLE, why)))
-        }
-        Err(error) if error.is(kube::core::Status::is_not_found) => {
-            unreadable(format!("Secret {namespace}/{name} does not exist; create it with the API token"))
-        }
-        Err(error) if error.is(kube::core::Status::is_forbidden) => unreadable(format!(
-            "the operator may not read Secret {namespace}/{name}; add its name to the Role `countersign-tokens` of the namespace"
-        )),
+        Ok(secret) => Ok(Ok(secret)),
+        Err(Error::Kubernetes(error)) => match error.as_ref() {
+            kube::Error::Api(status) if status.is_not_found() => {
+                Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
+            }
+            kube::Error::Api(status) if status.is_forbidden() => Ok(Err(format!(
+                "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
+                 the name to the Role `countersign-tokens` of the namespace"
+            ))),
+            _ => Err(Error::Kubernetes(error)),
+        },
         Err(error) => Err(error),
     }
+}
+
+/// Whether the Secret's token may be sent to the account's address. One that is no address is [`examine`]'s to refuse.
+fn may_be_sent(context: &Context, spec: &BillingProviderSpec, secret: &Secret) -> Result<(), String> {
+    let Some((api, Ok(address))) = spec.api().zip(spec.base_url().map(base_url)) else { return Ok(()) };
+    let name = format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name_any());
+    let destination = Destination {
+        api,
+        address: &address,
+        secret: &name,
+        said_by_secret: secret.annotations().get(ALLOWED_HOSTS).map(String::as_str),
+        said_by_administrator: &context.options.allowed_hosts,
+    };
+    destination.check()
 }
 
 /// Re-checks an account whose spec and Secret are unchanged: only a suspected token is tried.
@@ -266,6 +290,7 @@ async fn examine(
         token,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         budget: budget.clone(),
+        ca_bundle: spec.ca_bundle.clone(),
     });
     let http =
         endpoint.and_then(|endpoint| Http::new(&endpoint, context.tenure.clone(), context.metrics.clone()));

@@ -83,16 +83,16 @@ pub struct Origin {
     pub token: Seal,
 }
 
-/// Tells whether two tokens are the same and nothing else, within this process.
+/// Tells whether what was read from a Secret is the same and nothing else, within this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal(u64);
 
 impl Seal {
-    /// The seal of a token, or of the reason why there is none.
+    /// The seal of a token, or of the reason why there is none, and of what else in the Secret matters.
     #[must_use]
-    pub fn of(token: &str) -> Self {
+    pub fn of(parts: &[&str]) -> Self {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        Self(KEY.hash_one(token))
+        Self(KEY.hash_one(parts))
     }
 }
 
@@ -302,8 +302,8 @@ mod tests {
 
     #[test]
     fn a_seal_tells_tokens_apart_and_does_not_show_them() {
-        assert_eq!(Seal::of("token"), Seal::of("token"));
-        assert_ne!(Seal::of("token"), Seal::of("other"));
-        assert!(!format!("{0} {0:?}", Seal::of("token")).contains("token"));
+        assert_eq!(Seal::of(&["token", ""]), Seal::of(&["token", ""]));
+        assert_ne!(Seal::of(&["token", ""]), Seal::of(&["other", ""]));
+        assert!(!format!("{0} {0:?}", Seal::of(&["token", ""])).contains("token"));
     }
 }

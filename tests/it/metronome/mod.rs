@@ -3,6 +3,7 @@
 mod faults;
 mod leaving;
 mod lifecycle;
+mod once;
 mod ownership;
 mod terms;
 mod walk;

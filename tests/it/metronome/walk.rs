@@ -235,7 +235,7 @@ async fn change(world: &World, walk: &Walk) -> Fate {
                         continue;
                     }
                     "InSync" => return Fate::InForce(other.clone()),
-                    "ImmutableField" => {
+                    "ImmutableField" | "BackdatedItem" => {
                         let list = leaf.pointer.split('/').nth(1).unwrap();
                         let split = leaf.pointer.contains("/recurringSchedule/");
                         let named = message.contains(field) || (split && message.contains(list));

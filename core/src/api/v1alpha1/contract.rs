@@ -389,6 +389,10 @@ pub struct UnconfirmedWrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub after_edit: Option<String>,
+    /// Whether the billing API has answered that it took the edit, so that its key is used up: what is still left is another
+    /// edit (Metronome).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken: bool,
     /// Digest of the difference that it was to remove, once it was seen to be left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<Digest>,

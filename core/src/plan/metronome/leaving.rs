@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
@@ -22,7 +21,7 @@ use crate::{
         diff::{covers, diff},
         three_way::{self, Fields, is_nothing, said},
     },
-    terms::{Decimal, Shape, Timestamp, metronome::CONTRACT},
+    terms::{Decimal, Shape, metronome::CONTRACT},
 };
 
 /// Fields of items, and of thresholds below their name, that an edit clears by null.
@@ -291,13 +290,9 @@ fn has_key(desired: &Desired, view: &ObservedContract) -> bool {
 }
 
 /// Whether an edit can bring about a change at a place that the spec no longer has: it writes another value, or null.
-/// What has ended is not made to go on: the API would charge for the time since.
-pub(super) fn can_leave(place: &str, written: &Value, change: &Change, now: DateTime<Utc>) -> bool {
+pub(super) fn can_leave(place: &str, written: &Value, change: &Change) -> bool {
     let field = place.trim_start_matches('/');
-    let end = change.from.as_ref().filter(|_| field == "endingBefore");
-    let is_over = end.and_then(|end| end.as_str()?.parse::<Timestamp>().ok()).is_some_and(|end| end.0 <= now);
-    let is_nullable = NULLABLE.contains(&field);
-    said(written, field).is_some() || change.to.is_some() || (is_nullable && !is_over)
+    said(written, field).is_some() || change.to.is_some() || NULLABLE.contains(&field)
 }
 
 /// What is sent for a place: what the spec says there, with what left it below that place, or what it means to leave it

@@ -18,8 +18,10 @@ mod create;
 mod draft;
 mod effect;
 mod end;
+mod facts;
 mod fields;
 mod find;
+mod history;
 mod immutable;
 mod items;
 mod key;
@@ -34,23 +36,27 @@ mod needs;
 mod observed;
 pub mod package;
 mod part;
+mod past;
 mod planner;
 mod record;
 mod reply;
 mod schedule;
+mod shown;
 mod stamp;
 mod subscriptions;
+mod term;
 mod thresholds;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
+    facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
@@ -59,11 +65,12 @@ pub use self::{
     planner::{AccountSettings, ContractPlanner},
     record::{Record, items, record},
     reply::leave_out_defaults,
-    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
+    shown::Shown,
+    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
-    api::reasons,
+    api::{contract::ManagementPolicy, reasons},
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -115,6 +122,8 @@ pub struct Desired {
     written: Value,
     /// The same in canonical form.
     canonical: Value,
+    /// Paths of items of the spec that begin only after the contract's end.
+    beyond: BTreeSet<String>,
     /// Digest of the terms of the spec and their customer.
     pub digest: Digest,
 }
@@ -144,7 +153,12 @@ impl Desired {
         }
         sort_keyed(&mut written);
         let canonical = CONTRACT.canonical(&written, Spelling::Spec)?;
-        Ok(Self { resolved, written, canonical, digest })
+        let end = text(&canonical, "endingBefore").and_then(|end| end.parse().ok());
+        let mut desired = Self { resolved, written, canonical, beyond: BTreeSet::new(), digest };
+        if let Some(end) = end {
+            desired.cut(end);
+        }
+        Ok(desired)
     }
 
     /// The terms in canonical form.
@@ -214,7 +228,11 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(view, name, owner);
     }
-    let draft = compare::compare(desired, view, recorded, policy, now);
+    let approved = Policy { management: ManagementPolicy::Apply, ..policy.clone() };
+    let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
+    let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
+    let desired = &*desired;
+    let draft = compare::compare(desired, view, &shown, recorded, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
         contract_id: &view.contract_id,

@@ -7,8 +7,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
-    end, find, moved, package, plan, record, stamp,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
+    UniquenessKey, end, find,
+    history::{self, Edits},
+    moved, package, plan, record, stamp,
 };
 use crate::{
     api::{
@@ -54,6 +56,8 @@ pub struct ContractPlanner {
     desired: Option<Desired>,
     /// What was found, complete as far as this spec is concerned with it.
     observed: Option<Observed>,
+    /// What is to be recorded of the contract that is being edited, where nothing was on record before.
+    told: Record,
 }
 
 /// What was read.
@@ -64,7 +68,7 @@ struct Facts {
     legacy: BTreeMap<String, Option<Value>>,
     seats: BTreeMap<String, Value>,
     listed: Option<Vec<ObservedContract>>,
-    last_edit: BTreeMap<String, String>,
+    edits: BTreeMap<String, Edits>,
     billing_configurations: Option<Value>,
     packages: BTreeMap<String, Option<Value>>,
     custom_field_keys: Option<Value>,
@@ -123,7 +127,26 @@ impl ContractPlanner {
             facts: Facts::default(),
             desired: None,
             observed: None,
+            told: Record::default(),
         })
+    }
+
+    /// What reads would tell of the contract with this id, had the spec been carried out. A customer goes by its alias.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn shown(mut self, contract_id: &str) -> Result<Shown, Refusal> {
+        let invalid = |message: String| Refusal { reason: reasons::INVALID_SPEC, message };
+        if let Err(refusal) = &self.terms {
+            return Err(refusal.clone());
+        }
+        self.facts.customer_id.clone_from(&self.customer_alias);
+        match self.resolve(&Recorded::default()) {
+            Ok(Err(refusal)) => return Err(refusal),
+            Ok(Ok(())) | Err(_) => {}
+        }
+        let desired = self.desired.ok_or_else(|| invalid("the customer is not known".to_owned()))?;
+        desired.shown(contract_id).map_err(|error| invalid(error.to_string()))
     }
 
     /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.
@@ -239,26 +262,11 @@ impl ContractPlanner {
     }
 
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
-    fn ready(
-        &mut self,
-        plan: Plan,
-        recorded: &Recorded,
-        policy: &Policy,
-        now: DateTime<Utc>,
-    ) -> Result<Decision, Need> {
-        let mut plan = plan;
+    fn ready(&mut self, mut plan: Plan) -> Result<Decision, Need> {
         if plan.calls.iter().any(|call| call.kind == CallKind::Create)
             && let Some(refusal) = self.without_billing()?
         {
             return Ok(Decision::Refuse(refusal));
-        }
-        if plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-            && let Some(replanned) = self.after_last_edit(recorded, policy, now)?
-        {
-            plan = match replanned {
-                Decision::Write(plan) => plan,
-                decision => return Ok(decision),
-            };
         }
         if self.stamp.is_some() {
             let Some(listed) = &self.facts.custom_field_keys else { return Err(Need::CustomFieldKeys) };
@@ -291,29 +299,42 @@ impl ContractPlanner {
         Ok(billing.obstacle(customer_id, configurations))
     }
 
-    /// The plan made anew with the last edit known, which the keys of its edits follow from; nothing when it was known.
+    /// Reads the history of edits of what was found: the last one, which the key of the next follows from, and what the
+    /// resource's own have added. Whether that was news.
     ///
-    /// What was read may be older than an edit that was sent: whatever follows that one now must not be taken as well. So
-    /// a plan after a write without a reply follows the same edit as that write.
-    fn after_last_edit(
-        &mut self,
-        recorded: &Recorded,
-        policy: &Policy,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Decision>, Need> {
+    /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
+    /// not be taken as well. So a plan after such a write follows the same edit as that write.
+    fn read_edits(&mut self, recorded: &Recorded) -> Result<bool, Need> {
         let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
-            return Ok(None);
+            return Ok(false);
         };
         if view.last_edit.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
-        let sent_after = recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
-        let last_edit = sent_after.or_else(|| self.facts.last_edit.get(&view.contract_id).cloned());
-        if last_edit.is_none() {
-            return Err(Need::LastEdit(ContractRef::new(desired.customer_id(), &view.contract_id)));
+        let Some(edits) = self.facts.edits.get(&view.contract_id) else {
+            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
+        };
+        let sent_after = lost_edit(recorded).map(str::to_owned);
+        view.last_edit = Some(sent_after.unwrap_or_else(|| edits.last.clone()));
+        view.ours = Some(edits.ours.clone());
+        Ok(true)
+    }
+
+    /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
+    fn depends_on_edits(decision: &Decision) -> bool {
+        match decision {
+            Decision::Write(plan) | Decision::AwaitApproval(plan) => {
+                plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+            }
+            Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
+            _ => false,
         }
-        view.last_edit = last_edit;
-        Ok(Some(plan(desired, Some(view), recorded, policy, now)))
+    }
+
+    /// Decides by what is known now.
+    fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
+        let Some(desired) = &self.desired else { return Decision::Settle };
+        plan(desired, self.view(), recorded, policy, now)
     }
 
     fn view(&self) -> Option<&ObservedContract> {
@@ -347,6 +368,11 @@ impl ContractPlanner {
             Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
         })
     }
+}
+
+/// The edit before one that was sent and whose reply was lost.
+fn lost_edit(recorded: &Recorded) -> Option<&str> {
+    recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
 }
 
 impl Planner for ContractPlanner {
@@ -383,16 +409,31 @@ impl Planner for ContractPlanner {
     }
 
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
-        let Some(desired) = &self.desired else { return Ok(Decision::Settle) };
-        let view = self.view();
-        let decision = plan(desired, view, recorded, policy, now);
-        let is_new = view.is_none() && recorded.contract_id.is_none();
+        // What an edit without a reply has added is ours, even where the spec no longer says so.
+        if lost_edit(recorded).is_some() {
+            self.read_edits(recorded)?;
+        }
+        let mut decision = self.decide(recorded, policy, now);
+        if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
+            decision = self.decide(recorded, policy, now);
+        }
+        let is_new = self.view().is_none() && recorded.contract_id.is_none();
         let decision = match self.package.as_ref().filter(|_| is_new) {
             Some(package) => package.allow(decision),
             None => decision,
         };
         match decision {
-            Decision::Write(plan) => self.ready(plan, recorded, policy, now),
+            Decision::Write(plan) => {
+                let ready = self.ready(plan)?;
+                // What was told by likeness is known by its id from now on, whatever the write makes of it.
+                self.told = match (&ready, &self.desired, self.view()) {
+                    (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
+                        record(desired, view, recorded, now)
+                    }
+                    _ => Record::default(),
+                };
+                Ok(ready)
+            }
             decision => Ok(decision),
         }
     }
@@ -430,9 +471,9 @@ impl Planner for ContractPlanner {
                 let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
                 facts.listed = Some(listed.map(view).collect::<Result<_, _>>()?);
             }
-            Need::LastEdit(contract) => {
-                let id = told.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-                facts.last_edit.insert(contract.contract_id.to_string(), id);
+            Need::Edits(contract) => {
+                let edits = Edits::read(told.as_ref(), &history::mark(&self.key));
+                facts.edits.insert(contract.contract_id.to_string(), edits);
             }
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
@@ -457,6 +498,13 @@ impl Planner for ContractPlanner {
             let id = reply.get("id").and_then(Value::as_str);
             let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
             recorded.contract_id = Some(id.to_owned());
+        }
+        if call.kind == CallKind::Edit {
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
+            recorded.items.extend(history::added(call, reply));
         }
         Ok(())
     }

@@ -49,6 +49,7 @@ pub fn items(
 /// still known when it can be taken out.
 #[must_use]
 pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, now: DateTime<Utc>) -> Record {
+    let desired = &*desired.within(view, recorded);
     let matched = Matched::new(desired, view, recorded, now);
     let keyless = keyless::matched(desired, view, recorded, &matched.references);
     let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());
@@ -205,6 +206,13 @@ fn is_item(path: &str) -> bool {
     path.split('/').count() == 2 && !path.starts_with(CUSTOM_FIELDS)
 }
 
+/// Whether an item can only have been archived, and billing does not show what is: that there was one stays on record, so
+/// that its past is not billed again.
+fn has_vanished(view: &ObservedContract, list: &str, id: &str) -> bool {
+    let is_archived = LISTS.iter().any(|of| of.name == list && of.removal != Removal::End);
+    is_archived && !view.gone.get(list).into_iter().flatten().any(|(gone, _)| gone == id)
+}
+
 /// Whether the contract still has what was recorded.
 fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -> bool {
     let mut parts = path.splitn(2, '/');
@@ -220,6 +228,9 @@ fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -
     let item = view.items(name).find(|item| {
         item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
     });
+    if item.is_none() && !rest.contains('/') && has_vanished(view, name, id) {
+        return true;
+    }
     let Some(item) = item.filter(|item| !(ends && has_ended(view, *item, now))) else { return false };
     match rest.split_once(&format!("/{CUSTOM_FIELDS}/")) {
         Some((_, field)) => item.terms.get(CUSTOM_FIELDS).is_some_and(|fields| fields.get(field).is_some()),

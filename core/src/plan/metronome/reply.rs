@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Desired, ObservedContract, list,
-    lists::{LISTS, item_shape, wire_name},
+    lists::{LISTS, List, item_shape, wire_name},
     money::{USD_CENTS, names_of, unit_names},
     observed::{Ids, Seats},
 };
@@ -105,6 +105,7 @@ impl ObservedContract {
             _ => "active",
         };
         let mut wire = as_written(data);
+        let gone = archived_items(&wire, &contract_id);
         keep_own_items(&mut wire, &contract_id);
         let soonest = super::next_hour(now).max(starting_at);
         let planned = planned_quantities(&wire, soonest);
@@ -151,6 +152,8 @@ impl ObservedContract {
             renews,
             renewed_by,
             last_edit: None,
+            ours: None,
+            gone,
             ids,
             soonest,
             planned,
@@ -232,16 +235,38 @@ pub(super) fn as_written(value: &Value) -> Value {
 
 /// Leaves out items that are archived, that the API made by itself, or that belong to another contract.
 fn keep_own_items(wire: &mut Value, contract_id: &str) {
-    let is_set = |item: &Value, name: &str| item.get(name).is_some_and(|value| !value.is_null());
     for list in ["commits", "credits", "scheduled_charges", "discounts"] {
-        // A commit that a recurring one or a rollover made must not be taken for one of the spec that says the same.
         let Some(items) = wire.get_mut(list).and_then(Value::as_array_mut) else { continue };
-        items.retain(|item| {
-            let home = item.pointer("/contract/id").and_then(Value::as_str);
-            let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
-            !made && !is_set(item, "archived_at") && home.is_none_or(|home| home == contract_id)
-        });
+        items.retain(|item| is_own_item(item, contract_id) && !is_set(item, "archived_at"));
     }
+}
+
+/// Whether somebody made an item for this contract. A commit that a recurring one or a rollover made must not be taken for
+/// one of the spec that says the same.
+fn is_own_item(item: &Value, contract_id: &str) -> bool {
+    let home = item.pointer("/contract/id").and_then(Value::as_str);
+    let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
+    !made && home.is_none_or(|home| home == contract_id)
+}
+
+fn is_set(item: &Value, name: &str) -> bool {
+    item.get(name).is_some_and(|value| !value.is_null())
+}
+
+/// Items of the contract that are archived, as far as they can be read: what they were for tells what must not be billed
+/// again.
+fn archived_items(wire: &Value, contract_id: &str) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+    let of_list = |list: &'static List| {
+        let items = wire.get(wire_name(&CONTRACT, list.name)).and_then(Value::as_array);
+        let gone = items.into_iter().flatten();
+        let gone = gone.filter(|item| is_own_item(item, contract_id) && is_set(item, "archived_at"));
+        let gone = gone.filter_map(|item| {
+            let terms = item_shape(list.name).canonical(item, Spelling::Wire).ok()?;
+            Some((item.get("id")?.as_str()?.to_owned(), terms))
+        });
+        (list.name, gone.collect())
+    };
+    LISTS.iter().map(of_list).collect()
 }
 
 /// Reads what a reply has as segments of time, or beside other things, as the one member that a request has.

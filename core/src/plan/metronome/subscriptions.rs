@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Desired, ObservedContract,
     draft::Draft,
-    matching::{Matched, Wanted},
+    matching::{Matched, Wanted, has_ended},
     money::Unit,
     observed::{Item, Seats},
     part::{Members, Part},
@@ -94,6 +94,7 @@ impl ObservedContract {
         if !super::list(desired.terms(), "subscriptions").any(lists_seats) {
             return Vec::new();
         }
+        let desired = &*desired.within(self, recorded);
         let matched = Matched::new(desired, self, recorded, now);
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
@@ -163,8 +164,15 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     if same_quantity(to, from) {
         return;
     }
-    // Written only when the spec has a new one: to write the old one again would undo what the customer has bought.
-    if !is_wanted(draft, &quantity_path(&wanted.key), &json!(from), &json!(to), to) {
+    // Written only when the spec has a new one: to write the old one again would undo what the customer has bought. One
+    // that had ended and goes on again begins anew with what the spec says.
+    let path = quantity_path(&wanted.key);
+    let is_written = if has_ended(draft.shown, item, draft.now) {
+        draft.change(&Change::new(format!("/{path}"), Some(json!(from)), Some(json!(to))), Unit::Other)
+    } else {
+        is_wanted(draft, &path, &json!(from), &json!(to), to)
+    };
+    if !is_written {
         return;
     }
     if let Ok(quantity) = Decimal::from_wire(to) {

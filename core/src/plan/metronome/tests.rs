@@ -7,6 +7,8 @@ mod fixture;
 mod imported;
 mod leaving;
 mod likeness;
+mod once;
+mod past;
 mod planner;
 mod properties;
 mod rules;
@@ -14,6 +16,7 @@ mod rules_of_leaving;
 mod scale;
 mod tables;
 mod takeover;
+mod term;
 
 use std::collections::BTreeMap;
 

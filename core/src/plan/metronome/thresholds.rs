@@ -160,7 +160,7 @@ fn update(
         else {
             continue;
         };
-        if !leaving::can_leave(place, written, change, draft.now) {
+        if !leaving::can_leave(place, written, change) {
             draft.reject(&whole, unit, Remedy::Say);
             continue;
         }

@@ -220,6 +220,7 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
             digest: lost,
             time: crate::terms::Timestamp(now()),
             after_edit: None,
+            taken: false,
             difference: None,
             rounds: 0,
         }),
