@@ -61,8 +61,10 @@ controlplane: tools ## Builds the Kubernetes control plane of the demo and the t
 	@tests/controlplane/build
 
 .PHONY: crds
-crds: tools ## Writes crds/ anew from the types in core/src/api
+crds: tools ## Writes crds/ and schemas/ anew from the types in core/src/api
 	cargo run --quiet --locked --package countersign -- crds --dir crds
+	cargo run --quiet --locked --package countersign -- crds --json-schema --dir schemas
+	cargo run --quiet --locked --package countersign -- crds --kustomize --dir schemas
 
 .PHONY: tools
 tools:

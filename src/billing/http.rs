@@ -5,7 +5,7 @@ use std::{fmt, num::IntErrorKind, time::Duration};
 use chrono::{DateTime, Utc};
 
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode, Url,
+    Certificate, Client, RequestBuilder, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
@@ -44,6 +44,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Requests a second.
     pub requests_per_second: i32,
+    /// Certificates of private roots (PEM) that are trusted beside the public ones.
+    pub ca_bundle: Option<String>,
 }
 
 /// Why an endpoint cannot be used.
@@ -55,6 +57,9 @@ pub enum EndpointError {
     /// The token cannot be sent.
     #[error("the token must be printable ASCII without spaces or line breaks inside")]
     Token,
+    /// The private roots cannot be used.
+    #[error("`caBundle` {0}")]
+    CaBundle(String),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
@@ -68,6 +73,7 @@ pub struct Http {
     budget: Budget,
     gate: WriteGate,
     metrics: Metrics,
+    numbers_requests: bool,
 }
 
 impl fmt::Debug for Http {
@@ -131,14 +137,20 @@ impl Http {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", endpoint.token.expose_secret()))
             .map_err(|_| EndpointError::Token)?;
         bearer.set_sensitive(true);
-        let client = Client::builder()
+        let mut builder = Client::builder()
+            .tls_certs_merge(roots(endpoint.ca_bundle.as_deref())?)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .timeout(endpoint.timeout)
             .connect_timeout(endpoint.timeout.min(Duration::from_secs(10)))
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
+            // A redirect is an answer like any other: the token goes to no other host than this.
+            .redirect(redirect::Policy::none());
+        if endpoint.base.scheme() == "http" {
+            // Clear text is for this machine and this cluster only, so no proxy may see it.
+            builder = builder.no_proxy();
+        }
+        let client =
+            builder.build().map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
         Ok(Self {
             client,
             base: endpoint.base.clone(),
@@ -146,7 +158,15 @@ impl Http {
             budget: Budget::new(endpoint.requests_per_second),
             gate,
             metrics,
+            numbers_requests: false,
         })
+    }
+
+    /// The same for an API whose errors have the number of the request (`request_id`): without one, a 404 is somebody
+    /// else's, and says nothing about what exists.
+    #[must_use]
+    pub fn numbering_requests(self) -> Self {
+        Self { numbers_requests: true, ..self }
     }
 
     /// Reads.
@@ -183,7 +203,7 @@ impl Http {
         let build = |client: &Client, url| {
             client.request(method, url).header(CONTENT_TYPE, "application/json").body(call.body.clone())
         };
-        self.call(&call.path, name, build).await.map_err(|error| refused_key(call, error))
+        self.call(&call.path, name, build).await.map_err(|error| refused_key(call, as_write(error)))
     }
 
     async fn send(
@@ -225,7 +245,11 @@ impl Http {
         if status == StatusCode::CONFLICT && read.trim().is_empty() {
             return Err(CallError::Conflict { message: NO_REASON.to_owned() });
         }
-        let Some(ApiError { message, code: named }) = api_error(&read) else {
+        let said = api_error(&read);
+        let is_own = |said: &ApiError| {
+            status != StatusCode::NOT_FOUND || !self.numbers_requests || said.request_id.is_some()
+        };
+        let Some(ApiError { message, code: named, .. }) = said.filter(is_own) else {
             return Err(foreign(status, pause, &self.budget));
         };
         let code = status.as_u16();
@@ -305,8 +329,14 @@ fn foreign(status: StatusCode, pause: Option<Duration>, budget: &Budget) -> Call
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             CallError::Credentials { status: status.as_u16(), message: NO_REASON.to_owned() }
         }
-        _ => CallError::Unknown(why),
+        _ if status.is_server_error() => CallError::Unknown(why),
+        _ => CallError::Foreign(why),
     }
+}
+
+/// What a failed call means when something was to be changed: a stranger's answer does not say whether it was.
+fn as_write(error: CallError) -> CallError {
+    if let CallError::Foreign(why) = error { CallError::Unknown(why) } else { error }
 }
 
 /// What a failed call means when nothing was to be changed: that the outcome is not known does no harm.
@@ -332,7 +362,7 @@ fn error_chain(error: reqwest::Error) -> SendError {
     } else if never_sent {
         format!("no connection: {}", cause(&error))
     } else {
-        "the connection was lost".to_owned()
+        format!("the connection was lost: {}", cause(&error))
     };
     SendError { text, never_sent }
 }
@@ -348,7 +378,24 @@ fn cause(error: &reqwest::Error) -> String {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect::<String>();
-    bounded(&printable, MAX_CAUSE)
+    let cure = if printable.ends_with("UnknownIssuer") {
+        "; a private root belongs into the provider's `caBundle`"
+    } else {
+        ""
+    };
+    format!("{}{cure}", bounded(&printable, MAX_CAUSE))
+}
+
+/// The certificates of a bundle.
+fn roots(bundle: Option<&str>) -> Result<Vec<Certificate>, EndpointError> {
+    let Some(bundle) = bundle else { return Ok(Vec::new()) };
+    let roots = Certificate::from_pem_bundle(bundle.as_bytes())
+        .map_err(|_| EndpointError::CaBundle("is not in PEM form".to_owned()))?;
+    if roots.is_empty() {
+        let why = "has no certificate: write it as `-----BEGIN CERTIFICATE-----` and so on";
+        return Err(EndpointError::CaBundle(why.to_owned()));
+    }
+    Ok(roots)
 }
 
 /// `Retry-After`, in seconds or as a date, within bounds.
@@ -377,19 +424,20 @@ async fn read_bounded(mut response: Response) -> Result<String, String> {
     String::from_utf8(body).map_err(|_| "the reply is not text".to_owned())
 }
 
-/// What an API says of an error: Zoo has a message, Metronome's newer endpoints a code as well.
+/// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code.
 #[derive(Deserialize)]
 struct ApiError {
     message: String,
     #[serde(default)]
     code: String,
+    request_id: Option<String>,
 }
 
 /// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
 fn api_error(body: &str) -> Option<ApiError> {
-    let ApiError { message, code } = serde_json::from_str::<ApiError>(body).ok()?;
-    let printable = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), code })
+    let said = serde_json::from_str::<ApiError>(body).ok()?;
+    let printable = said.message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), ..said })
 }
 
 #[cfg(test)]
@@ -398,9 +446,18 @@ mod tests {
 
     #[test]
     fn the_token_travels_in_clear_text_at_home_only() {
-        for url in
-            ["http://127.0.0.1:8080", "http://localhost", "http://sim.billing.svc", "https://api.zoo.dev"]
-        {
+        for url in [
+            "http://127.0.0.1:8080",
+            // Other spellings of the same address.
+            "http://127.1",
+            "http://0x7f.1",
+            "http://2130706433",
+            "http://[::1]:8080",
+            "http://localhost",
+            "http://sim.billing.svc",
+            "http://sim.billing.svc.cluster.local",
+            "https://api.zoo.dev",
+        ] {
             assert!(base_url(url).is_ok(), "{url}");
         }
         for url in [
@@ -410,6 +467,12 @@ mod tests {
             "https://u:p@api.zoo.dev",
             "http://127.attacker.example",
             "http://svc.attacker.example",
+            "http://localhost@attacker.example",
+            "http://127.0.0.1@attacker.example",
+            "http://127.0.0.1.attacker.example",
+            "http://[::ffff:192.0.2.1]",
+            "http://0.0.0.0",
+            "http://2130706433.attacker.example",
             "acme",
         ] {
             assert!(base_url(url).is_err(), "{url}");

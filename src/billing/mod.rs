@@ -76,10 +76,11 @@ pub trait BillingApi: Reads + Sized + 'static {
     /// [`CallError::Unknown`] whenever the write may be in force.
     fn send(&self, call: &Call) -> impl Future<Output = Result<Value, CallError>> + Send;
 
-    /// Asks whether the token is accepted.
+    /// Asks whether the API answers as itself, and accepts the token.
     ///
     /// # Errors
-    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    /// [`CallError::Foreign`] when something else answers, [`CallError::Credentials`] when the token is refused; the
+    /// others when neither can be told.
     fn probe(&self) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// IDs of every customer of the account; nothing where the API cannot list them.

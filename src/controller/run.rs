@@ -19,7 +19,7 @@ use super::{
     Context, Error, Guarded, Handled, ObjectId, Options,
     context::Stores,
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
-    kubernetes::{lease::Lease, queue::Queue, server},
+    kubernetes::{lease::Lease, queue::Queue, server, words::words},
     package::{self, registry::PackageRegistry},
     provider::{
         self, ProviderResource,
@@ -231,7 +231,7 @@ async fn drive<K, R, F>(
             Err(controller::Error::ObjectNotFound(object)) => {
                 K::gone(context, object.namespace.clone(), &object.name);
             }
-            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
+            Err(error) => tracing::warn!(kind = %K::kind(&()), error = words(&error), "the watch"),
         }
     };
     outcomes.for_each(after).await;

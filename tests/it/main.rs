@@ -7,6 +7,8 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod cli;
+mod destinations;
 mod examples;
 mod faults;
 mod house;
@@ -18,6 +20,7 @@ mod packages;
 mod providers;
 mod recovery;
 mod refusals;
+mod rights;
 mod scale;
 mod secrecy;
 mod support;

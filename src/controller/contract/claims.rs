@@ -13,7 +13,7 @@ use kube::runtime::{
 use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
-    controller::{Guarded, decoded},
+    controller::Guarded,
     protocol::claims::{Subject, subjects},
 };
 
@@ -43,7 +43,7 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = decoded(contract).map(subjects).unwrap_or_default();
+                let claimed = contract.readable().map(subjects).unwrap_or_default();
                 self.put(&ObjectRef::from_obj(contract), claimed);
             }
             watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), Vec::new()),

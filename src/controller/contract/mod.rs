@@ -4,6 +4,7 @@ pub mod claims;
 mod references;
 pub mod renewals;
 mod report;
+mod unreadable;
 pub mod wakes;
 
 use std::{sync::Arc, time::Duration};
@@ -16,11 +17,11 @@ use super::{
     kubernetes::{
         finalizer,
         queue::{Due, Queue},
-        undecodable,
     },
 };
 use crate::{
-    api::{BillingContract, FINALIZER},
+    api::{BillingContract, FINALIZER, reasons},
+    plan::Refusal,
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
@@ -28,7 +29,9 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{GRACE, awaits_provider, of_provider, using, version as provider_version};
+pub use self::references::{
+    GRACE, awaits_provider, find_provider, of_provider, using, version as provider_version,
+};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";
@@ -48,7 +51,7 @@ pub async fn reconcile(
 ) -> Result<Action, Error> {
     let contract = match decoded(&guarded) {
         Ok(contract) => contract,
-        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
+        Err(invalid) => return unreadable::reconcile(&guarded, invalid, &context).await,
     };
     context.filled().await;
     context.renewals.changed(contract);
@@ -66,19 +69,29 @@ pub async fn reconcile(
         Due::Now => {}
     }
     if contract.metadata.deletion_timestamp.is_some() {
-        return delete(contract, &references, &context).await;
+        return delete(contract, guarded.unknown_besides_terms(), &references, &context).await;
     }
     if references.are_early(contract, &context) {
         return Ok(Action::requeue(GRACE));
     }
     let contract = ensure_finalizer(contract, &context).await?;
-    let result = bring(&contract, &references, Goal::InForce, &context).await;
+    let result = match guarded.unknown() {
+        Some(why) => unknown_field(why),
+        None => bring(&contract, &references, Goal::InForce, &context).await,
+    };
     report(&contract, result, &references, &context).await
+}
+
+/// Nothing is written for a spec that is understood in part.
+fn unknown_field(why: String) -> ContractResult {
+    let refusal = Refusal { reason: reasons::UNKNOWN_FIELD, message: why };
+    ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
 }
 
 /// Ends in billing what the resource holds, as its policies say, and lets it go.
 async fn delete(
     contract: &BillingContract,
+    unknown: Option<String>,
     references: &References,
     context: &Context,
 ) -> Result<Action, Error> {
@@ -87,6 +100,23 @@ async fn delete(
         Deletion::Release => return release(contract, context).await,
         Deletion::End(goal) => goal,
     };
+    let stays = match unknown {
+        Some(why) => Some(held_up(contract, unknown_field(why))),
+        None => end(contract, references, goal, context).await?,
+    };
+    match stays {
+        Some(result) => report(contract, result, references, context).await,
+        None => release(contract, context).await,
+    }
+}
+
+/// Ends in billing what the resource holds; what is still in the way, or nothing when the resource may go.
+async fn end(
+    contract: &BillingContract,
+    references: &References,
+    goal: Goal,
+    context: &Context,
+) -> Result<Option<ContractResult>, Error> {
     if let Some(heir) = references.heir(contract, context) {
         tracing::info!(
             contract = contract.name_any(),
@@ -94,13 +124,18 @@ async fn delete(
             heir,
             "another resource claims the contract: it is left as it is"
         );
-        return release(contract, context).await;
+        return Ok(None);
     }
-    let mut result = bring(contract, references, goal, context).await;
+    let result = bring(contract, references, goal, context).await;
     if matches!(result.outcome, Outcome::Ended { .. }) {
         report::announce(contract, &result, context).await;
-        return release(contract, context).await;
+        return Ok(None);
     }
+    Ok(Some(held_up(contract, result)))
+}
+
+/// What keeps a deleted resource, with how it can go in spite of that.
+fn held_up(contract: &BillingContract, mut result: ContractResult) -> ContractResult {
     if let Outcome::Waiting { message, .. } = &mut result.outcome {
         *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
     }
@@ -108,16 +143,16 @@ async fn delete(
         refusal.message =
             deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
     }
-    report(contract, result, references, context).await
+    result
 }
 
 async fn ensure_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {
     let needed = deletion::contract_needs_finalizer(contract);
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, needed).await
+    finalizer::ensure(context, contract, FINALIZER, needed).await
 }
 
 async fn release(contract: &BillingContract, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, false).await?;
+    finalizer::ensure(context, contract, FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 

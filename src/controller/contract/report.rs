@@ -40,7 +40,7 @@ pub(super) async fn announce(contract: &BillingContract, result: &ContractResult
         namespace = contract.namespace(),
         reason = %record.reason,
         "{}",
-        record.message
+        record.logged
     );
     events::publish(&context.client, contract.object_ref(&()), &context.options.identity, record).await;
 }

@@ -9,11 +9,9 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 
+use super::{post_params, words::words};
 use crate::status::EventRecord;
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
@@ -39,9 +37,9 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
         ..Event::default()
     };
     if let Err(error) =
-        Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
+        Api::<Event>::namespaced(client.clone(), &namespace).create(&post_params(), &event).await
     {
-        tracing::warn!(%error, "an event could not be written");
+        tracing::warn!(error = words(&error), "an event could not be written");
     }
 }
 

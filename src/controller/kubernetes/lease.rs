@@ -14,12 +14,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::{post_params, words::words};
 use crate::billing::WriteGate;
 
 /// A lease that this process holds or wants to hold.
@@ -63,7 +61,7 @@ impl Lease {
             match self.try_acquire(&mut rival).await {
                 Ok(true) => return,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "the lease cannot be read or written"),
+                Err(error) => tracing::warn!(error = words(&error), "the lease cannot be read or written"),
             }
             sleep(self.retry()).await;
         }
@@ -78,7 +76,7 @@ impl Lease {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "the lease cannot be renewed");
+                    tracing::warn!(error = words(&error), "the lease cannot be renewed");
                     if !(self.gate())(Duration::ZERO) {
                         return;
                     }
@@ -98,8 +96,7 @@ impl Lease {
         };
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(1);
-        let released =
-            timeout(self.retry(), self.api.replace(&self.name, &PostParams::default(), &lease)).await;
+        let released = timeout(self.retry(), self.api.replace(&self.name, &post_params(), &lease)).await;
         tracing::info!(released = matches!(released, Ok(Ok(_))), "lease given up");
     }
 
@@ -141,9 +138,9 @@ impl Lease {
         };
         let write = async {
             if wanted.metadata.resource_version.is_none() {
-                self.api.create(&PostParams::default(), &wanted).await
+                self.api.create(&post_params(), &wanted).await
             } else {
-                self.api.replace(&self.name, &PostParams::default(), &wanted).await
+                self.api.replace(&self.name, &post_params(), &wanted).await
             }
         };
         match timeout(self.retry(), write).await.map_err(bounded)? {

@@ -2,7 +2,13 @@
 
 use std::io;
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use kube::runtime::reflector::Store;
 use tokio::{net::TcpListener, sync::watch};
 
@@ -14,6 +20,9 @@ use crate::{
     controller::{Guarded, decoded},
     metrics::Metrics,
 };
+
+/// The form in which metrics are rendered.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the endpoints speak of.
 #[derive(Clone)]
@@ -32,9 +41,13 @@ pub async fn serve(listener: TcpListener, probes: Probes) -> io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|State(probes): State<Probes>| async move { probes.metrics.render() }))
+        .route("/metrics", get(metrics))
         .with_state(probes);
     axum::serve(listener, router).await
+}
+
+async fn metrics(State(probes): State<Probes>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPEN_METRICS)], probes.metrics.render())
 }
 
 async fn ready(State(probes): State<Probes>) -> (StatusCode, &'static str) {

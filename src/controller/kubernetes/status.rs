@@ -1,8 +1,9 @@
 //! The one way in which a status is written, for every kind.
 
-use kube::{Api, api::PostParams, core::object::HasStatus};
+use kube::{Api, core::object::HasStatus};
 use serde::Serialize;
 
+use super::post_params;
 use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 
 /// How often a status write is repeated when the object moves on.
@@ -32,7 +33,7 @@ where
     let mut object = object.clone();
     for _ in 0..MAX_CONFLICTS {
         *object.status_mut() = Some(status.clone());
-        match bounded(api.replace_status(&name, &PostParams::default(), &object)).await {
+        match bounded(api.replace_status(&name, &post_params(), &object)).await {
             Ok(written) => {
                 context.metrics.status_written(K::LABEL);
                 K::queue(context).wrote(&uid, written.resource_version().as_deref());

@@ -12,8 +12,9 @@ use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{awaits_provider, provider_version},
+    contract::{awaits_provider, find_provider, provider_version},
     decoded,
+    guarded::Invalid,
     kubernetes::{
         events, finalizer,
         queue::{Due, Fingerprint, Queue},
@@ -23,7 +24,7 @@ use super::{
     provider::registry::{ProviderKey, ReadyProvider},
 };
 use crate::{
-    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT},
+    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
     plan::package,
     protocol::{
         Goal, Outcome, Requeue,
@@ -33,7 +34,7 @@ use crate::{
     },
     status::{
         Summary,
-        package::{PackageResult, event, local, status, summary, was_refused_here},
+        package::{PackageResult, event, status, summary, was_refused_here},
     },
 };
 
@@ -62,12 +63,12 @@ pub async fn reconcile(
     context.packages.changed(key(guarded.as_ref()));
     let package = match decoded(&guarded) {
         Ok(package) => package,
-        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
+        Err(invalid) => return unreadable(&guarded, invalid, &context).await,
     };
     context.filled().await;
-    let local = context.packages.with_all(|packages| local(package, packages));
+    let local = context.packages.with_all(|packages| context.packages.local(package, packages));
     let provider = provider_key(package).map(|key| {
-        let found = context.providers.lookup(&key, &ObjectId::of(package).namespace);
+        let found = find_provider(package, &key, &context);
         (key, found)
     });
     let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
@@ -78,6 +79,13 @@ pub async fn reconcile(
     }
     let contracts = context.packages.count(package);
     if package.metadata.deletion_timestamp.is_some() {
+        if let (Some(why), Deletion::End(_)) =
+            (guarded.unknown_besides_terms(), deletion::of_package(package))
+        {
+            let message = deletion::how_to_release(&why, "package", &package.name_any(), "archived");
+            let summary = Summary::stalled(reasons::UNKNOWN_FIELD, message);
+            return report(package, &summary, None, contracts, &context).await;
+        }
         return delete(package, provider.as_ref(), contracts, due, &context).await;
     }
     match (local, due, &provider) {
@@ -87,9 +95,7 @@ pub async fn reconcile(
         }
         (None, Due::Now, Some(provider)) => {
             let needs_finalizer = deletion::package_needs_finalizer(package);
-            let api = api(package, &context);
-            let package =
-                finalizer::ensure(&context, &api, package, PACKAGE_FINALIZER, needs_finalizer).await?;
+            let package = finalizer::ensure(&context, package, PACKAGE_FINALIZER, needs_finalizer).await?;
             let result = bring(&package, provider, contracts, Goal::InForce, &context).await;
             report(&package, &summary(&package, &result), Some(&result), contracts, &context).await
         }
@@ -128,8 +134,40 @@ async fn delete(
     report(package, &summary, Some(&result), contracts, context).await
 }
 
+/// Reports a package that cannot be read, or lets it go: archiving it takes its ID, and not its terms.
+async fn unreadable(
+    guarded: &Guarded<ContractPackage>,
+    invalid: &Invalid<ContractPackage>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let message = undecodable::message(&invalid.error);
+    let is_deleted = guarded.meta().deletion_timestamp.is_some();
+    if !is_deleted {
+        return undecodable::report(context, guarded, &message).await;
+    }
+    if !finalizer::has(guarded, PACKAGE_FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    let is_archived = async {
+        let package = invalid.salvaged.as_deref()?;
+        context.filled().await;
+        let Deletion::End(goal) = deletion::of_package(package) else { return None };
+        let key = provider_key(package)?;
+        let found = find_provider(package, &key, context);
+        let result = bring(package, &(key, found), context.packages.count(package), goal, context).await;
+        matches!(result.outcome, Outcome::Ended { .. }).then_some(())
+    };
+    if deletion::is_released(guarded) || invalid.is_orphan || is_archived.await.is_some() {
+        finalizer::release::<ContractPackage>(context, guarded, PACKAGE_FINALIZER).await?;
+        return Ok(Action::await_change());
+    }
+    let message = deletion::how_to_release(&message, "package", &guarded.name_any(), "archived");
+    undecodable::report(context, guarded, &message).await?;
+    Ok(Action::requeue(RARELY))
+}
+
 async fn release(package: &ContractPackage, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(package, context), package, PACKAGE_FINALIZER, false).await?;
+    finalizer::ensure(context, package, PACKAGE_FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 
@@ -207,7 +245,7 @@ pub fn refresh(context: &Context) {
         }
         for package in packages {
             let count = counts.get(&key(*package)).copied().unwrap_or_default();
-            let local = local(package, packages);
+            let local = context.packages.local(package, packages);
             let current = status(package, local.as_ref(), None, count, Utc::now());
             let is_behind = package.status.as_ref() != Some(&current);
             if is_behind || (local.is_none() && was_refused_here(package)) {

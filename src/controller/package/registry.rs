@@ -2,13 +2,17 @@
 //!
 //! Knows nothing of billing APIs.
 
-use kube::{ResourceExt, runtime::reflector::Store};
+use kube::{
+    ResourceExt,
+    runtime::reflector::{ObjectRef, Store},
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::{
-    api::{BillingContract, ContractPackage, contract::UsedPackage},
+    api::{BillingContract, ContractPackage, contract::UsedPackage, reasons},
     controller::{Guarded, decoded, provider::registry::ProviderKey},
     plan::package::{self, Unusable},
+    status::{Summary, package::local},
 };
 
 /// The package of a contract, none if it asks for none, or why it cannot have it.
@@ -61,10 +65,35 @@ impl PackageRegistry {
         self.with_all(|packages| {
             let package = package::of(contract, packages)?;
             if let Some(package) = package {
+                self.known(package)?;
                 package::created(package)?;
             }
             Ok(package.cloned())
         })
+    }
+
+    /// Refuses a package that this version does not know as a whole: contracts would lack what it does not know.
+    fn known(&self, package: &ContractPackage) -> Result<(), Unusable> {
+        match self.unknown(package) {
+            Some(why) => {
+                let name = package.name_any();
+                Err(Unusable::NotReady(format!("ContractPackage {name} cannot be used: {why}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn unknown(&self, package: &ContractPackage) -> Option<String> {
+        let (namespace, name) = key(package);
+        let reference = ObjectRef::new(&name).within(&namespace.unwrap_or_default());
+        self.packages.get(&reference)?.unknown()
+    }
+
+    /// How a package stands, if that can be said without asking a billing API.
+    #[must_use]
+    pub fn local(&self, package: &ContractPackage, packages: &[&ContractPackage]) -> Option<Summary> {
+        let unknown = self.unknown(package).map(|why| Summary::stalled(reasons::UNKNOWN_FIELD, why));
+        unknown.or_else(|| local(package, packages))
     }
 
     /// The package that a contract refers to, whether or not it can be used now.

@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     api::{
-        Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus,
+        REQUESTED_AT,
         contract::ProviderKind,
         provider::BillingProviderSpec,
         reasons::{self, Reason},
@@ -32,7 +33,7 @@ use crate::{
         http::{Endpoint, Http, base_url},
         registry::Client,
     },
-    protocol::Requeue,
+    protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
 
@@ -129,7 +130,7 @@ where
                 Readiness::NotReady(format!("it cannot be read: {}", invalid.error)),
                 None,
             );
-            return undecodable::report(&context, &guarded, &invalid.error).await;
+            return undecodable::report(&context, &guarded, &undecodable::message(&invalid.error)).await;
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
@@ -165,6 +166,10 @@ where
     }
 
     let checked = match secret {
+        _ if let Some(why) = guarded.unknown() => Checked::not_ready(AccountCheck::unknown_field(&why)),
+        Ok(secret) if let Err(why) = may_be_sent(&context, provider.account(), &secret) => {
+            Checked::not_ready(AccountCheck::not_allowed(&why))
+        }
         Ok(secret) => {
             let secret_version = secret.resource_version();
             let origin = Origin { generation: guarded.meta().generation, secret_version };
@@ -210,12 +215,27 @@ async fn read_secret(
                 Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
             }
             kube::Error::Api(status) if status.is_forbidden() => Ok(Err(format!(
-                "the operator may not read Secret {namespace}/{name}; add its name to the Role `countersign-tokens` of the namespace"
+                "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
+                 the name to the Role `countersign-tokens` of the namespace"
             ))),
             _ => Err(Error::Kubernetes(error)),
         },
         Err(error) => Err(error),
     }
+}
+
+/// Whether the Secret's token may be sent to the account's address. One that is no address is [`examine`]'s to refuse.
+fn may_be_sent(context: &Context, spec: &BillingProviderSpec, secret: &Secret) -> Result<(), String> {
+    let Some((api, Ok(address))) = spec.api().zip(spec.base_url().map(base_url)) else { return Ok(()) };
+    let name = format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name_any());
+    let destination = Destination {
+        api,
+        address: &address,
+        secret: &name,
+        said_by_secret: secret.annotations().get(ALLOWED_HOSTS).map(String::as_str),
+        said_by_administrator: &context.options.allowed_hosts,
+    };
+    destination.check()
 }
 
 /// Re-checks an account whose spec and Secret are unchanged: only a suspected token is tried.
@@ -245,6 +265,7 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         token,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         requests_per_second: spec.requests_per_second,
+        ca_bundle: spec.ca_bundle.clone(),
     });
     let http = endpoint
         .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));

@@ -18,6 +18,7 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::registry::ProviderKey;
+use crate::controller::kubernetes::words::words;
 
 /// Namespace and name of a Secret.
 pub type SecretName = (String, String);
@@ -80,7 +81,7 @@ impl SecretWatches {
                     Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => {}
                     Ok(Event::Init | Event::InitApply(_)) => continue,
                     Err(error) => {
-                        tracing::warn!(secret = name, %error, "a Secret cannot be watched");
+                        tracing::warn!(secret = name, error = words(&error), "a Secret cannot be watched");
                         continue;
                     }
                 }

@@ -51,6 +51,9 @@ fn full() -> Value {
     )
 }
 
+/// What billing is to say at a place.
+type Check = Box<dyn Fn(Option<&Value>) -> bool>;
+
 #[tokio::test]
 async fn what_leaves_the_spec_is_taken_out_of_billing_by_one_edit() {
     let mut world = World::metronome().await;
@@ -63,7 +66,6 @@ async fn what_leaves_the_spec_is_taken_out_of_billing_by_one_edit() {
 
     let is = |value: Value| move |found: Option<&Value>| found.unwrap_or(&Value::Null) == &value;
     let none = || is(Value::Null);
-    type Check = Box<dyn Fn(Option<&Value>) -> bool>;
     let steps: [(&[&str], &str, Check); 10] = [
         (&["/commits/0/rolloverFraction"], "/commits/0/rollover_fraction", Box::new(none())),
         (&["/commits/0/priority"], "/commits/0/priority", Box::new(is(json!(100)))),

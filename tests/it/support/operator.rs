@@ -21,6 +21,10 @@ pub(crate) struct Options {
     pub(crate) log: PathBuf,
     /// `RUST_LOG`.
     pub(crate) verbosity: String,
+    /// Hosts that the administrator lets tokens be sent to; `127.0.0.1`, where the simulators are, for most tests.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Further variables of its environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// A running operator; killed when dropped.
@@ -41,7 +45,9 @@ impl Operator {
             .args(["--namespace", &options.namespace, "--own-namespace", &options.namespace])
             .args(["--identity", &options.identity, "--lease-seconds", &options.lease_seconds.to_string()])
             .env("KUBECONFIG", &options.kubeconfig)
+            .args(options.allowed_hosts.iter().flat_map(|host| ["--allowed-hosts", host]))
             .env("RUST_LOG", &options.verbosity)
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

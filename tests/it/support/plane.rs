@@ -106,6 +106,11 @@ impl Plane {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Whether kubectl succeeds.
+    pub(crate) fn succeeds(&self, arguments: &[&str]) -> bool {
+        self.command(arguments).output().unwrap().status.success()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);

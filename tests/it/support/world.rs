@@ -91,6 +91,8 @@ impl World {
             lease_seconds: 45,
             log: folder.path().join("operator.log"),
             verbosity: "info,countersign=debug".to_owned(),
+            allowed_hosts: vec!["127.0.0.1".to_owned()],
+            environment: Vec::new(),
         };
         let observer = Observer::start(&client, &namespace);
         let sim = Sim::start();

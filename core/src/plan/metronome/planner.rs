@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
-    end, find,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
+    UniquenessKey, end, find,
     history::{self, Edits},
     moved, package, plan, record, stamp,
 };
@@ -129,6 +129,24 @@ impl ContractPlanner {
             observed: None,
             told: Record::default(),
         })
+    }
+
+    /// What reads would tell of the contract with this id, had the spec been carried out. A customer goes by its alias.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn shown(mut self, contract_id: &str) -> Result<Shown, Refusal> {
+        let invalid = |message: String| Refusal { reason: reasons::INVALID_SPEC, message };
+        if let Err(refusal) = &self.terms {
+            return Err(refusal.clone());
+        }
+        self.facts.customer_id.clone_from(&self.customer_alias);
+        match self.resolve(&Recorded::default()) {
+            Ok(Err(refusal)) => return Err(refusal),
+            Ok(Ok(())) | Err(_) => {}
+        }
+        let desired = self.desired.ok_or_else(|| invalid("the customer is not known".to_owned()))?;
+        desired.shown(contract_id).map_err(|error| invalid(error.to_string()))
     }
 
     /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.

@@ -16,10 +16,16 @@ const LINKS: [&str; 4] = [
 /// Fields that have one value only, which they mean when they are left out as well.
 const ONLY_DEFAULTS: [&str; 2] =
     ["recurringCommits[].commitDuration.unit", "recurringCredits[].commitDuration.unit"];
-/// Fields that no contract may have, or that stand for another one, which is looked up.
-const ELSEWHERE: [&str; 3] = [
+/// Fields that no contract may have, that stand for another one, which is looked up, or that no contract keeps.
+const ELSEWHERE: [&str; 9] = [
+    "commits[].backdate",
+    "credits[].backdate",
     "discounts[].schedule.doNotInvoice",
+    "recurringCommits[].backdate",
+    "recurringCredits[].backdate",
+    "scheduledCharges[].backdate",
     "scheduledCharges[].schedule.doNotInvoice",
+    "subscriptions[].backdate",
     "transition.fromContractRef",
 ];
 

@@ -40,7 +40,7 @@ fn the_record_of_what_is_set_in_a_large_contract_is_small() {
             ("rolloverFraction", json!("0.5")),
         ];
         for (bit, (field, value)) in fields.into_iter().enumerate() {
-            if number >> bit & 1 == 1 {
+            if (number >> bit) & 1 == 1 {
                 item[field] = value;
             }
         }

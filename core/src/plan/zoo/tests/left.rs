@@ -154,3 +154,13 @@ fn a_fee_of_an_item_that_has_none_in_the_spec_is_taken_out_whoever_set_it() {
     );
     assert_eq!(body(&plan)["items"][0].get("fixed_fee_amount"), None);
 }
+
+#[test]
+fn a_text_that_becomes_empty_is_written_as_the_spec_says() {
+    let (mut spec, view) = (full(), shown(&full()));
+    let recorded = recorded(&spec, &view);
+    set(&mut spec, "/notes", json!(""));
+    let Decision::Write(plan) = decide(&spec, &view, &recorded) else { panic!("no plan") };
+    assert_eq!(plan.changes.len(), 1, "{}", plan.summary());
+    assert_eq!(body(&plan)["notes"], "");
+}
