@@ -183,11 +183,13 @@ fn ids_that_a_reply_told_are_on_record_though_nothing_could_be_read_after_it() {
     let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
     for (result, _) in results() {
         let told = vec![item("commits/launch"), item("commits/more")];
-        let recorded = after(&known, &ContractResult { items: told.clone(), snapshot: None, ..result.clone() });
+        let recorded =
+            after(&known, &ContractResult { items: told.clone(), snapshot: None, ..result.clone() });
         if result.outcome != Outcome::Suspended {
             assert_eq!(recorded.items, told, "{result:?}");
         }
-        let nothing = after(&recorded, &ContractResult { items: Vec::new(), snapshot: None, ..result.clone() });
+        let nothing =
+            after(&recorded, &ContractResult { items: Vec::new(), snapshot: None, ..result.clone() });
         assert_eq!(nothing.items, recorded.items, "{result:?}");
     }
 }
