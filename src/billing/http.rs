@@ -15,8 +15,9 @@ use serde_json::Value;
 use url::Host;
 
 use super::{
-    CallError, WriteGate,
+    CallError,
     budget::{Budget, LONGEST_PAUSE},
+    tenure::Tenure,
 };
 use crate::{
     metrics::Metrics,
@@ -42,8 +43,8 @@ pub struct Endpoint {
     pub token: SecretString,
     /// How long one request may take.
     pub timeout: Duration,
-    /// Requests a second.
-    pub requests_per_second: i32,
+    /// What all calls of the provider share, also with the client before this one.
+    pub budget: Budget,
     /// Certificates of private roots (PEM) that are trusted beside the public ones.
     pub ca_bundle: Option<String>,
 }
@@ -71,7 +72,7 @@ pub struct Http {
     base: Url,
     timeout: Duration,
     budget: Budget,
-    gate: WriteGate,
+    tenure: Tenure,
     metrics: Metrics,
     numbers_requests: bool,
 }
@@ -129,11 +130,11 @@ fn is_at_home(url: &Url) -> bool {
 }
 
 impl Http {
-    /// A client for an endpoint; every write asks the gate first.
+    /// A client for an endpoint; every write has to fit into the tenure.
     ///
     /// # Errors
     /// When the token or the client cannot be used.
-    pub fn new(endpoint: &Endpoint, gate: WriteGate, metrics: Metrics) -> Result<Self, EndpointError> {
+    pub fn new(endpoint: &Endpoint, tenure: Tenure, metrics: Metrics) -> Result<Self, EndpointError> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", endpoint.token.expose_secret()))
             .map_err(|_| EndpointError::Token)?;
         bearer.set_sensitive(true);
@@ -155,8 +156,8 @@ impl Http {
             client,
             base: endpoint.base.clone(),
             timeout: endpoint.timeout,
-            budget: Budget::new(endpoint.requests_per_second),
-            gate,
+            budget: endpoint.budget.clone(),
+            tenure,
             metrics,
             numbers_requests: false,
         })
@@ -192,10 +193,11 @@ impl Http {
     /// # Errors
     /// By what to do next.
     pub async fn write(&self, call: &Call) -> Result<String, CallError> {
-        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
-        if !(self.gate)(self.timeout) {
+        self.turn().await?;
+        // Kept until the outcome is known.
+        let Some(_under_way) = self.tenure.begin_write(self.timeout) else {
             return Err(CallError::NotLeader);
-        }
+        };
         let (method, name) = match call.method {
             Method::Put => (reqwest::Method::PUT, "PUT"),
             Method::Post => (reqwest::Method::POST, "POST"),
@@ -203,7 +205,10 @@ impl Http {
         let build = |client: &Client, url| {
             client.request(method, url).header(CONTENT_TYPE, "application/json").body(call.body.clone())
         };
-        self.call(&call.path, name, build).await.map_err(|error| refused_key(call, as_write(error)))
+        let reply = self.tenure.write(self.call(&call.path, name, build)).await;
+        let given_up =
+            || Err(CallError::Unknown("the operator had to stop before the answer came".to_owned()));
+        reply.unwrap_or_else(given_up).map_err(|error| refused_key(call, as_write(error)))
     }
 
     async fn send(
@@ -212,8 +217,14 @@ impl Http {
         method: &'static str,
         build: impl FnOnce(&Client, Url) -> RequestBuilder,
     ) -> Result<String, CallError> {
-        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
-        self.call(path, method, build).await
+        self.turn().await?;
+        // What is not read now can be read by the next leader.
+        self.tenure.read(self.call(path, method, build)).await.unwrap_or(Err(CallError::NotLeader))
+    }
+
+    async fn turn(&self) -> Result<(), CallError> {
+        let turn = self.tenure.read(self.budget.turn()).await.ok_or(CallError::NotLeader)?;
+        turn.map_err(|pause| CallError::Throttled { pause })
     }
 
     async fn call(
@@ -510,7 +521,12 @@ mod tests {
         let conflict = || CallError::Conflict { message: "busy".into() };
         let used = CallError::KeyUsed { message: "busy".into() };
         assert_eq!(refused_key(&call(CallKind::Create), conflict()), used);
-        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), used);
+        let refused = CallError::Rejected { status: 409, message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), refused);
+        for message in ["This uniqueness key has already been used.", NO_REASON] {
+            let error = CallError::Conflict { message: message.into() };
+            assert!(matches!(refused_key(&call(CallKind::Edit), error), CallError::KeyUsed { .. }));
+        }
         assert!(matches!(refused_key(&call(CallKind::Replace), conflict()), CallError::Unknown(_)));
         let words = CallError::Rejected { status: 422, message: "Uniqueness key already exists".into() };
         assert!(matches!(refused_key(&call(CallKind::Edit), words), CallError::KeyUsed { .. }));

@@ -9,9 +9,11 @@ pub mod fake;
 pub mod http;
 pub mod metronome;
 pub mod registry;
+pub mod slots;
+pub mod tenure;
 pub mod zoo;
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -25,9 +27,6 @@ use crate::{
 };
 
 use self::http::Http;
-
-/// Says whether a write that may take this long may start now.
-pub type WriteGate = std::sync::Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// What can be read of a billing API. Whoever is given only this cannot write.
 pub trait Reads: fmt::Debug + Send + Sync {

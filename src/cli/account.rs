@@ -1,6 +1,6 @@
 //! A billing account on the command line: the provider's own file, and a token that stays out of arguments and history.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use clap::Args;
 use kube::ResourceExt;
@@ -13,8 +13,10 @@ use crate::{
         provider::BillingProviderSpec,
     },
     billing::{
+        budget::Budget,
         http::{Endpoint, Http, base_url},
         registry::Client,
+        tenure::Tenure,
     },
     metrics::Metrics,
 };
@@ -90,10 +92,9 @@ fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<Client, Fai
         base: base_url(base)?,
         token,
         timeout: Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or_default().max(1)),
-        requests_per_second: spec.requests_per_second,
+        budget: Budget::new(spec.requests_per_second, 1),
         ca_bundle: spec.ca_bundle.clone(),
     };
-    // Whoever only looks never writes, whatever a plan says.
-    let http = Http::new(&endpoint, Arc::new(|_| false), Metrics::default())?;
+    let http = Http::new(&endpoint, Tenure::of_a_reader(), Metrics::default())?;
     Client::connect(spec, http).ok_or_else(|| "the provider must have exactly one billing API".into())
 }

@@ -26,7 +26,7 @@ pub struct Run {
     /// Name of this process among those that run at the same time; a random one when left out.
     #[arg(long, env = "POD_NAME")]
     identity: Option<String>,
-    /// Contracts that are reconciled at once.
+    /// Contracts of one provider that are worked on at once.
     #[arg(long, env = "COUNTERSIGN_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// How long the lease lasts without being renewed, in seconds. Billing requests are bounded to two thirds of it.
@@ -84,7 +84,7 @@ impl Run {
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
         let probes = server::Probes { metrics: metrics.clone(), ready: readiness };
         tokio::select! {
-            served = server::serve(listener, probes) => served?,
+            () = server::serve(listener, probes) => {}
             () = controller::run(client, options, metrics, ready, terminated()) => {}
         }
         tracing::info!("stopped");

@@ -40,7 +40,7 @@ pub struct Options {
     pub own_namespace: String,
     /// Unique among the processes that run at the same time.
     pub identity: String,
-    /// Contracts that are reconciled at once.
+    /// Objects of one provider that are worked on at once.
     pub concurrency: u16,
     /// How long the lease lasts without being renewed.
     pub lease_duration: Duration,
@@ -95,6 +95,9 @@ pub enum Error {
     /// The API server did not answer in time.
     #[error("the API server did not answer in time")]
     Timeout,
+    /// Another replica leads, or none.
+    #[error("this replica does not lead")]
+    NotLeader,
 }
 
 impl From<kube::Error> for Error {

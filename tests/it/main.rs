@@ -10,9 +10,11 @@
 mod cli;
 mod destinations;
 mod examples;
+mod fairness;
 mod faults;
 mod house;
 mod import;
+mod leaders;
 mod lifecycle;
 mod metronome;
 mod ownership;

@@ -19,6 +19,7 @@ pub use v1alpha1::{
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
     provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
+    status::Fenced,
 };
 
 /// Every custom resource definition, as written to `crds/`.

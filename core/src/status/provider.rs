@@ -103,6 +103,7 @@ pub fn status(
     ProviderStatus {
         conditions: conditions(&previous.conditions, &check.summary, updates, generation, now),
         observed_generation: generation,
+        fence: previous.fence,
         base_url: spec.base_url().map(str::to_owned),
         last_handled_reconcile_at: metadata
             .annotations

@@ -15,7 +15,7 @@ use crate::{
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
-    billing::registry::ContractReferences,
+    billing::{registry::ContractReferences, slots::Slots},
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
@@ -127,6 +127,14 @@ impl References {
             || (without_package && is_younger(contract, GRACE))
     }
 
+    /// Whose slot a reconcile takes: that of the account which it asks, so that it is in nobody else's way.
+    pub(super) fn slots<'a>(&'a self, contract: &BillingContract, context: &'a Context) -> &'a Slots {
+        match &self.provider {
+            ProviderLookup::Ready(account) if !contract.spec.suspend => account.budget.slots(),
+            _ => &context.local,
+        }
+    }
+
     /// What a new reconcile of the contract depends on.
     pub(super) fn fingerprint(&self, contract: &BillingContract) -> Fingerprint {
         Fingerprint {
@@ -159,11 +167,7 @@ fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Opti
 
 /// Other contracts that claim something of this one in the same account.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    let mut rivals = context.claims.rivals(contract);
-    rivals.retain(|rival| {
-        rival.readable().is_some_and(|rival| account(rival, &context.stores).as_deref() == Some(own))
-    });
-    rivals
+    context.claims.rivals(contract, |rival| account(rival, &context.stores).as_deref() == Some(own))
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
@@ -238,19 +242,6 @@ pub fn of_provider(
     key: &ProviderKey,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
     contracts_of(store, |contract| provider_key(contract) == *key)
-}
-
-/// The contracts of a cache that may use a package: those that name it, and those that go by an alias.
-#[must_use]
-pub fn using(
-    store: &Store<Guarded<BillingContract>>,
-    (namespace, name): &registry::Key,
-) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    contracts_of(store, |contract| {
-        let reference = contract.spec.package_ref.as_ref();
-        contract.metadata.namespace == *namespace
-            && reference.is_some_and(|reference| reference.name.as_ref().is_none_or(|named| named == name))
-    })
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {

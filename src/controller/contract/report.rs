@@ -22,6 +22,9 @@ pub(super) async fn report(
     context: &Context,
 ) -> Result<Action, Error> {
     let uid = ObjectId::of(contract).uid;
+    if context.tenure.stop().is_set() && result.is_given_up() {
+        return Ok(Action::await_change());
+    }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());

@@ -10,7 +10,7 @@ use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 /// The object with the finalizer set or not; nothing is written when that is so already.
 ///
 /// # Errors
-/// When the API server does not do its part.
+/// When the API server does not do its part, or this replica leads no more.
 pub async fn ensure<K: Handled>(
     context: &Context,
     object: &K,
@@ -56,6 +56,7 @@ async fn put<K: Handled>(
     if set {
         finalizers.push(finalizer.to_owned());
     }
+    context.leadership.fence_over(None).await?;
     // With the version, so that nobody else's finalizer is lost.
     let patch = json!({"metadata": {"resourceVersion": object.resource_version(), "finalizers": finalizers}});
     let api = raw_api::<K>(context, object.namespace().as_deref());

@@ -55,14 +55,21 @@ pub async fn report<K: Handled>(
 /// Writes members of the status of an object that cannot be read; the others stay as they are.
 ///
 /// # Errors
-/// When the API server does not do its part.
+/// When the API server does not do its part, or this replica leads no more.
 pub async fn put<K: Handled>(
     context: &Context,
     guarded: &Guarded<K>,
     status: &(impl Serialize + Sync),
 ) -> Result<(), Error> {
     let api = raw_api::<K>(context, guarded.namespace().as_deref());
-    let patch = Patch::Merge(json!({"status": status}));
+    let mut status = serde_json::to_value(status).unwrap_or_default();
+    if let (Some(fence), Some(members)) = (context.leadership.fence_over(None).await?, status.as_object_mut())
+    {
+        members.insert("fence".to_owned(), fence.into());
+    }
+    // With the version, which stands for the number of the leadership that wrote the status: that can't be read.
+    let metadata = json!({"resourceVersion": guarded.resource_version()});
+    let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));
     let patched = bounded(api.patch_status(&guarded.name_any(), &patch_params(), &patch)).await?;
     K::queue(context).wrote(&ObjectId::of(guarded).uid, patched.resource_version().as_deref());
     Ok(())

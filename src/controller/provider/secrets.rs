@@ -18,7 +18,7 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::registry::ProviderKey;
-use crate::controller::kubernetes::words::words;
+use crate::controller::kubernetes::{watch::watch, words::words};
 
 /// Namespace and name of a Secret.
 pub type SecretName = (String, String);
@@ -75,7 +75,7 @@ impl SecretWatches {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (listeners, changed, name) = (Arc::clone(&users), self.changed.clone(), name.clone());
         let task = tokio::spawn(async move {
-            let mut events = watcher(api, config).default_backoff().boxed();
+            let mut events = watch(api, config).default_backoff().boxed();
             while let Some(event) = events.next().await {
                 match event {
                     Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => {}
