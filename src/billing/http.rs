@@ -521,7 +521,12 @@ mod tests {
         let conflict = || CallError::Conflict { message: "busy".into() };
         let used = CallError::KeyUsed { message: "busy".into() };
         assert_eq!(refused_key(&call(CallKind::Create), conflict()), used);
-        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), used);
+        let refused = CallError::Rejected { status: 409, message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), refused);
+        for message in ["This uniqueness key has already been used.", NO_REASON] {
+            let error = CallError::Conflict { message: message.into() };
+            assert!(matches!(refused_key(&call(CallKind::Edit), error), CallError::KeyUsed { .. }));
+        }
         assert!(matches!(refused_key(&call(CallKind::Replace), conflict()), CallError::Unknown(_)));
         let words = CallError::Rejected { status: 422, message: "Uniqueness key already exists".into() };
         assert!(matches!(refused_key(&call(CallKind::Edit), words), CallError::KeyUsed { .. }));

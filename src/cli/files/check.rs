@@ -17,6 +17,25 @@ struct Definition {
     is_namespaced: bool,
 }
 
+/// Members that metadata can have.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
 static DEFINITIONS: LazyLock<BTreeMap<String, Definition>> = LazyLock::new(|| {
     let definition = |crd| {
         let crd = serde_json::to_value(crd).unwrap_or_default();
@@ -152,6 +171,10 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
                 value => refuse(&path, &format!("must be text, in quotes: \"{value}\"")),
             }
         }
+    }
+    let written = resource.get("metadata").and_then(Value::as_object).into_iter().flatten();
+    for name in written.map(|(name, _)| name).filter(|name| !METADATA.contains(&name.as_str())) {
+        refuse(&format!("metadata.{name}"), "is no field of metadata");
     }
     for name in resource.as_object().into_iter().flatten().map(|(name, _)| name) {
         if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&name.as_str()) {

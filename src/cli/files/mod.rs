@@ -35,7 +35,7 @@ pub struct Source {
 }
 
 /// What stands in files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Files {
     /// Every text that was read.
     pub sources: Vec<Source>,
@@ -50,7 +50,7 @@ pub struct Files {
 }
 
 /// A resource, and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Resource {
     /// Index of its source.
     pub source: usize,

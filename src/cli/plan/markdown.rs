@@ -53,7 +53,7 @@ fn within(planned: &Planned, most: usize) -> String {
             row.kind,
             plain(&row.name),
             plain(&happens(row)),
-            plain(&money(row))
+            code(&money(row))
         );
         if length(&text) + length(&line) > budget {
             break;
@@ -147,21 +147,40 @@ fn detail(row: &Row) -> String {
     }
 }
 
-/// Text in which nothing is taken for markup, a mention or a reference.
+/// Text in which nothing is taken for markup, a mention or a reference; what it has in backticks is code.
 fn plain(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        // A backtick that nothing closes would swallow what follows.
+        return plain(&text.replace('`', "'"));
+    }
     let mut plain = String::new();
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' => plain.push(' '),
-            '@' | '#' => plain.extend([character, '\u{200b}']),
-            '<' => plain.push_str("&lt;"),
-            '>' => plain.push_str("&gt;"),
-            '&' => plain.push_str("&amp;"),
-            '|' | '*' | '_' | '[' | ']' | '~' | '\\' => plain.extend(['\\', character]),
-            character => plain.push(character),
+    for (index, part) in parts.into_iter().enumerate() {
+        if !index.is_multiple_of(2) {
+            plain.push_str(&code(part));
+            continue;
+        }
+        for character in part.chars() {
+            match character {
+                '\n' | '\r' => plain.push(' '),
+                '@' | '#' => plain.extend([character, '\u{200b}']),
+                '<' => plain.push_str("&lt;"),
+                '>' => plain.push_str("&gt;"),
+                '&' => plain.push_str("&amp;"),
+                '|' | '*' | '_' | '[' | ']' | '~' | '\\' => plain.extend(['\\', character]),
+                character => plain.push(character),
+            }
         }
     }
     plain
+}
+
+/// Text as code in a cell.
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " "))
 }
 
 /// Text inside an element of HTML.
@@ -233,7 +252,7 @@ mod tests {
         let planned = planned(&[("acme", "1000")], &[("acme", "1"), ("globex", "10"), ("zeta", "7")]);
         assert_eq!((planned.code(), planned.rows.len()), (3, 3));
         for (most, part) in
-            [(3000, "resources are not shown in full"), (900, "resources are not in the table")]
+            [(2100, "resources are not shown in full"), (800, "resources are not in the table")]
         {
             let text = within(&planned, most);
             assert!(text.chars().count() <= most && text.contains(part), "{}: {text}", text.chars().count());

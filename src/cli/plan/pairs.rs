@@ -7,6 +7,7 @@ use kube::ResourceExt;
 
 use super::super::{
     files::{Files, Resource, Typed},
+    out::count,
     validate::{Entry, Report, findings},
 };
 use crate::{
@@ -174,11 +175,12 @@ impl Planned {
         self.rows.iter().filter(move |row| row.part() == Some(part))
     }
 
-    /// How many rows there are of each part, in words: `2 change, 1 is left`.
+    /// How many rows there are of each part, in words: `2 resources change, 1 is refused`.
     pub(super) fn counts(&self) -> String {
         let counts = Part::ALL.map(|part| (part, self.part(part).count()));
-        let words = counts.iter().filter(|(_, count)| *count > 0).map(|(part, count)| {
-            let word = match (part, count) {
+        let mut words = Vec::new();
+        for (part, number) in counts.into_iter().filter(|(_, number)| *number > 0) {
+            let what = match (part, number) {
                 (Part::Does, 1) => "changes",
                 (Part::Does, _) => "change",
                 (Part::Open, 1) => "is open",
@@ -188,9 +190,10 @@ impl Planned {
                 (Part::Refused, 1) => "is refused",
                 (Part::Refused, _) => "are refused",
             };
-            format!("{count} {word}")
-        });
-        words.collect::<Vec<_>>().join(", ")
+            let number = if words.is_empty() { count(number, "resource") } else { number.to_string() };
+            words.push(format!("{number} {what}"));
+        }
+        words.join(", ")
     }
 
     /// What all of it does to fixed money.
@@ -242,7 +245,7 @@ fn row(
         (Some(None), _) => (Effect::Open("what the files said of it before is invalid"), None),
         (_, Some(None)) => (Effect::Nothing, None),
         (was, is) => {
-            planned(was.and_then(Option::as_ref), is.and_then(Option::as_ref), before.2, after.2, now)
+            planned(was.and_then(Option::as_ref), is.and_then(Option::as_ref), before.2, after.2, how, now)
         }
     };
     let namespace = resource.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
@@ -262,6 +265,7 @@ fn planned(
     is: Option<&Typed>,
     before: &Together<'_>,
     after: &Together<'_>,
+    how: How,
     now: DateTime<Utc>,
 ) -> (Effect, Option<String>) {
     match (was, is) {
@@ -275,6 +279,10 @@ fn planned(
         _ => {
             let (was, is) = (side(was, before), side(is, after));
             let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
+            if how == How::Same && cause.is_none() {
+                // What neither says something else nor refers to something else is as it was.
+                return (Effect::Nothing, None);
+            }
             let moved = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is));
             if moved {
                 return (
@@ -347,7 +355,7 @@ fn publish(before: &Files, after: &mut Files) {
 
 /// The same for the files before, where every package was what it says.
 fn published(before: &Files) -> Files {
-    let mut before = Files::of(before.sources.clone());
+    let mut before = before.clone();
     for resource in &mut before.resources {
         let Some(Typed::Package(package)) = &mut resource.typed else { continue };
         package.status = Some(status(package, None));

@@ -269,7 +269,8 @@ mod tests {
             "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
             "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}/{name}"),
                 "creationTimestamp": "2026-01-01T00:00:00Z"},
-            "spec": {"lifecycle": "Published", "aliases": [{"name": alias}], "zoo": {}},
+            "spec": {"lifecycle": "Published", "aliases": [{"name": alias}],
+                "zoo": {"term": {"unit": "YEARS", "value": 1}}},
         }))
         .unwrap()
     }

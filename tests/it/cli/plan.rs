@@ -34,7 +34,7 @@ fn what_a_change_does_is_planned_without_a_token_or_a_cluster() {
         "BillingContract acme (./contracts/acme.yaml): changed",
         "BillingContract hooli",
         "contract globex: active -> closed",
-        "3 change.",
+        "3 resources change.",
     ] {
         assert!(ran.out.contains(part), "{part}\n{}", ran.out);
     }
@@ -55,7 +55,7 @@ fn what_a_change_does_is_planned_without_a_token_or_a_cluster() {
     assert!(json.out.contains("\"1200.5"), "{}", json.out);
     let markdown = countersign(root, &["plan", "--base", "before", "--head", "HEAD", "-o", "markdown", "."]);
     assert!(
-        markdown.out.starts_with("<!-- countersign-plan -->\n### 💰 Billing: 3 change\n"),
+        markdown.out.starts_with("<!-- countersign-plan -->\n### 💰 Billing: 3 resources change\n"),
         "{}",
         markdown.out
     );

@@ -59,13 +59,12 @@ impl Facts for Billed {
             }
             Need::LegacyContract(_) => shown.map(|shown| shown.legacy.clone()),
             Need::Contracts { .. } => Some(shown.map(|shown| shown.contract.clone()).into_iter().collect()),
-            Need::Edits(_) => Some(json!([])),
             Need::Seats { subscription_id, .. } => shown.map(|shown| shown.seats(subscription_id)),
             // Whether the customer is billed as the package says is billing's to tell.
             Need::BillingConfigurations { .. } => Some(configurations(side.package)),
             Need::CustomFieldKeys => Some(registered()),
             Need::Package { .. } => None,
-            Need::Packages | Need::ContractsOnPackage { .. } => Some(json!([])),
+            Need::Edits(_) | Need::Packages | Need::ContractsOnPackage { .. } => Some(json!([])),
         }
     }
 

@@ -141,9 +141,8 @@ impl ContractPlanner {
             return Err(refusal.clone());
         }
         self.facts.customer_id.clone_from(&self.customer_alias);
-        match self.resolve(&Recorded::default()) {
-            Ok(Err(refusal)) => return Err(refusal),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(refusal)) = self.resolve(&Recorded::default()) {
+            return Err(refusal);
         }
         let desired = self.desired.ok_or_else(|| invalid("the customer is not known".to_owned()))?;
         desired.shown(contract_id).map_err(|error| invalid(error.to_string()))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::render;
+use crate::{api::BillingContract, plan::render};
 
 fn zoo() -> Value {
     json!({

@@ -164,6 +164,7 @@ fn metadata_is_checked_as_the_api_server_does() {
         ("{name: zoo, labels: {year: 'a b'}}", "metadata.labels.year"),
         ("{name: zoo, annotations: [a]}", "metadata.annotations"),
         ("{name: no}", "metadata.name"),
+        ("{name: zoo, label: {a: b}}", "metadata.label"),
     ] {
         let found = with(metadata);
         assert!(found.len() == 1 && found[0].contains(&format!("`{path}`")), "{metadata}: {found:#?}");
