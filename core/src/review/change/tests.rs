@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api::BillingContract;
 use crate::plan::render;
 
 fn zoo() -> Value {
