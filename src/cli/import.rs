@@ -259,7 +259,7 @@ impl Folder {
 
 /// The key by which a package is found again.
 fn key(package: &ContractPackage) -> Option<String> {
-    Some(package.spec.metronome.as_ref()?.uniqueness_key.as_ref()?.as_str().to_owned())
+    package.spec.given_key().map(str::to_owned)
 }
 
 /// Why a resource is not what is billed; nothing when it is.

@@ -179,6 +179,17 @@ impl ContractPackageSpec {
             Api::Fake => false,
         })
     }
+
+    /// The uniqueness key that the user chose, by which a package is found again.
+    #[must_use]
+    pub fn given_key(&self) -> Option<&str> {
+        match self.api()? {
+            Api::Zoo => None,
+            Api::Metronome => Some(self.metronome.as_ref()?.uniqueness_key.as_ref()?.as_str()),
+            #[cfg(feature = "fake")]
+            Api::Fake => None,
+        }
+    }
 }
 
 impl BillingProviderSpec {

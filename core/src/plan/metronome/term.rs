@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
@@ -41,8 +42,9 @@ pub(super) fn cut(terms: &mut Value, end: Timestamp) -> BTreeSet<String> {
                 // A list that can only be added to keeps what is in it.
                 let had_any = has_items(item, &schedules);
                 for name in &schedules {
+                    let last = last_moment(item, name, end);
                     if let Some(schedule) = item.get_mut(*name) {
-                        schedule::cut(schedule, end);
+                        schedule::cut(schedule, end, last);
                     }
                 }
                 list != "discounts" && had_any && !has_items(item, &schedules)
@@ -62,6 +64,13 @@ fn has_items(item: &Value, schedules: &[&str]) -> bool {
 
 fn starts_late(item: &Value, end: Timestamp) -> bool {
     schedule::start_of(item).is_some_and(|start| start >= end)
+}
+
+/// The moment from which on a schedule's items are cut. What a postpaid commit comes to is settled when the contract ends:
+/// cut at that very moment, a minimum would never be billed.
+fn last_moment(item: &Value, schedule: &str, end: Timestamp) -> Timestamp {
+    let settles = schedule == "invoiceSchedule" && text(item, "type") == Some("POSTPAID");
+    if settles { Timestamp(end.0 + TimeDelta::nanoseconds(1)) } else { end }
 }
 
 /// Ends an item with the contract where it would go on.
@@ -125,11 +134,12 @@ impl ObservedContract {
                     shorten(item, end);
                 }
                 for name in &schedules {
+                    let last = last_moment(item, name, end);
                     let of_access = *name == "accessSchedule";
                     let ids = if of_access { &mut ids.access } else { &mut ids.invoice };
                     let Some(rows) = item.pointer_mut(&format!("/{name}/scheduleItems")) else { continue };
                     let Some(rows) = rows.as_array_mut() else { continue };
-                    let stays: Vec<_> = rows.iter().map(|row| !starts_late(row, end)).collect();
+                    let stays: Vec<_> = rows.iter().map(|row| !starts_late(row, last)).collect();
                     let (mut of_rows, mut of_ids) = (stays.iter(), stays.iter());
                     rows.retain(|_| of_rows.next() == Some(&true));
                     ids.retain(|_| of_ids.next() == Some(&true));

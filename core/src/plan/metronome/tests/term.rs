@@ -120,3 +120,18 @@ fn a_later_end_brings_back_what_is_still_to_come() {
     assert_eq!(edit["add_scheduled_charges"].as_array().map(Vec::len), Some(1), "{edit:#}");
     bench.settle(&spec());
 }
+
+#[test]
+fn a_minimum_is_still_billed_when_the_contract_ends() {
+    let mut spec = fixture::plain();
+    let end = spec["endingBefore"].clone();
+    spec["commits"][0]["type"] = json!("POSTPAID");
+    spec["commits"][0]["invoiceSchedule"] =
+        json!({"scheduleItems": [{"timestamp": end, "amount": "120000"}]});
+    let mut bench = Bench::default();
+    let plans = bench.settle(&spec);
+    assert_eq!(plans.len(), 1);
+    let invoiced = &bench.api.contract["commits"][0]["invoice_schedule"]["schedule_items"];
+    assert_eq!(invoiced.as_array().map(Vec::len), Some(1), "{invoiced}");
+    assert!(bench.settle(&spec).is_empty());
+}
