@@ -67,7 +67,8 @@ fn push_item(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
 /// Changes an item in place where the API can; else it is replaced, or refused.
 fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<'_>) {
     let mut differences = differences(list, wanted, item);
-    let left = leaving::of_item(draft.view, &draft.known, list, wanted, item).into_iter();
+    differences.members.extend(reopened(draft, list, wanted, item));
+    let left = leaving::of_item(draft.shown, &draft.known, list, wanted, item).into_iter();
     let is_new = |change: &Change| differences.members.iter().all(|found| found.path != change.path);
     let left: Vec<_> = left.filter(is_new).collect();
     differences.members.extend(left);
@@ -76,7 +77,6 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         differences.invoice = schedule::differences(Kind::Invoice, &json!({}), invoice, &item.ids.invoice);
     }
     let mut update = Members::new();
-    differences.members.extend(reopened(draft, list, wanted, item));
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }

@@ -299,7 +299,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let before = || own.iter().position(takes_place);
         let index = if item.is_some() { None } else { before() };
         if let Some(item) = item.or_else(|| index.map(|index| own.remove(index))) {
-            let left = leaving::of_keyless(draft.view, &draft.known, pairs.list, &wanted.written, item);
+            let left = leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item);
             for change in differences(pairs.list, wanted, item, draft.shown).into_iter().chain(left) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
                 draft.reject(&whole, units_at(item.terms, &wanted.canonical, &change.path), Remedy::Restore);
