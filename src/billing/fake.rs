@@ -63,7 +63,12 @@ impl BillingApi for Fake {
     }
 
     async fn probe(&self) -> Result<(), CallError> {
-        self.http.get("account").await.map(drop)
+        match self.http.get("account").await {
+            Ok(reply) if parse_exact(&reply).is_ok_and(|account| account.is_object()) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no account".to_owned())),
+            Err(CallError::NotFound { message, .. }) => Err(CallError::Foreign(message)),
+            Err(error) => Err(error),
+        }
     }
 
     async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {

@@ -129,10 +129,17 @@ impl BillingApi for Metronome {
         Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    /// The API has no endpoint of its own for that.
+    /// The API has no endpoint of its own for that. Every account has a list of customers, however short.
     async fn probe(&self) -> Result<(), CallError> {
         match self.http.get("v1/customers?limit=1").await {
-            Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
+            Ok(reply) if is_list_of_customers(&reply) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no list of customers".to_owned())),
+            Err(CallError::NotFound { message, .. }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP 404)")))
+            }
+            Err(CallError::Rejected { status, message }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP {status})")))
+            }
             Err(error) => Err(error),
         }
     }
@@ -336,6 +343,13 @@ fn already_done(call: &Call, error: CallError) -> Result<Value, CallError> {
 fn page(reply: &Value) -> Result<Vec<Value>, CallError> {
     let page = reply.get("data").and_then(Value::as_array);
     page.cloned().ok_or_else(|| unreadable("`data` is no list"))
+}
+
+fn is_list_of_customers(reply: &str) -> bool {
+    let reply = parse_exact(reply).unwrap_or_default();
+    let customers = reply.get("data").and_then(Value::as_array);
+    let is_customer = |customer: &Value| customer.get("id").is_some_and(Value::is_string);
+    customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
 fn next_page<'r>(reply: &'r Value, name: &str) -> Option<&'r str> {

@@ -9,9 +9,11 @@ pub mod fake;
 pub mod http;
 pub mod metronome;
 pub mod registry;
+pub mod slots;
+pub mod tenure;
 pub mod zoo;
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -25,9 +27,6 @@ use crate::{
 };
 
 use self::http::Http;
-
-/// Says whether a write that may take this long may start now.
-pub type WriteGate = std::sync::Arc<dyn Fn(Duration) -> bool + Send + Sync>;
 
 /// What can be read of a billing API. Whoever is given only this cannot write.
 pub trait Reads: fmt::Debug + Send + Sync {
@@ -76,10 +75,11 @@ pub trait BillingApi: Reads + Sized + 'static {
     /// [`CallError::Unknown`] whenever the write may be in force.
     fn send(&self, call: &Call) -> impl Future<Output = Result<Value, CallError>> + Send;
 
-    /// Asks whether the token is accepted.
+    /// Asks whether the API answers as itself, and accepts the token.
     ///
     /// # Errors
-    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    /// [`CallError::Foreign`] when something else answers, [`CallError::Credentials`] when the token is refused; the
+    /// others when neither can be told.
     fn probe(&self) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// IDs of every customer of the account; nothing where the API cannot list them.

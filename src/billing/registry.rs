@@ -60,10 +60,11 @@ impl Client {
         with_api!(self, api => of(api))
     }
 
-    /// Asks whether the token is accepted.
+    /// Asks whether the API answers as itself, and accepts the token.
     ///
     /// # Errors
-    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    /// [`CallError::Foreign`] when something else answers, [`CallError::Credentials`] when the token is refused; the
+    /// others when neither can be told.
     pub async fn probe(&self) -> Result<(), CallError> {
         with_api!(self, api => api.probe().await)
     }

@@ -43,7 +43,7 @@ impl BillingApi for Zoo {
     type Package = NoPackages<Need>;
 
     fn connect(spec: &BillingProviderSpec, http: Http) -> Option<Self> {
-        spec.zoo.as_ref().map(|_| Self { http })
+        spec.zoo.as_ref().map(|_| Self { http: http.numbering_requests() })
     }
 
     fn contract(
@@ -66,10 +66,14 @@ impl BillingApi for Zoo {
         parse_exact(&reply).map_err(|_| CallError::Unknown(NOT_JSON.to_owned()))
     }
 
-    /// The API has no endpoint of its own for that.
+    /// The API has no endpoint of its own for that. Only an answer in its form counts: that there is no such organization,
+    /// that the ID is no good, or a contract.
     async fn probe(&self) -> Result<(), CallError> {
         match self.http.get(&path(NO_ORGANIZATION)).await {
-            Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
+            Ok(reply) if is_contract(&reply) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no contract".to_owned())),
+            Err(CallError::NotFound { .. } | CallError::Rejected { status: 400 | 406 | 422, .. }) => Ok(()),
+            Err(CallError::Rejected { status, .. }) => Err(CallError::Foreign(format!("HTTP {status}"))),
             Err(error) => Err(error),
         }
     }
@@ -91,6 +95,13 @@ impl BillingApi for Zoo {
     async fn packages(&self, _: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
         Ok(Vec::new())
     }
+}
+
+/// Whether a reply has what every contract has.
+fn is_contract(reply: &str) -> bool {
+    let contract = parse_exact(reply).unwrap_or_default();
+    let has = |member| contract.get(member).is_some_and(Value::is_string);
+    has("contract_id") && has("account_id")
 }
 
 const NOT_JSON: &str = "the reply is not a contract: it is not JSON";

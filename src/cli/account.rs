@@ -1,6 +1,6 @@
 //! A billing account on the command line: the provider's own file, and a token that stays out of arguments and history.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use clap::Args;
 use kube::ResourceExt;
@@ -13,8 +13,10 @@ use crate::{
         provider::BillingProviderSpec,
     },
     billing::{
+        budget::Budget,
         http::{Endpoint, Http, base_url},
         registry::Client,
+        tenure::Tenure,
     },
     metrics::Metrics,
 };
@@ -49,16 +51,16 @@ impl Account {
     pub fn connect(&self) -> Result<Connected, Failure> {
         let file = self.provider.display();
         let files = Files::read(std::slice::from_ref(&self.provider))?;
-        if let Some(problem) = files.problems.first() {
-            return Err(problem.to_string().into());
+        if let Some(problem) = files.first_problem() {
+            return Err(problem.into());
         }
-        let (kind, name, namespace, spec) = match (&files.providers[..], &files.cluster_providers[..]) {
-            ([found], []) => {
-                let provider = &found.resource;
+        let (providers, cluster_providers): (Vec<_>, Vec<_>) =
+            (files.providers().collect(), files.cluster_providers().collect());
+        let (kind, name, namespace, spec) = match (&*providers, &*cluster_providers) {
+            ([provider], []) => {
                 (ProviderKind::BillingProvider, provider.name_any(), provider.namespace(), &provider.spec)
             }
-            ([], [found]) => {
-                let provider = &found.resource;
+            ([], [provider]) => {
                 (ProviderKind::ClusterBillingProvider, provider.name_any(), None, &provider.spec.account)
             }
             _ => {
@@ -90,9 +92,9 @@ fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<Client, Fai
         base: base_url(base)?,
         token,
         timeout: Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or_default().max(1)),
-        requests_per_second: spec.requests_per_second,
+        budget: Budget::new(spec.requests_per_second, 1),
+        ca_bundle: spec.ca_bundle.clone(),
     };
-    // Whoever only looks never writes, whatever a plan says.
-    let http = Http::new(&endpoint, Arc::new(|_| false), Metrics::default())?;
+    let http = Http::new(&endpoint, Tenure::of_a_reader(), Metrics::default())?;
     Client::connect(spec, http).ok_or_else(|| "the provider must have exactly one billing API".into())
 }

@@ -149,14 +149,14 @@ impl Folder {
     fn open(dir: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
         let files = Files::read(&[dir.to_owned()])?;
-        if let Some(problem) = files.problems.first() {
+        if let Some(problem) = files.first_problem() {
             return Err(format!("the files of an earlier run must be sound: {problem}").into());
         }
-        let adopted = files.contracts.iter().filter_map(|found| found.resource.spec.adopt.as_ref());
+        let adopted = files.contracts().filter_map(|contract| contract.spec.adopt.as_ref());
         let mut known: BTreeSet<_> = adopted.map(|adopt| adopt.contract_id.clone()).collect();
-        known.extend(files.packages.iter().filter_map(|found| key(&found.resource)));
-        let contracts = files.contracts.iter().map(|found| found.resource.name_any());
-        let names = contracts.chain(files.packages.iter().map(|found| found.resource.name_any())).collect();
+        known.extend(files.packages().filter_map(key));
+        let contracts = files.contracts().map(ResourceExt::name_any);
+        let names = contracts.chain(files.packages().map(ResourceExt::name_any)).collect();
         Ok(Self { dir: dir.to_owned(), known, names, written: 0, refused: Vec::new() })
     }
 

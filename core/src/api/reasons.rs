@@ -130,6 +130,8 @@ reasons! {
     NON_CONVERGING = "NonConverging";
     /// This version cannot read the resource.
     UNDECODABLE = "Undecodable";
+    /// The spec has a field that this version does not know.
+    UNKNOWN_FIELD = "UnknownField";
 
     /// The package is published.
     PUBLISHED = "Published";
@@ -158,6 +160,10 @@ reasons! {
     SECRET_NOT_READABLE = "SecretNotReadable";
     /// The Secret has no usable token.
     TOKEN_NOT_READABLE = "TokenNotReadable";
+    /// Nobody who may read the token says that it may be sent to the provider's address.
+    ADDRESS_NOT_ALLOWED = "AddressNotAllowed";
+    /// Something answers at the provider's address, but not as the billing API does.
+    NOT_THE_BILLING_API = "NotTheBillingApi";
 
     /// Event: what was changed.
     APPLIED = "Applied";

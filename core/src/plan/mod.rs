@@ -4,11 +4,13 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod metronome;
 mod model;
 mod money;
+mod numbers;
 mod ownership;
 pub mod package;
 mod pairing;
@@ -23,7 +25,8 @@ pub mod zoo;
 pub use self::{
     diff::Change,
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
+    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
+    numbers::money_numbers,
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},

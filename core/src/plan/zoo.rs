@@ -5,6 +5,7 @@
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
 mod end;
+mod facts;
 mod leaving;
 mod money;
 mod planner;
@@ -30,6 +31,7 @@ use crate::{
     validate::Validated,
 };
 
+pub use self::facts::Billed;
 pub use self::planner::{ContractPlanner, Need};
 
 /// Optional members whose absence is a term itself: an item without a fee, a tier without an end. Every other one is the

@@ -15,6 +15,7 @@
 
 pub mod claims;
 pub mod deletion;
+pub mod destination;
 pub mod failure;
 pub mod reconciliation;
 pub mod references;

@@ -307,6 +307,15 @@ impl<P: Planner> Reconciliation<P> {
 
     /// The result when there is nothing (more) to write.
     fn conclude(&mut self, decision: Decision, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        if let Decision::Refuse(refusal) = &decision
+            && refusal.reason == reasons::BACKDATED_ITEM
+            && self.is_settling(now)
+        {
+            // What was just added is taken for something that is gone for as long as it does not show.
+            let message = format!("What was written may not show yet. {}", refusal.message);
+            self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
+            return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
+        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(_) => Requeue::After(super::failure::LOOK_AGAIN),
@@ -437,11 +446,15 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
     /// this is another one. The same edit can be sent again, since the API takes it once.
     fn may_be_in_force(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
-        let before = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        let before = self.recorded.unconfirmed.as_ref().filter(|_| self.is_settling(now));
         let edit = plan.calls.iter().find(|call| call.kind == CallKind::Edit);
-        before.zip(edit).is_some_and(|(before, edit)| {
-            before.digest != edit.fingerprint && now.signed_duration_since(before.time.0) < SETTLING
-        })
+        before.zip(edit).is_some_and(|(before, edit)| before.digest != edit.fingerprint)
+    }
+
+    /// Whether an edit was sent a short while ago, which a read may not show yet.
+    fn is_settling(&self, now: DateTime<Utc>) -> bool {
+        let edit = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        edit.is_some_and(|write| now.signed_duration_since(write.time.0) < SETTLING)
     }
 
     /// What is remembered of a plan that is about to be carried out.

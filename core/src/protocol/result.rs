@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     api::{
         contract::{ItemId, UnconfirmedWrite},
-        reasons::Reason,
+        reasons::{self, Reason},
     },
     plan::{Change, Plan, Refusal},
     terms::Digest,
@@ -139,6 +139,13 @@ impl<S> ReconcileResult<S> {
         Self::new(Outcome::Waiting { reason, message: message.into() }, requeue)
     }
 
+    /// Whether it was given up by a process that had to stop, before there was anything to put on record.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        let is_given_up = matches!(self.outcome, Outcome::Waiting { reason: reasons::NOT_LEADER, .. });
+        is_given_up && self.created_id.is_none() && self.write.is_none() && self.snapshot.is_none()
+    }
+
     /// Nothing more happens until somebody changes something.
     #[must_use]
     pub fn refused(refusal: Refusal, requeue: Requeue) -> Self {
@@ -149,7 +156,6 @@ impl<S> ReconcileResult<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::reasons;
     use crate::plan::MoneyEffect;
     use serde_json::json;
 
@@ -178,5 +184,14 @@ mod tests {
         ] {
             assert_eq!(outcome.label(), word);
         }
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_reported_unless_something_is_to_be_put_on_record() {
+        let waiting = |reason| ReconcileResult::<()>::waiting(reason, "", Requeue::OnChange);
+        assert!(waiting(reasons::NOT_LEADER).is_given_up());
+        assert!(!waiting(reasons::THROTTLED).is_given_up());
+        let created = ReconcileResult { created_id: Some("c".to_owned()), ..waiting(reasons::NOT_LEADER) };
+        assert!(!created.is_given_up());
     }
 }

@@ -125,7 +125,7 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
     };
     match &result.outcome {
         Outcome::InSync { applied, .. } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)))
+            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)).about(&changes(applied)))
         }
         Outcome::InSync { .. } if previous.contract_id.is_none() => {
             let snapshot = result.snapshot.as_ref()?;
@@ -134,21 +134,27 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
             Some(EventRecord::normal(reasons::FOUND, message))
         }
         Outcome::Drifted { changes } if previous.drift != drift_lines(changes) => {
-            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, render::drift(changes)))
+            let all: Vec<_> = changes.iter().collect();
+            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, render::drift(changes)).about(&all))
         }
         Outcome::AwaitingApproval(plan)
             if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
         {
-            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()))
+            let all: Vec<_> = plan.changes.iter().collect();
+            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()).about(&all))
         }
         Outcome::Refused { refusal, .. } if !was_stalled(refusal.reason, &refusal.message) => {
             Some(EventRecord::warning(refusal.reason, &refusal.message))
         }
         Outcome::Ended { applied } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::ENDED, summaries(applied)))
+            Some(EventRecord::normal(reasons::ENDED, summaries(applied)).about(&changes(applied)))
         }
         _ => None,
     }
+}
+
+fn changes(plans: &[Plan]) -> Vec<&Change> {
+    plans.iter().flat_map(|plan| &plan.changes).collect()
 }
 
 fn summaries(plans: &[Plan]) -> String {

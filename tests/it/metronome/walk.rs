@@ -227,9 +227,11 @@ async fn change(world: &World, walk: &Walk) -> Fate {
                 let contract = world.until(name, decided).await;
                 let message = crate::support::world::message(&contract);
                 match crate::support::world::reason(&contract).as_str() {
-                    // The parts of a recurring schedule may come to the same amounts.
+                    // The parts of a recurring schedule may come to the same amounts, and the contract's end cuts what
+                    // would go on longer.
                     "InSync"
-                        if leaf.pointer.contains("/recurringSchedule/")
+                        if (leaf.pointer.contains("/recurringSchedule/")
+                            || leaf.pointer.ends_with("/endingBefore"))
                             && edits(world, &contract).await == 0 =>
                     {
                         continue;

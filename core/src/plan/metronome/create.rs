@@ -63,7 +63,7 @@ pub(super) fn fingerprint(desired: &Desired) -> Digest {
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.
-fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
+pub(super) fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
     let mut fields = own.and_then(Value::as_object).cloned().unwrap_or_default();
     let stamp = desired.resolved.stamp.iter().flat_map(|stamp| stamp.fields.iter().chain(&stamp.notes));
     fields.extend(stamp.map(|(name, value)| (name.clone(), json!(value))));
@@ -71,7 +71,7 @@ fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value>
 }
 
 /// Puts the key of each item on it, where contracts are stamped and the item can have custom fields.
-fn stamp_items(desired: &Desired, terms: &mut Value) {
+pub(super) fn stamp_items(desired: &Desired, terms: &mut Value) {
     for of in LISTS.iter().filter(|of| of.entity.is_some()) {
         let items = terms.get_mut(of.name).and_then(Value::as_array_mut).into_iter().flatten();
         items.for_each(|item| stamp_item(desired, item));

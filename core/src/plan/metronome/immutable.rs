@@ -52,8 +52,8 @@ impl Remedy {
                  not bill, and take it out once it has begun"
             }
             Self::Past => {
-                "let it begin now or later (a new `startingAt`, schedule items that are still to come only); or, if that time \
-                 is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
+                "let it begin now or later (another `key` with a new `startingAt`, or schedule items that are still to come \
+                 only); or, if that time is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
                  (`managementPolicy: Plan`)"
             }
         }

@@ -67,7 +67,6 @@ fn push_item(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
 /// Changes an item in place where the API can; else it is replaced, or refused.
 fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<'_>) {
     let mut differences = differences(list, wanted, item);
-    differences.members.extend(reopened(draft, list, wanted, item));
     let left = leaving::of_item(draft.shown, &draft.known, list, wanted, item).into_iter();
     let is_new = |change: &Change| differences.members.iter().all(|found| found.path != change.path);
     let left: Vec<_> = left.filter(is_new).collect();
@@ -77,6 +76,9 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         differences.invoice = schedule::differences(Kind::Invoice, &json!({}), invoice, &item.ids.invoice);
     }
     let mut update = Members::new();
+    if differences.members.iter().all(|change| change.path != "/endingBefore") {
+        differences.members.extend(reopened(draft, list, wanted, item));
+    }
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
@@ -227,13 +229,11 @@ fn edit_schedule(
         if let Step::Add(added) = &step
             && let Some(start) = schedule::start_of(added).filter(|start| start.0 < draft.now && is_invoiced)
         {
-            match past::named(draft, list, wanted, start) {
-                Ok(backdated) => drop(draft.change(&backdated, Unit::Other)),
-                Err(_) => {
-                    draft.reject(&whole, units.clone(), Remedy::Past);
-                    continue;
-                }
-            }
+            let Ok(backdated) = past::named(draft, list, wanted, start) else {
+                draft.reject(&whole, units.clone(), Remedy::Past);
+                continue;
+            };
+            draft.change(&backdated, Unit::Other);
         }
         if !draft.change(&whole, units.clone()) {
             continue;

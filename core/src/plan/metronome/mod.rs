@@ -18,6 +18,7 @@ mod create;
 mod draft;
 mod effect;
 mod end;
+mod facts;
 mod fields;
 mod find;
 mod history;
@@ -40,6 +41,7 @@ mod planner;
 mod record;
 mod reply;
 mod schedule;
+mod shown;
 mod stamp;
 mod subscriptions;
 mod term;
@@ -54,6 +56,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
+    facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
@@ -62,7 +65,8 @@ pub use self::{
     planner::{AccountSettings, ContractPlanner},
     record::{Record, items, record},
     reply::leave_out_defaults,
-    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
+    shown::Shown,
+    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{

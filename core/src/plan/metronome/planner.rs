@@ -7,8 +7,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Stamp, UniquenessKey,
-    end, find,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
+    UniquenessKey, end, find,
     history::{self, Edits},
     moved, package, plan, record, stamp,
 };
@@ -57,7 +57,7 @@ pub struct ContractPlanner {
     /// What was found, complete as far as this spec is concerned with it.
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
-    told: Vec<(String, String)>,
+    told: Record,
 }
 
 /// What was read.
@@ -127,8 +127,25 @@ impl ContractPlanner {
             facts: Facts::default(),
             desired: None,
             observed: None,
-            told: Vec::new(),
+            told: Record::default(),
         })
+    }
+
+    /// What reads would tell of the contract with this id, had the spec been carried out. A customer goes by its alias.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn shown(mut self, contract_id: &str) -> Result<Shown, Refusal> {
+        let invalid = |message: String| Refusal { reason: reasons::INVALID_SPEC, message };
+        if let Err(refusal) = &self.terms {
+            return Err(refusal.clone());
+        }
+        self.facts.customer_id.clone_from(&self.customer_alias);
+        if let Ok(Err(refusal)) = self.resolve(&Recorded::default()) {
+            return Err(refusal);
+        }
+        let desired = self.desired.ok_or_else(|| invalid("the customer is not known".to_owned()))?;
+        desired.shown(contract_id).map_err(|error| invalid(error.to_string()))
     }
 
     /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.
@@ -410,9 +427,9 @@ impl Planner for ContractPlanner {
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.view()) {
                     (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
-                        record(desired, view, recorded, now).items
+                        record(desired, view, recorded, now)
                     }
-                    _ => Vec::new(),
+                    _ => Record::default(),
                 };
                 Ok(ready)
             }
@@ -482,7 +499,10 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            recorded.items.extend(self.told.drain(..));
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())

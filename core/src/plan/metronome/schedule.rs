@@ -81,7 +81,9 @@ pub(super) fn cut(schedule: &mut Value, end: Timestamp) {
     let is_recurring = listed(schedule).is_none();
     let is_late = |item: &Value| start_of(item).is_some_and(|start| start >= end);
     let mut left: Vec<_> = items.iter().filter(|item| !is_late(item)).cloned().collect();
-    left.iter_mut().for_each(|item| super::term::shorten(item, end));
+    for item in &mut left {
+        super::term::shorten(item, end);
+    }
     if left == items {
         return;
     }

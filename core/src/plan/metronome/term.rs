@@ -133,7 +133,9 @@ impl ObservedContract {
                     let (mut of_rows, mut of_ids) = (stays.iter(), stays.iter());
                     rows.retain(|_| of_rows.next() == Some(&true));
                     ids.retain(|_| of_ids.next() == Some(&true));
-                    rows.iter_mut().for_each(|row| shorten(row, end));
+                    for row in rows {
+                        shorten(row, end);
+                    }
                 }
             }
         }

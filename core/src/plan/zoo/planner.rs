@@ -10,7 +10,7 @@ use crate::{
         Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Reading, Recorded, Refusal,
         Unreadable, package::ArchivedPackage, snapshot::day,
     },
-    terms::{Digest, Timestamp},
+    terms::{Digest, Timestamp, json::parse_exact, zoo::SHAPE},
     validate,
 };
 
@@ -69,6 +69,27 @@ impl ContractPlanner {
             package: package.and_then(ArchivedPackage::of),
             shown: Reading::Unread,
         })
+    }
+
+    /// What a read would tell of the contract with this id, had the spec been carried out; nothing where the API does not
+    /// show contracts in its state.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn meant(&self, contract_id: &str) -> Result<Option<Value>, Refusal> {
+        let desired = self.desired.as_ref().map_err(Clone::clone)?;
+        if !desired.contract.status.is_visible() {
+            return Ok(None);
+        }
+        let invalid =
+            |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
+        let text = serde_json::to_string(&SHAPE.wire(&desired.written)).map_err(invalid)?;
+        let mut reply = parse_exact(&text).map_err(invalid)?;
+        if let Some(members) = reply.as_object_mut() {
+            members.insert("contract_id".to_owned(), contract_id.into());
+            members.insert("account_id".to_owned(), self.organization_id.as_str().into());
+        }
+        Ok(Some(reply))
     }
 
     fn shown(&self) -> Result<Option<&ObservedContract>, Need> {

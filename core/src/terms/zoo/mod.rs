@@ -189,7 +189,7 @@ api_enums! { "snake_case"
         /// It lapses.
         None,
         /// The first year's rest is carried into the second, once.
-        #[serde(rename = "year1_to_year2_once")]
+        @"year1_to_year2_once"
         Year1ToYear2Once,
     }
 

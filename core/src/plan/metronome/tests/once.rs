@@ -65,8 +65,10 @@ fn live(world: &World, list: &str) -> usize {
     items.iter().filter(|item| item["archived_at"].is_null()).count()
 }
 
-/// The cases: what is added to which list, and what the API makes of it.
-fn cases() -> Vec<(&'static str, Value, &'static str, fn(&mut Value))> {
+/// A list, what is added to it, its name on the wire, and what the API makes of it.
+type Case = (&'static str, Value, &'static str, fn(&mut Value));
+
+fn cases() -> Vec<Case> {
     let commit = |members: Value| {
         let mut commit = fixture::plain()["commits"][0].clone();
         commit["key"] = json!("more");

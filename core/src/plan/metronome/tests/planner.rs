@@ -205,3 +205,21 @@ fn every_contract_comes_to_its_end_whichever_reply_is_lost() {
         }
     }
 }
+
+#[test]
+fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan() {
+    for spec in fixture::all() {
+        let desired = desired(&spec);
+        let shown = desired.shown("contract-1").unwrap();
+        let mut view = ObservedContract::read(&shown.contract, now()).unwrap();
+        if view.needs_v1(&desired, &Recorded::default()) {
+            view.merge_v1(&shown.legacy);
+        }
+        for id in view.needs_seats(&desired, &Recorded::default(), now()) {
+            view.merge_seats(&id, &shown.seats(&id));
+        }
+        let recorded = Recorded { contract_id: Some("contract-1".to_owned()), ..Recorded::default() };
+        let decision = plan(&desired, Some(&view), &recorded, &Policy::default(), now());
+        assert_eq!(decision, Decision::Settle, "{spec:#}");
+    }
+}

@@ -164,6 +164,7 @@ fn an_end_that_has_passed_is_not_taken_back() {
     let spec = with(&fixture::narrow(), end, json!("2026-03-01T00:00:00Z"));
     let bench = bench_of(&spec);
     let refusal = refused(decide(&bench, &fixture::narrow()));
+    assert_eq!(refusal.reason, "BackdatedItem");
     assert!(refusal.message.contains("/recurringCommits/monthly/endingBefore"), "{}", refusal.message);
     assert_eq!(refusal.reason, "BackdatedItem", "months have passed since");
     let later = with(&fixture::narrow(), end, json!("2026-09-01T00:00:00Z"));
