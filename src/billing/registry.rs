@@ -7,7 +7,7 @@ use super::fake::Fake;
 use super::{BillingApi, CallError, http::Http, metronome::Metronome, run, zoo::Zoo};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
-    plan::{Policy, Recorded, Refusal},
+    plan::{Holders, Policy, Recorded, Refusal},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -97,6 +97,8 @@ pub struct ContractReferences<'a> {
     pub account: &'a str,
     /// Why another resource holds what this one claims.
     pub claimed: Option<Refusal>,
+    /// Finds who holds a contract among the other resources.
+    pub holders: Holders,
 }
 
 async fn reconcile_contract<A: BillingApi>(
@@ -105,14 +107,15 @@ async fn reconcile_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> ContractResult {
-    let ContractReferences { package, renews, account, claimed } = references;
+    let ContractReferences { package, renews, account, claimed, holders } = references;
     let planner = match api.contract(contract, *package, renews.map(str::to_owned)) {
         Ok(planner) => planner,
         Err(refusal) => return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod),
     };
     let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
     let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
-    let result = run(api, reconciliation.claimed_by_another(claimed.clone()), Utc::now).await;
+    let reconciliation = reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone());
+    let result = run(api, reconciliation, Utc::now).await;
     ReconcileResult { account: Some((*account).to_owned()), ..result }
 }
 

@@ -6,6 +6,7 @@
 pub mod diff;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod holders;
 pub mod metronome;
 mod model;
 mod money;
@@ -21,6 +22,7 @@ pub mod zoo;
 
 pub use self::{
     diff::Change,
+    holders::{Holder, Holders, Sought},
     model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},

@@ -14,7 +14,7 @@ use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
     controller::{Guarded, decoded},
-    protocol::claims::{Subject, subjects},
+    protocol::claims::{Subject, marks, subjects},
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
@@ -30,6 +30,8 @@ pub struct ClaimIndex {
 struct Index {
     by_subject: HashMap<Subject, HashSet<Reference>>,
     of: HashMap<Reference, Vec<Subject>>,
+    /// Contracts that wait for somebody to hold something, or to hold it no more.
+    interested: HashMap<Subject, HashSet<Reference>>,
 }
 
 impl ClaimIndex {
@@ -43,7 +45,7 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = decoded(contract).map(subjects).unwrap_or_default();
+                let claimed = decoded(contract).map(marks).unwrap_or_default();
                 self.put(&ObjectRef::from_obj(contract), claimed);
             }
             watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), Vec::new()),
@@ -62,12 +64,33 @@ impl ClaimIndex {
     /// Other contracts that claim something that this one claims, in whatever account.
     #[must_use]
     pub fn rivals(&self, contract: &BillingContract) -> Vec<Arc<Guarded<BillingContract>>> {
-        let own = ObjectRef::from_obj(contract);
         let index = self.lock();
-        let mut references: HashSet<&Reference> = HashSet::new();
-        for subject in subjects(contract) {
-            references.extend(index.by_subject.get(&subject).into_iter().flatten());
+        self.others(&index, &subjects(contract), &ObjectRef::from_obj(contract))
+    }
+
+    /// Contracts besides one that hold or claim one of these; the one is woken when that changes.
+    #[must_use]
+    pub fn marked(
+        &self,
+        marks: &[Subject],
+        own: &ObjectRef<BillingContract>,
+    ) -> Vec<Arc<Guarded<BillingContract>>> {
+        let mut index = self.lock();
+        let reference = ObjectRef::new(&own.name).within(own.namespace.as_deref().unwrap_or_default());
+        for mark in marks {
+            index.interested.entry(mark.clone()).or_default().insert(reference.clone());
         }
+        self.others(&index, marks, own)
+    }
+
+    fn others(
+        &self,
+        index: &Index,
+        subjects: &[Subject],
+        own: &ObjectRef<BillingContract>,
+    ) -> Vec<Arc<Guarded<BillingContract>>> {
+        let references: HashSet<&Reference> =
+            subjects.iter().filter_map(|subject| index.by_subject.get(subject)).flatten().collect();
         let others =
             references.into_iter().filter(|other| other.name != own.name || other.namespace != own.namespace);
         others.filter_map(|other| self.store.get(other)).collect()
@@ -82,7 +105,12 @@ impl ClaimIndex {
             index.of.insert(reference.clone(), claimed.clone())
         };
         let mut woken = HashSet::new();
-        for subject in before.into_iter().flatten().filter(|subject| !claimed.contains(subject)) {
+        let before = before.unwrap_or_default();
+        for changed in claimed.iter().filter(|subject| !before.contains(subject)) {
+            woken.extend(index.interested.remove(changed).into_iter().flatten());
+        }
+        for subject in before.into_iter().filter(|subject| !claimed.contains(subject)) {
+            woken.extend(index.interested.remove(&subject).into_iter().flatten());
             if let Some(claimants) = index.by_subject.get_mut(&subject) {
                 claimants.remove(reference);
                 woken.extend(claimants.iter().cloned());
@@ -95,6 +123,7 @@ impl ClaimIndex {
             index.by_subject.entry(subject).or_default().insert(reference.clone());
         }
         drop(index);
+        woken.remove(reference);
         for reference in woken {
             self.wakes.wake(reference, &self.store);
         }

@@ -96,17 +96,10 @@ async fn delete(
         );
         return release(contract, context).await;
     }
-    let mut result = bring(contract, references, goal, context).await;
-    if matches!(result.outcome, Outcome::Ended { .. }) {
+    let result = bring(contract, references, goal, context).await;
+    if deletion::may_go(&result) {
         report::announce(contract, &result, context).await;
         return release(contract, context).await;
-    }
-    if let Outcome::Waiting { message, .. } = &mut result.outcome {
-        *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
-    }
-    if let Outcome::Refused { refusal, .. } = &mut result.outcome {
-        refusal.message =
-            deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
     }
     report(contract, result, references, context).await
 }

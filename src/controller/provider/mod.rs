@@ -173,7 +173,10 @@ where
                 None => examine(&context, provider.account(), &secret, origin).await,
             }
         }
-        Err(why) => Checked::without_token(reasons::SECRET_NOT_READABLE, &why),
+        Err(why) => {
+            context.providers.leave(&key);
+            Checked::without_token(reasons::SECRET_NOT_READABLE, &why)
+        }
     };
     let summary = &checked.check.summary;
     let readiness = match &checked.account {

@@ -8,7 +8,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -116,10 +116,16 @@ struct Entry {
     serves: Option<Vec<String>>,
 }
 
+/// How long what deleted contracts hold can still be ended through an account that was ready when its provider or its Secret
+/// went.
+const LINGERS: Duration = Duration::from_mins(10);
+
 /// Every provider, by name.
 #[derive(Debug)]
 pub struct ProviderRegistry {
     entries: RwLock<HashMap<ProviderKey, Entry>>,
+    /// Accounts whose provider or Secret went, and when.
+    left: RwLock<HashMap<ProviderKey, (Arc<ReadyProvider>, Instant)>>,
     changed: mpsc::UnboundedSender<ProviderKey>,
     suspected: mpsc::UnboundedSender<ProviderKey>,
 }
@@ -130,7 +136,11 @@ impl ProviderRegistry {
     pub fn new() -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
         let ((changed, to_contracts), (suspected, to_providers)) =
             (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        (Self { entries: RwLock::default(), changed, suspected }, to_contracts, to_providers)
+        (
+            Self { entries: RwLock::default(), left: RwLock::default(), changed, suspected },
+            to_contracts,
+            to_providers,
+        )
     }
 
     /// Puts a provider's state in; `serves` lists the namespaces of a cluster provider. Contracts hear of a change.
@@ -144,6 +154,9 @@ impl ProviderRegistry {
                     _ => false,
                 }
         });
+        if matches!(readiness, Readiness::Ready(_)) {
+            self.left.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        }
         entries.insert(key.clone(), Entry { readiness, serves });
         drop(entries);
         if !same {
@@ -153,9 +166,26 @@ impl ProviderRegistry {
 
     /// Takes a provider out that is gone.
     pub fn remove(&self, key: &ProviderKey) {
+        self.leave(key);
         if self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some() {
             self.announce(key);
         }
+    }
+
+    /// A provider or its Secret goes. Whoever deletes a namespace deletes them along with the contracts, in any order, so what
+    /// those hold can still be ended for a while.
+    pub fn leave(&self, key: &ProviderKey) {
+        let Some(account) = self.account(key).filter(|account| !account.is_suspect()) else { return };
+        let mut left = self.left.write().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|_, (_, since)| since.elapsed() < LINGERS);
+        left.insert(key.clone(), (account, Instant::now()));
+    }
+
+    /// The account of a provider that went, or whose Secret did, a short while ago: only to end what deleted contracts hold.
+    #[must_use]
+    pub fn lingering(&self, key: &ProviderKey) -> Option<Arc<ReadyProvider>> {
+        let left = self.left.read().unwrap_or_else(PoisonError::into_inner);
+        left.get(key).filter(|(_, since)| since.elapsed() < LINGERS).map(|(account, _)| Arc::clone(account))
     }
 
     /// The account of a provider, if it is ready.

@@ -40,6 +40,7 @@ mod schedule;
 mod stamp;
 mod subscriptions;
 mod thresholds;
+mod unclaimed;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, path, plan, reply};
+use super::{Desired, ObservedContract, committed_value, end, fingerprint, path, plan, reply};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -110,10 +110,10 @@ impl Planner for ContractPlanner {
         ending: &Ending,
         recorded: &Recorded,
         policy: &Policy,
-        _: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         let desired = self.desired.as_ref().ok();
-        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy))
+        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy, now))
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
@@ -150,6 +150,10 @@ impl Planner for ContractPlanner {
         let says_the_same =
             || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());
         (is_held || says_the_same()).then(|| snapshot(view))
+    }
+
+    fn shows(&self, sent: &Digest) -> bool {
+        self.shown.present().is_some_and(|view| fingerprint(&view.terms) == *sent)
     }
 
     fn customer_id(&self) -> Option<&str> {
