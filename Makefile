@@ -56,13 +56,23 @@ mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test hold
 	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
 		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
 
+# One thread and virtual time: the same seed does the same everywhere.
+SEEDS ?= 1000
+
+.PHONY: simulate
+simulate: export SEEDS := $(SEEDS)
+simulate: tools ## Runs the fault simulation: SEEDS=n of them, or SEED=n alone
+	@$(STEP) "fault simulation" cargo run --locked --quiet --package countersign-simulation --profile simulation
+
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
 	@tests/controlplane/build
 
 .PHONY: crds
-crds: tools ## Writes crds/ anew from the types in core/src/api
+crds: tools ## Writes crds/ and schemas/ anew from the types in core/src/api
 	cargo run --quiet --locked --package countersign -- crds --dir crds
+	cargo run --quiet --locked --package countersign -- crds --json-schema --dir schemas
+	cargo run --quiet --locked --package countersign -- crds --kustomize --dir schemas
 
 .PHONY: tools
 tools:

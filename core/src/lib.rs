@@ -7,12 +7,16 @@
 //! - [`plan`]: desired × observed × recorded → what to do.
 //! - [`protocol`]: what to read, what to send and when to stop, so that nothing is done twice.
 //! - [`status`]: what is written back.
+//! - [`import`]: what is billed already, as resources.
+//! - [`review`]: what people are told of files before anything is applied.
 //!
 //! Time is an argument, and whatever is read is told: this crate has no client, no async runtime and no clock.
 
 pub mod api;
+pub mod import;
 pub mod plan;
 pub mod protocol;
+pub mod review;
 pub mod status;
 pub mod terms;
 pub mod validate;

@@ -181,7 +181,8 @@ start_everything() {
     kubectl --kubeconfig "$own" config set-credentials countersign --token "$token" >/dev/null
     kubectl --kubeconfig "$own" config set-context --current --user countersign >/dev/null
     kubectl --kubeconfig "$own" config delete-user "$admin" >/dev/null
-    KUBECONFIG=$own NO_COLOR=1 start countersign "$target/debug/countersign" run --listen 127.0.0.1:0
+    KUBECONFIG=$own NO_COLOR=1 start countersign "$target/debug/countersign" run --listen 127.0.0.1:0 \
+        --allowed-hosts "$sim"
     until_true "the operator" grep -q watching "$demo/countersign.log"
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{BillingApi, CallError, http::Http};
+use super::{BillingApi, CallError, Import, Reads, http::Http};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec, reasons},
+    import::Destination,
     plan::{
         Call, NoPackages, Refusal,
         fake::{ContractPlanner, Need},
@@ -18,9 +19,23 @@ pub struct Fake {
     http: Http,
 }
 
+impl Reads for Fake {
+    type Need = Need;
+
+    /// A 404 says that there is no contract to see.
+    async fn read(&self, need: &Need) -> Result<Option<Value>, CallError> {
+        match self.http.get(&need.path()).await {
+            Ok(reply) => {
+                parse_exact(&reply).map(Some).map_err(|_| CallError::Unreachable(NOT_JSON.to_owned()))
+            }
+            Err(CallError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl BillingApi for Fake {
     const API: Api = Api::Fake;
-    type Need = Need;
     type Contract = ContractPlanner;
     type Package = NoPackages<Need>;
 
@@ -42,24 +57,30 @@ impl BillingApi for Fake {
         Err(Refusal { reason: reasons::INVALID_SPEC, message: message.to_owned() })
     }
 
-    /// A 404 says that there is no contract to see.
-    async fn read(&self, need: &Need) -> Result<Option<Value>, CallError> {
-        match self.http.get(&need.path()).await {
-            Ok(reply) => {
-                parse_exact(&reply).map(Some).map_err(|_| CallError::Unreachable(NOT_JSON.to_owned()))
-            }
-            Err(CallError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn send(&self, call: &Call) -> Result<Value, CallError> {
         let reply = self.http.write(call).await?;
         parse_exact(&reply).map_err(|_| CallError::Unknown(NOT_JSON.to_owned()))
     }
 
     async fn probe(&self) -> Result<(), CallError> {
-        self.http.get("account").await.map(drop)
+        match self.http.get("account").await {
+            Ok(reply) if parse_exact(&reply).is_ok_and(|account| account.is_object()) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no account".to_owned())),
+            Err(CallError::NotFound { message, .. }) => Err(CallError::Foreign(message)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {
+        Ok(None)
+    }
+
+    async fn billed_to(&self, _: &str, _: &Destination) -> Result<Vec<Import<BillingContract>>, CallError> {
+        Ok(Vec::new())
+    }
+
+    async fn packages(&self, _: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
+        Ok(Vec::new())
     }
 }
 

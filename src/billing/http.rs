@@ -5,7 +5,7 @@ use std::{fmt, num::IntErrorKind, time::Duration};
 use chrono::{DateTime, Utc};
 
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode, Url,
+    Certificate, Client, RequestBuilder, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
@@ -15,8 +15,9 @@ use serde_json::Value;
 use url::Host;
 
 use super::{
-    CallError, WriteGate,
+    CallError,
     budget::{Budget, LONGEST_PAUSE},
+    tenure::Tenure,
 };
 use crate::{
     metrics::Metrics,
@@ -42,8 +43,10 @@ pub struct Endpoint {
     pub token: SecretString,
     /// How long one request may take.
     pub timeout: Duration,
-    /// Requests a second.
-    pub requests_per_second: i32,
+    /// What all calls of the provider share, also with the client before this one.
+    pub budget: Budget,
+    /// Certificates of private roots (PEM) that are trusted beside the public ones.
+    pub ca_bundle: Option<String>,
 }
 
 /// Why an endpoint cannot be used.
@@ -55,6 +58,9 @@ pub enum EndpointError {
     /// The token cannot be sent.
     #[error("the token must be printable ASCII without spaces or line breaks inside")]
     Token,
+    /// The private roots cannot be used.
+    #[error("`caBundle` {0}")]
+    CaBundle(String),
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
@@ -66,8 +72,9 @@ pub struct Http {
     base: Url,
     timeout: Duration,
     budget: Budget,
-    gate: WriteGate,
+    tenure: Tenure,
     metrics: Metrics,
+    numbers_requests: bool,
 }
 
 impl fmt::Debug for Http {
@@ -123,30 +130,44 @@ fn is_at_home(url: &Url) -> bool {
 }
 
 impl Http {
-    /// A client for an endpoint; every write asks the gate first.
+    /// A client for an endpoint; every write has to fit into the tenure.
     ///
     /// # Errors
     /// When the token or the client cannot be used.
-    pub fn new(endpoint: &Endpoint, gate: WriteGate, metrics: Metrics) -> Result<Self, EndpointError> {
+    pub fn new(endpoint: &Endpoint, tenure: Tenure, metrics: Metrics) -> Result<Self, EndpointError> {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", endpoint.token.expose_secret()))
             .map_err(|_| EndpointError::Token)?;
         bearer.set_sensitive(true);
-        let client = Client::builder()
+        let mut builder = Client::builder()
+            .tls_certs_merge(roots(endpoint.ca_bundle.as_deref())?)
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .timeout(endpoint.timeout)
             .connect_timeout(endpoint.timeout.min(Duration::from_secs(10)))
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
+            // A redirect is an answer like any other: the token goes to no other host than this.
+            .redirect(redirect::Policy::none());
+        if endpoint.base.scheme() == "http" {
+            // Clear text is for this machine and this cluster only, so no proxy may see it.
+            builder = builder.no_proxy();
+        }
+        let client =
+            builder.build().map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
         Ok(Self {
             client,
             base: endpoint.base.clone(),
             timeout: endpoint.timeout,
-            budget: Budget::new(endpoint.requests_per_second),
-            gate,
+            budget: endpoint.budget.clone(),
+            tenure,
             metrics,
+            numbers_requests: false,
         })
+    }
+
+    /// The same for an API whose errors have the number of the request (`request_id`): without one, a 404 is somebody
+    /// else's, and says nothing about what exists.
+    #[must_use]
+    pub fn numbering_requests(self) -> Self {
+        Self { numbers_requests: true, ..self }
     }
 
     /// Reads.
@@ -172,10 +193,11 @@ impl Http {
     /// # Errors
     /// By what to do next.
     pub async fn write(&self, call: &Call) -> Result<String, CallError> {
-        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
-        if !(self.gate)(self.timeout) {
+        self.turn().await?;
+        // Kept until the outcome is known.
+        let Some(_under_way) = self.tenure.begin_write(self.timeout) else {
             return Err(CallError::NotLeader);
-        }
+        };
         let (method, name) = match call.method {
             Method::Put => (reqwest::Method::PUT, "PUT"),
             Method::Post => (reqwest::Method::POST, "POST"),
@@ -183,7 +205,10 @@ impl Http {
         let build = |client: &Client, url| {
             client.request(method, url).header(CONTENT_TYPE, "application/json").body(call.body.clone())
         };
-        self.call(&call.path, name, build).await.map_err(|error| refused_key(call, error))
+        let reply = self.tenure.write(self.call(&call.path, name, build)).await;
+        let given_up =
+            || Err(CallError::Unknown("the operator had to stop before the answer came".to_owned()));
+        reply.unwrap_or_else(given_up).map_err(|error| refused_key(call, as_write(error)))
     }
 
     async fn send(
@@ -192,8 +217,14 @@ impl Http {
         method: &'static str,
         build: impl FnOnce(&Client, Url) -> RequestBuilder,
     ) -> Result<String, CallError> {
-        self.budget.turn().await.map_err(|pause| CallError::Throttled { pause })?;
-        self.call(path, method, build).await
+        self.turn().await?;
+        // What is not read now can be read by the next leader.
+        self.tenure.read(self.call(path, method, build)).await.unwrap_or(Err(CallError::NotLeader))
+    }
+
+    async fn turn(&self) -> Result<(), CallError> {
+        let turn = self.tenure.read(self.budget.turn()).await.ok_or(CallError::NotLeader)?;
+        turn.map_err(|pause| CallError::Throttled { pause })
     }
 
     async fn call(
@@ -221,7 +252,15 @@ impl Http {
         if status.is_success() {
             return read.map_err(CallError::Unknown);
         }
-        let Some(ApiError { message, code: named }) = api_error(&read.unwrap_or_default()) else {
+        let read = read.unwrap_or_default();
+        if status == StatusCode::CONFLICT && read.trim().is_empty() {
+            return Err(CallError::Conflict { message: NO_REASON.to_owned() });
+        }
+        let said = api_error(&read);
+        let is_own = |said: &ApiError| {
+            status != StatusCode::NOT_FOUND || !self.numbers_requests || said.request_id.is_some()
+        };
+        let Some(ApiError { message, code: named, .. }) = said.filter(is_own) else {
             return Err(foreign(status, pause, &self.budget));
         };
         let code = status.as_u16();
@@ -255,11 +294,18 @@ impl Http {
 /// early, upgrade, precondition, closed by the client).
 const MAY_PASS: [u16; 7] = [408, 421, 423, 424, 425, 426, 499];
 
+/// What stands for the words of an answer that has none.
+const NO_REASON: &str = "no reason given";
+
 /// What a 409 means for a write: where the API takes a key once, that the key was used; else something of the moment. The
 /// API is known to say of a used key of an edit also 422, in its own words.
 fn refused_key(call: &Call, error: CallError) -> CallError {
     let has_key = matches!(call.kind, CallKind::Create | CallKind::Edit);
     match error {
+        // Another conflict of an edit, such as a setting that can be made once, would be answered the same way for ever.
+        CallError::Conflict { message } if call.kind == CallKind::Edit && !is_of_key(&message) => {
+            CallError::Rejected { status: 409, message }
+        }
         CallError::Conflict { message } if has_key => CallError::KeyUsed { message },
         CallError::Conflict { message } => CallError::Unknown(format!("HTTP 409: {message}")),
         CallError::Rejected { status: 422, message }
@@ -269,6 +315,13 @@ fn refused_key(call: &Call, error: CallError) -> CallError {
         }
         error => error,
     }
+}
+
+/// Whether a conflict may be that of a key: it says so, or says nothing.
+fn is_of_key(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["uniqueness", "already been used", "idempotency"].iter().any(|word| message.contains(word))
+        || message == NO_REASON
 }
 
 /// What an answer means that is not in the billing API's own form, such as a gateway's page: nothing is known of the
@@ -285,10 +338,16 @@ fn foreign(status: StatusCode, pause: Option<Duration>, budget: &Budget) -> Call
     }
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            CallError::Credentials { status: status.as_u16(), message: "no reason given".to_owned() }
+            CallError::Credentials { status: status.as_u16(), message: NO_REASON.to_owned() }
         }
-        _ => CallError::Unknown(why),
+        _ if status.is_server_error() => CallError::Unknown(why),
+        _ => CallError::Foreign(why),
     }
+}
+
+/// What a failed call means when something was to be changed: a stranger's answer does not say whether it was.
+fn as_write(error: CallError) -> CallError {
+    if let CallError::Foreign(why) = error { CallError::Unknown(why) } else { error }
 }
 
 /// What a failed call means when nothing was to be changed: that the outcome is not known does no harm.
@@ -314,7 +373,7 @@ fn error_chain(error: reqwest::Error) -> SendError {
     } else if never_sent {
         format!("no connection: {}", cause(&error))
     } else {
-        "the connection was lost".to_owned()
+        format!("the connection was lost: {}", cause(&error))
     };
     SendError { text, never_sent }
 }
@@ -330,7 +389,24 @@ fn cause(error: &reqwest::Error) -> String {
         .chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect::<String>();
-    bounded(&printable, MAX_CAUSE)
+    let cure = if printable.ends_with("UnknownIssuer") {
+        "; a private root belongs into the provider's `caBundle`"
+    } else {
+        ""
+    };
+    format!("{}{cure}", bounded(&printable, MAX_CAUSE))
+}
+
+/// The certificates of a bundle.
+fn roots(bundle: Option<&str>) -> Result<Vec<Certificate>, EndpointError> {
+    let Some(bundle) = bundle else { return Ok(Vec::new()) };
+    let roots = Certificate::from_pem_bundle(bundle.as_bytes())
+        .map_err(|_| EndpointError::CaBundle("is not in PEM form".to_owned()))?;
+    if roots.is_empty() {
+        let why = "has no certificate: write it as `-----BEGIN CERTIFICATE-----` and so on";
+        return Err(EndpointError::CaBundle(why.to_owned()));
+    }
+    Ok(roots)
 }
 
 /// `Retry-After`, in seconds or as a date, within bounds.
@@ -359,19 +435,20 @@ async fn read_bounded(mut response: Response) -> Result<String, String> {
     String::from_utf8(body).map_err(|_| "the reply is not text".to_owned())
 }
 
-/// What an API says of an error: Zoo has a message, Metronome's newer endpoints a code as well.
+/// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code.
 #[derive(Deserialize)]
 struct ApiError {
     message: String,
     #[serde(default)]
     code: String,
+    request_id: Option<String>,
 }
 
 /// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
 fn api_error(body: &str) -> Option<ApiError> {
-    let ApiError { message, code } = serde_json::from_str::<ApiError>(body).ok()?;
-    let printable = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), code })
+    let said = serde_json::from_str::<ApiError>(body).ok()?;
+    let printable = said.message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), ..said })
 }
 
 #[cfg(test)]
@@ -380,9 +457,18 @@ mod tests {
 
     #[test]
     fn the_token_travels_in_clear_text_at_home_only() {
-        for url in
-            ["http://127.0.0.1:8080", "http://localhost", "http://sim.billing.svc", "https://api.zoo.dev"]
-        {
+        for url in [
+            "http://127.0.0.1:8080",
+            // Other spellings of the same address.
+            "http://127.1",
+            "http://0x7f.1",
+            "http://2130706433",
+            "http://[::1]:8080",
+            "http://localhost",
+            "http://sim.billing.svc",
+            "http://sim.billing.svc.cluster.local",
+            "https://api.zoo.dev",
+        ] {
             assert!(base_url(url).is_ok(), "{url}");
         }
         for url in [
@@ -392,6 +478,12 @@ mod tests {
             "https://u:p@api.zoo.dev",
             "http://127.attacker.example",
             "http://svc.attacker.example",
+            "http://localhost@attacker.example",
+            "http://127.0.0.1@attacker.example",
+            "http://127.0.0.1.attacker.example",
+            "http://[::ffff:192.0.2.1]",
+            "http://0.0.0.0",
+            "http://2130706433.attacker.example",
             "acme",
         ] {
             assert!(base_url(url).is_err(), "{url}");
@@ -429,7 +521,12 @@ mod tests {
         let conflict = || CallError::Conflict { message: "busy".into() };
         let used = CallError::KeyUsed { message: "busy".into() };
         assert_eq!(refused_key(&call(CallKind::Create), conflict()), used);
-        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), used);
+        let refused = CallError::Rejected { status: 409, message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), refused);
+        for message in ["This uniqueness key has already been used.", NO_REASON] {
+            let error = CallError::Conflict { message: message.into() };
+            assert!(matches!(refused_key(&call(CallKind::Edit), error), CallError::KeyUsed { .. }));
+        }
         assert!(matches!(refused_key(&call(CallKind::Replace), conflict()), CallError::Unknown(_)));
         let words = CallError::Rejected { status: 422, message: "Uniqueness key already exists".into() };
         assert!(matches!(refused_key(&call(CallKind::Edit), words), CallError::KeyUsed { .. }));

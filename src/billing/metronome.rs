@@ -4,15 +4,17 @@
 //! numbers; what they mean is the planner's to say.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
 };
 
+use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::{BillingApi, CallError, http::Http};
+use super::{BillingApi, CallError, Import, Reads, http::Http};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
+    import::{self, Destination},
     plan::{
         Call, CallKind, Refusal,
         metronome::{
@@ -43,33 +45,8 @@ pub struct Metronome {
     custom_field_keys: Mutex<Option<Value>>,
 }
 
-impl BillingApi for Metronome {
-    const API: Api = Api::Metronome;
+impl Reads for Metronome {
     type Need = Need;
-    type Contract = ContractPlanner;
-    type Package = PackagePlanner;
-
-    fn connect(spec: &BillingProviderSpec, http: Http) -> Option<Self> {
-        let account = spec.metronome.as_ref()?;
-        let settings = AccountSettings {
-            key_prefix: account.uniqueness_key_prefix.clone(),
-            stamp_cluster: account.owner_stamp.as_ref().map(|stamp| stamp.cluster.clone()),
-        };
-        Some(Self { http, settings, customers: Mutex::default(), custom_field_keys: Mutex::default() })
-    }
-
-    fn contract(
-        &self,
-        contract: &BillingContract,
-        package: Option<&ContractPackage>,
-        renews: Option<String>,
-    ) -> Result<ContractPlanner, Refusal> {
-        ContractPlanner::new(contract, package, renews, &self.settings)
-    }
-
-    fn package(&self, package: &ContractPackage, contracts: i32) -> Result<PackagePlanner, Refusal> {
-        Ok(PackagePlanner::new(package, contracts, &self.settings))
-    }
 
     async fn read(&self, need: &Need) -> Result<Option<Value>, CallError> {
         match need {
@@ -79,7 +56,7 @@ impl BillingApi for Metronome {
             Need::Contract(contract) => self.contract_in_full(contract).await,
             Need::LegacyContract(contract) => self.named("v1/contracts/get", contract.query()).await,
             Need::Contracts { customer_id } => self.contracts(customer_id).await.map(|all| Some(all.into())),
-            Need::LastEdit(contract) => self.last_edit(contract).await.map(|id| Some(id.into())),
+            Need::Edits(contract) => self.named("v2/contracts/getEditHistory", contract.query()).await,
             Need::Seats { contract, subscription_id, from } => {
                 let mut query = contract.query();
                 if let Some(query) = query.as_object_mut() {
@@ -110,6 +87,34 @@ impl BillingApi for Metronome {
             }
         }
     }
+}
+
+impl BillingApi for Metronome {
+    const API: Api = Api::Metronome;
+    type Contract = ContractPlanner;
+    type Package = PackagePlanner;
+
+    fn connect(spec: &BillingProviderSpec, http: Http) -> Option<Self> {
+        let account = spec.metronome.as_ref()?;
+        let settings = AccountSettings {
+            key_prefix: account.uniqueness_key_prefix.clone(),
+            stamp_cluster: account.owner_stamp.as_ref().map(|stamp| stamp.cluster.clone()),
+        };
+        Some(Self { http, settings, customers: Mutex::default(), custom_field_keys: Mutex::default() })
+    }
+
+    fn contract(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        renews: Option<String>,
+    ) -> Result<ContractPlanner, Refusal> {
+        ContractPlanner::new(contract, package, renews, &self.settings)
+    }
+
+    fn package(&self, package: &ContractPackage, contracts: i32) -> Result<PackagePlanner, Refusal> {
+        Ok(PackagePlanner::new(package, contracts, &self.settings))
+    }
 
     async fn send(&self, call: &Call) -> Result<Value, CallError> {
         let reply = match self.http.write(call).await {
@@ -124,12 +129,66 @@ impl BillingApi for Metronome {
         Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    /// The API has no endpoint of its own for that.
+    /// The API has no endpoint of its own for that. Every account has a list of customers, however short.
     async fn probe(&self) -> Result<(), CallError> {
         match self.http.get("v1/customers?limit=1").await {
-            Ok(_) | Err(CallError::NotFound { .. } | CallError::Rejected { .. }) => Ok(()),
+            Ok(reply) if is_list_of_customers(&reply) => Ok(()),
+            Ok(_) => Err(CallError::Foreign("the reply is no list of customers".to_owned())),
+            Err(CallError::NotFound { message, .. }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP 404)")))
+            }
+            Err(CallError::Rejected { status, message }) => {
+                Err(CallError::Foreign(format!("{message} (HTTP {status})")))
+            }
             Err(error) => Err(error),
         }
+    }
+
+    async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {
+        let (mut ids, mut token) = (Vec::new(), String::new());
+        for _ in 0..MAX_PAGES {
+            let reply = parse(&self.http.get(&format!("v1/customers?limit={PACKAGES_PAGE}{token}")).await?)?;
+            let id = |customer: &Value| customer.get("id")?.as_str().map(str::to_owned);
+            ids.extend(page(&reply)?.iter().filter_map(id));
+            match next_page(&reply, "next_page") {
+                Some(next) => token = format!("&next_page={}", form_urlencoded(next)),
+                None => return Ok(Some(ids)),
+            }
+        }
+        Err(unreadable("the list has too many pages"))
+    }
+
+    async fn billed_to(
+        &self,
+        customer: &str,
+        to: &Destination,
+    ) -> Result<Vec<Import<BillingContract>>, CallError> {
+        let mut imports = Vec::new();
+        let is_archived = |contract: &&Value| contract.get("archived_at").is_some_and(|at| !at.is_null());
+        let listed = self.contracts(&customer.into()).await?;
+        for contract in listed.iter().filter(|contract| !is_archived(contract)) {
+            let id = contract.get("id").and_then(Value::as_str).unwrap_or_default();
+            // A list may cut a contract short.
+            let contract = ContractRef::new(customer, id);
+            let Some(data) = self.contract_in_full(&contract).await? else { continue };
+            let (mut seats, now) = (BTreeMap::new(), Utc::now());
+            for subscription_id in import::seat_based(&data).map(str::to_owned) {
+                let need = Need::Seats {
+                    contract: contract.clone(),
+                    subscription_id: subscription_id.clone(),
+                    from: now,
+                };
+                seats.extend(self.read(&need).await?.map(|told| (subscription_id, told)));
+            }
+            imports.push(import::metronome_contract(&data, &seats, to, now));
+        }
+        Ok(imports)
+    }
+
+    async fn packages(&self, to: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
+        let listed = self.read(&Need::Packages).await?;
+        let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
+        Ok(listed.map(|data| import::metronome_package(data, to)).collect())
     }
 }
 
@@ -198,16 +257,6 @@ impl Metronome {
         };
         all.retain(is_its);
         Ok(all)
-    }
-
-    /// ID of the last edit of a contract; empty when it was never edited.
-    async fn last_edit(&self, contract: &ContractRef) -> Result<String, CallError> {
-        let edits = self.named("v2/contracts/getEditHistory", contract.query()).await?;
-        let time =
-            |edit: &Value| edit.get("timestamp").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let edits = edits.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let last = edits.max_by_key(|edit| time(edit));
-        Ok(last.and_then(|edit| edit.get("id")?.as_str()).unwrap_or_default().to_owned())
     }
 
     /// Every contract of a customer, archived ones as well.
@@ -294,6 +343,13 @@ fn already_done(call: &Call, error: CallError) -> Result<Value, CallError> {
 fn page(reply: &Value) -> Result<Vec<Value>, CallError> {
     let page = reply.get("data").and_then(Value::as_array);
     page.cloned().ok_or_else(|| unreadable("`data` is no list"))
+}
+
+fn is_list_of_customers(reply: &str) -> bool {
+    let reply = parse_exact(reply).unwrap_or_default();
+    let customers = reply.get("data").and_then(Value::as_array);
+    let is_customer = |customer: &Value| customer.get("id").is_some_and(Value::is_string);
+    customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
 fn next_page<'r>(reply: &'r Value, name: &str) -> Option<&'r str> {

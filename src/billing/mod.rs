@@ -9,9 +9,11 @@ pub mod fake;
 pub mod http;
 pub mod metronome;
 pub mod registry;
+pub mod slots;
+pub mod tenure;
 pub mod zoo;
 
-use std::{fmt, future::Future, time::Duration};
+use std::{fmt, future::Future};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -19,21 +21,29 @@ use serde_json::Value;
 pub use crate::protocol::CallError;
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
-    plan::{Call, ContractSnapshot, PackageSnapshot, Planner, Refusal},
+    import::{Destination, Imported, Unimportable},
+    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal},
     protocol::{ReconcileResult, Reconciliation, Step},
 };
 
 use self::http::Http;
 
-/// Says whether a write that may take this long may start now.
-pub type WriteGate = std::sync::Arc<dyn Fn(Duration) -> bool + Send + Sync>;
-
-/// One billing API: its wire, and the planners that go with it.
-pub trait BillingApi: fmt::Debug + Send + Sync + Sized + 'static {
-    /// Which one it is.
-    const API: Api;
+/// What can be read of a billing API. Whoever is given only this cannot write.
+pub trait Reads: fmt::Debug + Send + Sync {
     /// A fact that can be read.
     type Need: Send + Sync;
+
+    /// Reads a fact; nothing when the API says that there is no such thing.
+    ///
+    /// # Errors
+    /// Never [`CallError::Unknown`]: what a read did not learn does no harm.
+    fn read(&self, need: &Self::Need) -> impl Future<Output = Result<Option<Value>, CallError>> + Send;
+}
+
+/// One billing API: its wire, and the planners that go with it.
+pub trait BillingApi: Reads + Sized + 'static {
+    /// Which one it is.
+    const API: Api;
     /// Plans contracts.
     type Contract: Planner<Need = Self::Need, Snapshot = ContractSnapshot> + Send;
     /// Plans packages; [`NoPackages`](crate::plan::NoPackages) where the API has none.
@@ -59,23 +69,82 @@ pub trait BillingApi: fmt::Debug + Send + Sync + Sized + 'static {
     /// A refusal when the package does not belong to an account of this API.
     fn package(&self, package: &ContractPackage, contracts: i32) -> Result<Self::Package, Refusal>;
 
-    /// Reads a fact; nothing when the API says that there is no such thing.
-    ///
-    /// # Errors
-    /// Never [`CallError::Unknown`]: what a read did not learn does no harm.
-    fn read(&self, need: &Self::Need) -> impl Future<Output = Result<Option<Value>, CallError>> + Send;
-
     /// Carries out one write; the reply is what the planner's `wrote` takes.
     ///
     /// # Errors
     /// [`CallError::Unknown`] whenever the write may be in force.
     fn send(&self, call: &Call) -> impl Future<Output = Result<Value, CallError>> + Send;
 
-    /// Asks whether the token is accepted.
+    /// Asks whether the API answers as itself, and accepts the token.
     ///
     /// # Errors
-    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    /// [`CallError::Foreign`] when something else answers, [`CallError::Credentials`] when the token is refused; the
+    /// others when neither can be told.
     fn probe(&self) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// IDs of every customer of the account; nothing where the API cannot list them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn customers(&self) -> impl Future<Output = Result<Option<Vec<String>>, CallError>> + Send;
+
+    /// What is billed to a customer, as resources; archived contracts are left out.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn billed_to(
+        &self,
+        customer: &str,
+        to: &Destination,
+    ) -> impl Future<Output = Result<Vec<Import<BillingContract>>, CallError>> + Send;
+
+    /// The packages of the account, as resources; none where the API has none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn packages(
+        &self,
+        to: &Destination,
+    ) -> impl Future<Output = Result<Vec<Import<ContractPackage>>, CallError>> + Send;
+}
+
+/// Something that is billed as a resource, or why there is none for it.
+pub type Import<K> = Result<Imported<K>, Unimportable>;
+
+/// What a reconciliation would do.
+#[derive(Debug)]
+pub enum Preview<S> {
+    /// Carry out this plan first.
+    Write(Plan),
+    /// Nothing: this is the result.
+    Done(Box<ReconcileResult<S>>),
+}
+
+/// Carries a reconciliation out up to its first write, and says what that would be.
+pub async fn preview<R, P>(
+    api: &R,
+    mut reconciliation: Reconciliation<P>,
+    now: impl Fn() -> DateTime<Utc> + Send,
+) -> Preview<P::Snapshot>
+where
+    R: Reads,
+    P: Planner<Need = R::Need> + Send,
+    P::Snapshot: Send,
+{
+    loop {
+        match reconciliation.next(now()) {
+            Step::Read(need) => {
+                let told = api.read(&need).await;
+                reconciliation.told(&need, told, now());
+            }
+            Step::Send(_) => {
+                if let Some(plan) = reconciliation.plan() {
+                    return Preview::Write(plan.clone());
+                }
+            }
+            Step::Done(result) => return Preview::Done(result),
+        }
+    }
 }
 
 /// Carries a reconciliation out, step by step, to its result.

@@ -4,10 +4,13 @@ use chrono::Utc;
 
 #[cfg(feature = "fake")]
 use super::fake::Fake;
-use super::{BillingApi, CallError, http::Http, metronome::Metronome, run, zoo::Zoo};
+use super::{
+    BillingApi, CallError, Import, Preview, http::Http, metronome::Metronome, preview, run, zoo::Zoo,
+};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
-    plan::{Holders, Policy, Recorded, Refusal},
+    import::Destination,
+    plan::{ContractSnapshot, Holders, PackageSnapshot, Policy, Recorded, Refusal},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -57,12 +60,61 @@ impl Client {
         with_api!(self, api => of(api))
     }
 
-    /// Asks whether the token is accepted.
+    /// Asks whether the API answers as itself, and accepts the token.
     ///
     /// # Errors
-    /// [`CallError::Credentials`] when it is not; the others when that cannot be told.
+    /// [`CallError::Foreign`] when something else answers, [`CallError::Credentials`] when the token is refused; the
+    /// others when neither can be told.
     pub async fn probe(&self) -> Result<(), CallError> {
         with_api!(self, api => api.probe().await)
+    }
+
+    /// IDs of every customer of the account; nothing where the API cannot list them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {
+        with_api!(self, api => api.customers().await)
+    }
+
+    /// What is billed to a customer, as resources; archived contracts are left out.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn billed_to(
+        &self,
+        customer: &str,
+        to: &Destination,
+    ) -> Result<Vec<Import<BillingContract>>, CallError> {
+        with_api!(self, api => api.billed_to(customer, to).await)
+    }
+
+    /// The packages of the account, as resources; none where the API has none.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn packages(&self, to: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
+        with_api!(self, api => api.packages(to).await)
+    }
+
+    /// What would be done to bring a contract to its goal; reads only.
+    pub async fn preview_contract(
+        &self,
+        contract: &BillingContract,
+        references: &ContractReferences<'_>,
+        goal: Goal,
+    ) -> Preview<ContractSnapshot> {
+        with_api!(self, api => preview_contract(api, contract, references, goal).await)
+    }
+
+    /// What would be done to bring a package to its goal; reads only.
+    pub async fn preview_package(
+        &self,
+        package: &ContractPackage,
+        contracts: i32,
+        goal: Goal,
+    ) -> Preview<PackageSnapshot> {
+        with_api!(self, api => preview_package(api, package, contracts, goal).await)
     }
 
     /// Brings a contract to its goal in an account: observe, plan, execute.
@@ -101,22 +153,60 @@ pub struct ContractReferences<'a> {
     pub holders: Holders,
 }
 
+/// A reconciliation of a contract that has not begun.
+fn begin_contract<A: BillingApi>(
+    api: &A,
+    contract: &BillingContract,
+    references: &ContractReferences<'_>,
+    goal: Goal,
+) -> Result<Reconciliation<A::Contract>, Refusal> {
+    let ContractReferences { package, renews, account, claimed, holders } = references;
+    let planner = api.contract(contract, *package, renews.map(str::to_owned))?;
+    let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
+    let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
+    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()))
+}
+
+/// A reconciliation of a package that has not begun.
+fn begin_package<A: BillingApi>(
+    api: &A,
+    package: &ContractPackage,
+    contracts: i32,
+    goal: Goal,
+) -> Result<Reconciliation<A::Package>, Refusal> {
+    let planner = api.package(package, contracts)?;
+    let (recorded, policy) = (Recorded::of_package(package), Policy::default());
+    Ok(Reconciliation::new(A::API, planner, goal, recorded, policy))
+}
+
+fn refused<S>(refusal: Refusal) -> ReconcileResult<S> {
+    ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
+}
+
 async fn reconcile_contract<A: BillingApi>(
     api: &A,
     contract: &BillingContract,
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> ContractResult {
-    let ContractReferences { package, renews, account, claimed, holders } = references;
-    let planner = match api.contract(contract, *package, renews.map(str::to_owned)) {
-        Ok(planner) => planner,
-        Err(refusal) => return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod),
+    let reconciliation = match begin_contract(api, contract, references, goal) {
+        Ok(reconciliation) => reconciliation,
+        Err(refusal) => return refused(refusal),
     };
-    let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
-    let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
-    let reconciliation = reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone());
     let result = run(api, reconciliation, Utc::now).await;
-    ReconcileResult { account: Some((*account).to_owned()), ..result }
+    ReconcileResult { account: Some(references.account.to_owned()), ..result }
+}
+
+async fn preview_contract<A: BillingApi>(
+    api: &A,
+    contract: &BillingContract,
+    references: &ContractReferences<'_>,
+    goal: Goal,
+) -> Preview<ContractSnapshot> {
+    match begin_contract(api, contract, references, goal) {
+        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Err(refusal) => Preview::Done(Box::new(refused(refusal))),
+    }
 }
 
 async fn reconcile_package<A: BillingApi>(
@@ -125,10 +215,20 @@ async fn reconcile_package<A: BillingApi>(
     contracts: i32,
     goal: Goal,
 ) -> PackageResult {
-    let planner = match api.package(package, contracts) {
-        Ok(planner) => planner,
-        Err(refusal) => return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod),
-    };
-    let (recorded, policy) = (Recorded::of_package(package), Policy::default());
-    run(api, Reconciliation::new(A::API, planner, goal, recorded, policy), Utc::now).await
+    match begin_package(api, package, contracts, goal) {
+        Ok(reconciliation) => run(api, reconciliation, Utc::now).await,
+        Err(refusal) => refused(refusal),
+    }
+}
+
+async fn preview_package<A: BillingApi>(
+    api: &A,
+    package: &ContractPackage,
+    contracts: i32,
+    goal: Goal,
+) -> Preview<PackageSnapshot> {
+    match begin_package(api, package, contracts, goal) {
+        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Err(refusal) => Preview::Done(Box::new(refused(refusal))),
+    }
 }

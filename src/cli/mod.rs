@@ -1,7 +1,12 @@
 //! The commands.
 
+pub mod account;
 pub mod crds;
 pub mod files;
+mod git;
+pub mod import;
+mod out;
+pub mod plan;
 pub mod render;
 pub mod run;
 pub mod validate;
@@ -24,8 +29,12 @@ enum Command {
     Run(run::Run),
     /// Checks resources in files: everything that is wrong with them, without a cluster.
     Validate(validate::Validate),
+    /// Shows what a change of files does in billing, without the billing API.
+    Plan(plan::Plan),
     /// Prints the contracts that packages give terms to, in full.
     Render(render::Render),
+    /// Writes what is billed already as files, one a contract.
+    Import(import::Import),
     /// Writes the custom resource definitions.
     Crds(crds::Crds),
 }
@@ -34,13 +43,15 @@ impl Cli {
     /// Does what the arguments say.
     pub async fn run(self) -> ExitCode {
         let result = match self.command {
-            Command::Run(run) => run.run().await,
+            Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
             Command::Validate(validate) => validate.run(),
-            Command::Render(render) => render.run(),
-            Command::Crds(crds) => crds.run(),
+            Command::Plan(plan) => plan.run(),
+            Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
+            Command::Import(import) => import.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         };
         match result {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 eprintln!("countersign: {error}");
                 ExitCode::FAILURE

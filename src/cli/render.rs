@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use kube::ResourceExt;
 
-use super::{Failure, files::Files, validate::sound};
+use super::{Failure, files::Files, out, validate::sound};
 use crate::{
     api::{BillingContract, ContractPackage},
     plan::package::{self, digest},
@@ -24,14 +24,13 @@ impl Render {
     pub(super) fn run(self) -> Result<(), Failure> {
         let files = Files::read(&self.files)?;
         sound(&files)?;
-        let packages: Vec<_> = files.packages.iter().map(|found| &found.resource).collect();
-        let contracts = files.contracts.iter().map(|found| render(&found.resource, &packages));
+        let packages: Vec<_> = files.packages().collect();
+        let contracts = files.contracts().map(|contract| render(contract, &packages));
         let rendered: Vec<_> = contracts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         if rendered.is_empty() {
             return Err("no contract in these files takes terms of a Zoo package".into());
         }
-        print!("{}", rendered.join("---\n"));
-        Ok(())
+        out::print(&rendered.join("---\n"))
     }
 }
 

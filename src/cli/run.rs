@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
-use kube::{Client, Config};
+use kube::{Client, Config, config::Kubeconfig};
 use tokio::{net::TcpListener, signal, sync::watch};
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +11,7 @@ use super::Failure;
 use crate::{
     controller::{self, Options, kubernetes::server},
     metrics::Metrics,
+    protocol::destination::AllowedHosts,
 };
 
 /// Runs the operator.
@@ -25,7 +26,7 @@ pub struct Run {
     /// Name of this process among those that run at the same time; a random one when left out.
     #[arg(long, env = "POD_NAME")]
     identity: Option<String>,
-    /// Contracts that are reconciled at once.
+    /// Contracts of one provider that are worked on at once.
     #[arg(long, env = "COUNTERSIGN_CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// How long the lease lasts without being renewed, in seconds. Billing requests are bounded to two thirds of it.
@@ -34,6 +35,10 @@ pub struct Run {
     /// Runs without a lease. Never run two operators so: they would write at the same time.
     #[arg(long)]
     no_leader_election: bool,
+    /// Hosts that tokens may be sent to besides the public ones of the billing APIs, as `host`, `host:port` or
+    /// `https://host:port`. Where this is set, annotations of Secrets can't allow others.
+    #[arg(long, env = "COUNTERSIGN_ALLOWED_HOSTS", value_delimiter = ',')]
+    allowed_hosts: Vec<AllowedHosts>,
     /// Where `/healthz`, `/readyz` and `/metrics` are served.
     #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -56,6 +61,10 @@ impl Run {
         let mut config = Config::infer().await.map_err(|error| {
             format!("no cluster to talk to: {error}. Run inside a cluster, or point KUBECONFIG at one")
         })?;
+        if !names_a_proxy() {
+            // `HTTPS_PROXY` is for billing APIs: the API server is reached directly, as inside of a cluster.
+            config.proxy_url = None;
+        }
         config.default_retry = false;
         let client = Client::try_from(config)?;
         let options = Options {
@@ -63,6 +72,7 @@ impl Run {
             own_namespace: self.own_namespace,
             identity: self.identity.unwrap_or_else(|| format!("countersign-{}", uuid::Uuid::new_v4())),
             concurrency: self.concurrency,
+            allowed_hosts: self.allowed_hosts.into_iter().collect(),
             lease_duration: Duration::from_secs(self.lease_seconds),
             leader_election: !self.no_leader_election,
         };
@@ -74,12 +84,22 @@ impl Run {
         tracing::info!(listen = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "starting");
         let probes = server::Probes { metrics: metrics.clone(), ready: readiness };
         tokio::select! {
-            served = server::serve(listener, probes) => served?,
+            () = server::serve(listener, probes) => {}
             () = controller::run(client, options, metrics, ready, terminated()) => {}
         }
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Whether the kubeconfig itself says that the API server is behind a proxy.
+fn names_a_proxy() -> bool {
+    let Ok(kubeconfig) = Kubeconfig::read() else { return false };
+    let context =
+        kubeconfig.contexts.iter().find(|named| Some(&named.name) == kubeconfig.current_context.as_ref());
+    let cluster = context.and_then(|named| Some(named.context.as_ref()?.cluster.as_str()));
+    let named = kubeconfig.clusters.iter().find(|named| Some(named.name.as_str()) == cluster);
+    named.and_then(|named| named.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|proxy| !proxy.is_empty())
 }
 
 fn start_logs(format: LogFormat) {

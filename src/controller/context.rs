@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use super::{
     Guarded, Options,
     contract::{claims::ClaimIndex, renewals::Renewals},
-    kubernetes::queue::Queue,
+    kubernetes::{leadership::Leadership, queue::Queue},
     package::registry::PackageRegistry,
     provider::{registry::ProviderRegistry, secrets::SecretWatches},
 };
 use crate::{
     api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
-    billing::WriteGate,
+    billing::{slots::Slots, tenure::Tenure},
     metrics::Metrics,
 };
 
@@ -38,14 +38,18 @@ pub struct Context {
     pub claims: Arc<ClaimIndex>,
     /// Watches on Secrets.
     pub secrets: SecretWatches,
-    /// Opens for writes while the lease lasts.
-    pub gate: WriteGate,
+    /// What may still be begun.
+    pub tenure: Tenure,
+    /// Whose statuses count.
+    pub leadership: Leadership,
+    /// Slots for what asks no billing API: it waits for the API server at most.
+    pub local: Slots,
     /// When each contract is due.
     pub contract_queue: Arc<Queue>,
     /// When each provider, of either kind, is due.
-    pub provider_queue: Queue,
+    pub provider_queue: Arc<Queue>,
     /// When each package is due.
-    pub package_queue: Queue,
+    pub package_queue: Arc<Queue>,
     /// Whether each cache is filled.
     pub filled: [watch::Receiver<bool>; 4],
 }

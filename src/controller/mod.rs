@@ -2,10 +2,12 @@
 //!
 //! - [`contract`], [`package`], [`provider`]: a folder a kind, with its reconcile and what others look up of it;
 //! - [`kubernetes`]: what every kind needs of the API server;
+//! - [`guarded`]: resources as far as this version can read them;
 //! - [`context`]: what the reconciles share; [`run`](mod@run): how they are wired.
 
 pub mod context;
 pub mod contract;
+pub mod guarded;
 pub mod kubernetes;
 pub mod package;
 pub mod provider;
@@ -15,14 +17,16 @@ use std::{fmt::Debug, future::Future, time::Duration};
 
 use kube::{
     Resource, ResourceExt,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::reflector::{ObjectRef, Store},
 };
 use serde::de::DeserializeOwned;
 
-use self::kubernetes::queue::Queue;
-pub use self::{context::Context, run::run};
-use crate::api::BillingContract;
+pub use self::{context::Context, guarded::Guarded, run::run};
+use self::{
+    guarded::Invalid,
+    kubernetes::{queue::Queue, words::words},
+};
+use crate::{api::BillingContract, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -36,16 +40,15 @@ pub struct Options {
     pub own_namespace: String,
     /// Unique among the processes that run at the same time.
     pub identity: String,
-    /// Contracts that are reconciled at once.
+    /// Objects of one provider that are worked on at once.
     pub concurrency: u16,
     /// How long the lease lasts without being renewed.
     pub lease_duration: Duration,
+    /// Where tokens may be sent, besides the public addresses of the billing APIs.
+    pub allowed_hosts: AllowedHosts,
     /// Whether to wait for a lease; without it, two operators could write at once.
     pub leader_election: bool,
 }
-
-/// A resource as the watch delivers it: decoded, or with the reason why not.
-pub type Guarded<K> = DeserializeGuard<K>;
 
 /// Names one object, once and for all of its versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,11 +90,14 @@ pub trait Handled:
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server did not do what it was asked.
-    #[error("the API server: {0}")]
+    #[error("the API server: {}", words(.0.as_ref()))]
     Kubernetes(#[from] Box<kube::Error>),
     /// The API server did not answer in time.
     #[error("the API server did not answer in time")]
     Timeout,
+    /// Another replica leads, or none.
+    #[error("this replica does not lead")]
+    NotLeader,
 }
 
 impl From<kube::Error> for Error {
@@ -129,6 +135,6 @@ fn contracts_of(
 ///
 /// # Errors
 /// The reason why it could not be decoded.
-pub fn decoded<K>(guarded: &Guarded<K>) -> Result<&K, &InvalidObject> {
-    guarded.0.as_ref()
+pub fn decoded<K>(guarded: &Guarded<K>) -> Result<&K, &Invalid<K>> {
+    guarded.decoded()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -19,8 +19,19 @@ use super::{
     Context, Error, Guarded, Handled, ObjectId, Options,
     context::Stores,
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
-    kubernetes::{lease::Lease, queue::Queue, server},
-    package::{self, registry::PackageRegistry},
+    kubernetes::{
+        again::Again,
+        leadership::Leadership,
+        lease::{Lease, Taken},
+        queue::Queue,
+        server,
+        watch::watch,
+        words::words,
+    },
+    package::{
+        self,
+        registry::{PackageIndex, PackageRegistry},
+    },
     provider::{
         self, ProviderResource,
         registry::{ProviderKey, ProviderRegistry},
@@ -31,12 +42,18 @@ use crate::{
     api::{
         BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind,
     },
-    billing::WriteGate,
+    billing::{
+        slots::Slots,
+        tenure::{Stop, Tenure, WriteGate},
+    },
     metrics::Metrics,
 };
 
 /// How often contracts are counted for the metrics, and what is gone is forgotten.
 const HOUSEKEEPING_PERIOD: Duration = Duration::from_secs(10);
+
+/// Longest that work under way may go on once the process is told to stop.
+const STOP_GRACE: Duration = Duration::from_secs(30);
 
 /// Whether this process leads and has seen every object.
 pub type Readiness = watch::Receiver<bool>;
@@ -49,74 +66,93 @@ pub async fn run(
     ready: watch::Sender<bool>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let shutdown: Shutdown = shutdown.boxed().shared();
+    let stop = Stop::when(shutdown);
+    let start = |tenure: Tenure, lease: Option<Lease>, again: Again| {
+        let leadership = Leadership::new(tenure.clone(), lease);
+        controllers(client.clone(), options.clone(), metrics.clone(), (tenure, leadership), &ready, again)
+    };
     if !options.leader_election {
+        metrics.leads(true);
         let gate: WriteGate = Arc::new(|_| true);
-        return controllers(client, options, metrics, gate, &ready, shutdown).await;
+        return start(Tenure::new(gate, stop), None, Again::default()).await;
     }
     let (namespace, identity) = (&options.own_namespace, options.identity.clone());
     let lease = Lease::new(client.clone(), namespace, "countersign", identity, options.lease_duration);
     ready.send_replace(true);
     loop {
         tracing::info!(identity = options.identity, "waiting for the lease");
-        tokio::select! {
-            () = lease.acquire() => {}
-            () = shutdown.clone() => return,
-        }
-        tracing::info!("leading");
+        let taken = tokio::select! {
+            taken = lease.acquire() => taken,
+            () = stop.set() => return,
+        };
+        tracing::info!(number = lease.fence(), "leading");
         metrics.leads(true);
-        let work = controllers(
-            client.clone(),
-            options.clone(),
-            metrics.clone(),
-            lease.gate(),
-            &ready,
-            shutdown.clone(),
-        );
+        let tenure = Tenure::new(lease.gate(), stop.clone());
+        // Longer than any write of an earlier leader can have taken.
+        let again = Again::after((taken == Taken::FromSomebody).then_some(options.lease_duration));
+        let late = again.clone();
         let done = tokio::select! {
-            () = work => true,
-            () = lease.keep() => false,
+            () = start(tenure.clone(), Some(lease.clone()), again) => true,
+            () = lease.keep(|| late.now(options.lease_duration)) => false,
         };
         metrics.leads(false);
+        metrics.count_contracts(std::iter::empty());
         if done {
             return lease.release().await;
         }
         tracing::warn!("the lease was lost; all work has stopped");
+        if tenure.wrote_late().await {
+            lease.note_late_write();
+        }
     }
 }
 
-type Shutdown = futures::future::Shared<BoxFuture<'static, ()>>;
-
-/// Runs the controllers until `shutdown`, and then for as long as passes under way take.
+/// Runs the controllers until the process is told to stop, and then for as long as passes under way take.
 async fn controllers(
     client: Client,
     options: Options,
     metrics: Metrics,
-    gate: WriteGate,
+    (tenure, leadership): (Tenure, Leadership),
     ready: &watch::Sender<bool>,
-    shutdown: Shutdown,
+    again: Again,
 ) {
+    let stop = tenure.stop().clone();
+    let (provider_queue, package_queue) = (Arc::<Queue>::default(), Arc::<Queue>::default());
     let (contracts_cache, contracts_writer) = reflector::store();
     let contract_queue = Arc::<Queue>::default();
     let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
     let claims = Arc::new(ClaimIndex::new(contracts_cache.clone(), wakes.clone()));
-    let hears = Arc::clone(&claims);
+    let (packages_cache, packages_writer) = reflector::store();
+    let index = Arc::new(PackageIndex::new(contracts_cache.clone(), packages_cache.clone()));
+    let hears = (Arc::clone(&claims), Arc::clone(&index));
     let (contracts, has_contracts) = watched(
         scoped::<BillingContract>(&client, &options),
         (contracts_cache.clone(), contracts_writer),
-        move |event| hears.hear(event),
+        &contract_queue,
+        move |event| {
+            hears.0.hear(event);
+            hears.1.hear_contract(event);
+        },
     );
     let (providers, has_providers) =
-        watched(scoped::<BillingProvider>(&client, &options), reflector::store(), |_| {});
-    let (cluster_providers, has_cluster_providers) =
-        watched(Api::<Guarded<ClusterBillingProvider>>::all(client.clone()), reflector::store(), |_| {});
-    let (packages, has_packages) =
-        watched(scoped::<ContractPackage>(&client, &options), reflector::store(), |_| {});
-    let (provider_registry, changed_providers, suspected) = ProviderRegistry::new();
-    let (package_registry, changed_packages, due_packages) =
-        PackageRegistry::new(contracts_cache.clone(), packages.store());
+        watched(scoped::<BillingProvider>(&client, &options), reflector::store(), &provider_queue, |_| {});
+    let (cluster_providers, has_cluster_providers) = watched(
+        Api::<Guarded<ClusterBillingProvider>>::all(client.clone()),
+        reflector::store(),
+        &provider_queue,
+        |_| {},
+    );
+    let hears = Arc::clone(&index);
+    let (packages, has_packages) = watched(
+        scoped::<ContractPackage>(&client, &options),
+        (packages_cache, packages_writer),
+        &package_queue,
+        move |event| hears.hear_package(event),
+    );
+    let (provider_registry, changed_providers, suspected) = ProviderRegistry::new(options.concurrency);
+    let (package_registry, changed_packages, due_packages) = PackageRegistry::new(index);
     let (secrets, rotated) = SecretWatches::new(client.clone());
-    let concurrency = controller::Config::default().concurrency(options.concurrency);
+    let local = Slots::new(options.concurrency);
     let context = Arc::new(Context {
         client,
         options,
@@ -129,13 +165,15 @@ async fn controllers(
         },
         providers: provider_registry,
         packages: package_registry,
-        renewals: Renewals::new(contracts_cache, wakes),
+        renewals: Renewals::new(contracts_cache, wakes.clone()),
         claims,
         secrets,
-        gate,
+        tenure,
+        leadership,
+        local,
         contract_queue,
-        provider_queue: Queue::default(),
-        package_queue: Queue::default(),
+        provider_queue,
+        package_queue,
         filled: [has_contracts, has_providers, has_cluster_providers, has_packages],
     });
 
@@ -149,18 +187,17 @@ async fn controllers(
             contract::of_provider(&shared.stores.contracts, &key)
         });
         let shared = Arc::clone(&context);
-        let by_package =
-            receive(changed_packages).map(move |key| contract::using(&shared.stores.contracts, &key));
+        let by_package = receive(changed_packages).map(move |key| shared.packages.users(&key));
         stream::select(by_provider, by_package).flat_map(stream::iter)
     };
     let packages = packages.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
-    let contracts = contracts.with_config(concurrency).reconcile_on(affected).reconcile_on(receive(woken));
+    let contracts = contracts.reconcile_on(affected).reconcile_on(receive(woken));
 
     let housekeeping = async {
         tokio::select! {
             () = context.filled() => {}
             // No pass over a contract has begun, so there is none to finish.
-            () = shutdown.clone() => return,
+            () = stop.set() => return,
         }
         tracing::info!(contracts = context.stores.contracts.len(), "watching");
         ready.send_replace(true);
@@ -176,42 +213,67 @@ async fn controllers(
         }
     };
     let all = futures::future::join4(
-        drive(contracts, contract::reconcile, &context, &shutdown),
-        drive(providers, provider::reconcile::<BillingProvider>, &context, &shutdown),
-        drive(cluster_providers, provider::reconcile::<ClusterBillingProvider>, &context, &shutdown),
-        drive(packages, package::reconcile, &context, &shutdown),
+        drive(contracts, contract::reconcile, &context),
+        drive(providers, provider::reconcile::<BillingProvider>, &context),
+        drive(cluster_providers, provider::reconcile::<ClusterBillingProvider>, &context),
+        drive(packages, package::reconcile, &context),
     );
+    let out_of_time = async {
+        stop.set().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    let look_again = async {
+        loop {
+            again.due().await;
+            tracing::info!(
+                "an earlier leader may have written late: every contract and package is looked at again"
+            );
+            wakes.wake_all(&context.stores.contracts);
+            package::wake_all(&context);
+        }
+    };
     tokio::select! {
         _ = all => {}
         () = housekeeping => {}
+        () = out_of_time => tracing::warn!("work under way is given up"),
+        () = look_again => {}
     }
 }
 
 /// A controller that hears of every change of a kind, deletions included, and whether its cache is filled; `hear` is told
-/// each change after the cache.
+/// each change after the cache. When everything was listed anew, every object is looked at.
 fn watched<K: Handled>(
     api: Api<Guarded<K>>,
     (reader, writer): (Store<Guarded<K>>, reflector::store::Writer<Guarded<K>>),
+    queue: &Arc<Queue>,
     hear: impl Fn(&watcher::Event<Guarded<K>>) + Send + 'static,
 ) -> (Controller<Guarded<K>>, watch::Receiver<bool>) {
     let (filled, cache) = watch::channel(false);
+    let (listed, to_controller) = mpsc::unbounded_channel();
+    let (queue, store) = (Arc::clone(queue), reader.clone());
     let note = move |event: &watcher::Event<_>| {
         hear(event);
-        if matches!(event, watcher::Event::InitDone) {
-            filled.send_replace(true);
+        match event {
+            watcher::Event::Init => queue.list_began(),
+            watcher::Event::InitDone => {
+                queue.list_done();
+                let is_first = !filled.send_replace(true);
+                for object in store.state().iter().filter(|_| !is_first) {
+                    // Nobody listens while everything stops.
+                    let _ = listed.send(ObjectRef::from_obj(object.as_ref()));
+                }
+            }
+            _ => {}
         }
     };
-    let events = reflector::reflector(writer, watcher(api, watcher::Config::default())).inspect_ok(note);
-    (Controller::for_stream(events.touched_objects(), reader), cache)
+    let events = reflector::reflector(writer, watch(api, watcher::Config::default())).inspect_ok(note);
+    let controller = Controller::for_stream(events.touched_objects(), reader);
+    (controller.reconcile_on(receive(to_controller)), cache)
 }
 
 /// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
-async fn drive<K, R, F>(
-    controller: Controller<Guarded<K>>,
-    reconcile: R,
-    context: &Arc<Context>,
-    shutdown: &Shutdown,
-) where
+async fn drive<K, R, F>(controller: Controller<Guarded<K>>, reconcile: R, context: &Arc<Context>)
+where
     K: Handled,
     R: FnMut(Arc<Guarded<K>>, Arc<Context>) -> F,
     F: Future<Output = Result<Action, Error>> + Send + 'static,
@@ -223,15 +285,16 @@ async fn drive<K, R, F>(
         context.metrics.reconciled(K::LABEL, "error");
         Action::requeue(wait)
     };
-    let outcomes =
-        controller.graceful_shutdown_on(shutdown.clone()).run(reconcile, on_error, Arc::clone(context));
+    let stop = context.tenure.stop().clone();
+    let stopped = async move { stop.set().await };
+    let outcomes = controller.graceful_shutdown_on(stopped).run(reconcile, on_error, Arc::clone(context));
     let after = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
         match outcome {
             Ok(_) | Err(controller::Error::ReconcilerFailed(..)) => {}
             Err(controller::Error::ObjectNotFound(object)) => {
                 K::gone(context, object.namespace.clone(), &object.name);
             }
-            Err(error) => tracing::warn!(kind = %K::kind(&()), %error, "the watch"),
+            Err(error) => tracing::warn!(kind = %K::kind(&()), error = words(&error), "the watch"),
         }
     };
     outcomes.for_each(after).await;

@@ -132,7 +132,7 @@ async fn seed_customer(world: &World, terms: &Value) {
 }
 
 /// Puts in what the examples find, if anything: `existing/ORGANIZATION/CONTRACT.json`.
-async fn seed(world: &World, folder: &Path) {
+pub(crate) async fn seed(world: &World, folder: &Path) {
     if !folder.exists() {
         return;
     }

@@ -10,6 +10,11 @@ fn the_definitions_in_crds_are_those_of_the_types() {
         let written = fs::read_to_string(root().join("crds").join(&name)).unwrap_or_default();
         assert!(written == yaml, "crds/{name} is stale; run: cargo run -- crds --dir crds");
     }
+    let schemas = countersign::cli::crds::json_schemas().unwrap().into_iter();
+    for (name, json) in schemas.chain([countersign::cli::crds::kustomize().unwrap()]) {
+        let written = fs::read_to_string(root().join("schemas").join(&name)).unwrap_or_default();
+        assert!(written == json, "schemas/{name} is stale; run: make crds");
+    }
 }
 
 /// What the manifest of the crate that decides must not name: whatever acts.

@@ -7,9 +7,14 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod cli;
+mod destinations;
 mod examples;
+mod fairness;
 mod faults;
 mod house;
+mod import;
+mod leaders;
 mod lifecycle;
 mod metronome;
 mod ownership;
@@ -17,6 +22,7 @@ mod packages;
 mod providers;
 mod recovery;
 mod refusals;
+mod rights;
 mod scale;
 mod secrecy;
 mod support;

@@ -83,6 +83,62 @@ async fn a_token_that_stops_being_accepted_stops_the_provider_and_not_only_one_c
 }
 
 #[tokio::test]
+async fn a_secret_that_is_annotated_or_created_again_changes_nothing_for_contracts() {
+    let mut world = World::start().await;
+    for n in 0..5 {
+        world.sim.register(&organization(n)).await;
+        world.apply(&contract(&format!("c{n}"), &organization(n))).await;
+        world.until_ready(&format!("c{n}")).await;
+    }
+    let before = world.sim.requests().await.len();
+    for n in 0..5 {
+        let annotations = json!({"metadata": {"annotations": {format!("note-{n}"): "seen"}}});
+        world.patch("Secret", "zoo-token", annotations).await;
+    }
+    world.delete_object("Secret", "zoo-token").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    world.apply(&secret(TOKEN)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    world.reconcile("c0").await;
+    world.stop_operator().await;
+    assert_eq!(world.sim.requests().await.len(), before + 1, "the look that was asked for");
+    for n in 0..5 {
+        let versions = world.versions(&format!("c{n}")).await;
+        assert!(versions.iter().skip(2).all(|version| reason(version) == "InSync"), "{versions:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_stays_away_stops_its_contracts() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.delete_object("Secret", "zoo-token").await;
+    let why = world.until_waiting("acme", "ProviderNotReady").await;
+    assert!(why.contains("does not exist"), "{why}");
+    world.apply(&secret(TOKEN)).await;
+    world.until_ready("acme").await;
+}
+
+#[tokio::test]
+async fn a_pause_that_was_asked_for_holds_also_with_a_new_token() {
+    let mut world = World::start().await;
+    world.until_provider(|provider| kstatus::compute(provider) == kstatus::Standing::Current).await;
+    world
+        .sim
+        .fault(json!({"kind": "status", "status": 429, "retry_after_seconds": 600, "path": "/orgs/", "count": 1}))
+        .await;
+    world.apply(&acme()).await;
+    world.until_waiting("acme", "Throttled").await;
+    let before = world.sim.requests().await.len();
+    world.sim.admit("fresh").await;
+    world.apply(&secret("fresh")).await;
+    world.until_waiting("acme", "ProviderNotReady").await;
+    world.stop_operator().await;
+    assert_eq!(world.sim.requests().await.len(), before, "the pause is the account's");
+}
+
+#[tokio::test]
 async fn a_missing_secret_is_named_and_noticed_when_it_comes() {
     let mut world = World::bare().await;
     world.apply(&provider(&world.sim.url)).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     World, kstatus,
     sim::Calls,
-    terms::{ORG, PRICE, acme, contract, organization, with},
+    terms::{ORG, PRICE, acme, contract, organization, with, without},
     world::message,
 };
 
@@ -215,4 +215,38 @@ async fn an_api_that_gives_a_replaced_contract_a_new_id_is_followed() {
     assert_eq!(second["status"]["contractId"], world.sim.contract(ORG).await["contract_id"]);
     world.second_look(1).await;
     assert_eq!(world.sim.calls(ORG).await.puts, 2);
+}
+
+#[tokio::test]
+async fn what_leaves_the_spec_is_taken_out_of_billing_or_refused_by_name() {
+    let world = World::start().await;
+    let spec = with(acme(), "/spec/zoo/notes", json!("ours"));
+    let spec = with(spec, "/spec/zoo/discountDescription", json!("10 %"));
+    let spec = with(spec, "/spec/zoo/periods/0/rolloverInAmount", json!("500"));
+    world.apply(&spec).await;
+    let contract = world.until_ready("acme").await;
+    assert!(contract["status"]["setFields"].to_string().contains("rolloverInAmount=500"), "{contract:#}");
+
+    let spec = without(spec, "/spec/zoo/notes");
+    world.apply(&spec).await;
+    world.until_ready("acme").await;
+    let billed = world.sim.contract(ORG).await;
+    assert_eq!(billed.get("notes").unwrap_or(&Value::Null), &Value::Null);
+    assert_eq!(billed["discount_description"], "10 %");
+    assert_eq!(world.sim.calls(ORG).await.puts, 2);
+
+    // What somebody writes there from now on is theirs, and survives our changes.
+    world.sim.change(ORG, |terms| terms["notes"] = json!("theirs")).await;
+    let spec = with(spec, "/spec/zoo/name", json!("Acme renamed"));
+    world.apply(&spec).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.contract(ORG).await["notes"], "theirs");
+
+    world.apply(&without(spec.clone(), "/spec/zoo/periods/0/rolloverInAmount")).await;
+    let why = world.until_stalled("acme", "ImmutableField").await;
+    assert!(why.contains("/periods/0/rolloverInAmount: - 500"), "{why}");
+    assert!(why.contains("`spec.ignoreDrift`"), "{why}");
+    world.apply(&spec).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 3);
 }

@@ -33,6 +33,9 @@ pub const REVISION: &str = "billing.countersign.dev/revision";
 /// Annotation that lets a contract or a package go without its billing call; the value must be `true`.
 pub const RELEASE: &str = "billing.countersign.dev/release";
 
+/// Annotation on a Secret: the hosts that its token may be sent to, separated by commas.
+pub const ALLOWED_HOSTS: &str = "billing.countersign.dev/allowed-hosts";
+
 /// A billing API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
@@ -76,6 +79,17 @@ impl Api {
             Self::Metronome => "customerId",
             #[cfg(feature = "fake")]
             Self::Fake => "customerId",
+        }
+    }
+
+    /// Where everybody finds it; nothing for one that has no public address.
+    #[must_use]
+    pub const fn public_address(self) -> Option<&'static str> {
+        match self {
+            Self::Zoo => Some("https://api.zoo.dev"),
+            Self::Metronome => Some("https://api.metronome.com"),
+            #[cfg(feature = "fake")]
+            Self::Fake => None,
         }
     }
 

@@ -1,22 +1,25 @@
 //! The custom resources of `billing.countersign.dev/v1alpha1`: types, schema, CEL rules and columns; no logic.
 
+mod explain;
 mod kind;
 pub mod reasons;
+pub mod schemas;
 mod v1alpha1;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
-};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
-pub use kind::{APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION};
+pub use kind::{
+    ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
+};
 pub use v1alpha1::{
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
     provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
+    status::Fenced,
 };
 
 /// Every custom resource definition, as written to `crds/`.
@@ -34,7 +37,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         for version in &mut crd.spec.versions {
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
             let Some(schema) = schema else { continue };
-            tidy(schema);
+            explain::tidy(schema);
             if let Some(status) =
                 schema.properties.as_mut().and_then(|properties| properties.get_mut("status"))
             {
@@ -45,23 +48,16 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     crds
 }
 
-/// Makes a schema read well in `kubectl explain`, and nulls go: the API server prunes them where they are not declared.
-fn tidy(schema: &mut JSONSchemaProps) {
-    if let Some(description) = &mut schema.description {
-        let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
-        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
-    }
-    schema.nullable = None;
-    if let Some(words) = &mut schema.enum_ {
-        words.retain(|word| !word.0.is_null());
-    }
-    for property in schema.properties.iter_mut().flat_map(BTreeMap::values_mut) {
-        tidy(property);
-    }
-    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        tidy(items);
-    }
-    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        tidy(values);
-    }
+/// The schema of a kind's `spec`, as its custom resource definition has it.
+#[must_use]
+pub fn spec_schema(kind: &str) -> Option<&'static Value> {
+    static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+        let spec = |crd| {
+            let crd = serde_json::to_value(crd).unwrap_or_default();
+            let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
+            Some((crd.pointer("/spec/names/kind")?.as_str()?.to_owned(), schema.clone()))
+        };
+        crds().into_iter().filter_map(spec).collect()
+    });
+    SCHEMAS.get(kind)
 }

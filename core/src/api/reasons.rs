@@ -110,6 +110,8 @@ reasons! {
     PERIOD_CLOSED = "PeriodClosed";
     /// The spec changes what the billing API cannot change.
     IMMUTABLE_FIELD = "ImmutableField";
+    /// The spec adds something that begins in the past, where the contract has or had the like.
+    BACKDATED_ITEM = "BackdatedItem";
     /// An item of the spec could be several of the contract.
     AMBIGUOUS_ITEM = "AmbiguousItem";
     /// The uniqueness key made something that is archived or cannot be found.
@@ -138,6 +140,8 @@ reasons! {
     NON_CONVERGING = "NonConverging";
     /// This version cannot read the resource.
     UNDECODABLE = "Undecodable";
+    /// The spec has a field that this version does not know.
+    UNKNOWN_FIELD = "UnknownField";
 
     /// The package is published.
     PUBLISHED = "Published";
@@ -166,6 +170,10 @@ reasons! {
     SECRET_NOT_READABLE = "SecretNotReadable";
     /// The Secret has no usable token.
     TOKEN_NOT_READABLE = "TokenNotReadable";
+    /// Nobody who may read the token says that it may be sent to the provider's address.
+    ADDRESS_NOT_ALLOWED = "AddressNotAllowed";
+    /// Something answers at the provider's address, but not as the billing API does.
+    NOT_THE_BILLING_API = "NotTheBillingApi";
 
     /// Event: what was changed.
     APPLIED = "Applied";

@@ -178,6 +178,7 @@ impl Planner for ContractPlanner {
             contract_id: view.contract_id.clone(),
             account_id: None,
             items: Vec::new(),
+            set_fields: Vec::new(),
             renews: None,
             renewed_by: None,
             state: "active".to_owned(),

@@ -4,12 +4,14 @@
 //! plan's calls leave no choice to whoever carries them out.
 
 pub mod diff;
+pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod holders;
 pub mod metronome;
 mod model;
 mod money;
+mod numbers;
 mod ownership;
 pub mod package;
 mod pairing;
@@ -18,16 +20,19 @@ mod policy;
 mod recorded;
 pub mod render;
 mod snapshot;
+mod three_way;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
     holders::{Holder, Holders, Sought},
-    model::{Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit},
+    model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
+    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
+    numbers::money_numbers,
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
+    three_way::SetTerms,
 };

@@ -47,6 +47,17 @@ pub struct Call {
     pub body: String,
     /// Recognises the terms that are sent, should the reply be lost.
     pub fingerprint: Digest,
+    /// Items that it adds, in the order in which the body has those of each verb.
+    pub adds: Vec<Added>,
+}
+
+/// An item that a call adds, whose id its reply tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Member of the body that adds it.
+    pub verb: &'static str,
+    /// Path under which its id is put on record.
+    pub recorded_as: String,
 }
 
 impl Call {
@@ -66,7 +77,7 @@ impl Call {
             reason: reasons::INVALID_SPEC,
             message: format!("Nothing was written: the body for {path} cannot be written as JSON: {error}"),
         })?;
-        Ok(Self { kind, method, path, body, fingerprint })
+        Ok(Self { kind, method, path, body, fingerprint, adds: Vec::new() })
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn is_rate(name: &str) -> bool {
 }
 
 /// Calls `visit` with every number of money in a value, or rate: its path, its member, its unit and its digits.
-fn each_number(
+pub(super) fn each_number(
     path: &str,
     value: &Value,
     around: Option<&Unit>,
@@ -328,6 +328,14 @@ impl MoneyEffect {
         totals
     }
 
+    /// What several plans do to fixed money together, by kind and unit. What has no sum is left out.
+    #[must_use]
+    pub fn sum<'a>(effects: impl Iterator<Item = &'a Self>) -> Self {
+        let fixed = effects.flat_map(|effect| effect.fixed.iter().cloned()).collect();
+        let fixed = Self { fixed, open: Vec::new() }.totals();
+        Self { fixed, open: Vec::new() }
+    }
+
     /// Takes the names of pricing units from names by ID.
     pub(super) fn find_names(&mut self, names: &BTreeMap<String, String>) {
         self.fixed.iter_mut().for_each(|fixed| fixed.unit.find_name(names));
@@ -354,7 +362,7 @@ fn year_of(start: Timestamp, time: Timestamp) -> u32 {
 }
 
 /// The start of a year of a contract that starts at `start`; the first is 0. `None` after the year 9999.
-pub(super) fn start_of_year(start: Timestamp, index: u32) -> Option<Timestamp> {
+pub fn start_of_year(start: Timestamp, index: u32) -> Option<Timestamp> {
     let value = i32::try_from(index).ok()?;
     RelativeTime { unit: TimeUnit::Years, value }.span()?.after(start)
 }

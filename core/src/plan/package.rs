@@ -10,7 +10,7 @@ use super::{Decision, Refusal};
 use crate::{
     api::{
         Api, BillingContract, ContractPackage, ContractPackageSpec,
-        contract::{PackageRef, ProviderKind},
+        contract::{PackageRef, ProviderKind, ProviderRef},
         package::{Alias, Lifecycle},
         reasons,
     },
@@ -245,13 +245,40 @@ fn key_holder<'a, 'b>(
     older.min_by_key(|holder| rank(holder)).map(|holder| (key, holder))
 }
 
+/// What packages are found by: two that are in each other's way have a name in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Name {
+    /// An alias in a namespace, as contracts ask for it.
+    Alias(Option<String>, String),
+    /// An alias in a billing account.
+    AccountAlias(String, String),
+    /// A uniqueness key in a billing account.
+    AccountKey(String, String),
+}
+
+/// Every name of a package, whatever becomes of it.
+#[must_use]
+pub fn names(package: &ContractPackage) -> Vec<Name> {
+    let account = account(package).map(|account| format!("{account:?}"));
+    let mut names = Vec::new();
+    for alias in &package.spec.aliases {
+        names.push(Name::Alias(package.namespace(), alias.name.clone()));
+        names.extend(account.clone().map(|account| Name::AccountAlias(account, alias.name.clone())));
+    }
+    let key = package.spec.metronome.as_ref().and_then(|terms| terms.uniqueness_key.as_ref());
+    names.extend(account.zip(key).map(|(account, key)| Name::AccountKey(account, key.as_str().to_owned())));
+    names
+}
+
+/// A package's billing account, where packages belong to one.
+fn account(package: &ContractPackage) -> Option<(ProviderRef, Option<String>)> {
+    let provider = package.spec.provider_ref.as_ref()?;
+    let is_near = provider.kind == ProviderKind::BillingProvider;
+    Some((provider.clone(), package.namespace().filter(|_| is_near)))
+}
+
 /// Whether an alias can mean only one of two packages: of one namespace, or of one Metronome account.
 fn shares_names(one: &ContractPackage, other: &ContractPackage) -> bool {
-    let account = |package: &ContractPackage| {
-        let provider = package.spec.provider_ref.as_ref()?;
-        let is_near = provider.kind == ProviderKind::BillingProvider;
-        Some((provider.clone(), package.namespace().filter(|_| is_near)))
-    };
     match one.spec.api().filter(|api| other.spec.api() == Some(*api)) {
         Some(Api::Zoo) => one.namespace() == other.namespace(),
         Some(Api::Metronome) => account(one) == account(other),

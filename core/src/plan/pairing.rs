@@ -264,6 +264,13 @@ impl<'a, W, F> Pairing<'a, W, F> {
         }
     }
 
+    /// Takes a candidate, if neither of the two has a partner yet.
+    pub(super) fn take(&mut self, pair: Candidate) {
+        if self.is_open(pair.position) && self.is_free(pair.index) {
+            self.join(pair.position, pair.index);
+        }
+    }
+
     /// Pairs as many things as can be paired. A thing that says little fits several, and gives way to one that fits no
     /// other. Found things of one `class` are interchangeable.
     pub(super) fn most<C: Eq + Hash>(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use super::{Refusal, model::STICKY};
+use super::{Refusal, SetTerms, model::STICKY};
 use crate::{
     api::{
         BillingContract, ContractPackage, REQUESTED_AT,
@@ -40,6 +40,8 @@ pub struct Recorded {
     /// What the spec has put into the contract, by its path in the terms: ids of items, and the like. What is here and
     /// no longer in the spec is taken out again; what is in neither is somebody else's.
     pub items: BTreeMap<String, String>,
+    /// Optional fields that the spec has set and that were in force.
+    pub set: SetTerms,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -85,6 +87,7 @@ impl Recorded {
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
+            set: SetTerms::of(&status.set_fields),
         }
     }
 

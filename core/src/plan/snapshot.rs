@@ -1,7 +1,7 @@
 //! What is known of a contract or a package in the billing API, as a status tells it.
 
 use crate::{
-    api::contract::{Amount, ItemId, Term},
+    api::contract::{Amount, ItemId, SetFields, Term},
     terms::{Digest, Timestamp},
 };
 
@@ -16,6 +16,8 @@ pub struct ContractSnapshot {
     pub account_id: Option<String>,
     /// What the spec has put into it, by the paths of the terms (Metronome).
     pub items: Vec<ItemId>,
+    /// Optional fields that the spec has set and that were in force.
+    pub set_fields: Vec<SetFields>,
     /// The contract that it renews (Metronome).
     pub renews: Option<String>,
     /// The contract that renews it (Metronome).

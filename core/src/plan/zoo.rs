@@ -1,9 +1,12 @@
 //! Plans for Zoo: compare, then replace.
 //!
-//! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec leaves out must be carried over.
+//! `PUT` replaces the whole contract, so a repeat is harmless, but what the spec never said must be carried over, and
+//! what it said once must not.
 //! `GET` shows the active contract or else the latest draft; contracts in other states cannot be seen.
 
 mod end;
+mod facts;
+mod leaving;
 mod money;
 mod planner;
 mod reply;
@@ -29,6 +32,7 @@ use crate::{
     validate::Validated,
 };
 
+pub use self::facts::Billed;
 pub use self::planner::{ContractPlanner, Need};
 
 /// Optional members whose absence is a term itself: an item without a fee, a tier without an end. Every other one is the
@@ -126,13 +130,15 @@ pub fn plan(
     if applied && !status.is_visible() && !holds(view) {
         return Decision::Settle;
     }
-    let changes = desired.changes(&view.terms, &policy.ignore);
+    let left = leaving::Left::of(&desired.canonical, view, recorded, policy);
+    let mut changes = desired.changes(&view.terms, &policy.ignore);
+    let unit = money::unit(&view.terms);
+    changes.extend(left.changes().map(|change| change.clone().counted_in(unit.as_ref(), unit.as_ref())));
     let is_own = recorded.may_have_sent(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(recorded, policy, &changes) {
         return refusal;
     }
-    let mut changes = changes;
     let activated_in_time = status == ContractStatus::Scheduled && view.state == "active";
     if activated_in_time && applied && desired.contract.effective_at.0 <= now {
         changes.retain(|change| change.path != "/status");
@@ -140,10 +146,14 @@ pub fn plan(
     if changes.is_empty() {
         return Decision::Settle;
     }
+    if let Some(refusal) = left.refusal() {
+        return refusal;
+    }
     if let Some(refusal) = forbidden(status, view, &changes) {
         return refusal;
     }
-    let body = body(desired, view, policy);
+    let mut body = body(desired, view, policy);
+    left.take_out(&mut body);
     let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
     let effect = money::effect(Some(&view.terms), &sent);
     let calls = match put(desired.organization_id(), &body) {

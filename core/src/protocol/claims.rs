@@ -119,7 +119,13 @@ pub fn refusal(holder: &BillingContract, subject: &Subject) -> Refusal {
     Refusal { reason: reasons::DUPLICATE_CLAIM, message }
 }
 
-fn rank(contract: &BillingContract) -> (Option<Time>, bool, String, String) {
+/// Place in the order in which resources hold what several claim: the first holds it.
+pub type Rank = (Option<Time>, bool, String, String);
+
+/// A resource's place: the older comes first; of those created in the same second, one that has a contract already, then by
+/// name.
+#[must_use]
+pub fn rank(contract: &BillingContract) -> Rank {
     let has_none = contract.status.as_ref().is_none_or(|status| status.contract_id.is_none());
     (contract.creation_timestamp(), has_none, contract.namespace().unwrap_or_default(), contract.name_any())
 }

@@ -29,7 +29,7 @@ pub enum Deletion {
 #[must_use]
 pub fn of_contract(contract: &BillingContract) -> Deletion {
     let spec = &contract.spec;
-    let released = has_annotation(contract, RELEASE);
+    let released = is_released(contract);
     if !has_finalizer(contract, FINALIZER) {
         Deletion::NotOurs
     } else if released
@@ -51,9 +51,7 @@ pub fn of_contract(contract: &BillingContract) -> Deletion {
 pub fn of_package(package: &ContractPackage) -> Deletion {
     if !has_finalizer(package, PACKAGE_FINALIZER) {
         Deletion::NotOurs
-    } else if has_annotation(package, RELEASE)
-        || package.spec.deletion_policy == PackageDeletionPolicy::Orphan
-    {
+    } else if is_released(package) || package.spec.deletion_policy == PackageDeletionPolicy::Orphan {
         Deletion::Release
     } else {
         let policy = DeletionPolicy::Cancel;
@@ -107,8 +105,9 @@ fn has_finalizer(object: &impl ResourceExt, finalizer: &str) -> bool {
     object.finalizers().iter().any(|found| found == finalizer)
 }
 
-fn has_annotation(object: &impl ResourceExt, name: &str) -> bool {
-    object.annotations().get(name).is_some_and(|value| value == "true")
+/// Whether somebody lets a resource go without its billing call.
+pub fn is_released(object: &impl ResourceExt) -> bool {
+    object.annotations().get(RELEASE).is_some_and(|value| value == "true")
 }
 
 #[cfg(test)]

@@ -80,6 +80,10 @@ pub enum CallError {
     /// The request was never sent, or a read failed: try again with backoff.
     #[error("The billing API cannot be reached: {0}")]
     Unreachable(String),
+    /// A read was answered, but not by the billing API: a gateway or another server said something, which is no word on
+    /// what exists.
+    #[error("The answer is not the billing API's: {0}")]
+    Foreign(String),
     /// A write was sent and its outcome is not known (timeout, lost connection, 5xx, unreadable reply): look before
     /// trying again.
     #[error("The outcome of a write is not known: {0}")]
@@ -102,6 +106,7 @@ impl CallError {
             Self::NotFound { .. } => "not_found",
             Self::Throttled { .. } => "throttled",
             Self::Unreachable(_) => "unreachable",
+            Self::Foreign(_) => "foreign",
             Self::Unknown(_) => "unknown",
             Self::NotLeader => "not_leader",
         }
@@ -194,7 +199,16 @@ impl Failure {
             },
             CallError::Throttled { pause } => waiting(reasons::THROTTLED, Requeue::Backoff(*pause)),
             CallError::NotLeader => waiting(reasons::NOT_LEADER, Requeue::Backoff(Duration::ZERO)),
-            CallError::Unreachable(_) | CallError::Unknown(_) | CallError::Conflict { .. } => {
+            CallError::Foreign(why) if during == During::Probe => Self {
+                message: format!(
+                    "This does not answer as {api}'s API: {why}. Check the provider's `baseUrl`, and what stands between."
+                ),
+                ..waiting(reasons::NOT_THE_BILLING_API, Requeue::Backoff(Duration::ZERO))
+            },
+            CallError::Unreachable(_)
+            | CallError::Foreign(_)
+            | CallError::Unknown(_)
+            | CallError::Conflict { .. } => {
                 waiting(reasons::BILLING_UNREACHABLE, Requeue::Backoff(Duration::ZERO))
             }
         }

@@ -83,6 +83,7 @@ pub(super) fn still_late(lost: &[LostWrite], now: DateTime<Utc>) -> Option<Uncon
         digest: newest.digest.clone(),
         time: Timestamp(newest.late_until.0 - LATE),
         after_edit: None,
+        taken: false,
         difference: None,
         rounds: 0,
         lost: late,

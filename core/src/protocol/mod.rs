@@ -16,6 +16,7 @@
 
 pub mod claims;
 pub mod deletion;
+pub mod destination;
 pub mod failure;
 pub mod lost;
 pub mod reconciliation;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{
         Api, REQUESTED_AT,
-        contract::UnconfirmedWrite,
+        contract::{ItemId, UnconfirmedWrite},
         reasons::{self, Reason},
     },
     plan::{
@@ -254,6 +254,12 @@ impl<P: Planner> Reconciliation<P> {
     fn done(&mut self, call: &Call) {
         self.has_sent = true;
         lost::carried_out(&mut self.recorded.lost, call);
+        if call.kind == CallKind::Edit {
+            // Its key is used up, so what may be left is another edit.
+            for write in [&mut self.write, &mut self.recorded.unconfirmed].into_iter().flatten() {
+                write.taken = true;
+            }
+        }
         if call.kind == CallKind::Create {
             self.created_id.clone_from(&self.recorded.contract_id);
         }
@@ -311,6 +317,7 @@ impl<P: Planner> Reconciliation<P> {
         self.ended = Some(Box::new(ReconcileResult {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
+            items: self.known_items(),
             write,
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
@@ -319,6 +326,15 @@ impl<P: Planner> Reconciliation<P> {
 
     /// The result when there is nothing (more) to write.
     fn conclude(&mut self, decision: Decision, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        if let Decision::Refuse(refusal) = &decision
+            && refusal.reason == reasons::BACKDATED_ITEM
+            && self.is_settling(now)
+        {
+            // What was just added is taken for something that is gone for as long as it does not show.
+            let message = format!("What was written may not show yet. {}", refusal.message);
+            self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
+            return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
+        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(refusal) => look_again(refusal),
@@ -437,9 +453,16 @@ impl<P: Planner> Reconciliation<P> {
             snapshot,
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
+            items: self.known_items(),
             write: self.write.take().map(|write| self.with_lost(write)),
             ..ReconcileResult::new(outcome, requeue)
         }
+    }
+
+    /// What is on record of items once this pass has written: replies tell ids, whatever can be read after them.
+    fn known_items(&self) -> Vec<ItemId> {
+        let known = self.recorded.items.iter().filter(|_| self.has_sent);
+        known.map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
     }
 
     /// How often in a row a write has left this difference up to now.
@@ -463,11 +486,15 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
     /// this is another one. The same edit can be sent again, since the API takes it once.
     fn may_be_in_force(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
-        let before = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        let before = self.recorded.unconfirmed.as_ref().filter(|_| self.is_settling(now));
         let edit = plan.calls.iter().find(|call| call.kind == CallKind::Edit);
-        before.zip(edit).is_some_and(|(before, edit)| {
-            before.digest != edit.fingerprint && now.signed_duration_since(before.time.0) < SETTLING
-        })
+        before.zip(edit).is_some_and(|(before, edit)| before.digest != edit.fingerprint)
+    }
+
+    /// Whether an edit was sent a short while ago, which a read may not show yet.
+    fn is_settling(&self, now: DateTime<Utc>) -> bool {
+        let edit = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
+        edit.is_some_and(|write| now.signed_duration_since(write.time.0) < SETTLING)
     }
 
     /// What is remembered of a plan that is about to be carried out.
@@ -480,8 +507,10 @@ impl<P: Planner> Reconciliation<P> {
             digest: main.map_or(&plan.digest, |call| &call.fingerprint).clone(),
             time: Timestamp::whole_seconds(now),
             after_edit: before
+                .filter(|before| !before.taken)
                 .and_then(|before| before.after_edit.clone())
                 .or_else(|| self.planner.last_edit()),
+            taken: false,
             difference: same.and_then(|before| before.difference.clone()),
             rounds: same.map_or(0, |before| before.rounds),
             lost: Vec::new(),

@@ -1,5 +1,7 @@
 //! What an object depends on besides its own spec, and what it comes to when that is not there.
 
+use std::time::Duration;
+
 use super::{
     ReconcileResult, Requeue,
     failure::{LOOK_AGAIN, RARELY},
@@ -18,9 +20,15 @@ pub enum ProviderLookup<A> {
     NotReady(String),
     /// The provider does not name the object's namespace.
     NotAllowed,
-    /// Nothing is known of it (yet).
+    /// Nothing is known of it yet: it may come along with the object.
     Unknown,
+    /// There is none, and the object has been there for longer than [`MAY_COME`].
+    Missing,
 }
+
+/// How long what an object refers to may come after the object itself: tools apply many resources in an order of their own.
+/// After that, a name that leads nowhere is taken for a mistake, which nobody should have to wait for.
+pub const MAY_COME: Duration = Duration::from_secs(15);
 
 impl<A> ProviderLookup<A> {
     /// The account, if it may be used now; `provider` and `namespace` name it for people.
@@ -43,20 +51,36 @@ impl<A> ProviderLookup<A> {
                 let refusal = Refusal { reason: reasons::PROVIDER_NOT_ALLOWED, message };
                 Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)))
             }
-            Self::Unknown => wait(
+            Self::Unknown => Err(Box::new(ReconcileResult::waiting(
                 reasons::PROVIDER_NOT_FOUND,
-                format!("{provider} does not exist; create it or correct `spec.providerRef`"),
-            ),
+                no_provider(provider),
+                Requeue::After(MAY_COME),
+            ))),
+            Self::Missing => {
+                let refusal = Refusal { reason: reasons::PROVIDER_NOT_FOUND, message: no_provider(provider) };
+                Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)))
+            }
         }
     }
 }
 
-/// What a contract comes to that cannot have its package; it is woken when a package changes.
+fn no_provider(provider: &str) -> String {
+    format!("{provider} does not exist; create it or correct `spec.providerRef`")
+}
+
+/// What a contract comes to that cannot have its package; it is woken when a package changes. `may_come` says whether one
+/// that does not exist may still be applied along with the contract.
 #[must_use]
-pub fn without_package<S>(unusable: &Unusable) -> ReconcileResult<S> {
+pub fn without_package<S>(unusable: &Unusable, may_come: bool) -> ReconcileResult<S> {
     let wait = |reason, why: &str| ReconcileResult::waiting(reason, sentence(why), Requeue::After(RARELY));
     match unusable {
-        Unusable::Missing(why) => wait(reasons::PACKAGE_NOT_FOUND, why),
+        Unusable::Missing(why) if may_come => {
+            ReconcileResult::waiting(reasons::PACKAGE_NOT_FOUND, sentence(why), Requeue::After(MAY_COME))
+        }
+        Unusable::Missing(why) => {
+            let refusal = Refusal { reason: reasons::PACKAGE_NOT_FOUND, message: sentence(why) };
+            ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
+        }
         Unusable::NotReady(why) | Unusable::NotCreated(why) => wait(reasons::PACKAGE_NOT_READY, why),
         Unusable::Wrong(why) => {
             let refusal = Refusal { reason: reasons::INVALID_SPEC, message: sentence(why) };
@@ -107,7 +131,9 @@ mod tests {
             ("ProviderNotAllowed", true, not_allowed.to_owned(), Requeue::AfterSyncPeriod)
         );
         let unknown = "BillingProvider prod does not exist; create it or correct `spec.providerRef`";
-        assert_eq!(of(ProviderLookup::Unknown), ("ProviderNotFound", false, unknown.to_owned(), soon));
+        let (later, sync) = (Requeue::After(MAY_COME), Requeue::AfterSyncPeriod);
+        assert_eq!(of(ProviderLookup::Unknown), ("ProviderNotFound", false, unknown.to_owned(), later));
+        assert_eq!(of(ProviderLookup::Missing), ("ProviderNotFound", true, unknown.to_owned(), sync));
         assert_eq!(ProviderLookup::Ready(7).account::<()>("p", "n").unwrap(), &7);
     }
 
@@ -117,13 +143,16 @@ mod tests {
         let said = "ContractPackage pro is not there.".to_owned();
         let rarely = Requeue::After(RARELY);
         for (unusable, expected) in [
-            (Unusable::Missing(why()), ("PackageNotFound", false, said.clone(), rarely)),
             (Unusable::NotReady(why()), ("PackageNotReady", false, said.clone(), rarely)),
             (Unusable::NotCreated(why()), ("PackageNotReady", false, said.clone(), rarely)),
-            (Unusable::Wrong(why()), ("InvalidSpec", true, said, Requeue::AfterSyncPeriod)),
+            (Unusable::Wrong(why()), ("InvalidSpec", true, said.clone(), Requeue::AfterSyncPeriod)),
         ] {
-            assert_eq!(parts(&without_package(&unusable)), expected, "{unusable:?}");
+            assert_eq!(parts(&without_package(&unusable, true)), expected, "{unusable:?}");
+            assert_eq!(parts(&without_package(&unusable, false)), expected, "{unusable:?}");
         }
+        let missing = |may_come| parts(&without_package(&Unusable::Missing(why()), may_come));
+        assert_eq!(missing(true), ("PackageNotFound", false, said.clone(), Requeue::After(MAY_COME)));
+        assert_eq!(missing(false), ("PackageNotFound", true, said, Requeue::AfterSyncPeriod));
         assert_eq!(sentence(""), ".");
         assert_eq!(sentence("été"), "Été.");
     }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    api::{contract::UnconfirmedWrite, reasons::Reason},
+    api::{
+        contract::{ItemId, UnconfirmedWrite},
+        reasons::{self, Reason},
+    },
     plan::{Change, Plan, Refusal},
     terms::Digest,
 };
@@ -119,6 +122,8 @@ pub struct ReconcileResult<S> {
     pub created_id: Option<String>,
     /// ID of the customer, where it is known.
     pub customer_id: Option<String>,
+    /// What is known of the contract's items where this pass has written and could read nothing after it.
+    pub items: Vec<ItemId>,
     /// A write that is to stay on record because it may be in force or is not seen to be.
     pub write: Option<UnconfirmedWrite>,
     /// The account that was asked; nothing when none was.
@@ -137,6 +142,7 @@ impl<S> ReconcileResult<S> {
             snapshot: None,
             created_id: None,
             customer_id: None,
+            items: Vec::new(),
             write: None,
             account: None,
             suspects_token: false,
@@ -149,6 +155,13 @@ impl<S> ReconcileResult<S> {
         Self::new(Outcome::Waiting { reason, message: message.into() }, requeue)
     }
 
+    /// Whether it was given up by a process that had to stop, before there was anything to put on record.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        let is_given_up = matches!(self.outcome, Outcome::Waiting { reason: reasons::NOT_LEADER, .. });
+        is_given_up && self.created_id.is_none() && self.write.is_none() && self.snapshot.is_none()
+    }
+
     /// Nothing more happens until somebody changes something.
     #[must_use]
     pub fn refused(refusal: Refusal, requeue: Requeue) -> Self {
@@ -159,7 +172,6 @@ impl<S> ReconcileResult<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::reasons;
     use crate::plan::MoneyEffect;
     use serde_json::json;
 
@@ -188,5 +200,14 @@ mod tests {
         ] {
             assert_eq!(outcome.label(), word);
         }
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_reported_unless_something_is_to_be_put_on_record() {
+        let waiting = |reason| ReconcileResult::<()>::waiting(reason, "", Requeue::OnChange);
+        assert!(waiting(reasons::NOT_LEADER).is_given_up());
+        assert!(!waiting(reasons::THROTTLED).is_given_up());
+        let created = ReconcileResult { created_id: Some("c".to_owned()), ..waiting(reasons::NOT_LEADER) };
+        assert!(!created.is_given_up());
     }
 }

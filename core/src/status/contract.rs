@@ -140,7 +140,7 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
     };
     match &result.outcome {
         Outcome::InSync { applied, .. } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)))
+            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)).about(&changes(applied)))
         }
         Outcome::InSync { .. } if previous.contract_id.is_none() => {
             let snapshot = result.snapshot.as_ref()?;
@@ -149,22 +149,28 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
             Some(EventRecord::normal(reasons::FOUND, message))
         }
         Outcome::Drifted { changes } if previous.drift != drift_lines(changes) => {
-            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, render::drift(changes)))
+            let all: Vec<_> = changes.iter().collect();
+            Some(EventRecord::warning(reasons::DRIFTED_OUTSIDE, render::drift(changes)).about(&all))
         }
         Outcome::AwaitingApproval(plan)
             if previous.plan.as_ref().is_none_or(|before| before.digest != plan.digest) =>
         {
-            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()))
+            let all: Vec<_> = plan.changes.iter().collect();
+            Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()).about(&all))
         }
         Outcome::Refused { refusal, .. } => {
             let message = deletion::told(contract, &refusal.message);
             (!was_stalled(refusal.reason, &message)).then(|| EventRecord::warning(refusal.reason, message))
         }
         Outcome::Ended { applied } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::ENDED, summaries(applied)))
+            Some(EventRecord::normal(reasons::ENDED, summaries(applied)).about(&changes(applied)))
         }
         _ => None,
     }
+}
+
+fn changes(plans: &[Plan]) -> Vec<&Change> {
+    plans.iter().flat_map(|plan| &plan.changes).collect()
 }
 
 fn summaries(plans: &[Plan]) -> String {
@@ -287,11 +293,15 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
         status.contract_id = Some(snapshot.contract_id.clone());
         status.account_id.clone_from(&snapshot.account_id);
         status.items.clone_from(&snapshot.items);
+        status.set_fields.clone_from(&snapshot.set_fields);
         status.renews.clone_from(&snapshot.renews);
         status.renewed_by.clone_from(&snapshot.renewed_by);
         status.state = Some(snapshot.state.clone());
         status.term.clone_from(&snapshot.term);
         status.committed_value.clone_from(&snapshot.committed_value);
+    }
+    if result.snapshot.is_none() && !result.items.is_empty() {
+        status.items.clone_from(&result.items);
     }
     if is_compared || result.snapshot.is_some() || result.created_id.is_some() || result.write.is_some() {
         status.account.clone_from(&result.account);

@@ -16,7 +16,10 @@ use k8s_openapi::{
     jiff,
 };
 
-use crate::api::reasons::{self, READY, RECONCILING, Reason, STALLED};
+use crate::{
+    api::reasons::{self, READY, RECONCILING, Reason, STALLED},
+    plan::Change,
+};
 
 /// Most bytes of a condition's message; the API server refuses a status with a longer one.
 const MAX_MESSAGE: usize = 30_000;
@@ -116,15 +119,32 @@ pub struct EventRecord {
     pub reason: Reason,
     /// For people, within the bound of the API server.
     pub message: String,
+    /// The same for logs, which more people read than may see contracts: without anything of their content.
+    pub logged: String,
 }
 
 impl EventRecord {
     fn normal(reason: Reason, message: impl AsRef<str>) -> Self {
-        Self { warning: false, reason, message: bounded(message.as_ref(), MAX_NOTE) }
+        let message = bounded(message.as_ref(), MAX_NOTE);
+        Self { warning: false, reason, logged: message.clone(), message }
     }
 
     fn warning(reason: Reason, message: impl AsRef<str>) -> Self {
-        Self { warning: true, reason, message: bounded(message.as_ref(), MAX_NOTE) }
+        Self { warning: true, ..Self::normal(reason, message) }
+    }
+
+    /// An event about changes: prices and amounts are for the event, and logs say where they changed.
+    fn about(self, changes: &[&Change]) -> Self {
+        const NAMED: usize = 5;
+        let place = |change: &&Change| match change.path.as_str() {
+            "" => "all of it".to_owned(),
+            path => path.to_owned(),
+        };
+        let paths: Vec<_> = changes.iter().take(NAMED).map(place).collect();
+        let count = changes.len();
+        let more = if count > NAMED { ", …" } else { "" };
+        let plural = if count == 1 { "change" } else { "changes" };
+        Self { logged: bounded(&format!("{count} {plural}: {}{more}", paths.join(", ")), MAX_NOTE), ..self }
     }
 }
 

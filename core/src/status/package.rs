@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Reasons for which a package is refused before any billing API is asked.
-const REFUSED_HERE: [Reason; 5] = [
+const REFUSED_HERE: [Reason; 6] = [
+    reasons::UNKNOWN_FIELD,
     reasons::DRAFT,
     reasons::ALIAS_TAKEN,
     reasons::DUPLICATE_CLAIM,
@@ -127,7 +128,8 @@ pub fn status(
     if let Some(result) = result {
         record(&mut status, result);
     }
-    if package.spec.lifecycle != Lifecycle::Draft {
+    // The digest of terms that are known in part would later say that they changed.
+    if package.spec.lifecycle != Lifecycle::Draft && summary.reason != reasons::UNKNOWN_FIELD {
         status.digest.get_or_insert_with(|| package::digest(&package.spec));
     }
     status

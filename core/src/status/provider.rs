@@ -48,6 +48,24 @@ impl AccountCheck {
         }
     }
 
+    /// The spec has fields that this version does not know, which may be about where the token may go.
+    #[must_use]
+    pub fn unknown_field(why: &str) -> Self {
+        Self {
+            summary: Summary::stalled(reasons::UNKNOWN_FIELD, why),
+            credentials: credentials(None, reasons::NOT_TRIED, ""),
+        }
+    }
+
+    /// The token may not be sent to the account's address, and was not.
+    #[must_use]
+    pub fn not_allowed(why: &str) -> Self {
+        Self {
+            summary: Summary::stalled(reasons::ADDRESS_NOT_ALLOWED, why),
+            credentials: credentials(None, reasons::NOT_TRIED, ""),
+        }
+    }
+
     /// The token was tried, and that failed.
     #[must_use]
     pub fn failed(error: &CallError, api: Api) -> Self {
@@ -56,8 +74,12 @@ impl AccountCheck {
             let credentials = credentials(Some(false), failure.reason, &failure.message);
             return Self { summary: Summary::stalled(failure.reason, failure.message), credentials };
         }
+        let reason = match failure.reason {
+            reasons::NOT_THE_BILLING_API => failure.reason,
+            _ => reasons::BILLING_UNREACHABLE,
+        };
         Self {
-            summary: Summary::waiting(reasons::BILLING_UNREACHABLE, failure.message),
+            summary: Summary::waiting(reason, failure.message),
             credentials: credentials(None, reasons::NOT_TRIED, ""),
         }
     }
@@ -81,6 +103,7 @@ pub fn status(
     ProviderStatus {
         conditions: conditions(&previous.conditions, &check.summary, updates, generation, now),
         observed_generation: generation,
+        fence: previous.fence,
         base_url: spec.base_url().map(str::to_owned),
         last_handled_reconcile_at: metadata
             .annotations

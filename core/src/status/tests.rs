@@ -9,7 +9,7 @@ use super::{
 use crate::{
     api::{
         BillingContract, BillingContractStatus,
-        contract::{Amount, Term, UnconfirmedWrite},
+        contract::{Amount, ItemId, Term, UnconfirmedWrite},
     },
     plan::{Change, ContractSnapshot, MoneyEffect, Plan, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
@@ -41,6 +41,7 @@ fn snapshot() -> ContractSnapshot {
         contract_id: "contract-1".into(),
         account_id: Some("account-1".into()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: "active".into(),
@@ -128,6 +129,7 @@ fn write(digest: Digest) -> UnconfirmedWrite {
         digest,
         time: Timestamp(now()),
         after_edit: None,
+        taken: false,
         difference: None,
         rounds: 0,
         lost: Vec::new(),
@@ -173,6 +175,23 @@ fn an_error_never_takes_the_contract_s_id_away() {
     let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
     for (result, _) in results() {
         assert_eq!(after(&known, &result).contract_id, known.contract_id, "{result:?}");
+    }
+}
+
+#[test]
+fn ids_that_a_reply_told_are_on_record_though_nothing_could_be_read_after_it() {
+    let item = |key: &str| ItemId { key: key.into(), id: "id".into() };
+    let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
+    for (result, _) in results() {
+        let told = vec![item("commits/launch"), item("commits/more")];
+        let recorded =
+            after(&known, &ContractResult { items: told.clone(), snapshot: None, ..result.clone() });
+        if result.outcome != Outcome::Suspended {
+            assert_eq!(recorded.items, told, "{result:?}");
+        }
+        let nothing =
+            after(&recorded, &ContractResult { items: Vec::new(), snapshot: None, ..result.clone() });
+        assert_eq!(nothing.items, recorded.items, "{result:?}");
     }
 }
 

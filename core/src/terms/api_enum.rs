@@ -3,16 +3,16 @@
 /// Declares enums that the schema, the plan and the wire spell as the billing API does; the first literal names serde's
 /// rule for it. `Display` writes that spelling too.
 ///
-/// Their schema is the bare list of words: a description in it would take the place of the member's own wherever the
-/// member is optional.
+/// Their schema is the list of words: a description in it would take the place of the member's own wherever the member is
+/// optional. What each word means goes along as the title, from which the definitions take it into the description.
 macro_rules! api_enums {
     ($case:literal $($(#[$doc:meta])* $name:ident {
-        $($(#[$variant_doc:meta])* $variant:ident),+ $(,)?
+        $($(#[doc = $meaning:literal])+ $(@$rename:literal)? $variant:ident),+ $(,)?
     })+) => { $(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = $case)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+        pub enum $name { $($(#[doc = $meaning])+ $(#[serde(rename = $rename)])? $variant),+ }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,10 +28,19 @@ macro_rules! api_enums {
                 true
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({"type": "string", "enum": [$(Self::$variant),+]})
+                let meanings = [$(crate::terms::api_enum::meaning(&Self::$variant, &[$($meaning),+])),+];
+                schemars::json_schema!({
+                    "type": "string", "enum": [$(Self::$variant),+], "title": meanings.join(" "),
+                })
             }
         }
     )+ };
 }
 
 pub(crate) use api_enums;
+
+/// A word and what it means, as its doc comment says it.
+pub(crate) fn meaning(word: &impl std::fmt::Display, lines: &[&str]) -> String {
+    let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    format!("`{word}`: {text}")
+}

@@ -17,8 +17,8 @@ pub const FRACTION_PATTERN: &str = r"^(0(\.[0-9]{1,27})?|1(\.0{1,27})?)$";
 pub const WHOLE_PATTERN: &str = r"^(0|[1-9][0-9]{0,27})$";
 /// [`PATTERN`] without a point, for numbers of digits and the like.
 pub const INTEGER_PATTERN: &str = r"^-?(0|[1-9][0-9]{0,27})$";
-/// 28 digits, a sign and a point.
-pub const MAX_LENGTH: usize = 30;
+/// 28 digits and a sign or a point: with both, one digit less, since no pattern can count digits on both sides of a point.
+pub const MAX_LENGTH: usize = 29;
 /// Most significant digits that a decimal can hold exactly.
 pub const MAX_DIGITS: usize = 28;
 
@@ -346,6 +346,32 @@ mod tests {
         for range in Range::ALL {
             assert_eq!(Range::of_pattern(range.pattern()), Some(range));
         }
+    }
+
+    #[test]
+    fn what_the_schema_takes_can_be_held() {
+        let (ones, zeros) = ("1".repeat(60), "0".repeat(60));
+        let mut held = 0;
+        for range in Range::ALL {
+            let pattern = regex_lite::Regex::new(range.pattern()).unwrap();
+            for sign in ["", "-"] {
+                for whole in 1..=30 {
+                    for fraction in 0..=30 {
+                        for digits in [&ones, &zeros] {
+                            let point = if fraction == 0 { "" } else { "." };
+                            let whole = if digits == &zeros { "0" } else { &ones[..whole] };
+                            let text = format!("{sign}{whole}{point}{}", &digits[..fraction]);
+                            if pattern.is_match(&text) && text.len() <= MAX_LENGTH {
+                                assert!(text.parse::<Decimal>().is_ok(), "{range}: {text}");
+                                held += 1;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(held > 1000, "{held}");
+        assert!("1".repeat(28).parse::<Decimal>().is_ok());
     }
 
     #[test]

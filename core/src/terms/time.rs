@@ -1,10 +1,17 @@
 //! Instants, as RFC 3339 text at second or finer precision; compared as instants, never as text.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr, sync::LazyLock};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use regex_lite::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Pattern of a time in a custom resource, which is stricter than `format: date-time`: that one also takes `t` and `z`, any
+/// offset, and anything before a fraction. What the API server takes and what can be read are the same by it.
+pub const PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+
+static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok());
 
 /// A point in time, written in UTC with `Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,9 +34,9 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.to_utc()))
-            .map_err(|_| TimestampError(text.chars().take(60).collect()))
+        let is_well_formed = FORM.as_ref().is_some_and(|form| form.is_match(text));
+        let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| is_well_formed);
+        time.map(|time| Self(time.to_utc())).ok_or_else(|| TimestampError(text.chars().take(60).collect()))
     }
 }
 
@@ -65,7 +72,7 @@ impl JsonSchema for Timestamp {
         true
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "format": "date-time", "maxLength": 35})
+        json_schema!({"type": "string", "format": "date-time", "pattern": PATTERN, "maxLength": 35})
     }
 }
 
@@ -78,6 +85,31 @@ mod tests {
         let z: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         assert_eq!("2026-01-01T01:00:00.000+01:00".parse(), Ok(z));
         assert_eq!(z.to_string(), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn only_one_spelling_of_a_time_is_taken() {
+        for text in
+            ["2026-01-01T00:00:00Z", "2026-01-01T23:59:59.123456789-23:59", "0000-01-01T00:00:00+23:59"]
+        {
+            assert!(text.parse::<Timestamp>().is_ok(), "{text}");
+        }
+        for text in [
+            "2026-01-01t00:00:00z",
+            "2026-01-01T00:00:00z",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:60Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00\u{2212}01:00",
+            "2026-01-01T00:00:00,5Z",
+            "2026-01-01T00:00:00.1234567890Z",
+            "2026-02-30T00:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00Z",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 
     #[test]

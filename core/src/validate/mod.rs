@@ -88,13 +88,13 @@ pub fn summary(violations: &[Violation]) -> String {
 }
 
 /// Collects violations below a path.
-struct Violations {
+pub(crate) struct Violations {
     at: String,
-    list: Vec<Violation>,
+    pub(crate) list: Vec<Violation>,
 }
 
 impl Violations {
-    fn below(path: &str) -> Self {
+    pub(crate) fn below(path: &str) -> Self {
         Self { at: path.to_owned(), list: Vec::new() }
     }
 
@@ -103,7 +103,7 @@ impl Violations {
         if self.list.is_empty() { Ok(Validated(value)) } else { Err(self.list) }
     }
 
-    fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
+    pub(crate) fn check(&mut self, holds: bool, field: &str, message: impl FnOnce() -> String) {
         if !holds {
             let dot = if self.at.is_empty() { "" } else { "." };
             self.list.push(Violation::new(format!("{}{dot}{field}", self.at), message()));
@@ -114,7 +114,7 @@ impl Violations {
         self.check(!amount.is_negative(), field, || format!("must not be negative, but is {amount}"));
     }
 
-    fn within(&mut self, place: &str, check: impl FnOnce(&mut Self)) {
+    pub(crate) fn within(&mut self, place: &str, check: impl FnOnce(&mut Self)) {
         let length = self.at.len();
         if length > 0 {
             self.at.push('.');

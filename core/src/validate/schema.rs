@@ -10,6 +10,66 @@ use serde_json::{Map, Value};
 use super::{Violation, Violations};
 use crate::terms::{Timestamp, decimal::Range};
 
+/// Paths of members that a schema does not know, in a value that the API server took: what a newer definition has and this
+/// version would leave out. One without a value says nothing.
+#[must_use]
+pub fn unknown_members(schema: &Value, name: &str, value: &Value) -> Vec<String> {
+    let mut found = Violations::below("");
+    find_unknown(schema, name, value, &mut found);
+    found.list.into_iter().map(|violation| violation.path).collect()
+}
+
+fn find_unknown(schema: &Value, field: &str, value: &Value, found: &mut Violations) {
+    match value {
+        Value::Object(members) if schema.get("x-kubernetes-preserve-unknown-fields").is_none() => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let free = schema.get("additionalProperties");
+            found.within(field, |found| {
+                for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+                    match known.and_then(|known| known.get(name)).or(free) {
+                        Some(schema) => find_unknown(schema, name, value, found),
+                        None => found.check(false, name, String::new),
+                    }
+                }
+            });
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let place = place(schema, field, index, item);
+                find_unknown(schema.get("items").unwrap_or(&Value::Null), &place, item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A value without what its schema does not take: what is left of terms that this version cannot read. Nothing when the value
+/// itself is not taken.
+#[must_use]
+pub fn pruned(schema: &Value, value: &Value) -> Option<Value> {
+    match (text(schema, "type"), value) {
+        (Some("object"), Value::Object(members)) => {
+            let known = schema.get("properties").and_then(Value::as_object);
+            let free = schema.get("additionalProperties");
+            let member = |(name, value): (&String, &Value)| {
+                let schema = known.and_then(|known| known.get(name)).or(free)?;
+                Some((name.clone(), pruned(schema, value)?))
+            };
+            Some(Value::Object(members.iter().filter_map(member).collect()))
+        }
+        (Some("array"), Value::Array(items)) => {
+            let schema = schema.get("items").unwrap_or(&Value::Null);
+            Some(Value::Array(items.iter().filter_map(|item| pruned(schema, item)).collect()))
+        }
+        _ => check(schema, "", value).is_empty().then(|| value.clone()),
+    }
+}
+
+/// Where an item of a list stands: by its key, or else by its number.
+fn place(list: &Value, field: &str, index: usize, item: &Value) -> String {
+    format!("{field}[{}]", key(list, item).unwrap_or_else(|| index.to_string()))
+}
+
 /// Checks a member of a resource, such as its `spec`, against its schema, as it stands in a resource definition.
 #[must_use]
 pub fn check(schema: &Value, name: &str, value: &Value) -> Vec<Violation> {
@@ -66,13 +126,26 @@ fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found
             let is_there = members.get(name).is_some_and(|value| !value.is_null());
             found.check(is_there, name, || "is required".to_owned());
         }
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            match known.and_then(|known| known.get(name)).or(free) {
-                Some(schema) => check_value(schema, name, value, found),
-                None => found.check(false, name, || unknown(name, known)),
+        for (name, value) in members {
+            match (known.and_then(|known| known.get(name)), free) {
+                (Some(_), _) if value.is_null() => {}
+                (Some(schema), _) => check_value(schema, name, value, found),
+                (None, Some(_)) if value.is_null() => found.check(false, name, || "has no value".to_owned()),
+                (None, Some(schema)) => check_value(schema, name, value, found),
+                (None, None) if value.is_null() => found.check(false, name, || nothing(name, known)),
+                (None, None) => found.check(false, name, || unknown(name, known)),
             }
         }
     });
+}
+
+/// What to say of a field that does not exist and has no value. Between braces a comma ends an entry, so that `100,000` is
+/// 100 and a field `000`: the amount that was meant would be lost without a word.
+fn nothing(name: &str, known: Option<&Map<String, Value>>) -> String {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return "is no field, but what follows a comma: between braces, a number must be written without commas".to_owned();
+    }
+    format!("{}, and it has no value", unknown(name, known).trim_end_matches('?'))
 }
 
 /// What to say of a field that does not exist.
@@ -90,9 +163,8 @@ fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violatio
     let is_set = text(schema, "x-kubernetes-list-type") == Some("set");
     let mut seen = BTreeSet::new();
     for (index, item) in items.iter().enumerate() {
-        let key = key(schema, item);
-        let place = format!("{field}[{}]", key.clone().unwrap_or_else(|| index.to_string()));
-        if let Some(identity) = key.or_else(|| is_set.then(|| shown(item))) {
+        let place = place(schema, field, index, item);
+        if let Some(identity) = key(schema, item).or_else(|| is_set.then(|| shown(item))) {
             found.check(seen.insert(identity), &place, || "stands in the list twice".to_owned());
         }
         check_value(schema.get("items").unwrap_or(&Value::Null), &place, item, found);
@@ -114,8 +186,7 @@ fn check_text(schema: &Value, field: &str, value: &str, found: &mut Violations) 
     if text(schema, "format") == Some("date-time")
         && let Err(error) = value.parse::<Timestamp>()
     {
-        let message = error.to_string();
-        found.check(false, field, || format!("is no time: {message}"));
+        return found.check(false, field, || format!("is no time: {error}"));
     }
     let Some(pattern) = text(schema, "pattern") else { return };
     let matches = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(value));
@@ -174,11 +245,8 @@ mod tests {
     use super::*;
     use crate::api;
 
-    /// The schema of `BillingContract`.
     fn contract() -> Value {
-        let crd = api::crds().into_iter().find(|crd| crd.spec.names.kind == "BillingContract").unwrap();
-        let crd = serde_json::to_value(crd).unwrap();
-        crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
+        api::spec_schema("BillingContract").unwrap().clone()
     }
 
     fn sound() -> Value {
@@ -215,6 +283,42 @@ mod tests {
     fn a_misspelt_field_is_refused_with_the_right_spelling() {
         refused("/zoo/curency", json!("USD"), "spec.zoo.curency", "`currency`");
         refused("/zoo/quux", json!("USD"), "spec.zoo.quux", "no field here");
+    }
+
+    #[test]
+    fn an_unknown_field_without_a_value_is_refused_as_one_with_a_value_is() {
+        let tier = "spec.zoo.items[fde].rateTiers[0].000";
+        refused("/zoo/items/0/rateTiers/0/000", json!(null), tier, "without commas");
+        refused("/zoo/curency", json!(null), "spec.zoo.curency", "did you mean `currency`");
+        refused("/zoo/quux", json!(null), "spec.zoo.quux", "no value");
+    }
+
+    #[test]
+    fn what_is_not_taken_can_be_left_out() {
+        let mut odd = sound();
+        odd["zoo"]["status"] = json!("paused");
+        odd["zoo"]["items"][0]["rateTiers"][0]["unitPrice"] = json!("0.5O");
+        odd["zoo"]["minimumFee"] = json!("5");
+        odd["suspend"] = json!("yes");
+        let mut expected = sound();
+        expected["zoo"]["items"][0]["rateTiers"][0].as_object_mut().unwrap().remove("unitPrice");
+        expected["zoo"].as_object_mut().unwrap().remove("notes");
+        expected.as_object_mut().unwrap().remove("suspend");
+        assert_eq!(pruned(&contract(), &odd), Some(expected));
+        assert_eq!(pruned(&contract(), &json!("acme")), None);
+    }
+
+    #[test]
+    fn members_that_a_newer_definition_has_are_found() {
+        let mut newer = sound();
+        assert_eq!(unknown_members(&contract(), "spec", &newer), [""; 0]);
+        newer["zoo"]["items"][0]["rateTiers"][0]["minimumFee"] = json!("5");
+        newer["zoo"]["discounts"] = json!([]);
+        newer["zoo"]["credits"] = json!(null);
+        newer["approvers"] = json!(["finance"]);
+        newer["metronome"] = json!({"customFields": {"anything": "goes"}});
+        let unknown = ["spec.approvers", "spec.zoo.discounts", "spec.zoo.items[fde].rateTiers[0].minimumFee"];
+        assert_eq!(unknown_members(&contract(), "spec", &newer), unknown);
     }
 
     #[test]

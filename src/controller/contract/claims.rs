@@ -1,7 +1,7 @@
 //! What the contracts in the cache claim, by subject, so that a claim is checked without a look at every contract.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,8 +13,8 @@ use kube::runtime::{
 use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
-    controller::{Guarded, decoded},
-    protocol::claims::{Subject, marks, subjects},
+    controller::Guarded,
+    protocol::claims::{Rank, Subject, marks, rank, subjects},
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
@@ -28,8 +28,9 @@ pub struct ClaimIndex {
 
 #[derive(Default)]
 struct Index {
-    by_subject: HashMap<Subject, HashSet<Reference>>,
-    of: HashMap<Reference, Vec<Subject>>,
+    /// In the order in which they hold it.
+    by_subject: HashMap<Subject, BTreeMap<Rank, Reference>>,
+    of: HashMap<Reference, (Rank, Vec<Subject>)>,
     /// Contracts that wait for somebody to hold something, or to hold it no more.
     interested: HashMap<Subject, HashSet<Reference>>,
 }
@@ -45,27 +46,53 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = decoded(contract).map(marks).unwrap_or_default();
+                let claimed = contract.readable().map(|contract| (rank(contract), marks(contract)));
                 self.put(&ObjectRef::from_obj(contract), claimed);
             }
-            watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), Vec::new()),
+            watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), None),
             watcher::Event::Init => {}
             // What went while nobody watched has no event of its own.
             watcher::Event::InitDone => {
                 let gone: Vec<_> =
                     self.lock().of.keys().filter(|known| self.store.get(known).is_none()).cloned().collect();
                 for reference in &gone {
-                    self.put(reference, Vec::new());
+                    self.put(reference, None);
                 }
             }
         }
     }
 
-    /// Other contracts that claim something that this one claims, in whatever account.
+    /// Those of the other contracts that claim something of this one, and fit, which matter: for each subject the first in
+    /// the order of holders, and the first that stays. There may be thousands, and they all ask.
     #[must_use]
-    pub fn rivals(&self, contract: &BillingContract) -> Vec<Arc<Guarded<BillingContract>>> {
+    pub fn rivals(
+        &self,
+        contract: &BillingContract,
+        fits: impl Fn(&BillingContract) -> bool,
+    ) -> Vec<Arc<Guarded<BillingContract>>> {
+        let own = ObjectRef::from_obj(contract);
         let index = self.lock();
-        self.others(&index, &subjects(contract), &ObjectRef::from_obj(contract))
+        let mut rivals: Vec<Arc<Guarded<BillingContract>>> = Vec::new();
+        for subject in subjects(contract) {
+            let claimants = index.by_subject.get(&subject).into_iter().flat_map(BTreeMap::values);
+            let others = claimants.filter(|other| other.name != own.name || other.namespace != own.namespace);
+            let mut is_first = true;
+            for other in others.filter_map(|other| self.store.get(other)) {
+                let Some(found) = other.readable() else { continue };
+                if !fits(found) {
+                    continue;
+                }
+                let stays = found.metadata.deletion_timestamp.is_none();
+                if is_first || stays {
+                    rivals.push(Arc::clone(&other));
+                }
+                is_first = false;
+                if stays {
+                    break;
+                }
+            }
+        }
+        rivals
     }
 
     /// Contracts besides one that hold or claim one of these; the one is woken when that changes.
@@ -80,47 +107,51 @@ impl ClaimIndex {
         for mark in marks {
             index.interested.entry(mark.clone()).or_default().insert(reference.clone());
         }
-        self.others(&index, marks, own)
-    }
-
-    fn others(
-        &self,
-        index: &Index,
-        subjects: &[Subject],
-        own: &ObjectRef<BillingContract>,
-    ) -> Vec<Arc<Guarded<BillingContract>>> {
-        let references: HashSet<&Reference> =
-            subjects.iter().filter_map(|subject| index.by_subject.get(subject)).flatten().collect();
-        let others =
-            references.into_iter().filter(|other| other.name != own.name || other.namespace != own.namespace);
-        others.filter_map(|other| self.store.get(other)).collect()
+        let found: HashSet<&Reference> = marks
+            .iter()
+            .filter_map(|mark| index.by_subject.get(mark))
+            .flat_map(BTreeMap::values)
+            .filter(|other| other.name != own.name || other.namespace != own.namespace)
+            .collect();
+        found.into_iter().filter_map(|other| self.store.get(other)).collect()
     }
 
     /// Notes what a contract claims now, and wakes who may hold what it gave up.
-    fn put(&self, reference: &Reference, claimed: Vec<Subject>) {
+    fn put(&self, reference: &Reference, claimed: Option<(Rank, Vec<Subject>)>) {
         let mut index = self.lock();
-        let before = if claimed.is_empty() {
-            index.of.remove(reference)
-        } else {
-            index.of.insert(reference.clone(), claimed.clone())
+        let before = match &claimed {
+            Some(claimed) => index.of.insert(reference.clone(), claimed.clone()),
+            None => index.of.remove(reference),
         };
-        let mut woken = HashSet::new();
-        let before = before.unwrap_or_default();
-        for changed in claimed.iter().filter(|subject| !before.contains(subject)) {
-            woken.extend(index.interested.remove(changed).into_iter().flatten());
-        }
-        for subject in before.into_iter().filter(|subject| !claimed.contains(subject)) {
-            woken.extend(index.interested.remove(&subject).into_iter().flatten());
-            if let Some(claimants) = index.by_subject.get_mut(&subject) {
-                claimants.remove(reference);
-                woken.extend(claimants.iter().cloned());
-                if claimants.is_empty() {
-                    index.by_subject.remove(&subject);
-                }
+        let (mut woken, mut gone) = (HashSet::new(), Vec::new());
+        let held_before = |subject: &Subject| before.as_ref().is_some_and(|(_, held)| held.contains(subject));
+        for (_, subjects) in &claimed {
+            for subject in subjects.iter().filter(|subject| !held_before(subject)) {
+                woken.extend(index.interested.remove(subject).into_iter().flatten());
             }
         }
-        for subject in claimed {
-            index.by_subject.entry(subject).or_default().insert(reference.clone());
+        let kept = |subject: &Subject| claimed.as_ref().is_some_and(|(_, claimed)| claimed.contains(subject));
+        for (rank, subject) in
+            before.iter().flat_map(|(rank, subjects)| subjects.iter().map(move |s| (rank, s)))
+        {
+            let Some(claimants) = index.by_subject.get_mut(subject) else { continue };
+            claimants.remove(rank);
+            if !kept(subject) {
+                gone.push(subject.clone());
+                woken.extend(claimants.values().cloned());
+            }
+            if claimants.is_empty() {
+                index.by_subject.remove(subject);
+            }
+        }
+        if let Some((rank, subjects)) = &claimed {
+            for subject in subjects {
+                let claimants = index.by_subject.entry(subject.clone()).or_default();
+                claimants.insert(rank.clone(), reference.clone());
+            }
+        }
+        for subject in &gone {
+            woken.extend(index.interested.remove(subject).into_iter().flatten());
         }
         drop(index);
         woken.remove(reference);
@@ -131,5 +162,62 @@ impl ClaimIndex {
 
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::{ResourceExt as _, runtime::reflector};
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::{decoded, kubernetes::queue::Queue};
+
+    fn claimant(n: usize, deleted: bool) -> Guarded<BillingContract> {
+        let deleted = deleted.then_some("2026-02-01T00:00:00Z");
+        serde_json::from_value(json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+            "metadata": {"name": format!("c{n:04}"), "namespace": "billing", "uid": format!("u{n}"),
+                "creationTimestamp": format!("2026-01-01T00:00:{:02}Z", n % 60), "deletionTimestamp": deleted},
+            "spec": {"providerRef": {"name": "zoo"}, "zoo": {"organizationId": "org", "effectiveAt": "2026-01-01T00:00:00Z"}},
+        }))
+        .unwrap()
+    }
+
+    fn index(claimants: &[Guarded<BillingContract>]) -> ClaimIndex {
+        let (store, mut writer) = reflector::store();
+        let index = ClaimIndex::new(store, Wakes::new(Arc::<Queue>::default()).0);
+        for claimant in claimants {
+            let event = watcher::Event::Apply(claimant.clone());
+            writer.apply_watcher_event(&event);
+            index.hear(&event);
+        }
+        index
+    }
+
+    #[test]
+    fn of_thousands_of_claimants_only_the_first_and_the_first_that_stays_are_looked_at() {
+        let claimants: Vec<_> = (0..3000).map(|n| claimant(n, n == 0)).collect();
+        let index = index(&claimants);
+        let asked = std::cell::Cell::new(0);
+        let this = decoded(&claimants[1500]).unwrap();
+        let rivals = index.rivals(this, |_| {
+            asked.set(asked.get() + 1);
+            true
+        });
+        let names: Vec<_> = rivals.iter().map(|rival| rival.name_any()).collect();
+        assert_eq!(names, ["c0000", "c0060"]);
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[test]
+    fn a_claim_that_changes_or_ends_is_forgotten() {
+        let claimants = [claimant(0, false), claimant(1, false)];
+        let index = index(&claimants);
+        let this = decoded(&claimants[1]).unwrap();
+        assert_eq!(index.rivals(this, |_| true).len(), 1);
+        assert_eq!(index.rivals(this, |_| false).len(), 0);
+        index.hear(&watcher::Event::Delete(claimants[0].clone()));
+        assert_eq!(index.rivals(this, |_| true).len(), 0);
     }
 }

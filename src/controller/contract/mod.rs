@@ -4,11 +4,15 @@ pub mod claims;
 mod references;
 pub mod renewals;
 mod report;
+mod unreadable;
 pub mod wakes;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, ResourceExt, runtime::controller::Action};
+use kube::{
+    Api, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 
 use self::{references::References, report::report};
 use super::{
@@ -16,11 +20,12 @@ use super::{
     kubernetes::{
         finalizer,
         queue::{Due, Queue},
-        undecodable,
+        turn::{Pass, Turn},
     },
 };
 use crate::{
-    api::{BillingContract, FINALIZER},
+    api::{BillingContract, FINALIZER, reasons},
+    plan::Refusal,
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
@@ -28,7 +33,7 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{GRACE, awaits_provider, of_provider, using, version as provider_version};
+pub use self::references::{GRACE, awaits_provider, find_provider, of_provider, version as provider_version};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";
@@ -43,50 +48,107 @@ impl Handled for BillingContract {
 /// # Errors
 /// When the API server does not do its part; the reconcile is tried again.
 pub async fn reconcile(
-    guarded: Arc<Guarded<BillingContract>>,
+    mut guarded: Arc<Guarded<BillingContract>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
-    let contract = match decoded(&guarded) {
-        Ok(contract) => contract,
-        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
-    };
     context.filled().await;
+    let mut turn = Turn::default();
+    loop {
+        let slots = match Box::pin(pass(&guarded, &turn, &context)).await? {
+            Pass::Done(action) => return Ok(action),
+            Pass::Needs(slots) => slots,
+        };
+        if !turn.take(&slots, &context).await {
+            return Ok(Action::await_change());
+        }
+        // It may have changed while it waited.
+        let Some(newest) = context.stores.contracts.get(&ObjectRef::from_obj(guarded.as_ref())) else {
+            return Ok(Action::await_change());
+        };
+        guarded = newest;
+    }
+}
+
+/// As far as it goes without a slot, or with one to its end.
+async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context) -> Result<Pass, Error> {
+    let done = |action| Ok(Pass::Done(action));
+    let contract = match decoded(guarded) {
+        Ok(contract) => contract,
+        Err(invalid) => return unreadable::reconcile(guarded, invalid, context).await.map(Pass::Done),
+    };
     context.renewals.changed(contract);
-    let references = References::load(contract, &context);
+    let references = References::load(contract, context);
     let uid = ObjectId::of(contract).uid;
     let fingerprint = references.fingerprint(contract);
     match context.contract_queue.due(&uid, contract.resource_version().as_deref(), &fingerprint) {
-        Due::Stale => return Ok(Action::await_change()),
+        Due::Stale => return done(Action::await_change()),
         // Whoever took our finalizer away must not get around the billing call by that.
         Due::Later(wait) if contract.metadata.deletion_timestamp.is_none() => {
-            ensure_finalizer(contract, &context).await?;
-            return Ok(Action::requeue(wait));
+            ensure_finalizer(contract, context).await?;
+            return done(Action::requeue(wait));
         }
-        Due::Later(wait) => return Ok(Action::requeue(wait)),
+        Due::Later(wait) => return done(Action::requeue(wait)),
         Due::Now => {}
     }
     if contract.metadata.deletion_timestamp.is_some() {
-        return delete(contract, &references, &context).await;
+        return delete(contract, guarded.unknown_besides_terms(), &references, turn, context).await;
     }
-    if references.are_early(contract, &context) {
-        return Ok(Action::requeue(GRACE));
+    if references.are_early(contract, context) {
+        return done(Action::requeue(GRACE));
     }
-    let contract = ensure_finalizer(contract, &context).await?;
-    let result = bring(&contract, &references, Goal::InForce, &context).await;
-    report(&contract, result, &references, &context).await
+    let slots = references.slots(contract, context);
+    if !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
+    }
+    let contract = ensure_finalizer(contract, context).await?;
+    let result = match guarded.unknown() {
+        Some(why) => unknown_field(why),
+        None => bring(&contract, &references, Goal::InForce, context).await,
+    };
+    report(&contract, result, &references, context).await.map(Pass::Done)
+}
+
+/// Nothing is written for a spec that is understood in part.
+fn unknown_field(why: String) -> ContractResult {
+    let refusal = Refusal { reason: reasons::UNKNOWN_FIELD, message: why };
+    ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
 }
 
 /// Ends in billing what the resource holds, as its policies say, and lets it go.
 async fn delete(
     contract: &BillingContract,
+    unknown: Option<String>,
     references: &References,
+    turn: &Turn,
     context: &Context,
-) -> Result<Action, Error> {
+) -> Result<Pass, Error> {
     let goal = match deletion::of_contract(contract) {
-        Deletion::NotOurs => return Ok(Action::await_change()),
-        Deletion::Release => return release(contract, context).await,
+        Deletion::NotOurs => return Ok(Pass::Done(Action::await_change())),
+        Deletion::Release => return release(contract, context).await.map(Pass::Done),
         Deletion::End(goal) => goal,
     };
+    let slots = references.slots(contract, context);
+    let is_asked = unknown.is_none() && references.heir(contract, context).is_none();
+    if is_asked && !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
+    }
+    let stays = match unknown {
+        Some(why) => Some(held_up(contract, unknown_field(why))),
+        None => end(contract, references, goal, context).await?,
+    };
+    match stays {
+        Some(result) => report(contract, result, references, context).await.map(Pass::Done),
+        None => release(contract, context).await.map(Pass::Done),
+    }
+}
+
+/// Ends in billing what the resource holds; what is still in the way, or nothing when the resource may go.
+async fn end(
+    contract: &BillingContract,
+    references: &References,
+    goal: Goal,
+    context: &Context,
+) -> Result<Option<ContractResult>, Error> {
     if let Some(heir) = references.heir(contract, context) {
         tracing::info!(
             contract = contract.name_any(),
@@ -94,23 +156,35 @@ async fn delete(
             heir,
             "another resource claims the contract: it is left as it is"
         );
-        return release(contract, context).await;
+        return Ok(None);
     }
     let result = bring(contract, references, goal, context).await;
     if deletion::may_go(&result) {
         report::announce(contract, &result, context).await;
-        return release(contract, context).await;
+        return Ok(None);
     }
-    report(contract, result, references, context).await
+    Ok(Some(held_up(contract, result)))
+}
+
+/// What keeps a deleted resource, with how it can go in spite of that.
+fn held_up(contract: &BillingContract, mut result: ContractResult) -> ContractResult {
+    if let Outcome::Waiting { message, .. } = &mut result.outcome {
+        *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
+    }
+    if let Outcome::Refused { refusal, .. } = &mut result.outcome {
+        refusal.message =
+            deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
+    }
+    result
 }
 
 async fn ensure_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {
     let needed = deletion::contract_needs_finalizer(contract);
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, needed).await
+    finalizer::ensure(context, contract, FINALIZER, needed).await
 }
 
 async fn release(contract: &BillingContract, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(contract, context), contract, FINALIZER, false).await?;
+    finalizer::ensure(context, contract, FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 

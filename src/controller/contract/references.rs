@@ -15,7 +15,7 @@ use crate::{
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
-    billing::registry::ContractReferences,
+    billing::{registry::ContractReferences, slots::Slots},
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
@@ -28,7 +28,7 @@ use crate::{
     protocol::{
         Goal, ReconcileResult, Requeue, claims,
         failure::LOOK_AGAIN,
-        references::{ProviderLookup, without_package},
+        references::{MAY_COME, ProviderLookup, without_package},
     },
     status::contract::ContractResult,
 };
@@ -56,8 +56,12 @@ impl References {
         let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
         let is_deleted = contract.metadata.deletion_timestamp.is_some();
         let account = account(contract, &context.stores);
-        let mut provider = context.providers.lookup(&provider_key, &ObjectId::of(contract).namespace);
-        if is_deleted && matches!(provider, ProviderLookup::NotReady(_) | ProviderLookup::Unknown) {
+        let mut provider = find_provider(contract, &provider_key, context);
+        let is_away = matches!(
+            provider,
+            ProviderLookup::NotReady(_) | ProviderLookup::Unknown | ProviderLookup::Missing
+        );
+        if is_deleted && is_away {
             let lingering = context.providers.lingering(&provider_key);
             let same = lingering.filter(|lingering| account.as_ref() == Some(&lingering.account));
             provider = same.map_or(provider, ProviderLookup::Ready);
@@ -97,7 +101,10 @@ impl References {
             };
             return Ok((provider, references));
         }
-        let package = self.package.as_ref().map_err(|unusable| Box::new(without_package(unusable)))?;
+        let package = self
+            .package
+            .as_ref()
+            .map_err(|unusable| Box::new(without_package(unusable, is_younger(contract, MAY_COME))))?;
         let references = ContractReferences {
             package: package.as_ref(),
             renews: self.renews(contract)?,
@@ -125,7 +132,7 @@ impl References {
     /// Name of another resource that claims what this one, which is deleted, has or claims.
     pub(super) fn heir(&self, contract: &BillingContract, context: &Context) -> Option<String> {
         let rivals = rivals(contract, self.account.as_deref()?, context);
-        let mut rivals = rivals.iter().filter_map(|rival| decoded(rival).ok());
+        let mut rivals = rivals.iter().filter_map(|rival| rival.readable());
         claims::heir(contract, &mut rivals).map(|heir| ObjectRef::from_obj(heir).to_string())
     }
 
@@ -135,7 +142,15 @@ impl References {
         let without_package = matches!(self.package, Err(Unusable::Missing(_) | Unusable::NotCreated(_)))
             && !contract.spec.suspend;
         awaits_provider(contract, &self.provider_key, &self.provider, &context.stores)
-            || (without_package && is_new(contract))
+            || (without_package && is_younger(contract, GRACE))
+    }
+
+    /// Whose slot a reconcile takes: that of the account which it asks, so that it is in nobody else's way.
+    pub(super) fn slots<'a>(&'a self, contract: &BillingContract, context: &'a Context) -> &'a Slots {
+        match &self.provider {
+            ProviderLookup::Ready(account) if !contract.spec.suspend => account.budget.slots(),
+            _ => &context.local,
+        }
     }
 
     /// What a new reconcile of the contract depends on.
@@ -164,7 +179,7 @@ impl References {
 /// Why another resource holds what this one claims.
 fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Option<Refusal> {
     let rivals = rivals(contract, account, context);
-    let holder = claims::holder(contract, rivals.iter().filter_map(|rival| decoded(rival).ok()));
+    let holder = claims::holder(contract, rivals.iter().filter_map(|rival| rival.readable()));
     holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
@@ -180,7 +195,7 @@ fn holders(contract: &BillingContract, own: &str, context: &Context) -> Holders 
         }
         let marks = claims::marks_of(&sought);
         let found = claims.marked(&marks, &this).into_iter().find(|other| {
-            decoded(other).is_ok_and(|other| {
+            other.readable().is_some_and(|other| {
                 other.metadata.deletion_timestamp.is_none()
                     && account(other, &stores).as_deref() == Some(&own)
             })
@@ -193,11 +208,7 @@ fn holders(contract: &BillingContract, own: &str, context: &Context) -> Holders 
 
 /// Other contracts that claim something of this one in the same account.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    let mut rivals = context.claims.rivals(contract);
-    rivals.retain(|rival| {
-        decoded(rival).is_ok_and(|rival| account(rival, &context.stores).as_deref() == Some(own))
-    });
-    rivals
+    context.claims.rivals(contract, |rival| account(rival, &context.stores).as_deref() == Some(own))
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
@@ -228,6 +239,7 @@ pub fn version(provider: &ProviderLookup<Arc<ReadyProvider>>) -> String {
         ProviderLookup::NotReady(why) => why.clone(),
         ProviderLookup::NotAllowed => "not allowed".to_owned(),
         ProviderLookup::Unknown => "unknown".to_owned(),
+        ProviderLookup::Missing => "missing".to_owned(),
     }
 }
 
@@ -238,12 +250,30 @@ pub fn awaits_provider(
     provider: &ProviderLookup<Arc<ReadyProvider>>,
     stores: &Stores,
 ) -> bool {
-    matches!(provider, ProviderLookup::Unknown) && (is_new(object) || base_url(key, stores).is_some())
+    matches!(provider, ProviderLookup::Unknown)
+        && (is_younger(object, GRACE) || base_url(key, stores).is_some())
 }
 
-fn is_new(object: &impl ResourceExt) -> bool {
+/// What an object finds when it looks up its provider now.
+pub fn find_provider(
+    object: &impl ResourceExt,
+    key: &ProviderKey,
+    context: &Context,
+) -> ProviderLookup<Arc<ReadyProvider>> {
+    let namespace = object.namespace().unwrap_or_default();
+    match context.providers.lookup(key, &namespace) {
+        ProviderLookup::Unknown
+            if !is_younger(object, MAY_COME) && base_url(key, &context.stores).is_none() =>
+        {
+            ProviderLookup::Missing
+        }
+        found => found,
+    }
+}
+
+fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {
     let age = object.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
-    age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < GRACE.as_secs())
+    age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < than.as_secs())
 }
 
 /// The contracts of a cache that use a provider.
@@ -253,19 +283,6 @@ pub fn of_provider(
     key: &ProviderKey,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
     contracts_of(store, |contract| provider_key(contract) == *key)
-}
-
-/// The contracts of a cache that may use a package: those that name it, and those that go by an alias.
-#[must_use]
-pub fn using(
-    store: &Store<Guarded<BillingContract>>,
-    (namespace, name): &registry::Key,
-) -> Vec<ObjectRef<Guarded<BillingContract>>> {
-    contracts_of(store, |contract| {
-        let reference = contract.spec.package_ref.as_ref();
-        contract.metadata.namespace == *namespace
-            && reference.is_some_and(|reference| reference.name.as_ref().is_none_or(|named| named == name))
-    })
 }
 
 fn provider_key(contract: &BillingContract) -> ProviderKey {

@@ -22,6 +22,9 @@ pub(super) async fn report(
     context: &Context,
 ) -> Result<Action, Error> {
     let uid = ObjectId::of(contract).uid;
+    if context.tenure.stop().is_set() && result.is_given_up() {
+        return Ok(Action::await_change());
+    }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
@@ -40,7 +43,7 @@ pub(super) async fn announce(contract: &BillingContract, result: &ContractResult
         namespace = contract.namespace(),
         reason = %record.reason,
         "{}",
-        record.message
+        record.logged
     );
     events::publish(&context.client, contract.object_ref(&()), &context.options.identity, record).await;
 }

@@ -39,4 +39,11 @@ impl Wakes {
             tracing::debug!("stopping; nobody looks at contracts any more");
         }
     }
+
+    /// Wakes every contract of a cache.
+    pub fn wake_all(&self, store: &Store<Guarded<BillingContract>>) {
+        for contract in store.state() {
+            self.wake(ObjectRef::from_obj(contract.as_ref()), store);
+        }
+    }
 }

@@ -9,12 +9,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
     jiff,
 };
-use kube::{
-    Api, Client,
-    api::{ObjectMeta, PostParams},
-};
+use kube::{Api, Client, api::ObjectMeta};
 
-use crate::status::EventRecord;
+use super::{post_params, words::words};
+use crate::{controller::bounded, status::EventRecord};
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
 pub async fn publish(client: &Client, about: ObjectReference, instance: &str, record: EventRecord) {
@@ -38,10 +36,9 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
         type_: Some(if record.warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     };
-    if let Err(error) =
-        Api::<Event>::namespaced(client.clone(), &namespace).create(&PostParams::default(), &event).await
-    {
-        tracing::warn!(%error, "an event could not be written");
+    let api = Api::<Event>::namespaced(client.clone(), &namespace);
+    if let Err(error) = bounded(api.create(&post_params(), &event)).await {
+        tracing::warn!(error = words(&error), "an event could not be written");
     }
 }
 

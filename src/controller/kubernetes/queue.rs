@@ -35,8 +35,16 @@ pub struct Fingerprint {
 struct Entry {
     fingerprint: Fingerprint,
     due: Option<Instant>,
-    written: Option<u64>,
+    written: Option<Written>,
     failures: u32,
+}
+
+/// The version that this process wrote.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    version: u64,
+    /// Whether a list began after it: what the list has is not older, whatever its version.
+    before_list: bool,
 }
 
 /// The queue of all objects of one kind, by UID.
@@ -64,7 +72,7 @@ impl Queue {
         let entry = entries.entry(uid.to_owned()).or_default();
         let version: Option<u64> = version.and_then(|version| version.parse().ok());
         if let (Some(version), Some(written)) = (version, entry.written)
-            && version < written
+            && version < written.version
         {
             return Due::Stale;
         }
@@ -88,7 +96,23 @@ impl Queue {
     /// Remembers the version that a write of this process gave the object.
     pub fn wrote(&self, uid: &str, version: Option<&str>) {
         if let Some(version) = version.and_then(|version| version.parse().ok()) {
-            self.lock().entry(uid.to_owned()).or_default().written = Some(version);
+            let written = Written { version, before_list: false };
+            self.lock().entry(uid.to_owned()).or_default().written = Some(written);
+        }
+    }
+
+    /// A list of all objects begins: it will have whatever was written before now.
+    pub fn list_began(&self) {
+        for written in self.lock().values_mut().filter_map(|entry| entry.written.as_mut()) {
+            written.before_list = true;
+        }
+    }
+
+    /// The list is in the cache. Versions may have gone back in it, as when the cluster's data was restored from a backup:
+    /// what was written before means nothing any more.
+    pub fn list_done(&self) {
+        for entry in self.lock().values_mut() {
+            entry.written = entry.written.filter(|written| !written.before_list);
         }
     }
 
@@ -180,6 +204,20 @@ mod tests {
         queue.wrote("a", Some("9"));
         assert_eq!(queue.due("a", Some("8"), &generation(1)), Due::Stale);
         assert_eq!(queue.due("a", Some("9"), &generation(1)), Due::Now);
+    }
+
+    #[test]
+    fn after_a_list_only_what_was_written_meanwhile_holds_an_older_object_back() {
+        let queue = Queue::default();
+        queue.wrote("a", Some("900"));
+        queue.wrote("b", Some("901"));
+        queue.list_began();
+        assert_eq!(queue.due("a", Some("8"), &generation(1)), Due::Stale, "the old cache is still in use");
+        queue.wrote("b", Some("12"));
+        queue.list_done();
+        assert_eq!(queue.due("a", Some("8"), &generation(1)), Due::Now, "versions went back");
+        assert_eq!(queue.due("b", Some("9"), &generation(1)), Due::Stale);
+        assert_eq!(queue.due("b", Some("12"), &generation(1)), Due::Now);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The one way in which a status is written, for every kind.
 
-use kube::{Api, api::PostParams, core::object::HasStatus};
+use kube::{Api, core::object::HasStatus};
 use serde::Serialize;
 
+use super::post_params;
+use crate::api::Fenced;
 use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 
 /// How often a status write is repeated when the object moves on.
@@ -11,28 +13,32 @@ const MAX_CONFLICTS: u32 = 5;
 /// Replaces the status if it changed, and says whether it did. Should the object have moved on meanwhile, the newer
 /// object gets it; one that is gone, or another of the same name, does not.
 ///
-/// A replace, as it is the cheapest write for the API server, and its version catches a cache that is behind.
+/// A replace, as it is the cheapest write for the API server, and its version catches a cache that is behind. What a later
+/// leader wrote is never replaced: the status carries the number of the leadership that wrote it.
 ///
 /// # Errors
-/// When the API server does not do its part.
+/// When the API server does not do its part, or this replica leads no more.
 pub async fn write<K>(
     context: &Context,
     api: &Api<K>,
     object: &K,
-    status: <K as HasStatus>::Status,
+    mut status: <K as HasStatus>::Status,
 ) -> Result<bool, Error>
 where
     K: Handled + HasStatus + Serialize,
-    <K as HasStatus>::Status: Clone + PartialEq,
+    <K as HasStatus>::Status: Clone + PartialEq + Fenced,
 {
+    // In sync, no leader writes: who wrote last is no difference.
+    *status.fence_mut() = fence(object);
     if object.status() == Some(&status) {
         return Ok(false);
     }
     let ObjectId { uid, name, .. } = ObjectId::of(object);
     let mut object = object.clone();
     for _ in 0..MAX_CONFLICTS {
+        *status.fence_mut() = context.leadership.fence_over(fence(&object)).await?;
         *object.status_mut() = Some(status.clone());
-        match bounded(api.replace_status(&name, &PostParams::default(), &object)).await {
+        match bounded(api.replace_status(&name, &post_params(), &object)).await {
             Ok(written) => {
                 context.metrics.status_written(K::LABEL);
                 K::queue(context).wrote(&uid, written.resource_version().as_deref());
@@ -49,4 +55,12 @@ where
         }
     }
     Err(Error::Timeout)
+}
+
+/// The number of the leadership that wrote an object's status.
+fn fence<K: HasStatus>(object: &K) -> Option<i32>
+where
+    <K as HasStatus>::Status: Clone + Fenced,
+{
+    object.status().cloned().and_then(|mut status| *status.fence_mut())
 }

@@ -3,20 +3,26 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use kube::{
-    Api, Resource, ResourceExt,
-    api::{Patch, PatchParams},
-    core::{ApiResource, DynamicObject},
-    runtime::controller::Action,
-};
+use kube::{Resource, ResourceExt, api::Patch, runtime::controller::Action};
+use serde::Serialize;
 use serde_json::json;
 
-use super::queue::{Due, Fingerprint};
+use super::{
+    patch_params,
+    queue::{Due, Fingerprint},
+    raw_api,
+};
 use crate::{
-    api::reasons,
+    api::{RELEASE, reasons},
     controller::{Context, Error, Guarded, Handled, ObjectId, bounded},
     status::{Summary, conditions},
 };
+
+/// What people are told of an object that cannot be read.
+#[must_use]
+pub fn message(error: &str) -> String {
+    format!("This version of Countersign cannot read the resource: {error}")
+}
 
 /// Says on the object that it cannot be read and why, once a generation.
 ///
@@ -25,24 +31,46 @@ use crate::{
 pub async fn report<K: Handled>(
     context: &Context,
     guarded: &Guarded<K>,
-    error: &str,
+    message: &str,
 ) -> Result<Action, Error> {
     let (uid, generation) = (ObjectId::of(guarded).uid, guarded.meta().generation);
     let queue = K::queue(context);
-    if queue.due(&uid, None, &Fingerprint { generation, ..Fingerprint::default() }) != Due::Now {
+    let fingerprint = Fingerprint {
+        generation,
+        deleting: guarded.meta().deletion_timestamp.is_some(),
+        annotations: vec![guarded.annotations().get(RELEASE).cloned()],
+        ..Fingerprint::default()
+    };
+    if queue.due(&uid, None, &fingerprint) != Due::Now {
         return Ok(Action::await_change());
     }
-    let message = format!("This version of Countersign cannot read the resource: {error}");
     tracing::warn!(kind = %K::kind(&()), name = guarded.name_any(), namespace = guarded.namespace(), message);
     let summary = Summary::stalled(reasons::UNDECODABLE, message);
     let conditions = conditions(&[], &summary, &[], generation, Utc::now());
-    let patch = json!({"status": {"observedGeneration": generation, "conditions": conditions}});
-    let (client, resource) = (context.client.clone(), ApiResource::erase::<K>(&()));
-    let api: Api<DynamicObject> = match guarded.namespace() {
-        Some(namespace) => Api::namespaced_with(client, &namespace, &resource),
-        None => Api::all_with(client, &resource),
-    };
-    bounded(api.patch_status(&guarded.name_any(), &PatchParams::default(), &Patch::Merge(&patch))).await?;
+    put(context, guarded, &json!({"observedGeneration": generation, "conditions": conditions})).await?;
     queue.after(&uid, Duration::from_hours(24));
     Ok(Action::await_change())
+}
+
+/// Writes members of the status of an object that cannot be read; the others stay as they are.
+///
+/// # Errors
+/// When the API server does not do its part, or this replica leads no more.
+pub async fn put<K: Handled>(
+    context: &Context,
+    guarded: &Guarded<K>,
+    status: &(impl Serialize + Sync),
+) -> Result<(), Error> {
+    let api = raw_api::<K>(context, guarded.namespace().as_deref());
+    let mut status = serde_json::to_value(status).unwrap_or_default();
+    if let (Some(fence), Some(members)) = (context.leadership.fence_over(None).await?, status.as_object_mut())
+    {
+        members.insert("fence".to_owned(), fence.into());
+    }
+    // With the version, which stands for the number of the leadership that wrote the status: that can't be read.
+    let metadata = json!({"resourceVersion": guarded.resource_version()});
+    let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));
+    let patched = bounded(api.patch_status(&guarded.name_any(), &patch_params(), &patch)).await?;
+    K::queue(context).wrote(&ObjectId::of(guarded).uid, patched.resource_version().as_deref());
+    Ok(())
 }

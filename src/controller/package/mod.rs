@@ -4,27 +4,32 @@
 
 pub mod registry;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::Utc;
-use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
+use kube::{
+    Api, Resource, ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{awaits_provider, provider_version},
+    contract::{awaits_provider, find_provider, provider_version},
     decoded,
+    guarded::Invalid,
     kubernetes::{
         events, finalizer,
         queue::{Due, Fingerprint, Queue},
         status::write,
+        turn::{Pass, Turn},
         undecodable,
     },
     provider::registry::{ProviderKey, ReadyProvider},
 };
 use crate::{
-    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT},
-    plan::package,
+    api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
+    billing::slots::Slots,
     protocol::{
         Goal, Outcome, Requeue,
         deletion::{self, Deletion},
@@ -33,7 +38,7 @@ use crate::{
     },
     status::{
         Summary,
-        package::{PackageResult, event, local, status, summary, was_refused_here},
+        package::{PackageResult, event, status, summary, was_refused_here},
     },
 };
 
@@ -56,50 +61,79 @@ impl Handled for ContractPackage {
 /// # Errors
 /// When the API server does not do its part; the reconcile is tried again.
 pub async fn reconcile(
-    guarded: Arc<Guarded<ContractPackage>>,
+    mut guarded: Arc<Guarded<ContractPackage>>,
     context: Arc<Context>,
 ) -> Result<Action, Error> {
     context.packages.changed(key(guarded.as_ref()));
-    let package = match decoded(&guarded) {
+    let mut turn = Turn::default();
+    loop {
+        let slots = match Box::pin(pass(&guarded, &turn, &context)).await? {
+            Pass::Done(action) => return Ok(action),
+            Pass::Needs(slots) => slots,
+        };
+        if !turn.take(&slots, &context).await {
+            return Ok(Action::await_change());
+        }
+        // It may have changed while it waited.
+        let Some(newest) = context.stores.packages.get(&ObjectRef::from_obj(guarded.as_ref())) else {
+            return Ok(Action::await_change());
+        };
+        guarded = newest;
+    }
+}
+
+/// As far as it goes without a slot, or with one to its end.
+async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context) -> Result<Pass, Error> {
+    let package = match decoded(guarded) {
         Ok(package) => package,
-        Err(invalid) => return undecodable::report(&context, &guarded, &invalid.error).await,
+        Err(invalid) => return unreadable(guarded, invalid, context).await.map(Pass::Done),
     };
     context.filled().await;
-    let local = context.packages.with_all(|packages| local(package, packages));
+    let local = context.packages.local(package);
     let provider = provider_key(package).map(|key| {
-        let found = context.providers.lookup(&key, &ObjectId::of(package).namespace);
+        let found = find_provider(package, &key, context);
         (key, found)
     });
     let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
     let uid = ObjectId::of(package).uid;
     let due = context.package_queue.due(&uid, package.resource_version().as_deref(), &fingerprint);
     if due == Due::Stale {
-        return Ok(Action::await_change());
+        return Ok(Pass::Done(Action::await_change()));
     }
     let contracts = context.packages.count(package);
     if package.metadata.deletion_timestamp.is_some() {
-        return delete(package, provider.as_ref(), contracts, due, &context).await;
+        if let (Some(why), Deletion::End(_)) =
+            (guarded.unknown_besides_terms(), deletion::of_package(package))
+        {
+            let message = deletion::how_to_release(&why, "package", &package.name_any(), "archived");
+            let summary = Summary::stalled(reasons::UNKNOWN_FIELD, message);
+            return report(package, &summary, None, contracts, context).await.map(Pass::Done);
+        }
+        return delete(package, provider.as_ref(), contracts, due, turn, context).await;
     }
-    match (local, due, &provider) {
-        (Some(summary), ..) => report(package, &summary, None, contracts, &context).await,
+    let action = match (local, due, &provider) {
+        (Some(summary), ..) => report(package, &summary, None, contracts, context).await?,
         (None, Due::Now, Some((key, found))) if awaits_provider(package, key, found, &context.stores) => {
-            Ok(Action::requeue(super::contract::GRACE))
+            Action::requeue(super::contract::GRACE)
         }
         (None, Due::Now, Some(provider)) => {
+            let slots = slots(provider, context);
+            if !turn.has(slots) {
+                return Ok(Pass::Needs(slots.clone()));
+            }
             let needs_finalizer = deletion::package_needs_finalizer(package);
-            let api = api(package, &context);
-            let package =
-                finalizer::ensure(&context, &api, package, PACKAGE_FINALIZER, needs_finalizer).await?;
-            let result = bring(&package, provider, contracts, Goal::InForce, &context).await;
-            report(&package, &summary(&package, &result), Some(&result), contracts, &context).await
+            let package = finalizer::ensure(context, package, PACKAGE_FINALIZER, needs_finalizer).await?;
+            let result = bring(&package, provider, contracts, Goal::InForce, context).await;
+            report(&package, &summary(&package, &result), Some(&result), contracts, context).await?
         }
         (None, Due::Later(wait), _) => {
             let status = status(package, None, None, contracts, Utc::now());
-            write(&context, &api(package, &context), package, status).await?;
-            Ok(Action::requeue(wait))
+            write(context, &api(package, context), package, status).await?;
+            Action::requeue(wait)
         }
-        (None, ..) => Ok(Action::await_change()),
-    }
+        (None, ..) => Action::await_change(),
+    };
+    Ok(Pass::Done(action))
 }
 
 /// Archives the package of a resource that is deleted, as its policy says, and lets the resource go.
@@ -108,28 +142,70 @@ async fn delete(
     provider: Option<&Provider>,
     contracts: i32,
     due: Due,
+    turn: &Turn,
     context: &Context,
-) -> Result<Action, Error> {
+) -> Result<Pass, Error> {
     let goal = match deletion::of_package(package) {
-        Deletion::NotOurs => return Ok(Action::await_change()),
-        Deletion::Release => return release(package, context).await,
+        Deletion::NotOurs => return Ok(Pass::Done(Action::await_change())),
+        Deletion::Release => return release(package, context).await.map(Pass::Done),
         Deletion::End(goal) => goal,
     };
     if let Due::Later(wait) = due {
-        return Ok(Action::requeue(wait));
+        return Ok(Pass::Done(Action::requeue(wait)));
     }
-    let Some(provider) = provider else { return release(package, context).await };
+    let Some(provider) = provider else { return release(package, context).await.map(Pass::Done) };
+    let slots = slots(provider, context);
+    if !turn.has(slots) {
+        return Ok(Pass::Needs(slots.clone()));
+    }
     let result = bring(package, provider, contracts, goal, context).await;
     if matches!(result.outcome, Outcome::Ended { .. }) {
-        return release(package, context).await;
+        return release(package, context).await.map(Pass::Done);
     }
     let mut summary = summary(package, &result);
     summary.message = deletion::how_to_release(&summary.message, "package", &package.name_any(), "archived");
-    report(package, &summary, Some(&result), contracts, context).await
+    report(package, &summary, Some(&result), contracts, context).await.map(Pass::Done)
+}
+
+/// Whose slot a reconcile takes: that of the account which it asks.
+fn slots<'a>((_, found): &'a Provider, context: &'a Context) -> &'a Slots {
+    if let ProviderLookup::Ready(account) = found { account.budget.slots() } else { &context.local }
+}
+
+/// Reports a package that cannot be read, or lets it go: archiving it takes its ID, and not its terms.
+async fn unreadable(
+    guarded: &Guarded<ContractPackage>,
+    invalid: &Invalid<ContractPackage>,
+    context: &Context,
+) -> Result<Action, Error> {
+    let message = undecodable::message(&invalid.error);
+    let is_deleted = guarded.meta().deletion_timestamp.is_some();
+    if !is_deleted {
+        return undecodable::report(context, guarded, &message).await;
+    }
+    if !finalizer::has(guarded, PACKAGE_FINALIZER) {
+        return Ok(Action::await_change());
+    }
+    let is_archived = async {
+        let package = invalid.salvaged.as_deref()?;
+        context.filled().await;
+        let Deletion::End(goal) = deletion::of_package(package) else { return None };
+        let key = provider_key(package)?;
+        let found = find_provider(package, &key, context);
+        let result = bring(package, &(key, found), context.packages.count(package), goal, context).await;
+        matches!(result.outcome, Outcome::Ended { .. }).then_some(())
+    };
+    if deletion::is_released(guarded) || invalid.is_orphan || is_archived.await.is_some() {
+        finalizer::release::<ContractPackage>(context, guarded, PACKAGE_FINALIZER).await?;
+        return Ok(Action::await_change());
+    }
+    let message = deletion::how_to_release(&message, "package", &guarded.name_any(), "archived");
+    undecodable::report(context, guarded, &message).await?;
+    Ok(Action::requeue(RARELY))
 }
 
 async fn release(package: &ContractPackage, context: &Context) -> Result<Action, Error> {
-    finalizer::ensure(context, &api(package, context), package, PACKAGE_FINALIZER, false).await?;
+    finalizer::ensure(context, package, PACKAGE_FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 
@@ -160,6 +236,9 @@ async fn report(
     contracts: i32,
     context: &Context,
 ) -> Result<Action, Error> {
+    if context.tenure.stop().is_set() && result.is_some_and(PackageResult::is_given_up) {
+        return Ok(Action::await_change());
+    }
     let outcome = if summary.abnormal.is_some() { "refused" } else { "ready" };
     context.metrics.reconciled(ContractPackage::LABEL, outcome);
     let status = status(package, Some(summary), result, contracts, Utc::now());
@@ -190,31 +269,23 @@ fn fingerprint(
 
 /// Lets every package be looked at again whose status is behind: contracts came or went, or an alias is free.
 pub fn refresh(context: &Context) {
-    let contracts = context.stores.contracts.state();
-    context.packages.with_all(|packages| {
-        let mut counts = BTreeMap::<_, i32>::new();
-        let contracts = contracts.iter().filter_map(|contract| decoded(contract).ok());
-        // A contract means a package of its own namespace, so only those are looked at for it.
-        let mut near = BTreeMap::<_, Vec<&ContractPackage>>::new();
-        for package in packages {
-            near.entry(package.metadata.namespace.as_deref()).or_default().push(package);
+    for package in context.stores.packages.state() {
+        let Ok(package) = decoded(&package) else { continue };
+        let local = context.packages.local(package);
+        let current = status(package, local.as_ref(), None, context.packages.count(package), Utc::now());
+        let is_behind = package.status.as_ref() != Some(&current);
+        if is_behind || (local.is_none() && was_refused_here(package)) {
+            context.packages.due(key(package));
         }
-        for contract in contracts.filter(|contract| contract.spec.package_ref.is_some()) {
-            let near = near.get(&contract.metadata.namespace.as_deref()).map_or(&[][..], Vec::as_slice);
-            if let Some(package) = package::meant(contract, near) {
-                *counts.entry(key(package)).or_default() += 1;
-            }
-        }
-        for package in packages {
-            let count = counts.get(&key(*package)).copied().unwrap_or_default();
-            let local = local(package, packages);
-            let current = status(package, local.as_ref(), None, count, Utc::now());
-            let is_behind = package.status.as_ref() != Some(&current);
-            if is_behind || (local.is_none() && was_refused_here(package)) {
-                context.packages.due(key(*package));
-            }
-        }
-    });
+    }
+}
+
+/// Lets every package be looked at now.
+pub fn wake_all(context: &Context) {
+    for package in context.stores.packages.state() {
+        context.package_queue.wake(&ObjectId::of(package.as_ref()).uid);
+        context.packages.due(key(package.as_ref()));
+    }
 }
 
 fn api(package: &ContractPackage, context: &Context) -> Api<ContractPackage> {

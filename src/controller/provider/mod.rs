@@ -8,10 +8,10 @@ use std::{sync::Arc, time::Duration};
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider};
+use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider, Seal};
 use super::{
     Context, Error, Guarded, Handled, ObjectId, bounded, decoded,
     kubernetes::{
@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     api::{
-        Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus, REQUESTED_AT,
+        ALLOWED_HOSTS, Api as BillingApiKind, BillingProvider, ClusterBillingProvider, ProviderStatus,
+        REQUESTED_AT,
         contract::ProviderKind,
         provider::BillingProviderSpec,
         reasons::{self, Reason},
@@ -32,9 +33,12 @@ use crate::{
         http::{Endpoint, Http, base_url},
         registry::Client,
     },
-    protocol::Requeue,
+    protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
+
+/// How long a token may be away before its provider stops being ready: long enough to replace a Secret.
+const TOKEN_GRACE: Duration = Duration::from_secs(10);
 
 /// What the two kinds of provider have in common.
 pub trait ProviderResource: Handled + Serialize + HasStatus<Status = ProviderStatus> {
@@ -129,7 +133,7 @@ where
                 Readiness::NotReady(format!("it cannot be read: {}", invalid.error)),
                 None,
             );
-            return undecodable::report(&context, &guarded, &invalid.error).await;
+            return undecodable::report(&context, &guarded, &undecodable::message(&invalid.error)).await;
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
@@ -150,12 +154,32 @@ where
     let secret_name = &provider.account().token_secret_ref.name;
     context.secrets.watch(&key, &(secret_namespace.clone(), secret_name.clone()));
     let secret = read_secret(&context, &secret_namespace, secret_name).await?;
+    let token = match &secret {
+        Ok(secret) => token(secret, secret_name, &provider.account().token_secret_ref.key)
+            .map_err(|why| (reasons::TOKEN_NOT_READABLE, why)),
+        Err(why) => Err((reasons::SECRET_NOT_READABLE, why.clone())),
+    };
+    let hosts = secret.as_ref().ok().and_then(|secret| secret.annotations().get(ALLOWED_HOSTS));
+    let origin = Origin {
+        generation: guarded.meta().generation,
+        token: Seal::of(&[
+            token.as_ref().map_or_else(|(_, why)| why.as_str(), ExposeSecret::expose_secret),
+            hosts.map_or("", String::as_str),
+        ]),
+    };
     let current = context.providers.account(&key);
+    if let Some(account) = current.as_ref().filter(|account| account.is_of(origin.generation)) {
+        // A Secret that is deleted and created again, or for a moment may not be read, changes nothing.
+        let missing = account.note_token(token.is_ok());
+        if token.is_err() && missing < TOKEN_GRACE {
+            return Ok(Action::requeue(TOKEN_GRACE.saturating_sub(missing)));
+        }
+    }
     let is_suspect = current.as_ref().is_some_and(|account| account.is_suspect());
     let fingerprint = Fingerprint {
         generation: guarded.meta().generation,
         annotations: vec![guarded.annotations().get(REQUESTED_AT).cloned()],
-        dependencies: vec![secret.as_ref().ok().and_then(ResourceExt::resource_version).unwrap_or_default()],
+        dependencies: vec![origin.token.to_string()],
         ..Fingerprint::default()
     };
     match context.provider_queue.due(&uid, guarded.resource_version().as_deref(), &fingerprint) {
@@ -164,20 +188,25 @@ where
         Due::Later(_) | Due::Now => {}
     }
 
-    let checked = match secret {
-        Ok(secret) => {
-            let secret_version = secret.resource_version();
-            let origin = Origin { generation: guarded.meta().generation, secret_version };
-            match current.filter(|account| account.is_from(&origin)) {
-                Some(account) => recheck(&context, &key, account).await,
-                None => examine(&context, provider.account(), &secret, origin).await,
-            }
+    let checked = match (&secret, token) {
+        _ if let Some(why) = guarded.unknown() => Checked::not_ready(AccountCheck::unknown_field(&why)),
+        (Ok(secret), _) if let Err(why) = may_be_sent(&context, provider.account(), secret) => {
+            Checked::not_ready(AccountCheck::not_allowed(&why))
         }
-        Err(why) => {
+        (_, Ok(token)) => match current.filter(|account| account.is_from(&origin)) {
+            Some(account) => recheck(&context, &key, account).await,
+            None => examine(&context, &key, provider.account(), token, origin).await,
+        },
+        (Err(_), Err((reason, why))) => {
             context.providers.leave(&key);
-            Checked::without_token(reasons::SECRET_NOT_READABLE, &why)
+            Checked::without_token(reason, &why)
         }
+        (_, Err((reason, why))) => Checked::without_token(reason, &why),
     };
+    if checked.account.is_none() && context.tenure.stop().is_set() {
+        // What was given up says nothing about the account.
+        return Ok(Action::await_change());
+    }
     let summary = &checked.check.summary;
     let readiness = match &checked.account {
         Some(account) => Readiness::Ready(Arc::clone(account)),
@@ -213,12 +242,27 @@ async fn read_secret(
                 Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
             }
             kube::Error::Api(status) if status.is_forbidden() => Ok(Err(format!(
-                "the operator may not read Secret {namespace}/{name}; add its name to the Role `countersign-tokens` of the namespace"
+                "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
+                 the name to the Role `countersign-tokens` of the namespace"
             ))),
             _ => Err(Error::Kubernetes(error)),
         },
         Err(error) => Err(error),
     }
+}
+
+/// Whether the Secret's token may be sent to the account's address. One that is no address is [`examine`]'s to refuse.
+fn may_be_sent(context: &Context, spec: &BillingProviderSpec, secret: &Secret) -> Result<(), String> {
+    let Some((api, Ok(address))) = spec.api().zip(spec.base_url().map(base_url)) else { return Ok(()) };
+    let name = format!("{}/{}", secret.namespace().unwrap_or_default(), secret.name_any());
+    let destination = Destination {
+        api,
+        address: &address,
+        secret: &name,
+        said_by_secret: secret.annotations().get(ALLOWED_HOSTS).map(String::as_str),
+        said_by_administrator: &context.options.allowed_hosts,
+    };
+    destination.check()
 }
 
 /// Re-checks an account whose spec and Secret are unchanged: only a suspected token is tried.
@@ -233,24 +277,27 @@ async fn recheck(context: &Context, key: &ProviderKey, account: Arc<ReadyProvide
 }
 
 /// Builds a client for the account and tries its token.
-async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret, origin: Origin) -> Checked {
-    let reference = &spec.token_secret_ref;
-    let token = match token(secret, &reference.name, &reference.key) {
-        Ok(token) => token,
-        Err(why) => return Checked::without_token(reasons::TOKEN_NOT_READABLE, &why),
-    };
+async fn examine(
+    context: &Context,
+    key: &ProviderKey,
+    spec: &BillingProviderSpec,
+    token: SecretString,
+    origin: Origin,
+) -> Checked {
     let Some(url) = spec.base_url() else {
         return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let timeout = Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or(20));
+    let budget = context.providers.budget(key, url, spec.requests_per_second);
     let endpoint = base_url(url).map(|base| Endpoint {
         base,
         token,
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
-        requests_per_second: spec.requests_per_second,
+        budget: budget.clone(),
+        ca_bundle: spec.ca_bundle.clone(),
     });
-    let http = endpoint
-        .and_then(|endpoint| Http::new(&endpoint, Arc::clone(&context.gate), context.metrics.clone()));
+    let http =
+        endpoint.and_then(|endpoint| Http::new(&endpoint, context.tenure.clone(), context.metrics.clone()));
     let client = match http {
         Ok(http) => Client::connect(spec, http),
         Err(error) => return Checked::invalid(&error.to_string()),
@@ -259,7 +306,7 @@ async fn examine(context: &Context, spec: &BillingProviderSpec, secret: &Secret,
         return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let period = Duration::from_secs(u64::try_from(spec.sync_period_seconds).unwrap_or(600));
-    let account = ReadyProvider::new(client, url, period, origin);
+    let account = ReadyProvider::new(client, url, budget, period, origin);
     match account.client.probe().await {
         Ok(()) => Checked::ready(Arc::new(account)),
         Err(error) => Checked::failed(&error, account.client.api()),

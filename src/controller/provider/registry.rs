@@ -4,18 +4,19 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, LazyLock, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     api::contract::{ProviderKind, ProviderRef},
-    billing::registry::Client,
+    billing::{budget::Budget, registry::Client},
     protocol::{claims, references::ProviderLookup},
 };
 
@@ -61,12 +62,16 @@ pub struct ReadyProvider {
     pub client: Client,
     /// The account, as claims and records name it.
     pub account: String,
+    /// What all calls in the account share.
+    pub budget: Budget,
     /// How often contracts in sync are compared again.
     pub sync_period: Duration,
     /// Grows with each new client, so that contracts notice.
     pub epoch: u64,
     built_from: Origin,
     suspect: AtomicBool,
+    /// Since when its token cannot be read any more.
+    missing_since: Mutex<Option<Instant>>,
 }
 
 /// What a client was built from: while it stays the same, so does the client.
@@ -74,18 +79,67 @@ pub struct ReadyProvider {
 pub struct Origin {
     /// Generation of the provider's spec.
     pub generation: Option<i64>,
-    /// Version of the Secret.
-    pub secret_version: Option<String>,
+    /// What in the Secret matters. Not its version: an annotation on it changes nothing.
+    pub token: Seal,
+}
+
+/// Tells whether what was read from a Secret is the same and nothing else, within this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal(u64);
+
+impl Seal {
+    /// The seal of a token, or of the reason why there is none, and of what else in the Secret matters.
+    #[must_use]
+    pub fn of(parts: &[&str]) -> Self {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self(KEY.hash_one(parts))
+    }
+}
+
+impl std::fmt::Display for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl ReadyProvider {
     /// A ready account.
     #[must_use]
-    pub fn new(client: Client, base_url: &str, sync_period: Duration, built_from: Origin) -> Self {
+    pub fn new(
+        client: Client,
+        base_url: &str,
+        budget: Budget,
+        sync_period: Duration,
+        built_from: Origin,
+    ) -> Self {
         static EPOCH: AtomicU64 = AtomicU64::new(1);
         let epoch = EPOCH.fetch_add(1, Ordering::Relaxed);
         let account = claims::account(base_url);
-        Self { client, account, sync_period, epoch, built_from, suspect: AtomicBool::new(false) }
+        Self {
+            client,
+            account,
+            budget,
+            sync_period,
+            epoch,
+            built_from,
+            suspect: AtomicBool::new(false),
+            missing_since: Mutex::default(),
+        }
+    }
+
+    /// Notes that the token can be read now, or cannot; how long it could not.
+    pub fn note_token(&self, is_readable: bool) -> Duration {
+        let mut since = self.missing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_readable {
+            *since = None;
+        }
+        if is_readable { Duration::ZERO } else { since.get_or_insert_with(Instant::now).elapsed() }
+    }
+
+    /// Whether the client was built from this spec, whatever the Secret says.
+    #[must_use]
+    pub fn is_of(&self, generation: Option<i64>) -> bool {
+        self.built_from.generation == generation
     }
 
     /// Whether the client was built from this.
@@ -126,21 +180,40 @@ pub struct ProviderRegistry {
     entries: RwLock<HashMap<ProviderKey, Entry>>,
     /// Accounts whose provider or Secret went, and when.
     left: RwLock<HashMap<ProviderKey, (Arc<ReadyProvider>, Instant)>>,
+    /// By provider, with the account that each is for; what was learned of an account outlives a client.
+    budgets: Mutex<HashMap<ProviderKey, (String, Budget)>>,
+    at_once: u16,
     changed: mpsc::UnboundedSender<ProviderKey>,
     suspected: mpsc::UnboundedSender<ProviderKey>,
 }
 
 impl ProviderRegistry {
-    /// An empty registry, the stream of providers that changed, and the stream of those whose token is in doubt.
+    /// An empty registry for so many objects of one provider at once, the stream of providers that changed, and the stream of those whose token is in doubt.
     #[must_use]
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
+    pub fn new(
+        at_once: u16,
+    ) -> (Self, mpsc::UnboundedReceiver<ProviderKey>, mpsc::UnboundedReceiver<ProviderKey>) {
         let ((changed, to_contracts), (suspected, to_providers)) =
             (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let (entries, budgets) = (RwLock::default(), Mutex::default());
         (
-            Self { entries: RwLock::default(), left: RwLock::default(), changed, suspected },
+            Self { entries, left: RwLock::default(), budgets, at_once, changed, suspected },
             to_contracts,
             to_providers,
         )
+    }
+
+    /// The budget of a provider's account, now at this rate: a pause that its API asked for holds for a new client as well.
+    #[must_use]
+    pub fn budget(&self, key: &ProviderKey, base_url: &str, requests_per_second: i32) -> Budget {
+        let account = claims::account(base_url);
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = match budgets.get(key).filter(|(known, _)| *known == account) {
+            Some((_, budget)) => budget.at(requests_per_second),
+            None => Budget::new(requests_per_second, self.at_once),
+        };
+        budgets.insert(key.clone(), (account, budget.clone()));
+        budget
     }
 
     /// Puts a provider's state in; `serves` lists the namespaces of a cluster provider. Contracts hear of a change.
@@ -167,7 +240,10 @@ impl ProviderRegistry {
     /// Takes a provider out that is gone.
     pub fn remove(&self, key: &ProviderKey) {
         self.leave(key);
-        if self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(key).is_some() {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        if entries.remove(key).is_some() {
+            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            budgets.retain(|known, (_, budget)| budget.is_paused() || entries.contains_key(known));
             self.announce(key);
         }
     }
@@ -233,5 +309,31 @@ impl ProviderRegistry {
         if self.changed.send(key.clone()).is_err() {
             tracing::debug!(%key, "no contract controller is running");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_outlives_the_client_and_the_provider_that_learned_of_it() {
+        let (registry, ..) = ProviderRegistry::new(8);
+        let key = ProviderKey::new(ProviderKind::BillingProvider, Some("billing".to_owned()), "zoo");
+        let other = ProviderKey::new(ProviderKind::ClusterBillingProvider, None, "zoo");
+        registry.budget(&key, "https://api.zoo.dev", 10).hold(Duration::from_mins(10));
+        assert!(registry.budget(&key, "https://api.zoo.dev/", 20).is_paused());
+        assert!(!registry.budget(&other, "https://api.zoo.dev", 10).is_paused(), "somebody else's account");
+        registry.set(&key, Readiness::NotReady(String::new()), None);
+        registry.remove(&key);
+        assert!(registry.budget(&key, "https://api.zoo.dev", 10).is_paused());
+        assert!(!registry.budget(&key, "https://eu.zoo.dev", 10).is_paused(), "another account");
+    }
+
+    #[test]
+    fn a_seal_tells_tokens_apart_and_does_not_show_them() {
+        assert_eq!(Seal::of(&["token", ""]), Seal::of(&["token", ""]));
+        assert_ne!(Seal::of(&["token", ""]), Seal::of(&["other", ""]));
+        assert!(!format!("{0} {0:?}", Seal::of(&["token", ""])).contains("token"));
     }
 }

@@ -18,6 +18,7 @@ use kube::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::registry::ProviderKey;
+use crate::controller::kubernetes::{watch::watch, words::words};
 
 /// Namespace and name of a Secret.
 pub type SecretName = (String, String);
@@ -74,13 +75,13 @@ impl SecretWatches {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let (listeners, changed, name) = (Arc::clone(&users), self.changed.clone(), name.clone());
         let task = tokio::spawn(async move {
-            let mut events = watcher(api, config).default_backoff().boxed();
+            let mut events = watch(api, config).default_backoff().boxed();
             while let Some(event) = events.next().await {
                 match event {
                     Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => {}
                     Ok(Event::Init | Event::InitApply(_)) => continue,
                     Err(error) => {
-                        tracing::warn!(secret = name, %error, "a Secret cannot be watched");
+                        tracing::warn!(secret = name, error = words(&error), "a Secret cannot be watched");
                         continue;
                     }
                 }

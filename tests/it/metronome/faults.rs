@@ -210,7 +210,9 @@ fn renegotiated(n: usize) -> Value {
     let added = with(terms["commits"][0].clone(), "/key", json!("extra"));
     terms["commits"].as_array_mut().unwrap().push(with(added, "/name", json!("Extra")));
     let charge = with(terms["scheduledCharges"][0].clone(), "/key", json!("training"));
-    terms["scheduledCharges"] = json!([with(charge, "/name", json!("Training"))]);
+    let due = "/schedule/scheduleItems/0/timestamp";
+    let charge = with(with(charge, "/name", json!("Training")), due, json!("2034-01-01T00:00:00Z"));
+    terms["scheduledCharges"] = json!([charge]);
     spec
 }
 

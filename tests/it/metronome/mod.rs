@@ -1,7 +1,9 @@
 //! Metronome contracts, from the object to what the billing API holds.
 
 mod faults;
+mod leaving;
 mod lifecycle;
+mod once;
 mod ownership;
 mod terms;
 mod walk;

@@ -227,15 +227,17 @@ async fn change(world: &World, walk: &Walk) -> Fate {
                 let contract = world.until(name, decided).await;
                 let message = crate::support::world::message(&contract);
                 match crate::support::world::reason(&contract).as_str() {
-                    // The parts of a recurring schedule may come to the same amounts.
+                    // The parts of a recurring schedule may come to the same amounts, and the contract's end cuts what
+                    // would go on longer.
                     "InSync"
-                        if leaf.pointer.contains("/recurringSchedule/")
+                        if (leaf.pointer.contains("/recurringSchedule/")
+                            || leaf.pointer.ends_with("/endingBefore"))
                             && edits(world, &contract).await == 0 =>
                     {
                         continue;
                     }
                     "InSync" => return Fate::InForce(other.clone()),
-                    "ImmutableField" => {
+                    "ImmutableField" | "BackdatedItem" => {
                         let list = leaf.pointer.split('/').nth(1).unwrap();
                         let split = leaf.pointer.contains("/recurringSchedule/");
                         let named = message.contains(field) || (split && message.contains(list));

@@ -15,9 +15,9 @@ fn countersign(command: &str, folder: &str) -> String {
 #[test]
 fn the_examples_are_sound() {
     let validate = |folder| countersign("validate", folder);
-    assert_eq!(validate(EXAMPLES), "5 contracts, 2 packages and 1 providers are sound\n");
+    assert_eq!(validate(EXAMPLES), "5 contracts, 2 packages and 1 provider are sound\n");
     let metronome = validate("examples/packages/metronome");
-    assert_eq!(metronome, "4 contracts, 2 packages and 1 providers are sound\n");
+    assert_eq!(metronome, "4 contracts, 2 packages and 1 provider are sound\n");
 }
 
 #[tokio::test]

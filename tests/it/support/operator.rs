@@ -18,9 +18,15 @@ pub(crate) struct Options {
     pub(crate) namespace: String,
     pub(crate) identity: String,
     pub(crate) lease_seconds: u32,
+    /// Whether it waits for the Lease.
+    pub(crate) election: bool,
     pub(crate) log: PathBuf,
     /// `RUST_LOG`.
     pub(crate) verbosity: String,
+    /// Hosts that the administrator lets tokens be sent to; `127.0.0.1`, where the simulators are, for most tests.
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Further variables of its environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// A running operator; killed when dropped.
@@ -40,8 +46,11 @@ impl Operator {
             .args(["run", "--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(["--namespace", &options.namespace, "--own-namespace", &options.namespace])
             .args(["--identity", &options.identity, "--lease-seconds", &options.lease_seconds.to_string()])
+            .args((!options.election).then_some("--no-leader-election"))
             .env("KUBECONFIG", &options.kubeconfig)
+            .args(options.allowed_hosts.iter().flat_map(|host| ["--allowed-hosts", host]))
             .env("RUST_LOG", &options.verbosity)
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -63,8 +72,13 @@ impl Operator {
 
     /// Ends it as Kubernetes does, and waits until it is gone: what it began is finished then.
     pub(crate) async fn stop(mut self) -> ExitStatus {
-        run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
+        self.signal("TERM");
         self.ended().await
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        run(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]));
     }
 
     /// Waits until it ends by itself.

@@ -106,6 +106,11 @@ impl Plane {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Whether kubectl succeeds.
+    pub(crate) fn succeeds(&self, arguments: &[&str]) -> bool {
+        self.command(arguments).output().unwrap().status.success()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(arguments);
@@ -119,9 +124,34 @@ impl Plane {
 
     /// Kills a part as `kill -9` does.
     pub(crate) fn kill(&self, part: &str) {
-        let directory = self.directory.as_ref().expect("a control plane of its own");
-        let id = fs::read_to_string(directory.join(format!("{part}.pid"))).unwrap();
-        run(Command::new("kill").args(["-9", id.trim()]));
+        self.signal(part, "KILL");
+    }
+
+    fn signal(&self, part: &str, signal: &str) {
+        let id = fs::read_to_string(self.directory().join(format!("{part}.pid"))).unwrap();
+        run(Command::new("kill").args([&format!("-{signal}"), id.trim()]));
+    }
+
+    fn directory(&self) -> &Path {
+        self.directory.as_ref().expect("a control plane of its own")
+    }
+
+    /// Copies etcd's data as it is now.
+    pub(crate) fn back_up(&self) {
+        let (data, backup) = (self.directory().join("etcd"), self.directory().join("backup"));
+        self.signal("etcd", "STOP");
+        run(Command::new("cp").arg("-r").arg(data).arg(backup));
+        self.signal("etcd", "CONT");
+    }
+
+    /// Puts the copy back, as an administrator does after a disaster, and starts everything on it.
+    pub(crate) fn restore(&self) {
+        let file = |name: &str| self.directory().join(name);
+        self.signal("etcd", "STOP");
+        self.kill("kube-apiserver");
+        fs::rename(file("etcd"), file("lost")).unwrap();
+        fs::rename(file("backup"), file("etcd")).unwrap();
+        self.kill("etcd");
     }
 }
 

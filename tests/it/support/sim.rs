@@ -3,11 +3,13 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 use super::program_beside;
 
@@ -111,6 +113,23 @@ impl Sim {
     /// Puts a fault into force.
     pub(crate) async fn fault(&self, fault: Value) {
         self.control(Method::POST, "/faults", &fault).await;
+    }
+
+    /// Waits until faults in force were met so many times; also by requests that have not been answered.
+    pub(crate) async fn until_faults_met(&self, times: u64) {
+        loop {
+            let faults = self.control(Method::GET, "/faults", &Value::Null).await;
+            let hits = |fault: &Value| fault["hits"].as_u64().unwrap();
+            if faults["faults"].as_array().unwrap().iter().map(hits).sum::<u64>() >= times {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Ends every fault.
+    pub(crate) async fn heal(&self) {
+        self.control(Method::DELETE, "/faults", &Value::Null).await;
     }
 
     /// Makes a further token valid.

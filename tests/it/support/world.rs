@@ -89,8 +89,11 @@ impl World {
             namespace: namespace.clone(),
             identity: "operator-0".to_owned(),
             lease_seconds: 45,
+            election: true,
             log: folder.path().join("operator.log"),
             verbosity: "info,countersign=debug".to_owned(),
+            allowed_hosts: vec!["127.0.0.1".to_owned()],
+            environment: Vec::new(),
         };
         let observer = Observer::start(&client, &namespace);
         let sim = Sim::start();
@@ -437,8 +440,11 @@ fn apply_params() -> PatchParams {
 }
 
 fn version(kind: &str) -> &'static str {
-    let is_ours = kind.contains("Billing") || kind == PACKAGE;
-    if is_ours { "billing.countersign.dev/v1alpha1" } else { "v1" }
+    match kind {
+        CONTRACT | PROVIDER | PACKAGE | "ClusterBillingProvider" => "billing.countersign.dev/v1alpha1",
+        "Lease" => "coordination.k8s.io/v1",
+        _ => "v1",
+    }
 }
 
 fn resource(version: &str, kind: &str) -> ApiResource {

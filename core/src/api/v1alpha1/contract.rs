@@ -221,6 +221,11 @@ pub struct BillingContractStatus {
     /// Generation of the spec that the status speaks of; -1 before the first look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Number of the leadership (`leaseTransitions` of the Lease) that wrote the status. What a later one wrote is never
+    /// replaced by an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub fence: Option<i32>,
     /// ID of the contract in the billing API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -245,6 +250,11 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
     pub items: Vec<ItemId>,
+    /// Optional fields that the spec has set and that were in force. One that leaves the spec is cleared, set to what it
+    /// means when it is left out, or refused by name; what is not listed here is the billing API's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000), extend("x-kubernetes-list-type" = "atomic"))]
+    pub set_fields: Vec<SetFields>,
     /// The contract that this one renews (Metronome).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -295,6 +305,23 @@ pub struct Amount {
     /// Code of the currency; with Metronome the name of the pricing unit, or its ID where the API did not tell its name.
     #[schemars(length(max = 256))]
     pub currency: String,
+}
+
+/// Optional fields that the spec has set, of the contract or of items that have the same ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetFields {
+    /// List of the items; left out for the contract itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub list: Option<String>,
+    /// Keys of the items, as in `status.items`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 5000), inner(length(max = 512)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub items: Vec<String>,
+    /// Paths of the fields: `accessSchedule/creditTypeId`.
+    #[schemars(length(max = 200), inner(length(max = 256)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub fields: Vec<String>,
 }
 
 /// The ID of one item.
@@ -362,6 +389,10 @@ pub struct UnconfirmedWrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub after_edit: Option<String>,
+    /// Whether the billing API has answered that it took the edit, so that its key is used up: what is still left is another
+    /// edit (Metronome).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken: bool,
     /// Digest of the difference that it was to remove, once it was seen to be left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<Digest>,

@@ -3,4 +3,4 @@
 pub mod contract;
 pub mod package;
 pub mod provider;
-mod status;
+pub(super) mod status;

@@ -146,6 +146,11 @@ pub struct ContractPackageStatus {
     /// Generation of the spec that the status speaks of; -1 before the first look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Number of the leadership (`leaseTransitions` of the Lease) that wrote the status. What a later one wrote is never
+    /// replaced by an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub fence: Option<i32>,
     /// ID of the package in the billing API; none where the API has no packages (Zoo).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]

@@ -38,8 +38,14 @@ pub struct BillingProviderSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fake: Option<FakeAccount>,
     /// Secret with the API token. It is read from the provider's own namespace; for a `ClusterBillingProvider` from
-    /// the operator's.
+    /// the operator's. Its token is sent to an address other than the billing API's public one only where the Secret's
+    /// annotation `billing.countersign.dev/allowed-hosts` or the operator's `--allowed-hosts` names the host.
     pub token_secret_ref: SecretKeyRef,
+    /// Certificates of private roots, in PEM form, that are trusted beside the public ones when the billing API's own
+    /// certificate is checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 65_536))]
+    pub ca_bundle: Option<String>,
     /// Most requests a second to the billing API, all contracts of this provider together.
     #[serde(default = "requests_per_second")]
     #[schemars(range(min = 1, max = 10_000))]
@@ -167,6 +173,11 @@ pub struct ProviderStatus {
     /// Generation of the spec that the status speaks of; -1 before the first look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// Number of the leadership (`leaseTransitions` of the Lease) that wrote the status. What a later one wrote is never
+    /// replaced by an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub fence: Option<i32>,
     /// Base URL in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
@@ -190,11 +201,11 @@ fn sync_period_seconds() -> i32 {
 }
 
 fn zoo_url() -> String {
-    "https://api.zoo.dev".to_owned()
+    Api::Zoo.public_address().unwrap_or_default().to_owned()
 }
 
 fn metronome_url() -> String {
-    "https://api.metronome.com".to_owned()
+    Api::Metronome.public_address().unwrap_or_default().to_owned()
 }
 
 fn uniqueness_key_prefix() -> String {

@@ -26,3 +26,25 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
         }
     })
 }
+
+/// A status that shows which leadership wrote it.
+pub trait Fenced {
+    /// The number of the leadership that wrote it.
+    fn fence_mut(&mut self) -> &mut Option<i32>;
+}
+
+macro_rules! fenced {
+    ($($status:ty),*) => {
+        $(impl Fenced for $status {
+            fn fence_mut(&mut self) -> &mut Option<i32> {
+                &mut self.fence
+            }
+        })*
+    };
+}
+
+fenced!(
+    super::contract::BillingContractStatus,
+    super::package::ContractPackageStatus,
+    super::provider::ProviderStatus
+);

@@ -12,16 +12,17 @@ use crate::{
     terms::Digest,
 };
 
-/// Compares what is wanted with what is observed.
+/// Compares what is wanted with what is observed; `shown` is how billing will show it once it ends when the spec says.
 pub(super) fn compare<'a>(
     desired: &'a Desired,
     view: &'a ObservedContract,
+    shown: &'a ObservedContract,
     recorded: &'a Recorded,
     policy: &'a Policy,
     now: DateTime<Utc>,
 ) -> Draft<'a> {
-    let mut draft = Draft::new(desired, view, recorded, policy, now);
-    let matched = Matched::new(desired, view, recorded, now);
+    let mut draft = Draft::new(desired, view, shown, recorded, policy, now);
+    let matched = Matched::new(desired, shown, recorded, now);
     draft.ambiguous.extend(matched.ambiguous.iter().cloned());
     members::compare(&mut draft);
     items::compare(&mut draft, &matched);

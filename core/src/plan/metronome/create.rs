@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money};
+use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money, schedule};
 use crate::{
+    api::contract::ManagementPolicy,
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
 };
@@ -24,9 +25,25 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
     Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
+/// Whether somebody approved the create that an edit belongs to: what a contract from a package says beside the package
+/// was shown with the create, and follows it as an edit because the API takes it no other way.
+pub(super) fn is_approved(desired: &Desired, recorded: &Recorded, policy: &Policy) -> bool {
+    let is_follow_up =
+        desired.has_package() && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
+    if !is_follow_up || policy.management != ManagementPolicy::Plan {
+        return false;
+    }
+    // The customer was not on record before the create, unless the spec was planned before.
+    let before = Recorded { customer_id: None, ..recorded.clone() };
+    [recorded, &before]
+        .into_iter()
+        .any(|recorded| matches!(plan(desired, recorded, policy, false), Decision::Write(_)))
+}
+
 fn create(desired: &Desired) -> Result<Call, Refusal> {
     let mut terms = desired.written.clone();
     stamp_items(desired, &mut terms);
+    schedule::as_sent(&mut terms);
     if let Some(members) = terms.as_object_mut() {
         members.insert("uniquenessKey".to_owned(), json!(desired.key().as_str()));
         let fields = contract_fields(desired, members.get(CUSTOM_FIELDS));
@@ -46,7 +63,7 @@ pub(super) fn fingerprint(desired: &Desired) -> Digest {
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.
-fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
+pub(super) fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
     let mut fields = own.and_then(Value::as_object).cloned().unwrap_or_default();
     let stamp = desired.resolved.stamp.iter().flat_map(|stamp| stamp.fields.iter().chain(&stamp.notes));
     fields.extend(stamp.map(|(name, value)| (name.clone(), json!(value))));
@@ -54,7 +71,7 @@ fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value>
 }
 
 /// Puts the key of each item on it, where contracts are stamped and the item can have custom fields.
-fn stamp_items(desired: &Desired, terms: &mut Value) {
+pub(super) fn stamp_items(desired: &Desired, terms: &mut Value) {
     for of in LISTS.iter().filter(|of| of.entity.is_some()) {
         let items = terms.get_mut(of.name).and_then(Value::as_array_mut).into_iter().flatten();
         items.for_each(|item| stamp_item(desired, item));

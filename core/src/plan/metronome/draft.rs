@@ -1,16 +1,19 @@
 //! A plan in the making: differences as they are found, and the parts of the calls that remove them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, ObservedContract,
+    Desired, ObservedContract, history,
     immutable::Remedy,
+    leaving::Known,
     money::Units,
     part::{Members, Part},
 };
 use crate::{
-    plan::{Call, CallKind, Change, MoneyEffect, Policy, Recorded, Refusal, diff::covers},
+    plan::{Added, Call, CallKind, Change, MoneyEffect, Policy, Recorded, Refusal, diff::covers},
     terms::{Digest, Timestamp},
 };
 
@@ -18,7 +21,11 @@ use crate::{
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
     pub view: &'a ObservedContract,
+    /// The same with its items as billing will have them once the contract's end is as the spec says.
+    pub shown: &'a ObservedContract,
     pub recorded: &'a Recorded,
+    /// What the spec had set and was in force.
+    pub known: Known<'a>,
     pub policy: &'a Policy,
     pub now: DateTime<Utc>,
     /// What the plan does to the money that the customer owes.
@@ -33,8 +40,12 @@ pub(super) struct Draft<'a> {
     pub ambiguous: Vec<String>,
     /// Verbs of the edit.
     verbs: Members,
+    /// Items that the edit adds.
+    adds: Vec<Added>,
     /// Verbs that must wait for the edit.
     later: Members,
+    /// What ids on record are of: lists and keys.
+    keys: HashMap<&'a str, &'a str>,
     /// Calls beside the edit.
     calls: Vec<Result<Call, Refusal>>,
 }
@@ -44,14 +55,20 @@ impl<'a> Draft<'a> {
     pub(super) fn new(
         desired: &'a Desired,
         view: &'a ObservedContract,
+        shown: &'a ObservedContract,
         recorded: &'a Recorded,
         policy: &'a Policy,
         now: DateTime<Utc>,
     ) -> Self {
+        let is_item = |path: &&String| path.split('/').count() == 2;
+        let items = recorded.items.iter().filter(|(path, id)| is_item(path) && !id.is_empty());
         Self {
             desired,
             view,
+            shown,
+            keys: items.map(|(path, id)| (id.as_str(), path.as_str())).collect(),
             recorded,
+            known: Known::new(recorded, view),
             policy,
             now,
             effect: MoneyEffect::default(),
@@ -60,6 +77,7 @@ impl<'a> Draft<'a> {
             rejected: Vec::new(),
             ambiguous: Vec::new(),
             verbs: Members::new(),
+            adds: Vec::new(),
             later: Members::new(),
             calls: Vec::new(),
         }
@@ -116,6 +134,12 @@ impl<'a> Draft<'a> {
         push(&mut self.verbs, verb, part);
     }
 
+    /// One more item of the contract, by a verb that adds it, and what it is recorded as once its id is told.
+    pub(super) fn add(&mut self, verb: &'static str, recorded_as: String, part: Part) {
+        self.push(verb, part);
+        self.adds.push(Added { verb, recorded_as });
+    }
+
     /// One more item for a verb with a list, in an edit after the first.
     pub(super) fn push_later(&mut self, verb: &'static str, part: Part) {
         push(&mut self.later, verb, part);
@@ -129,6 +153,17 @@ impl<'a> Draft<'a> {
     /// Whether a path was recorded as put there by the spec.
     pub(super) fn recorded(&self, path: &str) -> Option<&'a str> {
         self.recorded.items.get(path).map(String::as_str)
+    }
+
+    /// The key, or digest, under which an item of a list is on record.
+    pub(super) fn recorded_as(&self, list: &str, id: &str) -> Option<&'a str> {
+        self.keys.get(id)?.strip_prefix(list)?.strip_prefix('/')
+    }
+
+    /// Ids on record of items of a list.
+    pub(super) fn recorded_ids(&self, list: &str) -> impl Iterator<Item = &'a str> {
+        let of_list = move |path: &&str| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('/'));
+        self.keys.iter().filter(move |(_, path)| of_list(path)).map(|(id, _)| *id)
     }
 
     /// Whether the user asks for this contract to be made what the spec says, whatever it is.
@@ -151,9 +186,14 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When one of them cannot be written as JSON.
     pub(super) fn into_calls(self, digest: &Digest) -> Result<Vec<Call>, Refusal> {
-        let view = self.view;
-        let edits = [self.verbs, self.later].into_iter().enumerate().filter(|(_, verbs)| !verbs.is_empty());
-        edits.map(|(round, verbs)| edit(view, verbs, digest, round)).chain(self.calls).collect()
+        let (view, desired) = (self.view, self.desired);
+        let edits = [(self.verbs, self.adds), (self.later, Vec::new())].into_iter().enumerate();
+        let edits = edits.filter(|(_, (verbs, _))| !verbs.is_empty());
+        let edits = edits.map(|(round, (verbs, adds))| {
+            let call = edit(desired, view, verbs, digest, round)?;
+            Ok(Call { adds, ..call })
+        });
+        edits.chain(self.calls).collect()
     }
 }
 
@@ -163,12 +203,20 @@ fn push(verbs: &mut Members, verb: &'static str, part: Part) {
     }
 }
 
-/// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once.
-fn edit(view: &ObservedContract, mut verbs: Members, digest: &Digest, round: usize) -> Result<Call, Refusal> {
-    let key = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
+/// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once,
+/// and begins with the resource's mark, by which the history of edits tells whose it was.
+fn edit(
+    desired: &Desired,
+    view: &ObservedContract,
+    mut verbs: Members,
+    digest: &Digest,
+    round: usize,
+) -> Result<Call, Refusal> {
+    let digest = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
+    let key = format!("{}{digest}", history::mark(desired.key()));
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));
-    verbs.insert("uniqueness_key", Part::text(key.as_str()));
+    verbs.insert("uniqueness_key", Part::text(key));
     call(CallKind::Edit, super::EDIT_CONTRACT, &verbs)
 }
 

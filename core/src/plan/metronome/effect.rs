@@ -1,6 +1,8 @@
 //! What an edit or a create does to the money that the customer owes: the effect of the changes only, so that items of
 //! others, of the package and of ignored places stand on neither side.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
     matching::{Matched, Wanted},
     money::{self, WithoutSum},
     observed::Item,
+    past::BACKDATE,
     text,
 };
 use crate::{
@@ -30,7 +33,7 @@ const OPEN: [(&str, OpenCause); 5] = [
     ("subscriptions", OpenCause::RateCard),
 ];
 /// Members below them that say nothing about money.
-const TEXTS: [&str; 4] = ["customFields", "description", "name", "netsuiteSalesOrderId"];
+const TEXTS: [&str; 5] = [BACKDATE, "customFields", "description", "name", "netsuiteSalesOrderId"];
 
 /// The effect of a new contract.
 pub(super) fn of_create(desired: &Desired) -> MoneyEffect {
@@ -66,21 +69,29 @@ pub(super) fn of_create(desired: &Desired) -> MoneyEffect {
 /// The effect of an edit.
 pub(super) fn of_edit(draft: &Draft<'_>, matched: &Matched<'_>) -> MoneyEffect {
     let (mut before, mut after) = (Map::new(), Map::new());
-    let mut keyed: Vec<String> = Vec::new();
+    let mut keyed: HashSet<String> = HashSet::new();
+    // What the contract's end cuts off is billed until then, and so before.
+    let items = LISTS.iter().flat_map(|list| draft.view.items(list.name));
+    let shown: HashMap<&str, &Value> = items.map(|item| (item.ids.own.as_str(), item.terms)).collect();
+    let mut touched: HashMap<String, Vec<&Change>> = HashMap::new();
+    for change in &draft.changes {
+        let item: Vec<_> = change.path.splitn(4, '/').take(3).collect();
+        touched.entry(item.join("/")).or_default().push(change);
+    }
     for pairs in &matched.lists {
         for (wanted, item) in &pairs.wanted {
             let path = format!("/{}/{}", pairs.list.name, wanted.key);
-            let touching: Vec<_> =
-                draft.changes.iter().filter(|change| covers(&path, &change.path)).collect();
+            let touching = touched.remove(&path).unwrap_or_default();
             if let Some(item) = item {
-                push(&mut before, pairs.list.name, &wanted.key, item.terms.clone());
+                let terms = shown.get(item.ids.own.as_str()).copied().unwrap_or(item.terms);
+                push(&mut before, pairs.list.name, &wanted.key, terms.clone());
             }
             let is_there = item.is_some() || !touching.is_empty();
             if is_there {
                 let changed = changed(&path, wanted, *item, &touching);
                 push(&mut after, pairs.list.name, &wanted.key, changed);
             }
-            keyed.push(path);
+            keyed.insert(path);
         }
     }
     for change in draft.changes.iter().filter(|change| !keyed.contains(&change.path)) {
@@ -135,10 +146,22 @@ fn changed(path: &str, wanted: &Wanted, item: Option<Item<'_>>, touching: &[&Cha
             members.insert(name.clone(), value.clone());
         }
     }
-    for change in touching.iter().filter(|change| change.to.is_none()) {
-        let name = change.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
-        if let Some(name) = name.filter(|name| wanted.written.get(name).is_none()) {
-            members.remove(name);
+    // What left the spec: a member that it no longer has is taken out, or means something when it is left out.
+    for change in touching {
+        let Some(place) = change.path.strip_prefix(path).filter(|place| place.starts_with('/')) else {
+            continue;
+        };
+        let name = place.split('/').nth(1).unwrap_or_default();
+        if wanted.written.get(name).is_some() {
+            continue;
+        }
+        match &change.to {
+            None => drop(terms.as_object_mut().and_then(|members| members.remove(name))),
+            Some(to) => {
+                if let Some(found) = terms.pointer_mut(place) {
+                    found.clone_from(to);
+                }
+            }
         }
     }
     terms

@@ -1,5 +1,7 @@
 //! Custom fields and the stamp: calls of their own, on the contract and on its items.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -43,9 +45,10 @@ pub(super) fn compare_of(
             }
         }
     }
-    let recorded = draft.recorded.items.keys().filter_map(|path| path.strip_prefix(&prefix));
-    let gone: Vec<_> =
-        recorded.filter(|name| !wanted.contains_key(*name) && found.contains_key(*name)).collect();
+    // By the id, as an item without a key goes by another path once it says something else.
+    let recorded: BTreeSet<_> = draft.known.custom_fields(id).collect();
+    let is_left = |name: &&str| !wanted.contains_key(*name) && found.contains_key(*name);
+    let gone: Vec<_> = recorded.into_iter().filter(is_left).collect();
     let mut delete = Vec::new();
     for name in gone {
         let change = Change::new(format!("/{prefix}{name}"), found.get(name).cloned(), None);

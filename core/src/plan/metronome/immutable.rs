@@ -16,10 +16,14 @@ pub(super) enum Remedy {
     Contract,
     /// Another item in its place, by another key.
     Item,
+    /// Another value: the API changes it and cannot take it out.
+    Say,
     /// Nothing but the value that billing has: the list can only be added to.
     Restore,
     /// Time: an item that has not begun cannot be ended yet.
     Begin,
+    /// A later start, or somebody who says that the past is to be billed again.
+    Past,
 }
 
 impl Remedy {
@@ -35,12 +39,22 @@ impl Remedy {
                  `transition: {type: RENEWAL, fromContractRef: {name: …}}`, and end this one with `endingBefore`"
             }
             Self::Item => {
-                "restore the value; or give the item another `key`, so that it is ended or archived and another is added"
+                "restore the value; or give the item another `key`, and a new `startingAt`, or schedule items that are still to \
+                 come only: the one that is there is ended or archived, another is added, and nothing is billed twice"
+            }
+            Self::Say => {
+                "restore it, or write what is to hold instead, as the API changes it and cannot take it out; or leave it as \
+                 billing has it by naming the place in `spec.ignoreDrift`"
             }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
             Self::Begin => {
                 "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
                  not bill, and take it out once it has begun"
+            }
+            Self::Past => {
+                "let it begin now or later (another `key` with a new `startingAt`, or schedule items that are still to come \
+                 only); or, if that time is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
+                 (`managementPolicy: Plan`)"
             }
         }
     }
@@ -55,11 +69,16 @@ pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) ->
             remedies.push(*remedy);
         }
     }
+    let (reason, why) = if remedies == [Remedy::Past] {
+        (reasons::BACKDATED_ITEM, "this would bill the past again, as there is or was the like")
+    } else {
+        (reasons::IMMUTABLE_FIELD, "the API cannot change this")
+    };
     let remedies: Vec<_> = remedies.into_iter().map(Remedy::text).collect();
     Decision::refuse(
-        reasons::IMMUTABLE_FIELD,
+        reason,
         format!(
-            "Nothing was written: the API cannot change this in contract {} (billing -> spec): {}. Ways out: {}",
+            "Nothing was written: {why} in contract {} (billing -> spec): {}. Ways out: {}",
             view.contract_id,
             fields.join("; "),
             remedies.join("; ")

@@ -7,25 +7,28 @@ use super::{
     draft::Draft,
     fields,
     immutable::Remedy,
+    leaving,
     lists::{List, Removal, USAGE, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
     money::{Unit, units_at},
     observed::Item,
     part::{Members, Part, insert},
-    schedule::{Difference, Step},
+    past::{self, Past},
+    schedule::{self, Difference, Kind, Step},
     subscriptions, text,
 };
 use crate::{
     plan::{Change, diff::covers},
-    terms::shape::Spelling,
+    terms::{Timestamp, shape::Spelling},
 };
 
 /// Compares the items of every list with keys.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
+    let past = Past::of(draft, matched);
     for pairs in &matched.lists {
         for (wanted, item) in &pairs.wanted {
             match item {
-                None => add(draft, pairs.list, wanted),
+                None => add(draft, &past, pairs.list, wanted),
                 Some(item) => edit(draft, pairs.list, wanted, *item),
             }
         }
@@ -38,35 +41,74 @@ fn path(list: &List, key: &str, place: &str) -> String {
     format!("/{}/{key}{place}", list.name)
 }
 
-fn add(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
+fn add(draft: &mut Draft<'_>, past: &Past, list: &'static List, wanted: &Wanted) {
     let change = Change::added(path(list, &wanted.key, ""), canonical(list, wanted));
+    let Ok(backdated) = past.admit(draft, list, wanted) else {
+        draft.reject(&change, Unit::Usd, Remedy::Past);
+        return;
+    };
     if draft.change(&change, Unit::Usd) {
-        let mut item = wanted.written.clone();
-        stamp_item(draft.desired, &mut item);
-        draft.push(list.add, Part::Terms(item_shape(list.name), item));
+        if let Some(backdated) = backdated {
+            draft.change(&backdated, Unit::Other);
+        }
+        push_item(draft, list, wanted);
     }
+}
+
+/// Adds an item in the edit, as the spec says.
+fn push_item(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
+    let mut item = wanted.written.clone();
+    stamp_item(draft.desired, &mut item);
+    schedule::as_sent(&mut item);
+    let recorded_as = format!("{}/{}", list.name, wanted.key);
+    draft.add(list.add, recorded_as, Part::Terms(item_shape(list.name), item));
 }
 
 /// Changes an item in place where the API can; else it is replaced, or refused.
 fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<'_>) {
     let mut differences = differences(list, wanted, item);
+    let left = leaving::of_item(draft.shown, &draft.known, list, wanted, item).into_iter();
+    let is_new = |change: &Change| differences.members.iter().all(|found| found.path != change.path);
+    let left: Vec<_> = left.filter(is_new).collect();
+    differences.members.extend(left);
+    if leaving::is_free_of_charge(&draft.known, list, wanted, item) {
+        let invoice = list.invoice.and_then(|invoice| item.terms.get(invoice));
+        differences.invoice = schedule::differences(Kind::Invoice, &json!({}), invoice, &item.ids.invoice);
+    }
     let mut update = Members::new();
+    if differences.members.iter().all(|change| change.path != "/endingBefore") {
+        differences.members.extend(reopened(draft, list, wanted, item));
+    }
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
     }
-    let place = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    // What left the spec is counted in what billing has it in.
+    let units = |place: &str| {
+        let name = place.split('/').nth(1).unwrap_or_default();
+        let to = if wanted.written.get(name).is_some() { &wanted.written } else { item.terms };
+        units_at(item.terms, to, place)
+    };
+    let updatable = |change: &Change| list.updatable.iter().find(|(place, _)| covers(place, &change.path));
+    let place = |change: &Change| {
+        updatable(change).filter(|(place, _)| leaving::can_leave(place, &wanted.written, change))
+    };
     let stuck: Vec<_> = differences.members.iter().filter(|change| place(change).is_none()).collect();
     let counts = |change: &&&Change| draft.counts(&path(list, &wanted.key, &change.path));
     // Half of a change is never written: an item with a member that cannot change is replaced whole, or refused.
     let is_stuck =
         stuck.iter().any(|change| counts(&change)) || (item.ids.own.is_empty() && differs(&differences));
     if is_stuck && matches!(list.removal, Removal::Archive { replaces: true, .. }) {
-        replace(draft, list, wanted, item, &differences);
+        match past::replaced(draft, list, wanted) {
+            Ok(backdated) => replace(draft, list, wanted, item, &differences, backdated.as_ref()),
+            Err(_) => reject_all(draft, list, wanted, item, &differences),
+        }
         return;
     }
     for change in stuck {
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        draft.reject(&whole, units_at(item.terms, &wanted.written, &change.path), Remedy::Item);
+        let is_kept = updatable(change).is_some() && change.path != "/endingBefore";
+        let remedy = if is_kept { Remedy::Say } else { Remedy::Item };
+        draft.reject(&whole, units(&change.path), remedy);
     }
     if item.ids.own.is_empty() {
         let change = Change::new(path(list, &wanted.key, ""), None, Some(json!("the API gives it no id")));
@@ -79,11 +121,14 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     for change in &differences.members {
         let Some((place, names)) = place(change) else { continue };
         let whole = Change { path: path(list, &wanted.key, &change.path), ..change.clone() };
-        if !draft.change(&whole, units_at(item.terms, &wanted.written, &change.path)) {
+        if change.path == "/endingBefore" && !may_go_on(draft, list, wanted, item, &whole) {
             continue;
         }
-        let part = match wanted.written.pointer(place) {
-            Some(value) => Part::Terms(shape_at(item_shape(list.name), place), value.clone()),
+        if !draft.change(&whole, units(&change.path)) {
+            continue;
+        }
+        let part = match leaving::sent(place, &wanted.written, &differences.members) {
+            Some(value) => Part::Terms(shape_at(item_shape(list.name), place), value),
             None => Part::Null,
         };
         if USAGE.iter().any(|name| change.path == format!("/{name}")) {
@@ -110,6 +155,28 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         let own: Map<_, _> = own.filter(|_| draft.desired.resolved.stamp.is_some()).into_iter().collect();
         fields::compare_of(draft, entity, &item.ids.own, &place, &wanted.written, item.terms, &own);
     }
+}
+
+/// The end of an item that has ended although the spec has one that goes on.
+fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> Option<Change> {
+    let goes_on = list.removal == Removal::End && wanted.written.get("endingBefore").is_none();
+    let has_ended = goes_on && has_ended(draft.shown, item, draft.now);
+    let end = item.terms.get("endingBefore").filter(|_| has_ended)?;
+    Some(Change::removed("/endingBefore".to_owned(), end.clone()))
+}
+
+/// Whether an item may go on after it has ended. Periods that it has missed since would be billed at once.
+fn may_go_on(draft: &mut Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>, change: &Change) -> bool {
+    let end: Option<Timestamp> =
+        wanted.written.get("endingBefore").and_then(Value::as_str).and_then(|end| end.parse().ok());
+    let missed = past::first_missed(draft, item).filter(|missed| end.is_none_or(|end| *missed < end));
+    let Some(missed) = missed else { return true };
+    if let Ok(backdated) = past::named(draft, list, wanted, missed) {
+        draft.change(&backdated, Unit::Other);
+        return true;
+    }
+    draft.reject(change, Unit::Other, Remedy::Past);
+    false
 }
 
 fn differs(differences: &Differences) -> bool {
@@ -156,8 +223,18 @@ fn edit_schedule(
     let units = units_at(item.terms, &wanted.written, &format!("/{name}"));
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     let mut updated: Vec<(String, Map<String, Value>)> = Vec::new();
+    let is_invoiced = wanted.written.pointer(&format!("/{name}/doNotInvoice")) != Some(&Value::Bool(true));
     for Difference { change, step } in found {
         let whole = Change { path: path(list, &wanted.key, &format!("/{name}{}", change.path)), ..change };
+        if let Step::Add(added) = &step
+            && let Some(start) = schedule::start_of(added).filter(|start| start.0 < draft.now && is_invoiced)
+        {
+            let Ok(backdated) = past::named(draft, list, wanted, start) else {
+                draft.reject(&whole, units.clone(), Remedy::Past);
+                continue;
+            };
+            draft.change(&backdated, Unit::Other);
+        }
         if !draft.change(&whole, units.clone()) {
             continue;
         }
@@ -199,7 +276,40 @@ fn replace(
     wanted: &Wanted,
     item: Item<'_>,
     differences: &Differences,
+    backdated: Option<&Change>,
 ) {
+    for (place, whole) in all_of(list, wanted, differences) {
+        draft.change(&whole, units_at(item.terms, &wanted.written, &place));
+    }
+    // What is done is more than what differs: one item is archived, and another, with another id, is added.
+    let whole = path(list, &wanted.key, "");
+    draft.change(&Change::removed(whole.clone(), item.terms.clone()), Unit::Usd);
+    draft.change(&Change::added(whole, canonical(list, wanted)), Unit::Usd);
+    if let Some(backdated) = backdated {
+        draft.change(backdated, Unit::Other);
+    }
+    // Both go in one edit, so that there is never a time with both charges, nor one with none.
+    if let Removal::Archive { verb, .. } = list.removal {
+        draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
+    }
+    push_item(draft, list, wanted);
+}
+
+/// Refuses all that differs of an item.
+fn reject_all(
+    draft: &mut Draft<'_>,
+    list: &'static List,
+    wanted: &Wanted,
+    item: Item<'_>,
+    differences: &Differences,
+) {
+    for (place, whole) in all_of(list, wanted, differences) {
+        draft.reject(&whole, units_at(item.terms, &wanted.written, &place), Remedy::Item);
+    }
+}
+
+/// All that differs of an item: the place in it, and the difference as one of the contract.
+fn all_of(list: &'static List, wanted: &Wanted, differences: &Differences) -> Vec<(String, Change)> {
     let schedules = [(list.access, &differences.access), (list.invoice, &differences.invoice)];
     let schedules = schedules.into_iter().flat_map(|(name, found)| {
         found
@@ -207,35 +317,26 @@ fn replace(
             .map(move |found| (name.map(|name| format!("/{name}")).unwrap_or_default(), &found.change))
     });
     let members = differences.members.iter().map(|change| (String::new(), change));
-    for (prefix, change) in members.chain(schedules) {
+    let all = members.chain(schedules).map(|(prefix, change)| {
         let place = format!("{prefix}{}", change.path);
         let whole = Change { path: path(list, &wanted.key, &place), ..change.clone() };
-        draft.change(&whole, units_at(item.terms, &wanted.written, &place));
-    }
-    // What is done is more than what differs: one item is archived, and another, with another id, is added.
-    let whole = path(list, &wanted.key, "");
-    draft.change(&Change::removed(whole.clone(), item.terms.clone()), Unit::Usd);
-    draft.change(&Change::added(whole, canonical(list, wanted)), Unit::Usd);
-    // Both go in one edit, so that there is never a time with both charges, nor one with none.
-    if let Removal::Archive { verb, .. } = list.removal {
-        draft.push(verb, Part::object([("id", Part::text(&item.ids.own))]));
-    }
-    let mut item = wanted.written.clone();
-    stamp_item(draft.desired, &mut item);
-    draft.push(list.add, Part::Terms(item_shape(list.name), item));
+        (place, whole)
+    });
+    all.collect()
 }
 
 /// Takes out items that left the spec, and reports those that were never in it.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let list = pairs.list;
-    let prefix = format!("{}/", list.name);
     let is_set = draft.desired.canonical.get(list.name).is_some();
     for item in &pairs.left {
-        let key = draft.recorded.items.iter().find_map(|(path, id)| {
-            let key = path.strip_prefix(&prefix).filter(|key| !key.contains('/'))?;
-            (*id == item.ids.own && !item.ids.own.is_empty()).then(|| key.to_owned())
-        });
-        let ends = list.removal == Removal::End && has_ended(draft.view, *item, draft.now);
+        let id = item.ids.own.as_str();
+        // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
+        let is_ours = draft.view.is_ours(id);
+        let key =
+            draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
+        let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
+        let ends = is_beyond || (list.removal == Removal::End && has_ended(draft.shown, *item, draft.now));
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
             None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, list, *item) => {

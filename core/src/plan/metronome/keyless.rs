@@ -1,7 +1,7 @@
 //! Lists whose items have no key: matched by what they say. Overrides are removed and added, spend trackers archived and
 //! added by their alias, and the rest can only be added to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,7 @@ use super::{
     draft::Draft,
     fields,
     immutable::Remedy,
+    leaving::{self, Known},
     likeness::{Likeness, question},
     list,
     lists::item_shape,
@@ -75,13 +76,15 @@ pub(super) fn matched<'v>(
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, references, name)).collect()
+    let known = Known::new(recorded, view);
+    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, &known, references, name)).collect()
 }
 
 fn pair<'v>(
     desired: &Desired,
     view: &'v ObservedContract,
     recorded: &Recorded,
+    known: &Known<'_>,
     references: &BTreeMap<String, String>,
     name: &'static str,
 ) -> Pairs<'v> {
@@ -102,23 +105,28 @@ fn pair<'v>(
             Wanted { path, written, canonical }
         })
         .collect();
-    let says_the_same = |wanted: &Wanted, item: &Item<'_>| says_the_same(name, wanted, *item, view);
-    let with_id = |terms: &Value, id: &String| {
-        let mut traits = traits(name, terms);
-        traits.insert("id", id.clone());
-        traits
+    let says_the_same = |wanted: &Wanted, item: &Item<'_>| {
+        says_the_same(name, wanted, *item, view)
+            && leaving::of_keyless(view, known, name, &wanted.written, *item).is_empty()
     };
     let mut pairing = Pairing::new(&wanted, &found);
-    // By the record first: of two that say the same, the one of others must stay when ours leaves the spec.
-    pairing.first_fit(
-        |wanted| Some(with_id(&wanted.canonical, recorded.items.get(&wanted.path)?)),
-        |item| with_id(item.terms, &item.ids.own),
-        says_the_same,
+    // By the record first: what was added once must never be added again, whatever it says by now. And of two that say the
+    // same, the one of others must stay when ours leaves the spec.
+    pairing.by_key(
+        |wanted| recorded.items.get(&wanted.path).map(String::as_str),
+        |item| Some(item.ids.own.as_str()).filter(|id| !id.is_empty()),
     );
     pairing.first_fit(
         |wanted| Some(traits(name, &wanted.canonical)),
         |item| traits(name, item.terms),
         says_the_same,
+    );
+    // What an edit of this resource has added and nobody has recorded, as its reply was lost.
+    let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
+    let is_ours = |item: &Item<'_>| view.is_ours(&item.ids.own) && !known.contains(item.ids.own.as_str());
+    pairing.by_key(
+        |wanted| Some(subject(name, &wanted.canonical)),
+        |item| is_ours(item).then(|| subject(name, item.terms)),
     );
     let mut subjects: BTreeMap<Traits, (usize, usize)> = BTreeMap::new();
     pairing
@@ -194,7 +202,7 @@ fn unordered(value: &Value) -> String {
 
 /// Compares overrides, the lists that can only be added to, and spend trackers.
 pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
-    for pairs in self::matched(draft.desired, draft.view, draft.recorded, &matched.references) {
+    for pairs in self::matched(draft.desired, draft.shown, draft.recorded, &matched.references) {
         let list = pairs.list;
         draft.ambiguous.extend(pairs.ambiguous.iter().cloned());
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
@@ -222,18 +230,28 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
 /// Whether an item of the contract was put there by the spec: it is recorded, or nothing is, every item is the spec's,
 /// and it is the only one of its subject.
 fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
-    let prefix = format!("{}/", pairs.list);
-    let recorded =
-        draft.recorded.items.iter().any(|(path, id)| path.starts_with(&prefix) && *id == item.ids.own);
+    let recorded = draft.recorded_as(pairs.list, &item.ids.own).is_some();
     let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
-    (recorded && !item.ids.own.is_empty()) || is_same
+    recorded || draft.view.is_ours(&item.ids.own) || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
-    for (wanted, _) in pairs.wanted.iter().filter(|(_, item)| item.is_none()) {
-        let change = Change::new(format!("/{}", wanted.path), None, Some(wanted.canonical.clone()));
-        if draft.change(&change, Unit::Usd) {
-            draft.push("add_overrides", Part::Terms(item_shape(pairs.list), wanted.written.clone()));
+    for (wanted, item) in &pairs.wanted {
+        let Some(item) = item else {
+            let change = Change::new(format!("/{}", wanted.path), None, Some(wanted.canonical.clone()));
+            if draft.change(&change, Unit::Usd) {
+                let part = Part::Terms(item_shape(pairs.list), wanted.written.clone());
+                draft.add("add_overrides", wanted.path.clone(), part);
+            }
+            continue;
+        };
+        // The API changes no override, so one that says something else is what it made of what was sent: to add it again
+        // would end the same way.
+        let mut changes = differences(pairs.list, wanted, *item, draft.shown);
+        changes.extend(effect_differences(wanted, *item));
+        for change in changes {
+            let whole = Change { path: format!("/{}{}", wanted.path, change.path), ..change.clone() };
+            draft.report(&whole, units_at(item.terms, &wanted.canonical, &change.path));
         }
     }
     for item in &pairs.left {
@@ -273,14 +291,16 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
         }
     }
-    let added: Vec<_> = pairs.wanted.iter().filter(|(_, item)| item.is_none()).collect();
-    let one_for_one = own.len() == 1 && added.len() == 1;
-    for (wanted, _) in added {
+    let added = pairs.wanted.iter().filter(|(_, item)| item.is_none()).count();
+    let one_for_one = own.len() == 1 && added == 1;
+    for (wanted, item) in &pairs.wanted {
         let path = format!("/{}", wanted.path);
         let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
-        let before = own.iter().position(takes_place);
-        if let Some(item) = before.map(|index| own.remove(index)) {
-            for change in differences(pairs.list, wanted, item, draft.view) {
+        let before = || own.iter().position(takes_place);
+        let index = if item.is_some() { None } else { before() };
+        if let Some(item) = item.or_else(|| index.map(|index| own.remove(index))) {
+            let left = leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item);
+            for change in differences(pairs.list, wanted, item, draft.shown).into_iter().chain(left) {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
                 draft.reject(&whole, units_at(item.terms, &wanted.canonical, &change.path), Remedy::Restore);
             }
@@ -288,7 +308,9 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         }
         let change = Change::added(path, wanted.canonical.clone());
         if draft.change(&change, Unit::Usd) {
-            draft.push(verb, Part::Terms(item_shape(pairs.list), wanted.written.clone()));
+            let mut item = wanted.written.clone();
+            schedule::as_sent(&mut item);
+            draft.add(verb, wanted.path.clone(), Part::Terms(item_shape(pairs.list), item));
         }
     }
     for item in own {
@@ -371,6 +393,7 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContr
         members.retain(|name, _| !EFFECT.contains(&name.as_str()));
     }
     if let (true, Some(schedule)) = (name == "discounts", members.get_mut("schedule")) {
+        changes.extend(money::other_units(&["schedule"], &wanted.canonical, item.terms));
         let (found, ids) = (item.terms.get("schedule"), &item.ids.invoice);
         let differences = schedule::differences(Kind::Invoice, schedule, found, ids).into_iter();
         changes.extend(
@@ -389,11 +412,22 @@ fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContr
 
 /// Whether two overrides do the same to the same.
 fn has_same_effect(wanted: &Wanted, item: Item<'_>) -> bool {
+    effect_differences(wanted, item).is_empty()
+}
+
+/// What two overrides do otherwise, or to something else.
+fn effect_differences(wanted: &Wanted, item: Item<'_>) -> Vec<Change> {
     let shape = item_shape("overrides");
-    let (wanted, found) = (wanted.canonical.clone(), item.terms.clone());
-    let same_tiers = TIERS.iter().all(|place| same_tiers(wanted.pointer(place), found.pointer(place)));
-    let (wanted, found) = (effect(wanted), effect(found));
-    same_tiers && diff(shape, &wanted, &found).is_empty() && diff(shape, &found, &wanted).is_empty()
+    let (wanted, found) = (&wanted.canonical, item.terms);
+    let tiers = TIERS.iter().filter(|place| !same_tiers(wanted.pointer(place), found.pointer(place)));
+    let tiers =
+        tiers.map(|place| Change::new(*place, found.pointer(place).cloned(), wanted.pointer(place).cloned()));
+    let mut changes: Vec<_> = tiers.collect();
+    let (wanted, found) = (effect(wanted.clone()), effect(found.clone()));
+    changes.extend(diff(shape, &wanted, &found));
+    let more = diff(shape, &found, &wanted).into_iter().filter(|change| change.from.is_none());
+    changes.extend(more.map(|change| Change::new(change.path, change.to, None)));
+    changes
 }
 
 /// What an override does and to what, without its tiers, whose order matters.

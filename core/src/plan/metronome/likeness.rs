@@ -28,7 +28,9 @@ impl Likeness {
         }
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
         if desired.has_package() {
-            return if is_held || recorded.unconfirmed.is_some() { Self::Other } else { Self::Unknown };
+            // Whatever is the spec's was added by an edit, and the history of edits tells whose each was.
+            let is_known = is_held || recorded.unconfirmed.is_some() || view.ours.is_some();
+            return if is_known { Self::Other } else { Self::Unknown };
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
         let is_new = recorded.may_have_sent(&create::fingerprint(desired));

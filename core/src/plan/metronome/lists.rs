@@ -167,6 +167,11 @@ pub(super) static LISTS: [List; 6] = [
     },
 ];
 
+/// Every list of a contract whose items have a key in the spec, and what people call one of them.
+pub fn keyed_lists() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LISTS.iter().map(|list| (list.name, list.noun))
+}
+
 /// Shape of one item of a list of the contract.
 pub(super) fn item_shape(list: &str) -> &'static Shape {
     match CONTRACT.member(list) {

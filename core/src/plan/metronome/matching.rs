@@ -3,7 +3,8 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,20 +16,21 @@ use super::{
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::{self, USD_CENTS},
     observed::Item,
+    past::BACKDATE,
     schedule::{self, Difference, Kind},
     text,
 };
 use crate::{
     plan::{
         Change, Recorded,
-        diff::diff,
+        diff::{covers, diff},
         pairing::{Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
 
 /// Members of an item that are compared by themselves, or that never come back.
-pub(super) const APART: [&str; 4] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity"];
+pub(super) const APART: [&str; 5] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity", BACKDATE];
 /// Members that refer to other items by their ids.
 pub(super) const REFERRING: [&str; 4] =
     ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
@@ -60,6 +62,13 @@ pub(super) struct Differences {
 }
 
 impl Differences {
+    /// Whether the API can change all that differs.
+    fn are_updatable(&self, list: &List) -> bool {
+        let is_updatable =
+            |change: &Change| list.updatable.iter().any(|(place, _)| covers(place, &change.path));
+        self.members.iter().all(is_updatable)
+    }
+
     fn count(&self) -> usize {
         self.members.len() + self.access.len() + self.invoice.len()
     }
@@ -92,7 +101,9 @@ impl<'v> Matched<'v> {
         now: DateTime<Utc>,
     ) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let search = Matcher { view, recorded, likeness: Likeness::of(desired, view, recorded), now };
+        let likeness = Likeness::of(desired, view, recorded);
+        let known = recorded.items.values().map(String::as_str).collect();
+        let search = Matcher { view, recorded, known, likeness, now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -169,6 +180,8 @@ pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String
 struct Matcher<'a, 'v> {
     view: &'v ObservedContract,
     recorded: &'a Recorded,
+    /// Ids on record.
+    known: HashSet<&'a str>,
     likeness: Likeness,
     now: DateTime<Utc>,
 }
@@ -192,7 +205,11 @@ impl<'v> Matcher<'_, 'v> {
             },
         );
         // An item that is left unpaired is added, and billed, so what could be several is asked and not left.
-        let mut questions: BTreeMap<usize, Vec<usize>> = same.into_iter().collect();
+        self.pair_ended(list, &mut pairing);
+        self.pair_ours(list, &mut pairing);
+        let open: HashSet<_> = pairing.open().map(|(position, _)| position).collect();
+        let same = same.into_iter().filter(|(position, _)| open.contains(position));
+        let mut questions: BTreeMap<usize, Vec<usize>> = same.collect();
         let asked: BTreeSet<_> = questions.keys().copied().collect();
         let candidates = |pairing: &Pairing<'_, Wanted, Item<'_>>| {
             pairing.candidates(
@@ -229,6 +246,52 @@ impl<'v> Matcher<'_, 'v> {
         let wanted =
             wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
         Pairs { list, wanted, left }
+    }
+
+    /// Pairs what is still wanted with what has ended, while it is the same item: to end it no more bills nothing twice,
+    /// and to add it once more would bill its past again. Of several, the one that ended last.
+    fn pair_ended(&self, list: &'static List, pairing: &mut Pairing<'_, Wanted, Item<'v>>) {
+        if list.removal != Removal::End {
+            return;
+        }
+        let mut ended: Vec<_> =
+            pairing.free().filter(|(_, item)| has_ended(self.view, **item, self.now)).collect();
+        ended.sort_by_key(|(_, item)| Reverse(end_of(**item)));
+        let ranks: HashMap<&str, usize> =
+            ended.iter().enumerate().map(|(rank, (_, item))| (item.ids.own.as_str(), rank)).collect();
+        let candidates = pairing.candidates(
+            |wanted| identity(list, &wanted.compared),
+            |item| identity(list, item.terms),
+            |wanted, item| {
+                let rank = ranks.get(item.ids.own.as_str())?;
+                let is_same = || differences(list, wanted, *item).are_updatable(list);
+                (stamp(item).is_none_or(|key| key == wanted.key) && is_same()).then_some(*rank)
+            },
+        );
+        pairing.closest(candidates);
+    }
+
+    /// Pairs what is still wanted with what an edit of this resource has added and nobody has recorded, as its reply was
+    /// lost: it must not be added again, whatever it says by now.
+    fn pair_ours(&self, list: &'static List, pairing: &mut Pairing<'_, Wanted, Item<'v>>) {
+        let is_ours =
+            |item: &Item<'_>| self.view.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str());
+        if !pairing.free().any(|(_, item)| is_ours(item)) {
+            return;
+        }
+        let wanted_identity = |wanted: &Wanted| identity(list, &wanted.compared);
+        let candidates = pairing.candidates(
+            wanted_identity,
+            |item| identity(list, item.terms),
+            |wanted, item| {
+                let fits = is_ours(item) && stamp(item).is_none_or(|key| key == wanted.key);
+                fits.then(|| differences(list, wanted, *item).count())
+            },
+        );
+        // Which of those that are left is which does not matter: each becomes what the spec says of it.
+        for pair in pairing.closest(candidates) {
+            pairing.take(pair);
+        }
     }
 
     /// Whether an item of the contract could be one of the spec, whatever they say: it has not the key of another, and
@@ -307,10 +370,14 @@ fn schedules(list: &List) -> impl Iterator<Item = (&'static str, &'static str, &
     access.into_iter().chain(invoice)
 }
 
+/// When an item ends by itself.
+pub(super) fn end_of(item: Item<'_>) -> Option<Timestamp> {
+    text(item.terms, "endingBefore")?.parse().ok()
+}
+
 /// Whether an item ends within the hour, or has, and its contract goes on.
 pub(super) fn has_ended(view: &ObservedContract, item: Item<'_>, now: DateTime<Utc>) -> bool {
-    let end = text(item.terms, "endingBefore").and_then(|end| end.parse::<Timestamp>().ok());
-    end.is_some_and(|end| {
+    end_of(item).is_some_and(|end| {
         end.0 <= now + TimeDelta::hours(1) && view.ending_before.is_none_or(|last| end < last)
     })
 }

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 use super::{
     draft::Draft,
     immutable::Remedy,
+    leaving,
     lists::shape_at,
     money::Unit,
     part::{Members, Part},
-    text,
+    text, thresholds,
 };
 use crate::{
     plan::{
@@ -65,6 +66,7 @@ pub(super) fn compare(draft: &mut Draft<'_>) {
     for (name, verb) in CLEARABLE {
         compare_clearable(draft, name, verb);
     }
+    compare_left(draft);
     compare_usage_filter(draft);
     compare_billing(draft);
     compare_revenue(draft);
@@ -113,6 +115,19 @@ fn compare_immutable(draft: &mut Draft<'_>) {
     }
 }
 
+/// What the spec had set of the contract itself and no longer says. Thresholds are compared by themselves.
+fn compare_left(draft: &mut Draft<'_>) {
+    for change in leaving::of_contract(draft.desired, draft.view, &draft.known) {
+        let is_at = |name: &str| covers(&format!("/{name}"), &change.path);
+        if thresholds::NAMES.into_iter().any(is_at) {
+            continue;
+        }
+        let is_changed = ["billingProviderConfiguration", "usageFilter"].into_iter().any(is_at);
+        let remedy = if is_changed { Remedy::Say } else { Remedy::Contract };
+        draft.reject(&change, Unit::Usd, remedy);
+    }
+}
+
 /// What a place that no reply shows is recorded as.
 pub(super) fn remembered(terms: &Value, place: &str) -> Option<String> {
     let value = terms.pointer(place)?.as_str()?;
@@ -126,11 +141,24 @@ fn compare_remembered(draft: &mut Draft<'_>) {
         return;
     }
     for place in REMEMBERED {
-        let recorded = draft.recorded(place.trim_start_matches('/'));
-        if let (Some(from), Some(to)) = (recorded, remembered(draft.desired.terms(), place))
-            && from != to
-        {
-            let change = Change::new(place.to_owned(), Some(json!(from)), Some(json!(to)));
+        let Some(from) = draft.recorded(place.trim_start_matches('/')) else { continue };
+        let said = remembered(draft.desired.terms(), place);
+        let to = match &said {
+            Some(said) => Some(said.clone()),
+            None => match place {
+                // The ID is compared with what the contract has, whatever it was looked up by.
+                "/packageAlias" if draft.desired.terms().get("packageId").is_some() => continue,
+                "/rateCardAlias" if draft.desired.terms().get("rateCardId").is_some() => continue,
+                "/transition/futureInvoiceBehavior/trueup" => Some("AS_IS".to_owned()),
+                "/usageStatementSchedule/day" => Some("FIRST_OF_MONTH".to_owned()),
+                "/usageStatementSchedule/invoiceGenerationStartingAt" => {
+                    Some(draft.view.starting_at.to_string())
+                }
+                _ => None,
+            },
+        };
+        if to.as_deref() != Some(from) {
+            let change = Change::new(place.to_owned(), Some(json!(from)), to.map(Value::from));
             draft.reject(&change, Unit::Other, Remedy::Contract);
         }
     }
@@ -168,7 +196,13 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
     let in_force = start(&draft.view.terms);
     let is_too_early = start(&draft.desired.written).zip(in_force).is_some_and(|(start, last)| start < last);
     let mut counts = false;
-    for change in differences(draft, &["usageFilter"]) {
+    let changes = differences(draft, &["usageFilter"]);
+    if changes.is_empty()
+        && let Some(change) = left_filter_start(draft)
+    {
+        draft.reject(&change, Unit::Other, Remedy::Restore);
+    }
+    for change in changes {
         if is_too_early {
             // A segment that begins before the one in force changes nothing from then on, however often it is written.
             draft.reject(&change, Unit::Other, Remedy::Restore);
@@ -188,6 +222,19 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
         ("starting_at", Part::time(start)),
     ]);
     draft.call("v1/contracts/setUsageFilter", &body);
+}
+
+/// The start of the filter in force, if the spec had set it and no longer does: it means the contract's start then.
+fn left_filter_start(draft: &Draft<'_>) -> Option<Change> {
+    let place = format!("/{}", leaving::FILTER_START);
+    let start = |terms: &Value| terms.pointer(&place).and_then(Value::as_str).map(str::to_owned);
+    let (wanted, found) = (start(draft.desired.terms()), start(&draft.view.terms)?);
+    let to = draft.view.starting_at.to_string();
+    let is_left = draft.desired.terms().get("usageFilter").is_some()
+        && wanted.is_none()
+        && draft.recorded(leaving::FILTER_START) == Some(&found)
+        && found != to;
+    is_left.then(|| Change::new(place, Some(json!(found)), Some(json!(to))))
 }
 
 /// Where invoices go. The first configuration applies to the current period; a switch to the next one, which the API

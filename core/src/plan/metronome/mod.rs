@@ -4,9 +4,9 @@
 //! of the spec are matched with those of the contract first, by what this resource recorded, by a stamp, or by what
 //! they say, and never by a guess.
 //!
-//! What the spec leaves out is the API's, with these exceptions. `name`, `endingBefore`, `netPaymentTermsDays`, custom
-//! fields and items that the spec once had, and that are recorded, are cleared or taken out when they leave it. The
-//! three members that say which usage draws a balance down mean all usage when they are left out.
+//! What the spec never said is the API's. What it had set and was in force is recorded, and when it leaves the spec it is
+//! cleared or taken out, set to what it means when it is left out, or refused by name ([`leaving`]). The three members
+//! that say which usage draws a balance down mean all usage when they are left out, whoever set them.
 //!
 //! Items that neither the spec nor the record knows, made by somebody in the billing API, are reported and left alone.
 //! With a package they are not even reported, as most of them are the package's.
@@ -18,12 +18,15 @@ mod create;
 mod draft;
 mod effect;
 mod end;
+mod facts;
 mod fields;
 mod find;
+mod history;
 mod immutable;
 mod items;
 mod key;
 mod keyless;
+mod leaving;
 mod likeness;
 mod lists;
 mod matching;
@@ -33,35 +36,42 @@ mod needs;
 mod observed;
 pub mod package;
 mod part;
+mod past;
 mod planner;
 mod record;
 mod reply;
 mod schedule;
+mod shown;
 mod stamp;
 mod subscriptions;
+mod term;
 mod thresholds;
 mod unclaimed;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
+    facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
+    lists::keyed_lists,
     needs::{ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
-    record::items,
-    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, stamp_is_registered},
+    record::{Record, items, record},
+    reply::leave_out_defaults,
+    shown::Shown,
+    stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
-    api::reasons,
+    api::{contract::ManagementPolicy, reasons},
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -113,6 +123,8 @@ pub struct Desired {
     written: Value,
     /// The same in canonical form.
     canonical: Value,
+    /// Paths of items of the spec that begin only after the contract's end.
+    beyond: BTreeSet<String>,
     /// Digest of the terms of the spec and their customer.
     pub digest: Digest,
 }
@@ -142,7 +154,12 @@ impl Desired {
         }
         sort_keyed(&mut written);
         let canonical = CONTRACT.canonical(&written, Spelling::Spec)?;
-        Ok(Self { resolved, written, canonical, digest })
+        let end = text(&canonical, "endingBefore").and_then(|end| end.parse().ok());
+        let mut desired = Self { resolved, written, canonical, beyond: BTreeSet::new(), digest };
+        if let Some(end) = end {
+            desired.cut(end);
+        }
+        Ok(desired)
     }
 
     /// The terms in canonical form.
@@ -212,7 +229,11 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(view, name, owner);
     }
-    let draft = compare::compare(desired, view, recorded, policy, now);
+    let approved = Policy { management: ManagementPolicy::Apply, ..policy.clone() };
+    let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
+    let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
+    let desired = &*desired;
+    let draft = compare::compare(desired, view, &shown, recorded, policy, now);
     let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
         contract_id: &view.contract_id,

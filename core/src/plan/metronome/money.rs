@@ -101,25 +101,29 @@ pub(super) fn other_units(places: &[&str], wanted: &Value, found: &Value) -> Vec
 
 /// Names of pricing units by their IDs, as a reply tells them, wherever it does.
 pub(super) fn unit_names(reply: &Value) -> BTreeMap<String, String> {
+    names_of("credit_type", reply)
+}
+
+/// Names of what a reply tells as an object under a member, by their IDs.
+pub(super) fn names_of(member: &str, reply: &Value) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    collect_names(reply, &mut names);
+    collect_names(member, reply, &mut names);
     names
 }
 
-fn collect_names(reply: &Value, names: &mut BTreeMap<String, String>) {
+fn collect_names(member: &str, reply: &Value, names: &mut BTreeMap<String, String>) {
     match reply {
         Value::Object(members) => {
             for (name, value) in members {
-                if let ("credit_type", Some(id), Some(unit)) =
-                    (name.as_str(), text(value, "id"), text(value, "name"))
-                {
-                    names.insert(id.to_owned(), unit.to_owned());
+                let is_member = name == member;
+                if let (true, Some(id), Some(found)) = (is_member, text(value, "id"), text(value, "name")) {
+                    names.insert(id.to_owned(), found.to_owned());
                 } else {
-                    collect_names(value, names);
+                    collect_names(member, value, names);
                 }
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        Value::Array(items) => items.iter().for_each(|item| collect_names(member, item, names)),
         _ => {}
     }
 }

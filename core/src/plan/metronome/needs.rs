@@ -62,8 +62,8 @@ pub enum Need {
         /// ID of the customer.
         customer_id: CustomerId,
     },
-    /// ID of the last edit of a contract; empty when it was never edited.
-    LastEdit(ContractRef),
+    /// Every edit of a contract.
+    Edits(ContractRef),
     /// Who sits on a subscription from a time on, period by period.
     Seats {
         /// The contract.

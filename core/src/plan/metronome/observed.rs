@@ -33,9 +33,13 @@ pub struct ObservedContract {
     pub renews: Option<String>,
     /// The contract that renews it.
     pub renewed_by: Option<String>,
-    /// Its last edit, from `v2/contracts/getEditHistory`, empty when it was never edited; needed only when an edit is
-    /// about to be written.
+    /// The edit that the next one follows, empty when there was none: the last one of `v2/contracts/getEditHistory`, or the
+    /// one before a write whose reply was lost; needed only when an edit is about to be written.
     pub last_edit: Option<String>,
+    /// Ids of the items that edits of this resource have added, where the history of edits was read.
+    pub(super) ours: Option<BTreeSet<String>>,
+    /// Items that are archived, by their list: ids and terms.
+    pub(super) gone: BTreeMap<&'static str, Vec<(String, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
     pub(super) ids: BTreeMap<&'static str, Vec<Ids>>,
     /// The first moment at which a change can apply: the next full hour after it was read, or its start. What begins
@@ -47,6 +51,8 @@ pub struct ObservedContract {
     pub(super) seats: BTreeMap<String, Seats>,
     /// Names of pricing units by their IDs.
     pub(super) unit_names: BTreeMap<String, String>,
+    /// Names of products by their IDs, which things have that have no name of their own.
+    pub(super) product_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
 }
@@ -87,10 +93,25 @@ impl ObservedContract {
         money::committed_value(&self.terms, &self.unit_names)
     }
 
+    /// Places in the list of subscriptions whose seats were read, with the IDs of those that are taken, and how many are
+    /// not, where that was told.
+    pub fn seats(&self) -> impl Iterator<Item = (usize, &BTreeSet<String>, Option<Decimal>)> {
+        let with_seats = |(index, item): (usize, Item<'_>)| {
+            let seats = self.seats.get(&item.ids.own)?;
+            Some((index, &seats.taken, seats.unassigned))
+        };
+        self.items("subscriptions").enumerate().filter_map(with_seats)
+    }
+
     /// The items of a list with their ids.
     pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
         let ids = self.ids.get(name).into_iter().flatten();
         ids.zip(list(&self.terms, name)).map(|(ids, terms)| Item { ids, terms })
+    }
+
+    /// Whether an edit of this resource has added the item with an id, as far as that was read.
+    pub(super) fn is_ours(&self, id: &str) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.contains(id))
     }
 
     /// A custom field of the contract.

@@ -7,8 +7,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Resolved, STAMP_KEYS, Stamp, UniquenessKey, create,
-    end, find, immutable, items, moved, package, plan, stamp,
+    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
+    UniquenessKey, create, end, find,
+    history::{self, Edits},
+    immutable, moved, package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
 };
 use crate::{
@@ -57,6 +59,8 @@ pub struct ContractPlanner {
     desired: Option<Desired>,
     /// What was found, complete as far as this spec is concerned with it.
     observed: Option<Observed>,
+    /// What is to be recorded of the contract that is being edited, where nothing was on record before.
+    told: Record,
 }
 
 /// What was read.
@@ -67,7 +71,7 @@ struct Facts {
     legacy: BTreeMap<String, Option<Value>>,
     seats: BTreeMap<String, Value>,
     listed: Option<Vec<ObservedContract>>,
-    last_edit: BTreeMap<String, String>,
+    edits: BTreeMap<String, Edits>,
     billing_configurations: Option<Value>,
     packages: BTreeMap<String, Option<Value>>,
     custom_field_keys: Option<Value>,
@@ -133,7 +137,25 @@ impl ContractPlanner {
             facts: Facts::default(),
             desired: None,
             observed: None,
+            told: Record::default(),
         })
+    }
+
+    /// What reads would tell of the contract with this id, had the spec been carried out. A customer goes by its alias.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn shown(mut self, contract_id: &str) -> Result<Shown, Refusal> {
+        let invalid = |message: String| Refusal { reason: reasons::INVALID_SPEC, message };
+        if let Err(refusal) = &self.terms {
+            return Err(refusal.clone());
+        }
+        self.facts.customer_id.clone_from(&self.customer_alias);
+        if let Ok(Err(refusal)) = self.resolve(&Recorded::default()) {
+            return Err(refusal);
+        }
+        let desired = self.desired.ok_or_else(|| invalid("the customer is not known".to_owned()))?;
+        desired.shown(contract_id).map_err(|error| invalid(error.to_string()))
     }
 
     /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.
@@ -216,7 +238,7 @@ impl ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired) {
+        if view.needs_v1(desired, recorded) {
             match self.facts.legacy.get(&view.contract_id) {
                 Some(Some(data)) => view.merge_v1(data),
                 Some(None) => {}
@@ -243,26 +265,11 @@ impl ContractPlanner {
     }
 
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
-    fn ready(
-        &mut self,
-        plan: Plan,
-        recorded: &Recorded,
-        policy: &Policy,
-        now: DateTime<Utc>,
-    ) -> Result<Decision, Need> {
-        let mut plan = plan;
+    fn ready(&mut self, mut plan: Plan) -> Result<Decision, Need> {
         if plan.calls.iter().any(|call| call.kind == CallKind::Create)
             && let Some(refusal) = self.without_billing()?
         {
             return Ok(Decision::Refuse(refusal));
-        }
-        if plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-            && let Some(replanned) = self.after_last_edit(recorded, policy, now)?
-        {
-            plan = match replanned {
-                Decision::Write(plan) => plan,
-                decision => return Ok(decision),
-            };
         }
         if self.stamp.is_some() {
             let Some(listed) = &self.facts.custom_field_keys else { return Err(Need::CustomFieldKeys) };
@@ -295,29 +302,42 @@ impl ContractPlanner {
         Ok(billing.obstacle(customer_id, configurations))
     }
 
-    /// The plan made anew with the last edit known, which the keys of its edits follow from; nothing when it was known.
+    /// Reads the history of edits of what was found: the last one, which the key of the next follows from, and what the
+    /// resource's own have added. Whether that was news.
     ///
-    /// What was read may be older than an edit that was sent: whatever follows that one now must not be taken as well. So
-    /// a plan after a write without a reply follows the same edit as that write.
-    fn after_last_edit(
-        &mut self,
-        recorded: &Recorded,
-        policy: &Policy,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Decision>, Need> {
+    /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
+    /// not be taken as well. So a plan after such a write follows the same edit as that write.
+    fn read_edits(&mut self, recorded: &Recorded) -> Result<bool, Need> {
         let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
-            return Ok(None);
+            return Ok(false);
         };
         if view.last_edit.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
-        let sent_after = recorded.unconfirmed.as_ref().and_then(|write| write.after_edit.clone());
-        let last_edit = sent_after.or_else(|| self.facts.last_edit.get(&view.contract_id).cloned());
-        if last_edit.is_none() {
-            return Err(Need::LastEdit(ContractRef::new(desired.customer_id(), &view.contract_id)));
+        let Some(edits) = self.facts.edits.get(&view.contract_id) else {
+            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
+        };
+        let sent_after = lost_edit(recorded).map(str::to_owned);
+        view.last_edit = Some(sent_after.unwrap_or_else(|| edits.last.clone()));
+        view.ours = Some(edits.ours.clone());
+        Ok(true)
+    }
+
+    /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
+    fn depends_on_edits(decision: &Decision) -> bool {
+        match decision {
+            Decision::Write(plan) | Decision::AwaitApproval(plan) => {
+                plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+            }
+            Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
+            _ => false,
         }
-        view.last_edit = last_edit;
-        Ok(Some(plan(desired, Some(view), recorded, policy, now)))
+    }
+
+    /// Decides by what is known now.
+    fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
+        let Some(desired) = &self.desired else { return Decision::Settle };
+        plan(desired, self.view(), recorded, policy, now)
     }
 
     fn view(&self) -> Option<&ObservedContract> {
@@ -369,6 +389,11 @@ fn unreadable(contract_id: &str) -> Refusal {
     }
 }
 
+/// The edit before one that was sent and whose reply was lost.
+fn lost_edit(recorded: &Recorded) -> Option<&str> {
+    recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
+}
+
 impl Planner for ContractPlanner {
     type Need = Need;
     type Snapshot = ContractSnapshot;
@@ -403,23 +428,39 @@ impl Planner for ContractPlanner {
     }
 
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
-        let Some(desired) = &self.desired else { return Ok(Decision::Settle) };
-        let view = self.view();
-        let decision = plan(desired, view, recorded, policy, now);
-        if view.is_none() && matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_)) {
+        // What an edit without a reply has added is ours, even where the spec no longer says so.
+        if lost_edit(recorded).is_some() {
+            self.read_edits(recorded)?;
+        }
+        let mut decision = self.decide(recorded, policy, now);
+        if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
+            decision = self.decide(recorded, policy, now);
+        }
+        let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
+        if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
             if let Some(stop) = in_the_way(origin, holders, desired, listed, recorded, policy, now) {
                 return Ok(stop);
             }
         }
-        let is_new = view.is_none() && recorded.contract_id.is_none();
+        let is_new = self.view().is_none() && recorded.contract_id.is_none();
         let decision = match self.package.as_ref().filter(|_| is_new) {
             Some(package) => package.allow(decision),
             None => decision,
         };
         match decision {
-            Decision::Write(plan) => self.ready(plan, recorded, policy, now),
+            Decision::Write(plan) => {
+                let ready = self.ready(plan)?;
+                // What was told by likeness is known by its id from now on, whatever the write makes of it.
+                self.told = match (&ready, &self.desired, self.view()) {
+                    (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
+                        record(desired, view, recorded, now)
+                    }
+                    _ => Record::default(),
+                };
+                Ok(ready)
+            }
             decision => Ok(decision),
         }
     }
@@ -460,9 +501,9 @@ impl Planner for ContractPlanner {
                 let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
                 facts.listed = Some(listed.map(view).collect::<Result<_, _>>()?);
             }
-            Need::LastEdit(contract) => {
-                let id = told.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
-                facts.last_edit.insert(contract.contract_id.to_string(), id);
+            Need::Edits(contract) => {
+                let edits = Edits::read(told.as_ref(), &history::mark(&self.key));
+                facts.edits.insert(contract.contract_id.to_string(), edits);
             }
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
@@ -488,6 +529,13 @@ impl Planner for ContractPlanner {
             let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
             recorded.contract_id = Some(id.to_owned());
         }
+        if call.kind == CallKind::Edit {
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
+            recorded.items.extend(history::added(call, reply));
+        }
         Ok(())
     }
 
@@ -505,18 +553,21 @@ impl Planner for ContractPlanner {
 
     fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
         if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
-            recorded.items = items(desired, view, recorded, now).into_iter().collect();
+            let Record { items, set } = record(desired, view, recorded, now);
+            recorded.items = items.into_iter().collect();
+            recorded.set = set;
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
         let (desired, view) = (self.desired.as_ref()?, self.view()?);
-        let items = items(desired, view, recorded, now);
+        let Record { items, set } = record(desired, view, recorded, now);
         Some(ContractSnapshot {
             contract_id: view.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
+            set_fields: set.to_status(),
             renews: view.renews.clone(),
             renewed_by: view.renewed_by.clone(),
             state: view.state.clone(),

@@ -12,19 +12,27 @@ use serde_json::{Map, Value};
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
     fields::record_prefix,
-    keyless, list,
+    keyless,
+    leaving::{self, Known},
+    list,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted, has_ended},
     members::{CLEARABLE, REMEMBERED, remembered},
     observed::Item,
     subscriptions, text, thresholds,
 };
-use crate::plan::Recorded;
+use crate::plan::{Recorded, SetTerms};
 
-/// What is to be recorded after a contract was read: paths, and the ids and values that belong to them.
-///
-/// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
-/// still known when it can be taken out.
+/// What is to be on record of a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Paths, and the ids and values that belong to them.
+    pub items: Vec<(String, String)>,
+    /// Optional fields that the spec has set and that were in force.
+    pub set: SetTerms,
+}
+
+/// The ids and values that are to be recorded after a contract was read.
 #[must_use]
 pub fn items(
     desired: &Desired,
@@ -32,16 +40,33 @@ pub fn items(
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
+    record(desired, view, recorded, now).items
+}
+
+/// What is to be recorded after a contract was read.
+///
+/// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
+/// still known when it can be taken out.
+#[must_use]
+pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, now: DateTime<Utc>) -> Record {
+    let desired = &*desired.within(view, recorded);
     let matched = Matched::new(desired, view, recorded, now);
     let keyless = keyless::matched(desired, view, recorded, &matched.references);
     let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());
     if recorded.items.is_empty() && !is_told {
         // A record of some items would say that the others are not the spec's, and they would be added once more.
-        return Vec::new();
+        return Record::default();
     }
-    let mut record = BTreeMap::new();
-    for (name, _) in CLEARABLE.iter().filter(|(name, _)| desired.terms().get(*name).is_some()) {
-        record.insert((*name).to_owned(), view.contract_id.clone());
+    let (mut record, mut set) = (BTreeMap::new(), SetTerms::default());
+    let known = Known::new(recorded, view);
+    set.insert(String::new(), leaving::record_of_contract(desired, view, &known));
+    for (name, _) in CLEARABLE {
+        let wanted = desired.terms().get(name);
+        // One that never was in force is somebody else's, and is not cleared when it leaves the spec.
+        let was_set = recorded.items.contains_key(name) || view.terms.get(name) == wanted;
+        if wanted.is_some() && was_set {
+            record.insert(name.to_owned(), view.contract_id.clone());
+        }
     }
     let is_known = recorded.contract_id.as_ref() == Some(&view.contract_id);
     for place in REMEMBERED {
@@ -51,11 +76,13 @@ pub fn items(
             before.or_else(|| remembered(desired.terms(), place)).map(|value| (path.to_owned(), value)),
         );
     }
-    record_fields(&mut record, "", &view.contract_id, desired.terms(), &view.terms);
+    record_fields(&mut record, recorded, "", &view.contract_id, desired.terms(), &view.terms);
     for pairs in &matched.lists {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let place = format!("{}/{}", pairs.list.name, wanted.key);
-            record_fields(&mut record, &place, &item.ids.own, &wanted.written, item.terms);
+            record_fields(&mut record, recorded, &place, &item.ids.own, &wanted.written, item.terms);
+            let fields = leaving::record_of_item(view, &known, pairs.list.name, &wanted.written, item);
+            set.insert(place.clone(), fields);
             record.insert(place, item.ids.own.clone());
             if pairs.list.name == "subscriptions" {
                 record_subscription(&mut record, view, recorded, wanted, item);
@@ -64,7 +91,9 @@ pub fn items(
     }
     for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
-            record_fields(&mut record, &wanted.path, &item.ids.own, &wanted.written, item.terms);
+            record_fields(&mut record, recorded, &wanted.path, &item.ids.own, &wanted.written, item.terms);
+            let fields = leaving::record_of_item(view, &known, pairs.list, &wanted.written, item);
+            set.insert(wanted.path.clone(), fields);
             let id =
                 if item.ids.own.is_empty() { keyless::royalty_id(item.terms) } else { item.ids.own.clone() };
             record.insert(wanted.path.clone(), id);
@@ -77,13 +106,26 @@ pub fn items(
     }
     for name in thresholds::NAMES {
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
+        // One that left the spec is off from then on, and the spec may turn it on again.
+        let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
+        let wanted = |name: &str| match desired.terms().get(name) {
+            Some(_) => enabled(desired.terms()),
+            None => was_set.then_some(false),
+        };
         settle(
             &mut record,
             recorded,
             thresholds::enabled_path(name),
-            enabled(desired.terms()).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
+            wanted(name).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
         );
     }
+    let filter_start = |terms: &Value| {
+        terms.pointer(&format!("/{}", leaving::FILTER_START)).and_then(Value::as_str).map(str::to_owned)
+    };
+    let before = recorded.items.get(leaving::FILTER_START).cloned();
+    let start = filter_start(desired.terms()).or(before);
+    let start = start.filter(|start| filter_start(&view.terms).as_ref() == Some(start));
+    record.extend(start.map(|start| (leaving::FILTER_START.to_owned(), start)));
     // What left the spec stays on record until it is out of the contract: without it, nobody would end what is billed.
     let kept: Vec<_> = recorded
         .items
@@ -95,8 +137,11 @@ pub fn items(
         })
         .map(|(path, id)| (path.clone(), id.clone()))
         .collect();
+    for (path, _) in &kept {
+        set.insert(path.clone(), recorded.set.get(path).cloned().unwrap_or_default());
+    }
     record.extend(kept);
-    record.into_iter().collect()
+    Record { items: record.into_iter().collect(), set }
 }
 
 /// Records a value of the spec once it is in force; until then what was in force before stays recorded.
@@ -129,7 +174,7 @@ fn record_subscription(
         (to.to_owned(), same)
     });
     settle(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);
-    for (path, value) in subscriptions::seats_record(view, wanted, item) {
+    for (path, value) in subscriptions::seats_record(view, recorded, wanted, item) {
         settle(record, recorded, path, value);
     }
 }
@@ -137,6 +182,7 @@ fn record_subscription(
 /// Records the custom fields of the spec that a thing has.
 fn record_fields(
     record: &mut BTreeMap<String, String>,
+    recorded: &Recorded,
     place: &str,
     id: &str,
     wanted: &Value,
@@ -146,14 +192,25 @@ fn record_fields(
         value.get(CUSTOM_FIELDS).and_then(Value::as_object).cloned().unwrap_or_default()
     };
     let found = fields(found);
-    for name in fields(wanted).keys().filter(|name| found.contains_key(*name)) {
-        record.insert(format!("{}{name}", record_prefix(place)), id.to_owned());
+    for (name, value) in fields(wanted) {
+        let path = format!("{}{name}", record_prefix(place));
+        let is_there = found.contains_key(&name);
+        if is_there && (recorded.items.contains_key(&path) || found.get(&name) == Some(&value)) {
+            record.insert(path, id.to_owned());
+        }
     }
 }
 
 /// Whether a path is that of an item of a list, not of a place in one.
 fn is_item(path: &str) -> bool {
     path.split('/').count() == 2 && !path.starts_with(CUSTOM_FIELDS)
+}
+
+/// Whether an item can only have been archived, and billing does not show what is: that there was one stays on record, so
+/// that its past is not billed again.
+fn has_vanished(view: &ObservedContract, list: &str, id: &str) -> bool {
+    let is_archived = LISTS.iter().any(|of| of.name == list && of.removal != Removal::End);
+    is_archived && !view.gone.get(list).into_iter().flatten().any(|(gone, _)| gone == id)
 }
 
 /// Whether the contract still has what was recorded.
@@ -171,6 +228,9 @@ fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -
     let item = view.items(name).find(|item| {
         item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
     });
+    if item.is_none() && !rest.contains('/') && has_vanished(view, name, id) {
+        return true;
+    }
     let Some(item) = item.filter(|item| !(ends && has_ended(view, *item, now))) else { return false };
     match rest.split_once(&format!("/{CUSTOM_FIELDS}/")) {
         Some((_, field)) => item.terms.get(CUSTOM_FIELDS).is_some_and(|fields| fields.get(field).is_some()),

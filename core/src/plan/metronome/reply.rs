@@ -10,12 +10,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract,
-    lists::{LISTS, item_shape, wire_name},
-    money::{USD_CENTS, unit_names},
+    Desired, ObservedContract, list,
+    lists::{LISTS, List, item_shape, wire_name},
+    money::{USD_CENTS, names_of, unit_names},
     observed::{Ids, Seats},
 };
-use crate::terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling};
+use crate::{
+    plan::Recorded,
+    terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling},
+};
 
 /// Lists that every reply has; one without them is not read as a contract without items, to which all would be added
 /// once more.
@@ -102,6 +105,7 @@ impl ObservedContract {
             _ => "active",
         };
         let mut wire = as_written(data);
+        let gone = archived_items(&wire, &contract_id);
         keep_own_items(&mut wire, &contract_id);
         let soonest = super::next_hour(now).max(starting_at);
         let planned = planned_quantities(&wire, soonest);
@@ -148,22 +152,27 @@ impl ObservedContract {
             renews,
             renewed_by,
             last_edit: None,
+            ours: None,
+            gone,
             ids,
             soonest,
             planned,
             seats: BTreeMap::new(),
             unit_names: unit_names(data),
+            product_names: names_of("product", data),
             truncated: cut_off("commits") || cut_off("credits"),
         })
     }
 
-    /// Whether the spec sets something that only `v1/contracts/get` shows.
+    /// Whether the spec sets, or had set, something that only `v1/contracts/get` shows.
     #[must_use]
-    pub fn needs_v1(&self, desired: &Desired) -> bool {
-        let commits =
-            |terms: &Value| terms.get("commits").and_then(Value::as_array).cloned().unwrap_or_default();
-        let package = desired.terms().get("packageId").is_some() && self.terms.get("packageId").is_none();
-        package || commits(desired.terms()).iter().any(|commit| commit.get("amount").is_some())
+    pub fn needs_v1(&self, desired: &Desired, recorded: &Recorded) -> bool {
+        let package = desired.terms().get("packageId").is_some() || recorded.set.has("", "packageId");
+        let is_unknown = package && self.terms.get("packageId").is_none();
+        let mut commits = list(desired.terms(), "commits");
+        is_unknown
+            || commits.any(|commit| commit.get("amount").is_some())
+            || recorded.set.has("commits", "amount")
     }
 
     /// Takes what only `v1/contracts/get` shows from its `data`: the package, and the deprecated amounts of commits.
@@ -226,16 +235,38 @@ pub(super) fn as_written(value: &Value) -> Value {
 
 /// Leaves out items that are archived, that the API made by itself, or that belong to another contract.
 fn keep_own_items(wire: &mut Value, contract_id: &str) {
-    let is_set = |item: &Value, name: &str| item.get(name).is_some_and(|value| !value.is_null());
     for list in ["commits", "credits", "scheduled_charges", "discounts"] {
-        // A commit that a recurring one or a rollover made must not be taken for one of the spec that says the same.
         let Some(items) = wire.get_mut(list).and_then(Value::as_array_mut) else { continue };
-        items.retain(|item| {
-            let home = item.pointer("/contract/id").and_then(Value::as_str);
-            let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
-            !made && !is_set(item, "archived_at") && home.is_none_or(|home| home == contract_id)
-        });
+        items.retain(|item| is_own_item(item, contract_id) && !is_set(item, "archived_at"));
     }
+}
+
+/// Whether somebody made an item for this contract. A commit that a recurring one or a rollover made must not be taken for
+/// one of the spec that says the same.
+fn is_own_item(item: &Value, contract_id: &str) -> bool {
+    let home = item.pointer("/contract/id").and_then(Value::as_str);
+    let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
+    !made && home.is_none_or(|home| home == contract_id)
+}
+
+fn is_set(item: &Value, name: &str) -> bool {
+    item.get(name).is_some_and(|value| !value.is_null())
+}
+
+/// Items of the contract that are archived, as far as they can be read: what they were for tells what must not be billed
+/// again.
+fn archived_items(wire: &Value, contract_id: &str) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+    let of_list = |list: &'static List| {
+        let items = wire.get(wire_name(&CONTRACT, list.name)).and_then(Value::as_array);
+        let gone = items.into_iter().flatten();
+        let gone = gone.filter(|item| is_own_item(item, contract_id) && is_set(item, "archived_at"));
+        let gone = gone.filter_map(|item| {
+            let terms = item_shape(list.name).canonical(item, Spelling::Wire).ok()?;
+            Some((item.get("id")?.as_str()?.to_owned(), terms))
+        });
+        (list.name, gone.collect())
+    };
+    LISTS.iter().map(of_list).collect()
 }
 
 /// Reads what a reply has as segments of time, or beside other things, as the one member that a request has.
@@ -384,6 +415,33 @@ pub(super) fn fill_defaults(terms: &mut Value) {
         let path: Vec<_> = place.split('/').skip(1).collect();
         let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
         fill(terms, &path, &default);
+    }
+}
+
+/// Leaves out what means the same when it is left out.
+pub fn leave_out_defaults(terms: &mut Value) {
+    for (place, default) in DEFAULTS {
+        let path: Vec<_> = place.split('/').skip(1).collect();
+        let default = default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool);
+        leave_out(terms, &path, &default);
+    }
+}
+
+/// Takes a value out of a place where it is the default; `*` is every item of a list.
+fn leave_out(value: &mut Value, path: &[&str], default: &Value) {
+    match (path, value) {
+        ([name], Value::Object(members)) if members.get(*name) == Some(default) => {
+            members.remove(*name);
+        }
+        (["*", rest @ ..], Value::Array(items)) => {
+            items.iter_mut().for_each(|item| leave_out(item, rest, default));
+        }
+        ([name, rest @ ..], Value::Object(members)) if !rest.is_empty() => {
+            if let Some(value) = members.get_mut(*name) {
+                leave_out(value, rest, default);
+            }
+        }
+        _ => {}
     }
 }
 

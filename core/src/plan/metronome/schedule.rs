@@ -56,11 +56,61 @@ impl Kind {
     }
 }
 
-/// The items of a schedule: those that are listed, or those that its recurring schedule means.
+/// The items of a schedule: those that are listed, or those that its recurring schedule means. Where it has both, the
+/// contract's end has cut off the rest.
 pub(super) fn items(schedule: &Value) -> Vec<Value> {
-    match schedule.get("recurringSchedule") {
-        Some(recurring) => split(recurring).unwrap_or_default(),
-        None => schedule.get("scheduleItems").and_then(Value::as_array).cloned().unwrap_or_default(),
+    match (listed(schedule), schedule.get("recurringSchedule")) {
+        (None, Some(recurring)) => split(recurring).unwrap_or_default(),
+        (listed, _) => listed.cloned().unwrap_or_default(),
+    }
+}
+
+fn listed(schedule: &Value) -> Option<&Vec<Value>> {
+    schedule.get("scheduleItems").and_then(Value::as_array)
+}
+
+/// When an item begins.
+pub(super) fn start_of(item: &Value) -> Option<Timestamp> {
+    time(item, "startingAt").or_else(|| time(item, "timestamp"))
+}
+
+/// Cuts a schedule of a spec at the contract's end. What is divided keeps its parts, of which those that are left are
+/// listed beside it: to divide the amount anew would bill all of it.
+pub(super) fn cut(schedule: &mut Value, end: Timestamp) {
+    let items = items(schedule);
+    let is_recurring = listed(schedule).is_none();
+    let is_late = |item: &Value| start_of(item).is_some_and(|start| start >= end);
+    let mut left: Vec<_> = items.iter().filter(|item| !is_late(item)).cloned().collect();
+    for item in &mut left {
+        super::term::shorten(item, end);
+    }
+    if left == items {
+        return;
+    }
+    let Some(members) = schedule.as_object_mut() else { return };
+    let is_divided = members.get("recurringSchedule").is_some_and(|of| division(of).is_some());
+    match members.get_mut("recurringSchedule") {
+        Some(recurring) if is_recurring && !is_divided && !left.is_empty() => {
+            super::term::shorten(recurring, end);
+            return;
+        }
+        Some(_) if left.is_empty() || !is_divided => drop(members.remove("recurringSchedule")),
+        _ => {}
+    }
+    members.insert("scheduleItems".to_owned(), left.into());
+}
+
+/// Leaves one of both where a schedule has its items and what they are parts of, as the API takes only one.
+pub(super) fn as_sent(terms: &mut Value) {
+    match terms {
+        Value::Object(members) => {
+            if members.contains_key("scheduleItems") {
+                members.remove("recurringSchedule");
+            }
+            members.values_mut().for_each(as_sent);
+        }
+        Value::Array(items) => items.iter_mut().for_each(as_sent),
+        _ => {}
     }
 }
 
@@ -71,8 +121,7 @@ pub(super) fn amount(item: &Value) -> Option<Decimal> {
 
 /// The times at which items begin, whatever their order, in one text.
 pub(super) fn times(items: &[Value]) -> String {
-    let start = |item| time(item, "startingAt").or_else(|| time(item, "timestamp"));
-    let mut times: Vec<_> = items.iter().map(|item| format!("{:?}", start(item))).collect();
+    let mut times: Vec<_> = items.iter().map(|item| format!("{:?}", start_of(item))).collect();
     times.sort();
     times.concat()
 }
@@ -159,10 +208,12 @@ fn is_division(schedule: &Value, observed: &[Value]) -> bool {
     let same = || {
         let recurring = schedule.get("recurringSchedule")?;
         let step = step(schedule, division(recurring)?);
-        let times = occurrences(recurring)?;
+        let all = occurrences(recurring)?;
+        let left = listed(schedule).map(|items| items.iter().map(start_of).collect::<Option<Vec<_>>>());
+        let times = left.unwrap_or_else(|| Some(all.clone()))?;
         let mut found = observed.iter().map(|item| time(item, "timestamp")).collect::<Option<Vec<_>>>()?;
         found.sort();
-        let (total, count) = (amount(recurring)?, Decimal::from(i64::try_from(times.len()).ok()?));
+        let (total, count) = (amount(recurring)?, Decimal::from(i64::try_from(all.len()).ok()?));
         let share = total.checked_div(count)?;
         let parts = observed.iter().map(amount).collect::<Option<Vec<_>>>()?;
         let sum = parts.iter().try_fold(Decimal::ZERO, |sum, part| sum.checked_add(*part))?;
@@ -171,7 +222,8 @@ fn is_division(schedule: &Value, observed: &[Value]) -> bool {
         let rest = step.checked_mul(count)?;
         let is_even = uneven.len() <= 1 && uneven.iter().all(|gap| *gap <= rest);
         // The API rounds the parts as it likes, but the customer must owe the amount, to the last digit.
-        Some(found == times && total.agrees_with(sum) && is_even)
+        let is_sum = times.len() < all.len() || total.agrees_with(sum);
+        Some(found == times && is_sum && is_even)
     };
     same().unwrap_or(false)
 }

@@ -32,6 +32,12 @@ pub fn entities() -> BTreeSet<&'static str> {
     wanted().map(|(entity, _)| entity).collect()
 }
 
+/// `data` of `v1/customFields/listKeys` where everything that a stamp needs is registered.
+#[must_use]
+pub fn registered() -> Value {
+    wanted().map(|(entity, key)| json!({"entity": entity, "key": key})).collect()
+}
+
 /// Whether everything that a stamp needs is registered.
 #[must_use]
 pub fn stamp_is_registered(listed: &Value) -> bool {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Desired, ObservedContract,
     draft::Draft,
-    matching::{Matched, Wanted},
+    matching::{Matched, Wanted, has_ended},
     money::Unit,
     observed::{Item, Seats},
     part::{Members, Part},
@@ -38,22 +38,27 @@ fn unassigned_path(key: &str) -> String {
     format!("subscriptions/{key}/initialUnassignedSeats")
 }
 
-/// The seats of a subscription of the spec, if it lists any.
-fn wanted_seats(item: &Value) -> Option<Seats> {
+/// The seats of a subscription of the spec, if it lists any. A number of seats without an ID that leaves the spec is none
+/// from then on, as in a subscription that never had one.
+fn wanted_seats(item: &Value, key: &str, recorded: &Recorded) -> Option<Seats> {
     let config = item.get("seatConfig")?;
     let taken = config.get("initialSeatIds")?.as_array()?;
     let taken = taken.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let left = recorded.items.contains_key(&unassigned_path(key)).then_some(Decimal::ZERO);
     let unassigned = text(config, "initialUnassignedSeats").and_then(|seats| Decimal::from_wire(seats).ok());
+    let unassigned = unassigned.or(left);
     Some(Seats { taken, unassigned: unassigned.map(Decimal::normalized) })
 }
 
 /// What is recorded of seats, once they are in force.
 pub(super) fn seats_record(
     view: &ObservedContract,
+    recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<(String, Option<(String, bool)>)> {
-    let (Some(to), found) = (wanted_seats(&wanted.written), view.seats.get(&item.ids.own)) else {
+    let to = wanted_seats(&wanted.written, &wanted.key, recorded);
+    let (Some(to), found) = (to, view.seats.get(&item.ids.own)) else {
         return Vec::new();
     };
     let taken = (digest(&to.taken), found.is_some_and(|found| found.taken == to.taken));
@@ -85,14 +90,15 @@ impl ObservedContract {
         recorded: &Recorded,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Vec<String> {
-        let lists_seats = |item: &Value| wanted_seats(item).is_some();
+        let lists_seats = |item: &Value| item.pointer("/seatConfig/initialSeatIds").is_some();
         if !super::list(desired.terms(), "subscriptions").any(lists_seats) {
             return Vec::new();
         }
+        let desired = &*desired.within(self, recorded);
         let matched = Matched::new(desired, self, recorded, now);
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
-            let seats = wanted_seats(&wanted.written)?;
+            let seats = wanted_seats(&wanted.written, &wanted.key, recorded)?;
             let recorded = |path: String| recorded.items.get(&path);
             let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
@@ -158,8 +164,15 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     if same_quantity(to, from) {
         return;
     }
-    // Written only when the spec has a new one: to write the old one again would undo what the customer has bought.
-    if !is_wanted(draft, &quantity_path(&wanted.key), &json!(from), &json!(to), to) {
+    // Written only when the spec has a new one: to write the old one again would undo what the customer has bought. One
+    // that had ended and goes on again begins anew with what the spec says.
+    let path = quantity_path(&wanted.key);
+    let is_written = if has_ended(draft.shown, item, draft.now) {
+        draft.change(&Change::new(format!("/{path}"), Some(json!(from)), Some(json!(to))), Unit::Other)
+    } else {
+        is_wanted(draft, &path, &json!(from), &json!(to), to)
+    };
+    if !is_written {
         return;
     }
     if let Ok(quantity) = Decimal::from_wire(to) {
@@ -171,7 +184,8 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
 }
 
 fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
-    let (Some(to), Some(from)) = (wanted_seats(&wanted.written), draft.view.seats.get(&item.ids.own)) else {
+    let to = wanted_seats(&wanted.written, &wanted.key, draft.recorded);
+    let (Some(to), Some(from)) = (to, draft.view.seats.get(&item.ids.own)) else {
         return;
     };
     let start = draft.soonest(start(item));

@@ -4,13 +4,19 @@ mod api;
 mod effect;
 mod fields;
 mod fixture;
+mod imported;
+mod leaving;
 mod likeness;
+mod once;
+mod past;
 mod planner;
 mod properties;
 mod rules;
+mod rules_of_leaving;
 mod scale;
 mod tables;
 mod takeover;
+mod term;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    plan::{Change, Plan, Refusal},
+    plan::{Change, Plan, Refusal, SetTerms},
     terms::metronome::Contract,
     validate,
 };
@@ -76,7 +82,7 @@ impl Bench {
         for id in view.needs_seats(desired, &self.recorded, now()) {
             view.merge_seats(&id, &self.api.seats_of(&id));
         }
-        if view.needs_v1(desired) {
+        if view.needs_v1(desired, &self.recorded) {
             let commits = self.api.contract["commits"].clone();
             view.merge_v1(
                 &json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}),
@@ -127,10 +133,12 @@ impl Bench {
     /// What a status keeps once spec and contract agree.
     fn remember(&mut self, desired: &Desired) {
         let view = self.view(desired).unwrap();
+        let Record { items, set } = record(desired, &view, &self.recorded, now());
         self.recorded = Recorded {
             contract_id: Some(view.contract_id.clone()),
             applied_spec: Some(desired.digest.clone()),
-            items: items(desired, &view, &self.recorded, now()).into_iter().collect(),
+            items: items.into_iter().collect(),
+            set,
             ..Recorded::default()
         };
     }

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     draft::Draft,
+    immutable::Remedy,
+    leaving,
     lists::shape_at,
     matching::unnamed_usage,
-    money::{unit_at, units_at},
+    money::{Unit, unit_at, units_at},
     part::{Members, Part, insert},
 };
 use crate::{
@@ -79,13 +81,31 @@ pub(super) fn enabled_path(name: &str) -> String {
 
 /// Compares both thresholds.
 pub(super) fn compare(draft: &mut Draft<'_>) {
+    let left = leaving::of_contract(draft.desired, draft.view, &draft.known);
     for threshold in &THRESHOLDS {
         let wanted = draft.desired.terms().get(threshold.name).zip(draft.desired.written.get(threshold.name));
-        let Some((wanted, written)) = wanted else { continue };
-        match draft.view.terms.get(threshold.name) {
-            Some(found) => update(draft, threshold, wanted, written, found),
-            None => add(draft, threshold, wanted, written),
+        match (wanted, draft.view.terms.get(threshold.name)) {
+            (Some((wanted, written)), Some(found)) => {
+                let left = left.iter().filter_map(|change| {
+                    let path = change.path.strip_prefix('/')?.strip_prefix(threshold.name)?.to_owned();
+                    Some(Change { path, ..change.clone() })
+                });
+                update(draft, threshold, wanted, written, found, left.collect());
+            }
+            (Some((wanted, written)), None) => add(draft, threshold, wanted, written),
+            (None, _) => turn_off(draft, threshold, &left),
         }
+    }
+}
+
+/// Turns a threshold off that left the spec.
+fn turn_off(draft: &mut Draft<'_>, threshold: &Threshold, left: &[Change]) {
+    let path = format!("/{}", enabled_path(threshold.name));
+    if let Some(change) = left.iter().find(|change| change.path == path)
+        && draft.change(change, Unit::Other)
+    {
+        let off = Part::Terms(shape_at(&CONTRACT, &path), false.into());
+        draft.set(threshold.update, Part::object([("is_enabled", off)]));
     }
 }
 
@@ -96,15 +116,39 @@ fn add(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written: &V
     }
 }
 
-fn update(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written: &Value, found: &Value) {
+fn update(
+    draft: &mut Draft<'_>,
+    threshold: &Threshold,
+    wanted: &Value,
+    written: &Value,
+    found: &Value,
+    left: Vec<Change>,
+) {
     let shape = shape_at(&CONTRACT, &format!("/{}", threshold.name));
     let mut changes = diff(shape, wanted, found);
     if let (Some(wanted), Some(found)) = (wanted.get("commit"), found.get("commit")) {
         let usage = unnamed_usage_of_commit(threshold, wanted, found);
         changes.extend(usage);
     }
+    for change in left {
+        if changes.iter().all(|found| found.path != change.path) {
+            changes.push(change);
+        }
+    }
+    let (of_unit, mut amounts) = ("/customCreditTypeId", vec!["/rechargeToAmount", "/thresholdAmount"]);
+    if changes.iter().any(|change| change.path == of_unit) {
+        // The same number of another unit is another amount, and is shown and written as one.
+        amounts.retain(|place| changes.iter().all(|change| change.path != *place));
+        changes.extend(amounts.into_iter().filter_map(|place| {
+            Some(Change::new(
+                place,
+                Some(found.pointer(place)?.clone()),
+                Some(wanted.pointer(place)?.clone()),
+            ))
+        }));
+    }
     let mut update = Members::new();
-    for change in changes {
+    for change in &changes {
         let whole = Change { path: format!("/{}{}", threshold.name, change.path), ..change.clone() };
         let unit = units_at(found, wanted, &change.path);
         // To turn it on again by itself would charge a customer whose payment has just failed.
@@ -116,9 +160,13 @@ fn update(draft: &mut Draft<'_>, threshold: &Threshold, wanted: &Value, written:
         else {
             continue;
         };
+        if !leaving::can_leave(place, written, change) {
+            draft.reject(&whole, unit, Remedy::Say);
+            continue;
+        }
         if draft.change(&whole, unit) {
-            let part = match written.pointer(place) {
-                Some(value) => Part::Terms(shape_at(shape, place), value.clone()),
+            let part = match leaving::sent(place, written, &changes) {
+                Some(value) => Part::Terms(shape_at(shape, place), value),
                 None => Part::Null,
             };
             insert(&mut update, names, part);

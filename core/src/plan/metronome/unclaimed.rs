@@ -47,7 +47,7 @@ pub(super) fn in_the_way(
         }
     }
     let says_the_same = |view: &ObservedContract| {
-        compare::compare(desired, view, recorded, policy, now).all_changes().is_empty()
+        compare::compare(desired, view, view, recorded, policy, now).all_changes().is_empty()
     };
     if let Some((view, name)) = held.iter().find(|(view, _)| says_the_same(view)) {
         return Some(duplicate(view, name));

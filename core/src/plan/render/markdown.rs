@@ -1,18 +1,13 @@
 //! Markdown for pull requests: tables, values as code, so that nothing in a name is taken for markup or a mention.
 
 use super::row::{self, Row, rows};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, MoneyEffect, Plan};
 
 /// A plan: a table of every change, one of money by year, one of what has no sum. Nothing is cut.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let mut tables = vec![table(&["Change", "Before", "After"], &changes(&plan.changes))];
-    let money = row::years(&plan.effect).into_iter().map(|row| {
-        let [before, after, by] =
-            [row.before, row.after, row.by].map(|sum| code(&format!("{sum} {}", row.unit)));
-        vec![row.what.to_owned(), row.year, before, after, by]
-    });
-    tables.push(table(&["Money", "When", "Before", "After", "Difference"], &money.collect::<Vec<_>>()));
+    tables.push(money(&plan.effect));
     let open = plan.effect.open.iter().map(|open| {
         let row = row::open(open);
         let why = row::cause(open.cause).to_owned();
@@ -21,6 +16,17 @@ pub fn plan(plan: &Plan) -> String {
     tables.push(table(&["Without a sum", "Why", "Before", "After"], &open.collect::<Vec<_>>()));
     tables.retain(|table| !table.is_empty());
     tables.join("\n")
+}
+
+/// A table of fixed money that changes.
+#[must_use]
+pub fn money(effect: &MoneyEffect) -> String {
+    let money = row::years(effect).into_iter().map(|row| {
+        let [before, after, by] =
+            [row.before, row.after, row.by].map(|sum| code(&format!("{sum} {}", row.unit)));
+        vec![row.what.to_owned(), row.year, before, after, by]
+    });
+    table(&["Money", "When", "Before", "After", "Difference"], &money.collect::<Vec<_>>())
 }
 
 /// Drift: a table of what each side says.

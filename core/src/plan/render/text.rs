@@ -71,6 +71,12 @@ pub fn lines(plan: &Plan) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
+/// Fixed money that changes, a line each.
+#[must_use]
+pub fn money(effect: &MoneyEffect) -> Vec<String> {
+    row::years(effect).iter().map(|row| sum(row, false)).collect()
+}
+
 /// Drift as one line, cut at a bound, where it says how many more differences there are.
 #[must_use]
 pub fn drift(changes: &[Change]) -> String {

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, fingerprint, path, plan, reply};
+use super::{Desired, ObservedContract, committed_value, end, fingerprint, leaving, path, plan};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
         Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Reading, Recorded, Refusal,
         Unreadable, package::ArchivedPackage, snapshot::day,
     },
-    terms::{Digest, Timestamp},
+    terms::{Digest, Timestamp, json::parse_exact, zoo::SHAPE},
     validate,
 };
 
@@ -71,6 +71,27 @@ impl ContractPlanner {
         })
     }
 
+    /// What a read would tell of the contract with this id, had the spec been carried out; nothing where the API does not
+    /// show contracts in its state.
+    ///
+    /// # Errors
+    /// Why the spec cannot be planned.
+    pub fn meant(&self, contract_id: &str) -> Result<Option<Value>, Refusal> {
+        let desired = self.desired.as_ref().map_err(Clone::clone)?;
+        if !desired.contract.status.is_visible() {
+            return Ok(None);
+        }
+        let invalid =
+            |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
+        let text = serde_json::to_string(&SHAPE.wire(&desired.written)).map_err(invalid)?;
+        let mut reply = parse_exact(&text).map_err(invalid)?;
+        if let Some(members) = reply.as_object_mut() {
+            members.insert("contract_id".to_owned(), contract_id.into());
+            members.insert("account_id".to_owned(), self.organization_id.as_str().into());
+        }
+        Ok(Some(reply))
+    }
+
     fn shown(&self) -> Result<Option<&ObservedContract>, Need> {
         match &self.shown {
             Reading::Unread => Err(Need::Contract { organization_id: self.organization_id.clone() }),
@@ -117,7 +138,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = told.as_ref().map(reply::view).transpose()?.into();
+        self.shown = told.as_ref().map(ObservedContract::read).transpose()?.into();
         Ok(())
     }
 
@@ -128,7 +149,7 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
-        let view = reply::view(reply)?;
+        let view = ObservedContract::read(reply)?;
         recorded.contract_id = Some(view.contract_id.clone());
         self.shown = Reading::Present(view);
         Ok(())
@@ -140,6 +161,9 @@ impl Planner for ContractPlanner {
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
         if let Some(view) = self.shown.present() {
+            if let Ok(desired) = &self.desired {
+                recorded.set = leaving::record(&desired.canonical, view, recorded);
+            }
             recorded.contract_id = Some(view.contract_id.clone());
         }
     }
@@ -149,7 +173,12 @@ impl Planner for ContractPlanner {
         let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
         let says_the_same =
             || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());
-        (is_held || says_the_same()).then(|| snapshot(view))
+        let set = || match &self.desired {
+            Ok(desired) => leaving::record(&desired.canonical, view, recorded),
+            Err(_) => recorded.set.clone(),
+        };
+        (is_held || says_the_same())
+            .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(view) })
     }
 
     fn shows(&self, sent: &Digest) -> bool {
@@ -174,6 +203,7 @@ fn snapshot(view: &ObservedContract) -> ContractSnapshot {
         contract_id: view.contract_id.clone(),
         account_id: Some(view.account_id.clone()),
         items: Vec::new(),
+        set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
         state: view.state.clone(),

@@ -8,28 +8,30 @@ use crate::{
     terms::{shape::Spelling, zoo::SHAPE},
 };
 
-/// Reads a `BillingContractView` that was parsed with its exact numbers.
-///
-/// # Errors
-/// When a part that every contract has is missing or has another shape.
-pub(super) fn view(reply: &Value) -> Result<ObservedContract, Unreadable> {
-    let unreadable = |why: String| Unreadable(format!("the reply is not a contract: {why}"));
-    let terms = SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
-    for required in ["name", "currency", "effectiveAt", "termEndAt", "items", "periods"] {
-        if terms.get(required).is_none() {
-            return Err(unreadable(format!("`{required}` is missing")));
+impl ObservedContract {
+    /// Reads a `BillingContractView` that was parsed with its exact numbers.
+    ///
+    /// # Errors
+    /// When a part that every contract has is missing or has another shape.
+    pub fn read(reply: &Value) -> Result<Self, Unreadable> {
+        let unreadable = |why: String| Unreadable(format!("the reply is not a contract: {why}"));
+        let terms = SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
+        for required in ["name", "currency", "effectiveAt", "termEndAt", "items", "periods"] {
+            if terms.get(required).is_none() {
+                return Err(unreadable(format!("`{required}` is missing")));
+            }
         }
+        let text = |name: &str| {
+            let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
+        };
+        Ok(Self {
+            contract_id: text("contract_id")?,
+            account_id: text("account_id")?,
+            state: text("status")?,
+            terms,
+        })
     }
-    let text = |name: &str| {
-        let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
-    };
-    Ok(ObservedContract {
-        contract_id: text("contract_id")?,
-        account_id: text("account_id")?,
-        state: text("status")?,
-        terms,
-    })
 }
 
 #[cfg(test)]
@@ -49,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_into_canonical_terms() {
-        let view = view(&parse_exact(&reply().to_string().replace("10", "10.50")).unwrap()).unwrap();
+        let view = ObservedContract::read(&parse_exact(&reply().to_string().replace("10", "10.50")).unwrap())
+            .unwrap();
         assert_eq!((view.contract_id.as_str(), view.state.as_str()), ("c", "active"));
         assert_eq!(view.terms["items"], json!([{"code": "fde", "active": true, "fixedFeeAmount": "10.5"}]));
         assert_eq!(view.terms.get("notes"), None);
@@ -60,8 +63,8 @@ mod tests {
         for part in ["contract_id", "account_id", "status", "items", "periods", "currency"] {
             let mut reply = reply();
             reply.as_object_mut().unwrap().remove(part);
-            assert!(view(&parse_exact(&reply.to_string()).unwrap()).is_err(), "{part}");
+            assert!(ObservedContract::read(&parse_exact(&reply.to_string()).unwrap()).is_err(), "{part}");
         }
-        assert!(view(&json!({})).is_err());
+        assert!(ObservedContract::read(&json!({})).is_err());
     }
 }

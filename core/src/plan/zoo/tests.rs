@@ -1,11 +1,13 @@
 //! Each rule of planning for Zoo, on one contract.
 
+mod left;
+
 use serde_json::json;
 
 use super::*;
 use crate::{
     api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy},
-    plan::BlockedPlan,
+    plan::{BlockedPlan, SetTerms},
     terms::{sample::Sampler, zoo::PartialContract},
     validate,
 };
@@ -218,6 +220,7 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
             digest: lost,
             time: crate::terms::Timestamp(now()),
             after_edit: None,
+            taken: false,
             difference: None,
             rounds: 0,
             lost: Vec::new(),
@@ -494,6 +497,7 @@ fn a_contract_that_should_be_shown_and_is_not_is_no_ended_one() {
         digest: sent.fingerprint,
         time: crate::terms::Timestamp(now()),
         after_edit: None,
+        taken: false,
         difference: None,
         rounds: 0,
         lost: Vec::new(),

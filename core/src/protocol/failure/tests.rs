@@ -5,7 +5,7 @@ use super::*;
 const ALL_DURING: [During; 3] = [During::Read, During::Write, During::Probe];
 
 /// One of each failure.
-fn all() -> [CallError; 10] {
+fn all() -> [CallError; 11] {
     let message = || "its words".to_owned();
     [
         CallError::Rejected { status: 422, message: message() },
@@ -16,6 +16,7 @@ fn all() -> [CallError; 10] {
         CallError::NotFound { what: "customer c".into(), message: message() },
         CallError::Throttled { pause: Duration::from_secs(7) },
         CallError::Unreachable(message()),
+        CallError::Foreign(message()),
         CallError::Unknown(message()),
         CallError::NotLeader,
     ]
@@ -47,9 +48,15 @@ fn expected(error: &CallError, during: During, api: Api) -> Row {
             (reasons::THROTTLED, false, Requeue::Backoff(*pause), false)
         }
         (CallError::NotLeader, _, _) => (reasons::NOT_LEADER, false, soon, false),
-        (CallError::Unreachable(_) | CallError::Unknown(_) | CallError::Conflict { .. }, _, _) => {
-            (reasons::BILLING_UNREACHABLE, false, soon, false)
-        }
+        (CallError::Foreign(_), During::Probe, _) => (reasons::NOT_THE_BILLING_API, false, soon, false),
+        (
+            CallError::Unreachable(_)
+            | CallError::Foreign(_)
+            | CallError::Unknown(_)
+            | CallError::Conflict { .. },
+            _,
+            _,
+        ) => (reasons::BILLING_UNREACHABLE, false, soon, false),
     }
 }
 
@@ -120,6 +127,7 @@ fn every_failure_has_a_word_of_its_own_for_metrics() {
         "not_found",
         "throttled",
         "unreachable",
+        "foreign",
         "unknown",
         "not_leader",
     ];

@@ -160,6 +160,7 @@ impl Planner for Scripted {
             contract_id: self.text("id")?,
             account_id: None,
             items: items.map(|(key, id)| crate::api::contract::ItemId { key, id }).collect(),
+            set_fields: Vec::new(),
             renews: None,
             renewed_by: None,
             state: "active".into(),

@@ -261,7 +261,7 @@ api_enums! { "SCREAMING_SNAKE_CASE"
     /// Who pays what a child is charged.
     Payer {
         /// The child.
-        #[serde(rename = "SELF")]
+        @"SELF"
         Child,
         /// Its parent.
         Parent,

@@ -29,7 +29,7 @@ pub struct Balance {
     /// Note for people who work with Metronome; the end customer does not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
-    /// Rates at which usage draws the balance down: `COMMIT_RATE`, or `LIST_RATE` of the rate card.
+    /// Rates at which usage draws the balance down: `COMMIT_RATE`, or `LIST_RATE` of the rate card (the default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_type: Option<RateType>,
     /// IDs of products whose usage draws the balance down. Not together with `specifiers`.
@@ -56,6 +56,11 @@ pub struct Commit {
     /// key changes.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// Product, texts, and the usage that draws the balance down.
     #[serde(flatten)]
     pub balance: Balance,
@@ -110,6 +115,11 @@ pub struct Credit {
     /// key changes.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// Product, texts, and the usage that draws the balance down.
     #[serde(flatten)]
     pub balance: Balance,

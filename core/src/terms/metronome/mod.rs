@@ -143,11 +143,11 @@ pub struct Contract {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["alias"]))]
     pub spend_trackers: Vec<SpendTracker>,
-    /// Charge whenever spend reaches an amount. The API cannot remove it; turn it off with `isEnabled`.
+    /// Charge whenever spend reaches an amount. The API cannot remove it: one that leaves the spec is turned off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend_threshold_configuration: Option<SpendThreshold>,
-    /// Recharge whenever the prepaid balance falls to an amount. The API cannot remove it; turn it off with
-    /// `isEnabled`.
+    /// Recharge whenever the prepaid balance falls to an amount. The API cannot remove it: one that leaves the
+    /// spec is turned off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prepaid_balance_threshold_configuration: Option<PrepaidBalanceThreshold>,
     /// When usage is invoiced. The API cannot change it later.

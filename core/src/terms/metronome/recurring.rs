@@ -57,6 +57,11 @@ pub struct RecurringCommit {
     /// remove a template; end it with `endingBefore`.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// Size, interval and product of the balances.
     #[serde(flatten)]
     pub grant: RecurringGrant,
@@ -88,6 +93,11 @@ pub struct RecurringCredit {
     /// remove a template; end it with `endingBefore`.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// Size, interval and product of the balances.
     #[serde(flatten)]
     pub grant: RecurringGrant,

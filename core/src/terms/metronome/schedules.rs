@@ -161,6 +161,11 @@ pub struct ScheduledCharge {
     /// the key changes.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// What is charged, and when.
     #[serde(flatten)]
     pub charge: Charge,

@@ -54,6 +54,11 @@ pub struct Subscription {
     /// remove a subscription; end it with `endingBefore`.
     #[schemars(extend("x-countersign-place" = "spec-only"))]
     pub key: ItemKey,
+    /// Whether it may begin in the past although the contract has or had one like it: what was billed for that time is
+    /// then billed again. Without it, such an item is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(extend("x-countersign-place" = "spec-only"))]
+    pub backdate: bool,
     /// What is charged.
     #[serde(flatten)]
     pub terms: SubscriptionTerms,
@@ -119,7 +124,7 @@ pub struct SeatConfig {
     pub initial_seat_ids: Vec<Id>,
     /// Property of usage events that holds the seat's ID. It must be a group key of the metrics and products.
     pub seat_group_key: Name,
-    /// Number of seats at the start that nobody has taken.
+    /// Number of seats at the start that nobody has taken; none when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "whole")]
     pub initial_unassigned_seats: Option<Decimal>,

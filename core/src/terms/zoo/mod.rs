@@ -124,15 +124,15 @@ pub struct Period {
     /// Amount that the customer commits to, in the contract's currency.
     #[schemars(schema_with = "non_negative")]
     pub commitment_amount: Decimal,
-    /// Amount carried in from the period before. Left out, it is the API's to keep.
+    /// Amount carried in from the period before. Never set, it is the API's to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "non_negative")]
     pub rollover_in_amount: Option<Decimal>,
-    /// Amount carried out to the next period. Left out, it is the API's to keep.
+    /// Amount carried out to the next period. Never set, it is the API's to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "non_negative")]
     pub rollover_out_amount: Option<Decimal>,
-    /// Whether the period is open or closed (finalized). Left out, it is the API's to keep.
+    /// Whether the period is open or closed (finalized). Never set, it is the API's to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<PeriodStatus>,
 }
@@ -189,7 +189,7 @@ api_enums! { "snake_case"
         /// It lapses.
         None,
         /// The first year's rest is carried into the second, once.
-        #[serde(rename = "year1_to_year2_once")]
+        @"year1_to_year2_once"
         Year1ToYear2Once,
     }
 

@@ -48,7 +48,7 @@ pub struct PartialContract {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 240), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["periodIndex"]))]
     pub periods: Option<Vec<Period>>,
-    /// The billing provider's own reference of the customer (with Stripe, `cus_…`). Left out, it is the API's to keep.
+    /// The billing provider's own reference of the customer (with Stripe, `cus_…`). Never set, it is the API's to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub external_customer_id: Option<String>,
@@ -89,11 +89,11 @@ pub struct SharedTerms {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["code"]))]
     pub items: Option<Vec<Item>>,
-    /// Note of the finance team on discounts. Left out, it is the API's to keep.
+    /// Note of the finance team on discounts. Never set, it is the API's to keep; taken out again, it is cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub discount_description: Option<String>,
-    /// Internal notes. Left out, they are the API's to keep.
+    /// Internal notes. Never set, they are the API's to keep; taken out again, they are cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub notes: Option<String>,

@@ -184,6 +184,12 @@ impl Billing {
         Some(Self { provider: member("billingProvider")?, method: member("deliveryMethod")? })
     }
 
+    /// `data` of a customer's configurations that is billed so.
+    #[must_use]
+    pub fn configuration(&self) -> Value {
+        json!([{"billing_provider": self.provider, "delivery_method": self.method}])
+    }
+
     /// What keeps a customer from having contracts from the package: it must have exactly one billing configuration
     /// with the package's provider and delivery method. `configurations` is `data` of
     /// `v1/getCustomerBillingProviderConfigurations`.

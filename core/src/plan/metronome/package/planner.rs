@@ -12,7 +12,7 @@ use crate::{
         Policy, Reading, Recorded, Refusal, Unreadable,
         metronome::{AccountSettings, Need, UniquenessKey},
     },
-    terms::{Digest, Timestamp},
+    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE},
     validate,
 };
 
@@ -50,6 +50,25 @@ impl PackagePlanner {
             facts: Facts::default(),
             observed: Reading::Unread,
         }
+    }
+
+    /// What a read would tell of the package with this id, had the resource been carried out.
+    ///
+    /// # Errors
+    /// Why the package cannot be planned.
+    pub fn shown(&self, package_id: &str) -> Result<Value, Refusal> {
+        let desired = self.desired.as_ref().map_err(Clone::clone)?;
+        let invalid =
+            |error: serde_json::Error| Refusal { reason: reasons::INVALID_SPEC, message: error.to_string() };
+        let text = serde_json::to_string(&PACKAGE.wire(&desired.written)).map_err(invalid)?;
+        let mut data = parse_exact(&text).map_err(invalid)?;
+        if let Some(members) = data.as_object_mut() {
+            members.insert("id".to_owned(), package_id.into());
+            if self.lifecycle == Lifecycle::Archived {
+                members.insert("archived_at".to_owned(), "1970-01-01T00:00:00Z".into());
+            }
+        }
+        Ok(data)
     }
 
     /// The package as the billing API has it: by its ID, or by its key among all packages.

@@ -67,6 +67,18 @@ impl ObservedPackage {
         Ok(Self { package_id, archived, terms, aliases })
     }
 
+    /// Its terms, in canonical form, as far as they are told.
+    #[must_use]
+    pub fn terms(&self) -> &Value {
+        &self.terms
+    }
+
+    /// Its aliases, in canonical form.
+    #[must_use]
+    pub fn aliases(&self) -> &Value {
+        &self.aliases
+    }
+
     /// How contracts from the package are billed, if it says.
     #[must_use]
     pub fn billing(&self) -> Option<Billing> {

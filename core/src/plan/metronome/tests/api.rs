@@ -21,6 +21,8 @@ pub(super) struct Api {
     pub contract: Value,
     pub seats: BTreeMap<String, (Vec<String>, i64)>,
     pub edits: Vec<Value>,
+    /// What the history tells of the edits.
+    pub history: Vec<Value>,
     minted: usize,
     temporary: BTreeMap<String, String>,
 }
@@ -118,7 +120,7 @@ impl Api {
                 }
             }
         }
-        self.add(body, "");
+        drop(self.add(body, ""));
     }
 
     fn switch_billing(&mut self, configuration: &Value, at: &str) {
@@ -143,7 +145,8 @@ impl Api {
     }
 
     /// Adds the items of a create, or of an edit whose verbs begin with `add_`.
-    fn add(&mut self, body: &Value, verb: &str) {
+    fn add(&mut self, body: &Value, verb: &str) -> Value {
+        let mut added = json!({});
         let names = [
             "subscriptions",
             "commits",
@@ -160,9 +163,11 @@ impl Api {
         for name in names {
             for item in body[format!("{verb}{name}")].as_array().cloned().unwrap_or_default() {
                 let item = self.made(name, &item);
-                list(&mut self.contract, name).push(item);
+                list(&mut self.contract, name).push(item.clone());
+                list(&mut added, &format!("{verb}{name}")).push(item);
             }
         }
+        added
     }
 
     /// An item as it is told once it is made.
@@ -309,7 +314,12 @@ impl Api {
         for gone in body["archive_spend_trackers"].as_array().cloned().unwrap_or_default() {
             list(&mut self.contract, "spend_trackers").retain(|item| item["alias"] != gone);
         }
-        self.add(body, "add_");
+        let mut entry = self.add(body, "add_");
+        let number = self.edits.len();
+        entry["id"] = json!(number.to_string());
+        entry["timestamp"] = json!(format!("2026-05-{:02}T{:02}:00:00+00:00", 1 + number / 24, number % 24));
+        entry["uniqueness_key"] = key.clone();
+        self.history.push(entry);
         for (verb, name, id) in [
             ("update_commits", "commits", "commit_id"),
             ("update_credits", "credits", "credit_id"),

@@ -70,6 +70,7 @@ fn what_a_create_made_is_the_specs_however_it_reads_back() {
         digest,
         time: Timestamp(now()),
         after_edit: None,
+        taken: false,
         difference: None,
         rounds: 0,
         lost: Vec::new(),

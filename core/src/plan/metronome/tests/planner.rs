@@ -14,7 +14,7 @@ const ACCOUNT: &str = "https://api.metronome.com";
 
 /// What becomes of one of the writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// It is carried out, and its reply is lost.
     Reply,
     /// It never arrives.
@@ -22,19 +22,23 @@ enum Fault {
 }
 
 /// A resource, its status, and the API.
-struct World {
-    contract: BillingContract,
+pub(super) struct World {
+    pub contract: BillingContract,
     stamp_cluster: Option<String>,
-    api: Api,
+    pub api: Api,
     keys: BTreeSet<String>,
-    creates: usize,
-    sends: usize,
-    fault: Option<(usize, Fault)>,
-    now: DateTime<Utc>,
+    pub creates: usize,
+    pub sends: usize,
+    pub fault: Option<(usize, Fault)>,
+    pub now: DateTime<Utc>,
+    /// What the API makes of a contract before it tells it.
+    pub alters: fn(&mut Value),
+    /// Whether the reply to an edit tells what it has added.
+    pub tells: bool,
 }
 
 impl World {
-    fn new(terms: &Value, stamp_cluster: Option<&str>, fault: Option<(usize, Fault)>) -> Self {
+    pub(super) fn new(terms: &Value, stamp_cluster: Option<&str>, fault: Option<(usize, Fault)>) -> Self {
         let contract = json!({
             "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
             "metadata": {"name": "acme", "namespace": "billing", "uid": "1", "generation": 1},
@@ -49,11 +53,14 @@ impl World {
             sends: 0,
             fault,
             now: now(),
+            alters: |_| {},
+            tells: true,
         }
     }
 
     fn read(&self, need: &Need) -> Option<Value> {
-        let contract = Some(self.api.contract.clone()).filter(|contract| !contract.is_null());
+        let mut contract = Some(self.api.contract.clone()).filter(|contract| !contract.is_null());
+        contract.iter_mut().for_each(self.alters);
         match need {
             Need::CustomerByAlias { .. } => Some(json!("customer-1")),
             Need::Contract(_) => contract,
@@ -62,7 +69,7 @@ impl World {
                 let commits = &self.api.contract["commits"];
                 Some(json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}))
             }
-            Need::LastEdit(_) => Some(json!(self.api.edits.len().to_string())),
+            Need::Edits(_) => Some(json!(self.api.history)),
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
@@ -85,13 +92,18 @@ impl World {
             self.api.call(call);
         }
         match fault {
+            None if call.kind == CallKind::Edit => {
+                let mut edit = self.api.history.last().cloned().filter(|_| self.tells);
+                edit.iter_mut().for_each(self.alters);
+                Ok(json!({"id": self.api.contract["id"], "edit": edit}))
+            }
             None => Ok(json!({"id": self.api.contract["id"]})),
             Some(_) => Err(CallError::Unknown("lost".into())),
         }
     }
 
     /// One pass, from nothing but the status.
-    fn pass(&mut self, goal: Goal) -> ReconcileResult<ContractSnapshot> {
+    pub(super) fn pass(&mut self, goal: Goal) -> ReconcileResult<ContractSnapshot> {
         let account =
             AccountSettings { key_prefix: "test".into(), stamp_cluster: self.stamp_cluster.clone() };
         let planner = ContractPlanner::new(&self.contract, None, None, &account).unwrap();
@@ -116,7 +128,7 @@ impl World {
 
     /// Passes until the contract is in sync.
     #[track_caller]
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let mut last = None;
         for _ in 0..6 {
             let result = self.pass(Goal::InForce);
@@ -191,5 +203,23 @@ fn every_contract_comes_to_its_end_whichever_reply_is_lost() {
                 assert!(world.api.contract[ended].is_string(), "{spec}");
             }
         }
+    }
+}
+
+#[test]
+fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan() {
+    for spec in fixture::all() {
+        let desired = desired(&spec);
+        let shown = desired.shown("contract-1").unwrap();
+        let mut view = ObservedContract::read(&shown.contract, now()).unwrap();
+        if view.needs_v1(&desired, &Recorded::default()) {
+            view.merge_v1(&shown.legacy);
+        }
+        for id in view.needs_seats(&desired, &Recorded::default(), now()) {
+            view.merge_seats(&id, &shown.seats(&id));
+        }
+        let recorded = Recorded { contract_id: Some("contract-1".to_owned()), ..Recorded::default() };
+        let decision = plan(&desired, Some(&view), &recorded, &Policy::default(), now());
+        assert_eq!(decision, Decision::Settle, "{spec:#}");
     }
 }

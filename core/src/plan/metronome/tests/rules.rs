@@ -206,8 +206,10 @@ fn items_that_leave_the_spec_are_archived_removed_or_ended_as_the_api_can() {
 
 #[test]
 fn a_charge_that_the_api_cannot_change_is_archived_and_added_again() {
-    let mut bench = Bench::created(&fixture::plain());
-    let spec = with(&fixture::plain(), "/scheduledCharges/0/name", json!("Onboarding"));
+    let due = "/scheduledCharges/0/schedule/scheduleItems/0/timestamp";
+    let spec = with(&fixture::plain(), due, json!("2026-09-01T00:00:00Z"));
+    let mut bench = Bench::created(&spec);
+    let spec = with(&spec, "/scheduledCharges/0/name", json!("Onboarding"));
     let edit = edit_of(&written(bench.decide(&spec)));
     assert_eq!(edit["archive_scheduled_charges"], json!([{"id": id(&bench, "scheduled_charges", 0)}]));
     assert_eq!(edit["add_scheduled_charges"][0]["name"], "Onboarding");

@@ -27,6 +27,36 @@ fn large(difference: impl Fn(usize, &mut Value)) -> Value {
 }
 
 #[test]
+fn the_record_of_what_is_set_in_a_large_contract_is_small() {
+    let same = large(|number, item| item["name"] = json!(format!("Item {number}")));
+    // Each item has one of 64 sets of fields.
+    let various = large(|number, item| {
+        let fields = [
+            ("name", json!(format!("Item {number}"))),
+            ("description", json!("a note")),
+            ("netsuiteSalesOrderId", json!("SO-1")),
+            ("rateType", json!("COMMIT_RATE")),
+            ("priority", json!("7")),
+            ("rolloverFraction", json!("0.5")),
+        ];
+        for (bit, (field, value)) in fields.into_iter().enumerate() {
+            if (number >> bit) & 1 == 1 {
+                item[field] = value;
+            }
+        }
+    });
+    for (spec, most) in [(same, 25_000), (various, 45_000)] {
+        let bench = Bench::created(&spec);
+        let (set, items) = (json!(bench.recorded.set.to_status()), json!(bench.recorded.items));
+        let (bytes, of_items) = (set.to_string().len(), items.to_string().len());
+        println!(
+            "{MANY} commits, credits and overrides each: {bytes} bytes of fields beside {of_items} of ids"
+        );
+        assert!(bytes < most, "{bytes} bytes");
+    }
+}
+
+#[test]
 fn a_large_contract_without_a_record_is_matched_by_few_comparisons() {
     let by_name = large(|number, item| item["name"] = json!(format!("Item {number}")));
     let by_amount = large(|number, item| {

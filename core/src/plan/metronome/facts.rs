@@ -1,0 +1,74 @@
+//! What reads would tell, had files been carried out.
+
+use serde_json::{Value, json};
+
+use super::{AccountSettings, ContractPlanner, Need, Shown, package, registered};
+use crate::{
+    api::{Api, ContractPackage, provider::BillingProviderSpec},
+    plan::{
+        Refusal,
+        facts::{Facts, Side},
+    },
+};
+
+/// A customer of Metronome.
+#[derive(Debug, Default)]
+pub struct Billed {
+    id: String,
+    shown: Option<Shown>,
+}
+
+/// What a Metronome account says about contracts; what it says by default where it is not known.
+#[must_use]
+pub fn settings(account: Option<&BillingProviderSpec>) -> AccountSettings {
+    let account = account.and_then(|account| account.metronome.as_ref());
+    AccountSettings {
+        key_prefix: account
+            .map_or_else(|| "countersign".to_owned(), |account| account.uniqueness_key_prefix.clone()),
+        stamp_cluster: account.and_then(|account| Some(account.owner_stamp.as_ref()?.cluster.clone())),
+    }
+}
+
+/// How the customer of a contract is billed, where its package says how it has to be.
+fn configurations(package: Option<&ContractPackage>) -> Value {
+    let terms = package.and_then(|package| serde_json::to_value(package.spec.metronome.as_ref()?).ok());
+    let billing = terms.as_ref().and_then(package::Billing::of);
+    billing.map_or_else(|| json!([]), |billing| billing.configuration())
+}
+
+impl Facts for Billed {
+    const API: Api = Api::Metronome;
+    type Planner = ContractPlanner;
+
+    fn planner(side: &Side<'_>) -> Result<ContractPlanner, Refusal> {
+        let renews = side.contract.spec.renews().map(str::to_owned);
+        ContractPlanner::new(side.contract, side.package, renews, &settings(side.account))
+    }
+
+    fn of(side: &Side<'_>, id: &str) -> Result<Self, Refusal> {
+        let shown = Self::planner(side)?.shown(id)?;
+        Ok(Self { id: id.to_owned(), shown: Some(shown) })
+    }
+
+    fn told(&self, need: &Need, side: &Side<'_>) -> Option<Value> {
+        let shown = self.shown.as_ref();
+        match need {
+            Need::CustomerByAlias { alias, .. } => Some(alias.as_str().into()),
+            Need::Contract(contract) => {
+                shown.filter(|_| contract.contract_id.as_str() == self.id).map(|shown| shown.contract.clone())
+            }
+            Need::LegacyContract(_) => shown.map(|shown| shown.legacy.clone()),
+            Need::Contracts { .. } => Some(shown.map(|shown| shown.contract.clone()).into_iter().collect()),
+            Need::Seats { subscription_id, .. } => shown.map(|shown| shown.seats(subscription_id)),
+            // Whether the customer is billed as the package says is billing's to tell.
+            Need::BillingConfigurations { .. } => Some(configurations(side.package)),
+            Need::CustomFieldKeys => Some(registered()),
+            Need::Package { .. } => None,
+            Need::Edits(_) | Need::Packages | Need::ContractsOnPackage { .. } => Some(json!([])),
+        }
+    }
+
+    fn unseen_state(&self) -> Option<String> {
+        None
+    }
+}

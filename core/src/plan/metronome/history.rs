@@ -1,0 +1,166 @@
+//! The history of edits, and what edits of this resource have added to a contract.
+//!
+//! The reply to an edit tells the ids of what it added. Where it was lost, the history tells them: an edit is known to be
+//! the resource's by its key. So nothing is added twice, whatever billing makes of it and whatever is on record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{UniquenessKey, reply::as_written};
+use crate::{
+    plan::{Added, Call},
+    terms::{Decimal, Digest, Timestamp},
+};
+
+/// Characters of a mark.
+const MARK: usize = 16;
+/// Verbs that the history has under another name.
+const RENAMED: [(&str, &str); 1] = [("add_professional_services", "add_pro_services")];
+
+/// How the keys of a resource's edits begin.
+pub(super) fn mark(key: &UniquenessKey) -> String {
+    let digest = Digest::of(&json!(["edits of", key.as_str()]));
+    digest.as_str().chars().take(MARK).chain(['-']).collect()
+}
+
+/// What a history of edits tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Edits {
+    /// ID of the last one; empty when there was none.
+    pub last: String,
+    /// Ids of the items that the resource's own edits have added.
+    pub ours: BTreeSet<String>,
+}
+
+impl Edits {
+    /// Reads `data` of `v2/contracts/getEditHistory`, for the resource whose edits have a mark.
+    pub(super) fn read(data: Option<&Value>, mark: &str) -> Self {
+        let edits = || data.and_then(Value::as_array).into_iter().flatten();
+        let text = |edit: &'_ Value, name: &str| {
+            edit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let time = |edit: &Value| text(edit, "timestamp").parse::<Timestamp>().ok();
+        let own = edits().filter(|edit| text(edit, "uniqueness_key").starts_with(mark));
+        let added = own.flat_map(|edit| edit.as_object().into_iter().flatten());
+        let added =
+            added.filter(|(name, _)| name.starts_with("add_")).filter_map(|(_, items)| items.as_array());
+        let ids = added.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
+        let last = edits().max_by_key(|edit| time(edit)).map(|edit| text(edit, "id"));
+        Self { last: last.unwrap_or_default(), ours: ids.collect() }
+    }
+}
+
+/// Ids of the items that a call has added, by what each is recorded as, as far as its reply tells them.
+pub(super) fn added(call: &Call, reply: &Value) -> BTreeMap<String, String> {
+    let mut ids = BTreeMap::new();
+    let Some(edit) = reply.get("edit") else { return ids };
+    let sent = crate::terms::json::parse_exact(&call.body).unwrap_or_default();
+    let verbs: BTreeSet<_> = call.adds.iter().map(|added| added.verb).collect();
+    for verb in verbs {
+        let renamed = RENAMED.iter().find(|(name, _)| *name == verb).map(|(_, name)| *name);
+        let told = edit.get(verb).or_else(|| edit.get(renamed?)).and_then(Value::as_array);
+        let told: Vec<_> = told.into_iter().flatten().map(as_written).collect();
+        let sent = sent.get(verb).and_then(Value::as_array).into_iter().flatten();
+        let of_verb = |added: &&Added| added.verb == verb;
+        let sent: Vec<_> = sent.zip(call.adds.iter().filter(of_verb)).collect();
+        if sent.len() != told.len() {
+            continue;
+        }
+        let mut free: Vec<&Value> = told.iter().collect();
+        for (item, added) in sent {
+            // They are told in the order in which they were sent, or in another: what says most of the same is the one.
+            let best = (0..free.len())
+                .rev()
+                .max_by_key(|index| free.get(*index).map_or(0, |told| likeness(item, told)));
+            let Some(best) = best else { continue };
+            if let Some(id) = free.remove(best).get("id").and_then(Value::as_str) {
+                ids.insert(added.recorded_as.clone(), id.to_owned());
+            }
+        }
+    }
+    ids
+}
+
+/// In how many places two values say the same.
+fn likeness(sent: &Value, told: &Value) -> usize {
+    match (sent, told) {
+        (Value::Object(sent), Value::Object(told)) => {
+            let members = sent.iter().filter_map(|(name, value)| Some(likeness(value, told.get(name)?)));
+            members.sum()
+        }
+        (Value::Array(sent), Value::Array(told)) => {
+            sent.iter().zip(told).map(|(sent, told)| likeness(sent, told)).sum()
+        }
+        (Value::String(sent), Value::String(told)) => usize::from(says_the_same(sent, told)),
+        (sent, told) => usize::from(sent == told),
+    }
+}
+
+fn says_the_same(a: &str, b: &str) -> bool {
+    let numbers = || Some(Decimal::from_wire(a).ok()?.agrees_with(Decimal::from_wire(b).ok()?));
+    let times = || Some(a.parse::<Timestamp>().ok()? == b.parse::<Timestamp>().ok()?);
+    a == b || numbers().or_else(times).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::CallKind;
+
+    fn call(body: &Value, adds: &[(&'static str, &str)]) -> Call {
+        let call = Call::new(CallKind::Edit, "v2/contracts/edit", body, Digest::of(body)).unwrap();
+        let added = |(verb, path): &(&'static str, &str)| Added { verb, recorded_as: (*path).to_owned() };
+        Call { adds: adds.iter().map(added).collect(), ..call }
+    }
+
+    #[test]
+    fn a_reply_tells_the_id_of_each_item_in_whatever_order_and_words() {
+        let body =
+            json!({"add_commits": [{"product_id": "p", "name": "A "}, {"product_id": "q", "name": "B "}]});
+        let call = call(&body, &[("add_commits", "commits/a"), ("add_commits", "commits/b")]);
+        let told = |name: &str, product: &str| json!({"id": name, "name": name, "product": {"id": product}});
+        let both = [("commits/a", "A"), ("commits/b", "B")];
+        let both = both.map(|(path, id)| (path.to_owned(), id.to_owned())).into();
+        for reply in [[told("A", "p"), told("B", "q")], [told("B", "q"), told("A", "p")]] {
+            assert_eq!(added(&call, &json!({"id": "c", "edit": {"add_commits": reply}})), both);
+        }
+        let alike = json!({"add_commits": [{"product_id": "p"}, {"product_id": "p"}]});
+        let call = self::call(&alike, &[("add_commits", "commits/a"), ("add_commits", "commits/b")]);
+        let reply = json!({"edit": {"add_commits": [told("A", "p"), told("B", "p")]}});
+        assert_eq!(added(&call, &reply), both, "where nothing tells them, the order does");
+    }
+
+    #[test]
+    fn a_reply_that_tells_fewer_items_or_none_records_nothing() {
+        let call = call(&json!({"add_commits": [{}]}), &[("add_commits", "commits/a")]);
+        for reply in
+            [json!({"id": "c"}), json!({"edit": {}}), json!({"edit": {"add_commits": []}}), json!(null)]
+        {
+            assert_eq!(added(&call, &reply), BTreeMap::new(), "{reply}");
+        }
+        let services = json!({"add_professional_services": [{"product_id": "p"}]});
+        let call = self::call(&services, &[("add_professional_services", "professionalServices/1")]);
+        let reply = json!({"edit": {"add_pro_services": [{"id": "s", "product_id": "p"}]}});
+        assert_eq!(added(&call, &reply).len(), 1, "the history has another name for them");
+    }
+
+    #[test]
+    fn only_edits_with_the_mark_have_added_what_is_ours() {
+        let mark = mark(&UniquenessKey::given("acme"));
+        let edit = |id: &str, hour: u32, key: Option<&str>, item: &str| {
+            json!({"id": id, "timestamp": format!("2026-06-01T{hour:02}:00:00+00:00"), "uniqueness_key": key,
+                   "add_commits": [{"id": item}], "update_commits": [{"id": "updated"}]})
+        };
+        let ours = format!("{mark}0123");
+        let history = json!([
+            edit("e2", 11, Some("by hand"), "b"),
+            edit("e3", 12, None, "c"),
+            edit("e1", 10, Some(&ours), "a")
+        ]);
+        let read = Edits::read(Some(&history), &mark);
+        assert_eq!(read, Edits { last: "e3".into(), ours: ["a".to_owned()].into() });
+        assert_eq!(Edits::read(None, &mark), Edits::default());
+        assert_ne!(mark, super::mark(&UniquenessKey::given("other")));
+    }
+}

@@ -1,0 +1,347 @@
+//! What leaves the spec: each field that the spec had set and no longer says is cleared, set to what it means when it is
+//! left out, or refused by name.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    CUSTOM_FIELDS, Desired, ObservedContract,
+    keyless::royalty_id,
+    lists::{LISTS, List, item_shape},
+    matching::{APART, Wanted},
+    members::{CLEARABLE, REMEMBERED, UNSEEN},
+    observed::Item,
+    reply::{DEFAULTS, KEYLESS},
+    schedule, thresholds,
+};
+use crate::{
+    plan::{
+        Change, Recorded, SetTerms,
+        diff::{covers, diff},
+        three_way::{self, Fields, is_nothing, said},
+    },
+    terms::{Decimal, Shape, metronome::CONTRACT},
+};
+
+/// Fields of items, and of thresholds below their name, that an edit clears by null.
+const NULLABLE: [&str; 16] = [
+    "applicableProductIds",
+    "applicableProductTags",
+    "commit/applicableProductIds",
+    "commit/applicableProductTags",
+    "commit/duration",
+    "commit/rolloverFraction",
+    "commit/specifiers",
+    "customCreditTypeId",
+    "discountConfiguration",
+    "endingBefore",
+    "netsuiteSalesOrderId",
+    "proration/rounding",
+    "prorationRounding",
+    "rolloverFraction",
+    "specifiers",
+    "thresholdBalanceSpecifiers",
+];
+/// Fields below one that is sent as a whole which null clears there: to leave them out could mean to keep them.
+const NULL_WITHIN: [&str; 3] =
+    ["discountConfiguration/cap", "prorationRounding/access", "prorationRounding/invoice"];
+/// Fields of an item, besides those compared apart, that have records of their own or are compared by what they mean.
+const COMPARED: [&str; 5] = [
+    "invoiceSchedule/recurringSchedule",
+    "invoiceSchedule/scheduleItems",
+    "schedule/recurringSchedule",
+    "schedule/scheduleItems",
+    "seatConfig/initialUnassignedSeats",
+];
+/// The key that the contract was created with, which the API tells in a form of its own.
+const UNIQUENESS_KEY: &str = "uniquenessKey";
+/// From when on a filter of usage applies. It is recorded with its value: a filter that was changed without a date applies
+/// from another time, which the spec never said.
+pub(super) const FILTER_START: &str = "usageFilter/startingAt";
+/// Ways to say one thing: with the ID of a configuration, what else it says is the configuration's.
+const BY_ID: [(&str, &str); 2] = [
+    ("billingProviderConfiguration", "billingProviderConfiguration/billingProviderConfigurationId"),
+    ("revenueSystemConfiguration", "revenueSystemConfiguration/revenueSystemConfigurationId"),
+];
+
+/// What the record says of the contract and of its items, these by their ids: a key may have changed since.
+#[derive(Debug)]
+pub(super) struct Known<'r> {
+    set: &'r SetTerms,
+    paths: HashMap<(&'r str, &'r str), &'r str>,
+    custom_fields: HashMap<&'r str, Vec<&'r str>>,
+    is_held: bool,
+}
+
+impl<'r> Known<'r> {
+    pub(super) fn new(recorded: &'r Recorded, view: &ObservedContract) -> Self {
+        let items = recorded.items.iter().filter_map(|(path, id)| {
+            let (list, key) = path.split_once('/')?;
+            (!key.contains('/') && list != CUSTOM_FIELDS).then_some(((list, id.as_str()), path.as_str()))
+        });
+        let mut custom_fields: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (path, id) in recorded.items.iter().filter(|(_, id)| !id.is_empty()) {
+            let name = path.split_once(CUSTOM_FIELDS).and_then(|(_, name)| name.strip_prefix('/'));
+            if let Some(name) = name {
+                custom_fields.entry(id).or_default().push(name);
+            }
+        }
+        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        Self { set: &recorded.set, paths: items.collect(), custom_fields, is_held }
+    }
+
+    /// Names of the custom fields that were set on the thing with an id.
+    pub(super) fn custom_fields(&self, id: &str) -> impl Iterator<Item = &'r str> {
+        self.custom_fields.get(id).into_iter().flatten().copied()
+    }
+
+    /// Fields of the contract itself that were set.
+    pub(super) fn of_contract(&self) -> Option<&'r Fields> {
+        self.set.get("").filter(|_| self.is_held)
+    }
+
+    /// Fields of an item that were set.
+    pub(super) fn of_item(&self, list: &str, item: Item<'_>) -> Option<&'r Fields> {
+        let royalty = item.ids.own.is_empty().then(|| royalty_id(item.terms));
+        let id = royalty.as_deref().unwrap_or(&item.ids.own);
+        self.set.get(self.paths.get(&(list, id))?)
+    }
+}
+
+/// Whether a field of an item is compared or recorded in another way.
+fn is_apart(field: &str) -> bool {
+    APART.contains(&field) || COMPARED.contains(&field)
+}
+
+/// The same of a field of the contract itself.
+fn is_apart_in_contract(field: &str) -> bool {
+    let names = ["customerAlias", "customerId", CUSTOM_FIELDS, "spendTrackers", UNIQUENESS_KEY, FILTER_START];
+    let elsewhere = |place: &&str| place.strip_prefix('/') == Some(field);
+    names.contains(&field)
+        || CLEARABLE.iter().any(|(name, _)| *name == field)
+        || LISTS.iter().any(|list| list.name == field)
+        || KEYLESS.contains(&field)
+        || REMEMBERED.iter().any(elsewhere)
+        || UNSEEN.iter().any(elsewhere)
+}
+
+/// What a field means when it is left out; nothing where that is not known, or is nothing.
+fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Option<Value> {
+    let place = if list.is_empty() { format!("/{field}") } else { format!("/{list}/*/{field}") };
+    if let Some((_, default)) = DEFAULTS.iter().find(|(found, _)| *found == place) {
+        return Some(default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool));
+    }
+    let product =
+        |place: &str| view.product_names.get(wanted.pointer(place)?.as_str()?).map(|name| json!(name));
+    match (list, field) {
+        ("subscriptions", "name") => product("/subscriptionRate/productId"),
+        (_, "name") => product("/productId"),
+        ("commits" | "credits", "description") => Some(json!("")),
+        ("", _) if field.ends_with("Configuration/commit/description") => Some(json!("")),
+        ("", _) if field.ends_with("Configuration/commit/rateType") => Some(json!("LIST_RATE")),
+        ("", _) => {
+            let threshold = field.strip_suffix("/commit/name")?;
+            product(&format!("/{threshold}/commit/productId"))
+        }
+        (_, "rateType") => Some(json!("LIST_RATE")),
+        ("subscriptions", "startingAt") => Some(json!(view.starting_at)),
+        _ => None,
+    }
+}
+
+/// Whether a value that billing has says no more than leaving the field out does.
+fn says_no_more(
+    view: &ObservedContract,
+    list: &str,
+    field: &str,
+    found: &Value,
+    wanted: &Value,
+    item: &Value,
+) -> bool {
+    let shape =
+        field.split('/').fold(shape_of(list), |shape, name| shape.member(name).unwrap_or(&Shape::Any));
+    if let Some(meant) = means(view, list, field, wanted) {
+        return diff(shape, &meant, found).is_empty() || (*found == json!("") && meant == json!(""));
+    }
+    match (list, field) {
+        ("commits", "amount") => access_amount(item).is_some_and(|sum| is_number(found, sum)),
+        ("commits", "invoiceSchedule") => schedule::items(found).is_empty(),
+        ("recurringCommits", "invoiceAmount") => ["unitPrice", "quantity"]
+            .iter()
+            .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),
+        (_, "endingBefore") => view.ending_before.is_some_and(|end| *found == json!(end)),
+        ("", name) if thresholds::NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
+        _ => found.as_object().is_some_and(|members| {
+            members.iter().all(|(name, value)| {
+                is_nothing(value) || says_no_more(view, list, &format!("{field}/{name}"), value, wanted, item)
+            })
+        }),
+    }
+}
+
+fn shape_of(list: &str) -> &'static Shape {
+    if list.is_empty() { &CONTRACT } else { item_shape(list) }
+}
+
+fn is_number(value: &Value, number: Decimal) -> bool {
+    let value = value.as_str().and_then(|digits| Decimal::from_wire(digits).ok());
+    value.is_some_and(|value| value.agrees_with(number))
+}
+
+/// What the schedule of what may be used comes to, which a deprecated `amount` only repeats.
+fn access_amount(item: &Value) -> Option<Decimal> {
+    let items = schedule::items(item.get("accessSchedule")?);
+    items.iter().map(schedule::amount).try_fold(Decimal::ZERO, |sum, amount| sum.checked_add(amount?))
+}
+
+/// Fields of a thing that were set, are not in the spec any more, and still say something in billing: each as a change to
+/// what it means when it is left out, by its path in the thing.
+fn left(
+    view: &ObservedContract,
+    list: &str,
+    set: Option<&Fields>,
+    wanted: &Value,
+    found: &Value,
+) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut gone: Vec<String> = Vec::new();
+    // What has others below it comes first, and stands for them.
+    for field in set.into_iter().flatten() {
+        let place = format!("/{field}");
+        let is_dealt_with = gone.iter().any(|above| covers(above, &place));
+        if is_dealt_with || said(wanted, field).is_some() || is_said_by_id(wanted, field) {
+            continue;
+        }
+        gone.push(place.clone());
+        let Some(from) = said(found, field) else { continue };
+        if says_no_more(view, list, field, from, wanted, found) {
+            continue;
+        }
+        if (list, field.as_str()) == ("recurringCommits", "invoiceAmount") {
+            // Nothing is invoiced when it is left out, and a price of 0 is how the API says that.
+            changes.push(Change::new(
+                format!("{place}/unitPrice"),
+                from.get("unitPrice").cloned(),
+                Some(json!("0")),
+            ));
+            continue;
+        }
+        if list.is_empty() && thresholds::NAMES.contains(&field.as_str()) {
+            // The API cannot remove a threshold; one that is turned off charges nobody.
+            let place = format!("{place}{}", thresholds::IS_ENABLED);
+            changes.push(Change::new(place, from.get("isEnabled").cloned(), Some(json!(false))));
+            continue;
+        }
+        changes.push(Change::new(place, Some(from.clone()), means(view, list, field, wanted)));
+    }
+    changes
+}
+
+/// Whether a member of a configuration left the spec for the ID that stands for all of it, or the other way round.
+fn is_said_by_id(wanted: &Value, field: &str) -> bool {
+    BY_ID.iter().any(|(configuration, id)| {
+        field.strip_prefix(configuration).is_some_and(|rest| rest.starts_with('/'))
+            && said(wanted, configuration).is_some()
+            && (field == *id || said(wanted, id).is_some())
+    })
+}
+
+/// What left an item with a key, besides its schedule of invoices.
+pub(super) fn of_item(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &List,
+    wanted: &Wanted,
+    item: Item<'_>,
+) -> Vec<Change> {
+    let mut changes = left(view, list.name, known.of_item(list.name, item), &wanted.written, item.terms);
+    changes.retain(|change| list.invoice.is_none_or(|invoice| change.path != format!("/{invoice}")));
+    changes
+}
+
+/// Whether the schedule of invoices of an item left the spec, so that nothing is invoiced any more.
+pub(super) fn is_free_of_charge(known: &Known<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> bool {
+    let was_set = |invoice: &str| known.of_item(list.name, item).is_some_and(|set| set.contains(invoice));
+    list.invoice.is_some_and(|invoice| was_set(invoice) && wanted.written.get(invoice).is_none())
+}
+
+/// What left an item without a key.
+pub(super) fn of_keyless(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &str,
+    wanted: &Value,
+    item: Item<'_>,
+) -> Vec<Change> {
+    left(view, list, known.of_item(list, item), wanted, item.terms)
+}
+
+/// What left the contract itself: its members, or those of one of its thresholds.
+pub(super) fn of_contract(desired: &Desired, view: &ObservedContract, known: &Known<'_>) -> Vec<Change> {
+    let mut changes = left(view, "", known.of_contract(), &desired.written, &view.terms);
+    changes.retain(|change| change.path.trim_start_matches('/') != UNIQUENESS_KEY || !has_key(desired, view));
+    changes
+}
+
+/// Whether the contract has the key that the spec means, said or derived.
+fn has_key(desired: &Desired, view: &ObservedContract) -> bool {
+    view.uniqueness_key.as_deref().is_none_or(|key| desired.key().matches(key))
+}
+
+/// Whether an edit can bring about a change at a place that the spec no longer has: it writes another value, or null.
+pub(super) fn can_leave(place: &str, written: &Value, change: &Change) -> bool {
+    let field = place.trim_start_matches('/');
+    said(written, field).is_some() || change.to.is_some() || NULLABLE.contains(&field)
+}
+
+/// What is sent for a place: what the spec says there, with what left it below that place, or what it means to leave it
+/// out; nothing when that is null.
+pub(super) fn sent(place: &str, written: &Value, changes: &[Change]) -> Option<Value> {
+    let Some(mut value) = written.pointer(place).cloned() else {
+        return changes.iter().find(|change| change.path == place).and_then(|change| change.to.clone());
+    };
+    for change in changes {
+        let path = change.path.as_str();
+        let Some(below) = path.strip_prefix(place).filter(|below| below.starts_with('/')) else { continue };
+        let is_null = change.to.is_none() && NULL_WITHIN.contains(&path.trim_start_matches('/'));
+        if written.pointer(path).is_some() || !(is_null || change.to.is_some()) {
+            continue;
+        }
+        let (parent, name) = below.rsplit_once('/').unwrap_or_default();
+        if let Some(members) = value.pointer_mut(parent).and_then(Value::as_object_mut) {
+            members.insert(name.to_owned(), change.to.clone().unwrap_or_default());
+        }
+    }
+    Some(value)
+}
+
+/// What is to be on record of the contract itself.
+pub(super) fn record_of_contract(desired: &Desired, view: &ObservedContract, known: &Known<'_>) -> Fields {
+    let remains = |field: &str, found: &Value| {
+        !says_no_more(view, "", field, found, &desired.written, &view.terms)
+            && !is_said_by_id(&desired.written, field)
+    };
+    let apart = &is_apart_in_contract;
+    let before = known.of_contract();
+    let mut set = three_way::in_force(&CONTRACT, &desired.written, &view.terms, before, apart, &remains);
+    let is_said = said(&desired.written, UNIQUENESS_KEY).is_some();
+    set.retain(|field| field != UNIQUENESS_KEY || !has_key(desired, view));
+    if is_said && has_key(desired, view) {
+        set.insert(UNIQUENESS_KEY.to_owned());
+    }
+    set
+}
+
+/// What is to be on record of an item.
+pub(super) fn record_of_item(
+    view: &ObservedContract,
+    known: &Known<'_>,
+    list: &str,
+    wanted: &Value,
+    item: Item<'_>,
+) -> Fields {
+    let remains = |field: &str, found: &Value| !says_no_more(view, list, field, found, wanted, item.terms);
+    let before = known.of_item(list, item);
+    three_way::in_force(item_shape(list), wanted, item.terms, before, &is_apart, &remains)
+}

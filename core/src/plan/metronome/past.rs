@@ -1,0 +1,185 @@
+//! What is past is never billed again by the way: an item that would begin before now is not written where the contract
+//! has or had one like it, unless its spec says `backdate`, or somebody approves a plan that names it.
+
+use std::collections::BTreeSet;
+
+use chrono::{Months, TimeDelta};
+use serde_json::{Value, json};
+
+use super::{
+    draft::Draft,
+    lists::{LISTS, List, Removal},
+    matching::{Matched, Wanted, has_ended},
+    observed::Item,
+    schedule, text,
+};
+use crate::{
+    api::contract::ManagementPolicy,
+    plan::{Change, pairing::Traits},
+    terms::Timestamp,
+};
+
+/// Member of an item by which its spec lets it begin in the past.
+pub(super) const BACKDATE: &str = "backdate";
+/// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
+const START: &str = "/startingAt";
+
+/// What the contract has or had, by what it is for.
+pub(super) struct Past {
+    /// Lists and what items of theirs are for.
+    known: BTreeSet<(&'static str, Traits)>,
+    /// Lists of which something is gone that billing no longer shows.
+    unknown: BTreeSet<&'static str>,
+}
+
+impl Past {
+    /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
+    /// templates or subscriptions bill the same time side by side.
+    pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
+        let mut past = Self { known: BTreeSet::new(), unknown: BTreeSet::new() };
+        // What follows the create of a contract from a package is a part of the create.
+        let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
+        for pairs in &matched.lists {
+            let gone = draft.view.gone.get(pairs.list.name).into_iter().flatten();
+            past.known.extend(gone.map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
+            let left = pairs.left.iter().filter(|item| {
+                has_ended(draft.view, **item, draft.now)
+                    || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
+                    || draft.view.is_ours(&item.ids.own)
+                    || (recurs(pairs.list) && !is_new)
+            });
+            let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
+            let held = held.filter(|_| recurs(pairs.list) && !is_new);
+            let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
+            past.known.extend(all.map(|purpose| (pairs.list.name, purpose)));
+        }
+        past.unknown = LISTS
+            .iter()
+            .filter(|list| !recurs(list) && has_vanished(draft, list))
+            .map(|list| list.name)
+            .collect();
+        past
+    }
+
+    /// Whether the contract has or had an item that is for the same.
+    fn knows(&self, list: &'static List, wanted: &Wanted) -> bool {
+        self.unknown.contains(list.name) || self.known.contains(&(list.name, purpose(list, &wanted.written)))
+    }
+
+    /// Admits an item that is to be added. One that may only be because somebody says so is named by a change of its own.
+    ///
+    /// # Errors
+    /// The first moment of it that is past, when the contract has or had one for the same and nobody said that it may be.
+    pub(super) fn admit(
+        &self,
+        draft: &Draft<'_>,
+        list: &'static List,
+        wanted: &Wanted,
+    ) -> Result<Option<Change>, Timestamp> {
+        if self.knows(list, wanted) { replaced(draft, list, wanted) } else { Ok(None) }
+    }
+}
+
+/// Admits an item that is archived and added again in its place, as [`Past::admit`].
+///
+/// # Errors
+/// The first moment of it that is past, when nobody said that it may be billed again.
+pub(super) fn replaced(
+    draft: &Draft<'_>,
+    list: &'static List,
+    wanted: &Wanted,
+) -> Result<Option<Change>, Timestamp> {
+    let first = starts(list, &wanted.written, draft.view.starting_at).into_iter().min();
+    first.filter(|start| start.0 < draft.now).map(|first| named(draft, list, wanted, first)).transpose()
+}
+
+/// The change by which a plan says that a time is billed again.
+///
+/// # Errors
+/// The time, when nobody said that it may be.
+pub(super) fn named(
+    draft: &Draft<'_>,
+    list: &List,
+    wanted: &Wanted,
+    first: Timestamp,
+) -> Result<Change, Timestamp> {
+    // Whoever approves plans sees it named there; a policy that only looks writes nothing.
+    let is_seen = draft.policy.management != ManagementPolicy::Apply;
+    if !is_seen && wanted.written.get(BACKDATE) != Some(&Value::Bool(true)) {
+        return Err(first);
+    }
+    let path = format!("/{}/{}/{BACKDATE}", list.name, wanted.key);
+    Ok(Change::added(path, json!(format!("bills the past from {first} on"))))
+}
+
+/// Whether items of a list bill period after period.
+fn recurs(list: &List) -> bool {
+    list.removal == Removal::End
+}
+
+/// What an item is for, whenever it begins.
+fn purpose(list: &List, terms: &Value) -> Traits {
+    let places = list.identity.iter().filter(|place| **place != START);
+    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+}
+
+/// Whether an item of a list is on record that billing shows neither as one of the contract nor as archived.
+fn has_vanished(draft: &Draft<'_>, list: &List) -> bool {
+    let gone = draft.view.gone.get(list.name).into_iter().flatten().map(|(id, _)| id.as_str());
+    let shown: BTreeSet<_> =
+        draft.view.items(list.name).map(|item| item.ids.own.as_str()).chain(gone).collect();
+    draft.recorded_ids(list.name).any(|id| !shown.contains(id))
+}
+
+/// The moments at which an item, or a part of it, begins to be billed or may begin to be used.
+fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Timestamp> {
+    if recurs(list) {
+        return vec![time(terms, "startingAt").unwrap_or(contract)];
+    }
+    let access = list.access.and_then(|name| terms.get(name));
+    let invoice = list.invoice.and_then(|name| terms.get(name));
+    let invoice = invoice.filter(|schedule| schedule.get("doNotInvoice") != Some(&Value::Bool(true)));
+    let items = access.into_iter().chain(invoice).flat_map(schedule::items);
+    items.filter_map(|item| time(&item, "startingAt").or_else(|| time(&item, "timestamp"))).collect()
+}
+
+fn time(terms: &Value, name: &str) -> Option<Timestamp> {
+    text(terms, name)?.parse().ok()
+}
+
+/// The first period that an item which has ended would be billed for again if it went on: one that begins at or after
+/// its end, and before now.
+pub(super) fn first_missed(draft: &Draft<'_>, item: Item<'_>) -> Option<Timestamp> {
+    let end = time(item.terms, "endingBefore").filter(|end| end.0 < draft.now)?;
+    let statements = "/usageStatementSchedule/frequency";
+    let of_item = ["/recurrenceFrequency", "/subscriptionRate/billingFrequency"];
+    let frequency = of_item.iter().find_map(|place| item.terms.pointer(place));
+    let frequency = frequency.or_else(|| draft.view.terms.pointer(statements)).and_then(Value::as_str);
+    let start = time(item.terms, "startingAt");
+    // A frequency of its own is counted from the start. What else periods are counted from is not told of every item, so
+    // each moment counts that it could be.
+    let anchor = |terms: &Value, place: &str| terms.pointer(place)?.as_str()?.parse().ok();
+    let others = [
+        Some(draft.view.starting_at),
+        anchor(item.terms, "/billingCycleConfig/anchorDate"),
+        anchor(&draft.view.terms, "/usageStatementSchedule/billingAnchorDate"),
+    ];
+    let counts_from_start = item.terms.get("recurrenceFrequency").is_some();
+    let others = others.into_iter().filter(|_| !counts_from_start || start.is_none());
+    let anchors = std::iter::once(start).chain(others).flatten();
+    let next = anchors.filter_map(|anchor| next_period(anchor, frequency, end)).min();
+    next.filter(|next| next.0 < draft.now)
+}
+
+/// The first period, counted from an anchor, that begins at or after a moment.
+fn next_period(anchor: Timestamp, frequency: Option<&str>, from: Timestamp) -> Option<Timestamp> {
+    const MOST: u32 = 4000;
+    let at = |index: u32| match frequency {
+        Some("DAILY") => anchor.0.checked_add_signed(TimeDelta::days(index.into())),
+        Some("WEEKLY") => anchor.0.checked_add_signed(TimeDelta::weeks(index.into())),
+        Some("QUARTERLY") => anchor.0.checked_add_months(Months::new(index * 3)),
+        Some("ANNUAL") => anchor.0.checked_add_months(Months::new(index * 12)),
+        _ => anchor.0.checked_add_months(Months::new(index)),
+    };
+    (0..MOST).map_while(at).map(Timestamp).find(|start| *start >= from)
+}

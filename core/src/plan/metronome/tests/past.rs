@@ -1,0 +1,227 @@
+//! The past is never billed again: what begins before now is not added where the contract has or had the like, unless the
+//! spec or somebody who approves says so.
+
+use super::*;
+use crate::api::contract::ManagementPolicy;
+
+const PAST: &str = "2026-03-01T00:00:00Z";
+const TO_COME: &str = "2026-09-01T00:00:00Z";
+
+/// A contract with one of everything that can be billed, of the least that the API takes.
+fn sold() -> Value {
+    let mut spec = fixture::plain();
+    for list in ["recurringCommits", "recurringCredits", "subscriptions"] {
+        let mut item = fixture::recurring()[list][0].clone();
+        for name in ["subscriptionConfig", "endingBefore", "temporaryId"] {
+            item.as_object_mut().unwrap().remove(name);
+        }
+        spec[list] = json!([item]);
+    }
+    spec
+}
+
+const LISTS: [&str; 6] =
+    ["commits", "credits", "recurringCommits", "recurringCredits", "scheduledCharges", "subscriptions"];
+/// Lists whose items end.
+const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
+
+fn without(spec: &Value, list: &str) -> Value {
+    with(spec, &format!("/{list}"), Value::Null)
+}
+
+/// The first item of a list with another key and name.
+fn renewed(spec: &Value, list: &str) -> Value {
+    let spec = with(spec, &format!("/{list}/0/key"), json!("another"));
+    with(&spec, &format!("/{list}/0/name"), json!("Another"))
+}
+
+/// All times of an item moved.
+fn moved(item: &Value, to: &str) -> Value {
+    let mut item = item.clone();
+    match &mut item {
+        Value::Object(members) => {
+            for (name, value) in members.iter_mut() {
+                match name.as_str() {
+                    "startingAt" | "timestamp" => *value = json!(to),
+                    "endingBefore" => *value = json!("2026-12-01T00:00:00Z"),
+                    _ => *value = moved(value, to),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = moved(item, to)),
+        _ => {}
+    }
+    item
+}
+
+#[track_caller]
+fn is_backdated(decision: Decision, list: &str) {
+    let refusal = refused(decision);
+    assert_eq!(refusal.reason, "BackdatedItem", "{list}: {}", refusal.message);
+    assert!(refusal.message.contains(&format!("/{list}/")), "{}", refusal.message);
+    assert!(refusal.message.contains("`backdate: true`"), "{}", refusal.message);
+}
+
+#[test]
+fn what_was_ended_and_comes_back_goes_on_and_is_not_added_again() {
+    for list in RECURRING {
+        let mut bench = Bench::created(&sold());
+        bench.settle(&without(&sold(), list));
+        let edit = edit_of(&written(bench.decide(&sold())));
+        let verb = lists::LISTS.iter().find(|of| of.name == list).unwrap().update;
+        assert_eq!(edit[verb][0]["ending_before"], Value::Null, "{list}: {edit}");
+        assert_eq!(edit.as_object().unwrap().len(), 1, "{list}: {edit}");
+        assert_eq!(bench.settle(&sold()).len(), 1);
+        let end = with(&sold(), &format!("/{list}/0/endingBefore"), json!(TO_COME));
+        bench.settle(&without(&sold(), list));
+        let edit = edit_of(&written(bench.decide(&end)));
+        assert_eq!(edit[verb][0]["ending_before"], TO_COME, "{list}: {edit}");
+    }
+}
+
+#[test]
+fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
+    for list in RECURRING {
+        let mut bench = Bench::created(&sold());
+        bench.settle(&without(&sold(), list));
+        let name = bench
+            .api
+            .contract
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|name| name.replace('_', "") == list.to_lowercase());
+        let name = name.unwrap().clone();
+        bench.api.contract[name.as_str()][0]["ending_before"] = json!("2026-04-15T00:00:00Z");
+        is_backdated(bench.decide(&sold()), list);
+        let said = with(&sold(), &format!("/{list}/0/backdate"), json!(true));
+        let plan = written(bench.decide(&said));
+        assert!(plan.summary().contains("bills the past from 2026-05-01"), "{}", plan.summary());
+        bench.api.contract[name.as_str()][0]["ending_before"] = json!("2026-06-01T09:00:00Z");
+        assert_eq!(bench.settle(&sold()).len(), 1, "no period has begun since");
+    }
+}
+
+#[test]
+fn what_was_archived_or_ended_is_not_added_again_with_its_past() {
+    for list in LISTS {
+        for change in [renewed, |spec: &Value, _: &str| spec.clone()] {
+            let spec = change(&sold(), list);
+            // The same goes on; a subscription can be renamed as well.
+            if (RECURRING.contains(&list) && spec == sold()) || list == "subscriptions" {
+                continue;
+            }
+            let mut bench = Bench::created(&sold());
+            bench.settle(&without(&sold(), list));
+            is_backdated(bench.decide(&spec), list);
+            bench.forget();
+            bench.recorded.contract_id = bench.api.contract["id"].as_str().map(str::to_owned);
+            let decision = bench.decide(&spec);
+            assert!(matches!(decision, Decision::Refuse(_)), "{list}, with the record lost: {decision:?}");
+        }
+    }
+}
+
+#[test]
+fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
+    for list in LISTS {
+        let bench = Bench::created(&sold());
+        let renewed = renewed(&sold(), list);
+        is_backdated(bench.decide(&renewed), list);
+        let mut to_come = renewed.clone();
+        to_come[list][0] = moved(&renewed[list][0], TO_COME);
+        let edit = edit_of(&written(bench.decide(&to_come)));
+        assert_eq!(edit.as_object().unwrap().len(), 2, "one goes and one comes: {list}: {edit}");
+    }
+}
+
+#[test]
+fn the_past_is_billed_again_where_the_spec_says_so_or_a_plan_that_names_it_is_approved() {
+    for list in LISTS {
+        let mut bench = Bench::created(&sold());
+        let said = with(&renewed(&sold(), list), &format!("/{list}/0/backdate"), json!(true));
+        let plan = written(bench.decide(&said));
+        assert!(plan.summary().contains("/backdate: + bills the past from 2026-01-01"), "{}", plan.summary());
+        assert!(!plan.calls[0].body.contains("backdate"), "{}", plan.calls[0].body);
+        bench.policy.management = ManagementPolicy::Plan;
+        let Decision::AwaitApproval(plan) = bench.decide(&renewed(&sold(), list)) else { panic!("{list}") };
+        assert!(plan.changes.iter().any(|change| change.path == format!("/{list}/another/backdate")));
+        bench.policy.approved = Some(plan.digest.to_string());
+        written(bench.decide(&renewed(&sold(), list)));
+        bench.policy.management = ManagementPolicy::Observe;
+        assert!(!reported(bench.decide(&renewed(&sold(), list))).is_empty());
+    }
+}
+
+#[test]
+fn another_item_beside_one_that_stays_may_begin_in_the_past_unless_both_bill_every_period() {
+    for list in LISTS {
+        let mut spec = sold();
+        let more = renewed(&sold(), list)[list][0].clone();
+        spec[list].as_array_mut().unwrap().push(more);
+        let decision = Bench::created(&sold()).decide(&spec);
+        if RECURRING.contains(&list) { is_backdated(decision, list) } else { drop(written(decision)) }
+    }
+}
+
+#[test]
+fn a_part_of_a_schedule_is_not_added_to_the_past() {
+    for (place, item) in [
+        ("/commits/0/invoiceSchedule/scheduleItems/-", json!({"timestamp": PAST, "amount": "5"})),
+        ("/scheduledCharges/0/schedule/scheduleItems/-", json!({"timestamp": PAST, "amount": "5"})),
+        (
+            "/credits/0/accessSchedule/scheduleItems/-",
+            json!({"startingAt": PAST, "endingBefore": "2026-12-01T00:00:00Z", "amount": "5"}),
+        ),
+    ] {
+        let bench = Bench::created(&fixture::plain());
+        let list = place.split('/').nth(1).unwrap();
+        let spec = with(&fixture::plain(), place, item.clone());
+        is_backdated(bench.decide(&spec), list);
+        written(bench.decide(&with(&spec, &format!("/{list}/0/backdate"), json!(true))));
+        written(bench.decide(&with(&fixture::plain(), place, moved(&item, TO_COME))));
+    }
+    // Somebody took an invoice out of billing: it is not made once more.
+    let mut bench = Bench::created(&fixture::plain());
+    bench.api.contract["commits"][0]["invoice_schedule"]["schedule_items"] = json!([]);
+    is_backdated(bench.decide(&fixture::plain()), "commits");
+}
+
+#[test]
+fn a_charge_with_past_items_is_not_replaced_to_rename_it() {
+    let spec = fixture::plain();
+    let bench = Bench::created(&spec);
+    let renamed = with(&spec, "/scheduledCharges/0/name", json!("Onboarding"));
+    let refusal = refused(bench.decide(&renamed));
+    assert_eq!(refusal.reason, "ImmutableField");
+    for words in [
+        "/scheduledCharges/setup/name: Set-up -> Onboarding",
+        "another `key`",
+        "`startingAt`",
+        "still to come",
+    ] {
+        assert!(refusal.message.contains(words), "{}", refusal.message);
+    }
+    let plan = written(bench.decide(&with(&renamed, "/scheduledCharges/0/backdate", json!(true))));
+    let lines = plan.changes.iter().map(Change::to_string).collect::<Vec<_>>().join("\n");
+    for words in
+        ["/scheduledCharges/setup: - ", "/scheduledCharges/setup: + ", "bills the past from 2026-01-01"]
+    {
+        assert!(lines.contains(words), "{lines}");
+    }
+}
+
+#[test]
+fn what_was_archived_counts_though_billing_does_not_show_it() {
+    for list in ["commits", "credits", "scheduledCharges"] {
+        let mut bench = Bench::created(&sold());
+        bench.carry_out(&written(bench.decide(&without(&sold(), list))));
+        let name = if list == "scheduledCharges" { "scheduled_charges" } else { list };
+        bench.api.contract[name] = json!([]);
+        for _ in 0..2 {
+            bench.remember(&desired(&without(&sold(), list)));
+        }
+        is_backdated(bench.decide(&sold()), list);
+        is_backdated(bench.decide(&renewed(&sold(), list)), list);
+    }
+}

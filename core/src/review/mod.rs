@@ -1,0 +1,13 @@
+//! What people are told of files before anything is applied: what is wrong across them, what deserves a question, and
+//! what a change of them does.
+//!
+//! Pure, as everything here: whoever reads the files says what is in them.
+
+pub mod across;
+pub mod change;
+mod finding;
+pub mod ignored;
+pub mod path;
+pub mod questions;
+
+pub use finding::{Finding, Rule, Severity};

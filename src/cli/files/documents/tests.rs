@@ -1,0 +1,196 @@
+//! What is taken for a resource, and what is left out.
+
+use super::*;
+use crate::yaml::Place;
+
+fn read(all: &[(&str, &str)]) -> Files {
+    let source = |(name, text): &(&str, &str)| Source { name: (*name).to_owned(), text: (*text).to_owned() };
+    Files::of(all.iter().map(source).collect())
+}
+
+fn told(text: &str) -> Vec<String> {
+    read(&[("acme.yaml", text)]).findings.iter().map(|(_, finding)| finding.to_string()).collect()
+}
+
+fn skipped(all: &[(&str, &str)]) -> Vec<String> {
+    let files = read(all);
+    assert!(files.findings.is_empty() && files.broken.is_empty(), "{files:#?}");
+    files.skipped.iter().map(|skipped| format!("{}: {}", skipped.file, skipped.reason)).collect()
+}
+
+const PROVIDER: &str = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingProvider\nmetadata: {name: zoo}\n\
+                        spec: {zoo: {}, tokenSecretRef: {name: token}}\n";
+
+#[test]
+fn what_the_api_server_would_not_take_is_named_with_its_path() {
+    let text = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nmetadata: {name: acme}\n\
+                spec:\n  providerRef: {}\n  zoo: {organisationId: x, effectiveAt: 2026-01-01T00:00:00Z}\n";
+    assert_eq!(
+        told(text),
+        [
+            "`spec.providerRef.name` is required",
+            "`spec.zoo.organizationId` is required",
+            "`spec.zoo.organisationId` is no field; did you mean `organizationId`?",
+        ]
+    );
+}
+
+#[test]
+fn a_resource_must_be_of_a_kind_and_version_that_there_is() {
+    let found = told("apiVersion: billing.countersign.dev/v1\nkind: Contract\nmetadata: {}\nspec: {}\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("`apiVersion` must be billing.countersign.dev/v1alpha1"), "{found:?}");
+    assert!(found[1].contains("`kind` must be one of BillingContract, "), "{found:?}");
+    let found = told("apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nspecs: {}\n");
+    for part in ["`metadata.name` is required", "`specs` is no field", "`spec` must be a mapping"] {
+        assert!(found.iter().any(|problem| problem.contains(part)), "{found:?}");
+    }
+}
+
+#[test]
+fn a_group_that_is_nearly_ours_is_never_left_out_in_silence() {
+    for version in [
+        "billing.countersign.io/v1alpha1",
+        "countersign.dev/v1alpha1",
+        "billing.countersing.dev/v1alpha1",
+        "billing.countersign.dev",
+        "v1alpha1",
+        "v1",
+        "billing.acme.com/v1",
+    ] {
+        let found = told(&format!("apiVersion: {version}\nkind: BillingContract\nmetadata: {{name: a}}\n"));
+        assert_eq!(
+            found,
+            [format!("`apiVersion` must be billing.countersign.dev/v1alpha1, not {version}")],
+            "{version}"
+        );
+    }
+    assert_eq!(
+        told("kind: billingcontract\nmetadata: {name: a}\n"),
+        ["`apiVersion` is required: write billing.countersign.dev/v1alpha1"]
+    );
+    assert_eq!(told("spec: {zoo: {organizationId: a}}\n").len(), 1);
+}
+
+#[test]
+fn what_is_no_resource_of_ours_is_left_out_with_its_reason() {
+    assert_eq!(
+        skipped(&[
+            ("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\n"),
+            ("kustomization.yaml", "resources: [a.yaml]\n"),
+            ("values.yaml", "replicas: 1\n"),
+            ("package.json", "{\"name\": [\"site\""),
+            ("list.yaml", "- op: replace\n"),
+        ]),
+        [
+            "secret.yaml: Secret of v1: of another API group",
+            "kustomization.yaml: a kustomization",
+            "values.yaml: no resource: it has neither `apiVersion` nor `kind`",
+            "package.json: no JSON",
+            "list.yaml: no resource, but a list of something",
+        ]
+    );
+}
+
+#[test]
+fn patches_of_a_kustomization_are_not_taken_for_resources() {
+    let kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\npatches: [{path: patch.yaml}]\n\
+                         patchesStrategicMerge: [../more/other.yaml]\n";
+    let patch = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nmetadata: {name: a}\nspec: {}\n";
+    let found = skipped(&[
+        ("x/y/patch.yaml", patch),
+        ("x/y/kustomization.yaml", kustomization),
+        ("x/more/other.yaml", patch),
+    ]);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(
+        found[0].starts_with("x/y/patch.yaml: a patch or settings of x/y/kustomization.yaml"),
+        "{found:#?}"
+    );
+    assert_eq!(
+        skipped(&[("a.yaml", &format!("{patch}$patch: delete\n"))]),
+        ["a.yaml: a patch: it says `$patch`"]
+    );
+}
+
+#[test]
+fn items_of_a_list_are_resources() {
+    let list = |kind: &str, version: &str| {
+        let items: String = PROVIDER.lines().map(|line| format!("    {line}\n")).collect();
+        format!(
+            "apiVersion: {version}\nkind: {kind}\nitems:\n  -\n{items}  -\n{}",
+            items.replace("{name: zoo}", "{name: b}")
+        )
+    };
+    for (kind, version) in [("List", "v1"), ("BillingProviderList", "billing.countersign.dev/v1alpha1")] {
+        let files = read(&[("list.yaml", &list(kind, version))]);
+        let names: Vec<_> = files
+            .resources
+            .iter()
+            .map(|resource| (resource.name.as_str(), resource.pointer.as_str()))
+            .collect();
+        assert_eq!(names, [("zoo", "/items/0"), ("b", "/items/1")]);
+        assert!(files.findings.is_empty() && files.resources.iter().all(|resource| resource.typed.is_some()));
+    }
+    assert_eq!(told("apiVersion: v1\nkind: List\n"), ["`items` is required in a list of resources"]);
+}
+
+#[test]
+fn json_is_read_as_yaml_is() {
+    let json = "{\"apiVersion\": \"billing.countersign.dev/v1alpha1\", \"kind\": \"BillingProvider\",\n\t\"metadata\": {\"name\": \"zoo\"},\n\
+                \t\"spec\": {\"zoo\": {}, \"tokenSecretRef\": {\"name\": \"token\"}}}";
+    let files = read(&[("zoo.json", json)]);
+    assert!(files.findings.is_empty() && files.resources.len() == 1, "{files:#?}");
+    let broken = read(&[("zoo.json", "{\"apiVersion\": \"billing.countersign.dev/v1alpha1\",")]);
+    assert_eq!(broken.broken.len(), 1);
+}
+
+#[test]
+fn text_that_is_no_yaml_is_told_with_its_place_and_hides_nothing() {
+    let files = read(&[("acme.yaml", &format!("a: [\n---\n{PROVIDER}---\nb: }}\n"))]);
+    assert_eq!(files.resources.len(), 1);
+    let places: Vec<_> = files.broken.iter().map(|(_, error)| error.place).collect();
+    assert!(matches!(&*places, [Place { line: 1..=2, .. }, Place { line: 8, .. }]), "{:#?}", files.broken);
+}
+
+#[test]
+fn metadata_is_checked_as_the_api_server_does() {
+    let with = |metadata: &str| told(&PROVIDER.replace("{name: zoo}", metadata));
+    assert_eq!(with("{name: zoo, labels: {a: b}, annotations: {x/y: 'any text'}}"), [""; 0]);
+    for (metadata, path) in [
+        ("{name: Zoo_1}", "metadata.name"),
+        ("{name: zoo, namespace: a.b}", "metadata.namespace"),
+        ("{name: zoo, labels: {year: 2026}}", "metadata.labels.year"),
+        ("{name: zoo, labels: {year: 'a b'}}", "metadata.labels.year"),
+        ("{name: zoo, annotations: [a]}", "metadata.annotations"),
+        ("{name: no}", "metadata.name"),
+        ("{name: zoo, label: {a: b}}", "metadata.label"),
+    ] {
+        let found = with(metadata);
+        assert!(found.len() == 1 && found[0].contains(&format!("`{path}`")), "{metadata}: {found:#?}");
+    }
+}
+
+#[test]
+fn rules_of_the_definitions_are_asked() {
+    let both = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingProvider\nmetadata: {name: zoo}\n\
+                spec: {zoo: {}, metronome: {}, tokenSecretRef: {name: token}}\n";
+    let rules = |text: &str| {
+        let files = read(&[("a.yaml", text)]);
+        let resource = &files.resources[0];
+        let found = check::rules(&resource.kind, &resource.value, None);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rules(both),
+        ["`spec` is refused: exactly one of `spec.zoo` and `spec.metronome` must be set"]
+    );
+    let package = "apiVersion: billing.countersign.dev/v1alpha1\nkind: ContractPackage\nmetadata: {name: a}\nspec:\n  \
+                   deletionPolicy: Archive\n  zoo: {periods: []}\n";
+    assert!(
+        rules(package).iter().any(|found| found.contains("`spec.deletionPolicy` must be `Orphan`")),
+        "{:?}",
+        rules(package)
+    );
+    assert_eq!(rules(PROVIDER), [""; 0]);
+}

@@ -1,0 +1,207 @@
+//! Resources in files: read as Kubernetes reads them, checked as the API server would check them, and typed.
+//!
+//! - [`gather`]: which files;
+//! - [`documents`](mod@documents): what of them is a resource of ours, and what is left out and why;
+//! - [`check`]: schema, CEL rules and metadata.
+
+pub mod check;
+mod documents;
+mod gather;
+mod kustomize;
+
+pub(super) use self::gather::is_resource_file;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::Failure;
+use crate::{
+    api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
+    review::{
+        Finding,
+        across::{Placed, Together, Which},
+    },
+    yaml::{Part, SyntaxError},
+};
+
+/// A text, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its path, or `standard input`.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// What stands in files.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// Every text that was read.
+    pub sources: Vec<Source>,
+    /// Every resource of our group, and whatever seems to be meant as one.
+    pub resources: Vec<Resource>,
+    /// What was left out.
+    pub skipped: Vec<Skipped>,
+    /// Documents that are no YAML: the index of their source, and why.
+    pub broken: Vec<(usize, SyntaxError)>,
+    /// What the API server would not take: the index of the resource, and why.
+    pub findings: Vec<(usize, Finding)>,
+}
+
+/// A resource, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Index of its source.
+    pub source: usize,
+    /// The document that it stands in.
+    pub part: Part,
+    /// JSON pointer to it in the document: not empty in a list.
+    pub pointer: String,
+    /// The folder of the kustomization that it is built with, if any.
+    pub scope: String,
+    /// Its kind, as far as it says one.
+    pub kind: String,
+    /// Its name, as far as it says one.
+    pub name: String,
+    /// Its namespace, if it says one.
+    pub namespace: Option<String>,
+    /// All that it says.
+    pub value: Value,
+    /// The same, typed; nothing when the API server would not take it.
+    pub typed: Option<Typed>,
+}
+
+/// A resource of one of our kinds.
+#[derive(Clone, Debug)]
+pub enum Typed {
+    /// A provider.
+    Provider(Box<BillingProvider>),
+    /// A provider of the cluster.
+    ClusterProvider(Box<ClusterBillingProvider>),
+    /// A package.
+    Package(Box<ContractPackage>),
+    /// A contract.
+    Contract(Box<BillingContract>),
+}
+
+/// Something that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Files {
+    /// Reads files, folders with all `.yaml`, `.yml` and `.json` files in them, and patterns; `-` is the standard input.
+    ///
+    /// # Errors
+    /// When one cannot be read, or there is none.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
+        Ok(Self::of(gather::sources(paths)?))
+    }
+
+    /// Reads texts.
+    #[must_use]
+    pub fn of(sources: Vec<Source>) -> Self {
+        let mut files = Self { sources, ..Self::default() };
+        files.sort();
+        files
+    }
+
+    /// The first thing that the API server would not take, if there is any.
+    #[must_use]
+    pub fn first_problem(&self) -> Option<String> {
+        let name =
+            |source: usize| self.sources.get(source).map(|source| source.name.as_str()).unwrap_or_default();
+        let broken = self.broken.first().map(|(source, error)| format!("{}: {error}", name(*source)));
+        broken.or_else(|| {
+            let (index, finding) = self.findings.first()?;
+            let resource = self.resources.get(*index)?;
+            Some(format!("{}: {}: {finding}", name(resource.source), resource.label()))
+        })
+    }
+
+    /// The providers.
+    pub fn providers(&self) -> impl Iterator<Item = &BillingProvider> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::Provider(provider)) => Some(&**provider),
+            _ => None,
+        })
+    }
+
+    /// The providers of the cluster.
+    pub fn cluster_providers(&self) -> impl Iterator<Item = &ClusterBillingProvider> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::ClusterProvider(provider)) => Some(&**provider),
+            _ => None,
+        })
+    }
+
+    /// The contracts.
+    pub fn contracts(&self) -> impl Iterator<Item = &BillingContract> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::Contract(contract)) => Some(&**contract),
+            _ => None,
+        })
+    }
+
+    /// The packages.
+    pub fn packages(&self) -> impl Iterator<Item = &ContractPackage> {
+        self.resources.iter().filter_map(|resource| match &resource.typed {
+            Some(Typed::Package(package)) => Some(&**package),
+            _ => None,
+        })
+    }
+
+    /// Everything that is typed, to be looked at together, and the index of each resource in it.
+    #[must_use]
+    pub fn together(&self) -> (Together<'_>, Vec<(Which, usize)>) {
+        let (mut together, mut indices) = (Together::default(), Vec::new());
+        for (index, resource) in self.resources.iter().enumerate() {
+            let place = self.place(resource);
+            let scope = resource.scope.clone();
+            match &resource.typed {
+                Some(Typed::Provider(resource)) => {
+                    indices.push((Which::Provider(together.providers.len()), index));
+                    together.providers.push(Placed { place, scope, resource });
+                }
+                Some(Typed::ClusterProvider(resource)) => {
+                    indices.push((Which::ClusterProvider(together.cluster_providers.len()), index));
+                    together.cluster_providers.push(Placed { place, scope, resource });
+                }
+                Some(Typed::Package(resource)) => {
+                    indices.push((Which::Package(together.packages.len()), index));
+                    together.packages.push(Placed { place, scope, resource });
+                }
+                Some(Typed::Contract(resource)) => {
+                    indices.push((Which::Contract(together.contracts.len()), index));
+                    together.contracts.push(Placed { place, scope, resource });
+                }
+                None => {}
+            }
+        }
+        indices.sort_unstable();
+        (together, indices)
+    }
+
+    /// Where a resource is, for people: its file, and its line where the file has more than one.
+    fn place(&self, resource: &Resource) -> String {
+        let Some(Source { name, .. }) = self.sources.get(resource.source) else { return String::new() };
+        match resource.part.line() {
+            1 => name.clone(),
+            line => format!("{name}:{line}"),
+        }
+    }
+}
+
+impl Resource {
+    /// What people call it: `BillingContract acme`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let name = if self.name.is_empty() { "without a name" } else { &self.name };
+        format!("{} {name}", self.kind).trim_start().to_owned()
+    }
+}

@@ -1,0 +1,291 @@
+//! `countersign import`: what is billed already, as files that take it over as it is.
+//!
+//! Each file is planned before it is written: one that would change anything in billing is named instead.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    account::{Account, Connected},
+    files::Files,
+};
+use crate::{
+    api::{BillingContract, ContractPackage, contract::ManagementPolicy, spec_schema},
+    billing::{Import as Found, Preview, registry::ContractReferences},
+    import::{Destination, Imported, LeftOut, distinct},
+    plan::summarize,
+    protocol::{Goal, Outcome},
+    yaml,
+};
+
+/// States in which a contract is past: not imported unless it is asked for.
+const PAST: [&str; 4] = ["ended", "archived", "closed", "canceled"];
+/// Name of the file by which kustomize finds the others.
+const KUSTOMIZATION: &str = "kustomization.yaml";
+/// Characters of an ID that tell a contract without a name apart.
+const ID_LENGTH: usize = 8;
+
+/// Writes what is billed already as files, one a contract.
+///
+/// Each contract becomes a `BillingContract` that takes it over as it is (`spec.adopt`): applying the files changes
+/// nothing in billing. A second run adds only what is new.
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    account: Account,
+    /// ID of a customer (Metronome) or an organization (Zoo) whose contracts to import; may be repeated.
+    #[arg(long = "customer", value_name = "ID")]
+    customers: Vec<String>,
+    /// File with such IDs, one a line.
+    #[arg(long, value_name = "FILE")]
+    customers_from: Option<PathBuf>,
+    /// Imports the contracts of every customer. Zoo's API has no list of organizations.
+    #[arg(long)]
+    all: bool,
+    /// Imports the account's packages as well.
+    #[arg(long)]
+    packages: bool,
+    /// States of the contracts to import, such as `active,upcoming`; all that are not past when left out.
+    #[arg(long, value_delimiter = ',', value_name = "STATE")]
+    states: Vec<String>,
+    /// Namespace of the resources; the provider's when left out.
+    #[arg(long)]
+    namespace: Option<String>,
+    /// Label that each resource gets; may be repeated.
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<String>,
+    /// Folder to write to.
+    #[arg(long, value_name = "FOLDER")]
+    dir: PathBuf,
+}
+
+/// A folder with imported files, and what they hold already.
+struct Folder {
+    dir: PathBuf,
+    /// IDs of contracts and keys of packages.
+    known: BTreeSet<String>,
+    names: BTreeSet<String>,
+    written: usize,
+    /// What could not be imported, and why.
+    refused: Vec<String>,
+}
+
+impl Import {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let account = self.account.connect()?;
+        let to = Destination {
+            namespace: self.namespace.clone().or_else(|| account.namespace.clone()),
+            provider: account.provider.clone(),
+            labels: self.labels()?,
+        };
+        let mut folder = Folder::open(&self.dir)?;
+        if self.packages {
+            for found in account.client.packages(&to).await? {
+                folder.add_package(&account, found).await?;
+            }
+        }
+        let customers = self.customers(&account).await?;
+        for (index, customer) in customers.iter().enumerate() {
+            let found = account.client.billed_to(customer, &to).await?;
+            eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), counted(found.len(), "contract"));
+            for contract in found {
+                folder.add_contract(&account, contract, &self.states).await?;
+            }
+        }
+        folder.list()?;
+        println!("{} written to {}", counted(folder.written, "file"), self.dir.display());
+        if folder.refused.is_empty() {
+            return Ok(());
+        }
+        for refused in &folder.refused {
+            println!("not imported: {refused}");
+        }
+        Err(format!("{} could not be imported", counted(folder.refused.len(), "resource")).into())
+    }
+
+    fn labels(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let pair = |label: &String| {
+            let pair = label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+            pair.ok_or_else(|| format!("--label {label}: must be KEY=VALUE").into())
+        };
+        self.labels.iter().map(pair).collect()
+    }
+
+    async fn customers(&self, account: &Connected) -> Result<Vec<String>, Failure> {
+        let mut customers = self.customers.clone();
+        if let Some(file) = &self.customers_from {
+            let text = fs::read_to_string(file)
+                .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+            customers.extend(text.lines().map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
+        }
+        if self.all {
+            let all = account.client.customers().await?;
+            customers.extend(all.ok_or(
+                "the billing API cannot list its customers: name them by --customer or --customers-from",
+            )?);
+        }
+        if customers.is_empty() && !self.packages {
+            return Err(
+                "nothing to import: name customers by --customer or --customers-from, or --all of them"
+                    .into(),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        customers.retain(|id| seen.insert(id.clone()));
+        Ok(customers)
+    }
+}
+
+impl Folder {
+    /// Opens a folder, which may have the files of an earlier run.
+    fn open(dir: &Path) -> Result<Self, Failure> {
+        fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
+        let files = Files::read(&[dir.to_owned()])?;
+        if let Some(problem) = files.first_problem() {
+            return Err(format!("the files of an earlier run must be sound: {problem}").into());
+        }
+        let adopted = files.contracts().filter_map(|contract| contract.spec.adopt.as_ref());
+        let mut known: BTreeSet<_> = adopted.map(|adopt| adopt.contract_id.clone()).collect();
+        known.extend(files.packages().filter_map(key));
+        let contracts = files.contracts().map(ResourceExt::name_any);
+        let names = contracts.chain(files.packages().map(ResourceExt::name_any)).collect();
+        Ok(Self { dir: dir.to_owned(), known, names, written: 0, refused: Vec::new() })
+    }
+
+    async fn add_contract(
+        &mut self,
+        account: &Connected,
+        found: Found<BillingContract>,
+        states: &[String],
+    ) -> Result<(), Failure> {
+        let mut found = match found {
+            Ok(found) => found,
+            Err(why) => return self.refuse(why.to_string()),
+        };
+        let is_wanted = if states.is_empty() {
+            !PAST.contains(&found.state.as_str())
+        } else {
+            states.contains(&found.state)
+        };
+        if !is_wanted || self.known.contains(&found.id) {
+            return Ok(());
+        }
+        self.name(&mut found, "contract");
+        let mut looked_at = found.resource.clone();
+        looked_at.spec.management_policy = ManagementPolicy::Observe;
+        let references = ContractReferences {
+            package: None,
+            renews: None,
+            account: "",
+            claimed: None,
+            holders: crate::plan::Holders::default(),
+        };
+        let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
+        match difference(preview) {
+            None => self.write(&found, &found.left_out),
+            Some(why) => self.refuse(format!("contract {}: {why}", found.id)),
+        }
+    }
+
+    async fn add_package(
+        &mut self,
+        account: &Connected,
+        found: Found<ContractPackage>,
+    ) -> Result<(), Failure> {
+        let mut found = match found {
+            Ok(found) => found,
+            Err(why) => return self.refuse(why.to_string()),
+        };
+        if key(&found.resource).is_some_and(|key| self.known.contains(&key)) {
+            return Ok(());
+        }
+        self.name(&mut found, "package");
+        match difference(account.client.preview_package(&found.resource, 0, Goal::InForce).await) {
+            None => self.write(&found, &found.left_out),
+            Some(why) => self.refuse(format!("package {}: {why}", found.id)),
+        }
+    }
+
+    /// Gives a resource a name that no other has.
+    fn name<K: Resource>(&mut self, found: &mut Imported<K>, noun: &str) {
+        let meta = found.resource.meta_mut();
+        let by_id = || format!("{noun}-{}", found.id.chars().take(ID_LENGTH).collect::<String>());
+        let wanted = meta.name.take().unwrap_or_else(by_id);
+        meta.name = Some(distinct(&wanted, &mut self.names));
+    }
+
+    fn write<K>(&mut self, found: &Imported<K>, left_out: &[LeftOut]) -> Result<(), Failure>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        let name = found.resource.name_any();
+        let mut text = String::new();
+        for LeftOut { path, value, why } in left_out {
+            text.push_str(&format!("# Left out: `{path}` {why}. The billing API says: {value}\n"));
+        }
+        text.push_str(&yaml::tidy(&found.resource, spec_schema(&K::kind(&())))?);
+        let path = self.dir.join(format!("{name}.yaml"));
+        // A file is there as a whole or not at all, so that a run that was stopped can go on.
+        let unfinished = self.dir.join(format!(".{name}.yaml.part"));
+        fs::write(&unfinished, text)
+            .and_then(|()| fs::rename(&unfinished, &path))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        self.written += 1;
+        eprintln!("  {} ({})", path.display(), found.state);
+        Ok(())
+    }
+
+    fn refuse(&mut self, why: String) -> Result<(), Failure> {
+        self.refused.push(why);
+        Ok(())
+    }
+
+    /// Names every file for kustomize.
+    fn list(&self) -> Result<(), Failure> {
+        let path = self.dir.join(KUSTOMIZATION);
+        let mut files: Vec<_> = self.names.iter().map(|name| format!("{name}.yaml")).collect();
+        files.retain(|file| self.dir.join(file).is_file());
+        if self.written == 0 && path.is_file() {
+            return Ok(());
+        }
+        let lines: String = files.iter().map(|file| format!("  - {file}\n")).collect();
+        let text =
+            format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{lines}");
+        fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+    }
+}
+
+/// The key by which a package is found again.
+fn key(package: &ContractPackage) -> Option<String> {
+    Some(package.spec.metronome.as_ref()?.uniqueness_key.as_ref()?.as_str().to_owned())
+}
+
+/// Why a resource is not what is billed; nothing when it is.
+fn difference<S>(preview: Preview<S>) -> Option<String> {
+    let result = match preview {
+        Preview::Write(plan) => return Some(format!("it would be changed: {}", plan.summary())),
+        Preview::Done(result) => result,
+    };
+    match result.outcome {
+        Outcome::InSync { .. } => None,
+        Outcome::Drifted { changes } => Some(format!("it differs: {}", summarize(&changes))),
+        Outcome::Refused { refusal, .. } => Some(refusal.message),
+        Outcome::Waiting { message, .. }
+        | Outcome::NotInForce { message }
+        | Outcome::Unconfirmed { message } => Some(message),
+        Outcome::AwaitingApproval(plan) => Some(format!("it would be changed: {}", plan.summary())),
+        outcome => Some(format!("it could not be compared: {outcome:?}")),
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,33 @@
+//! What commands print.
+
+use std::io::{self, ErrorKind, Write};
+
+use super::Failure;
+
+/// Writes to the standard output. Whoever reads it may stop reading (`| head`): that is no error.
+///
+/// # Errors
+/// When it cannot be written for another reason.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result.map_err(|error| format!("cannot write what was asked for: {error}"))?),
+    }
+}
+
+/// A number of things: `1 contract`, `2 contracts`.
+pub(super) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_thing_is_not_several() {
+        assert_eq!(
+            [0, 1, 2].map(|number| super::count(number, "contract")),
+            ["0 contracts", "1 contract", "2 contracts"]
+        );
+    }
+}

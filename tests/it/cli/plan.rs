@@ -1,0 +1,166 @@
+//! `countersign plan`, as people run it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{PROVIDER, contract, countersign, example, git, repository, write};
+
+#[test]
+fn what_a_change_does_is_planned_without_a_token_or_a_cluster() {
+    let [acme, globex, initech] =
+        [("acme", "1000"), ("globex", "5"), ("initech", "7")].map(|(name, fee)| contract(name, fee));
+    let repository = repository(&[
+        ("zoo.yaml", PROVIDER),
+        ("contracts/acme.yaml", &acme),
+        ("contracts/globex.yaml", &globex),
+        ("contracts/initech.yaml", &initech),
+    ]);
+    let root = repository.path();
+    let same = countersign(root, &["plan", "--base", "before"]);
+    assert_eq!(
+        (same.code, same.out.as_str()),
+        (0, "Nothing changes in billing (3 contracts).\n"),
+        "{}",
+        same.said
+    );
+
+    write(root, "contracts/acme.yaml", &contract("acme", "1200.50"));
+    fs::remove_file(root.join("contracts/globex.yaml")).unwrap();
+    write(root, "contracts/hooli.yaml", &contract("hooli", "3"));
+    let ran = countersign(root, &["plan", "--base", "before", "."]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
+    for part in [
+        "BillingContract acme (./contracts/acme.yaml): changed",
+        "BillingContract hooli",
+        "contract globex: active -> closed",
+        "3 resources change.",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("initech"), "{}", ran.out);
+
+    git(root, &["add", "--all"]);
+    git(root, &["commit", "--quiet", "--message", "After"]);
+    fs::remove_dir_all(root.join("contracts")).unwrap();
+    let json = countersign(
+        root,
+        &["plan", "--base", "before", "--head", "HEAD", "--output", "json", "contracts", "zoo.yaml"],
+    );
+    assert_eq!(json.code, 3, "{}", json.said);
+    let plan: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&plan["version"], &plan["counts"]["does"]), (&1.into(), &3.into()));
+    let acme = plan["resources"].as_array().unwrap().iter().find(|row| row["name"] == "acme").unwrap();
+    assert_eq!(acme["changes"][0]["path"], "/items/fde/fixedFeeAmount");
+    assert!(json.out.contains("\"1200.5"), "{}", json.out);
+    let markdown = countersign(root, &["plan", "--base", "before", "--head", "HEAD", "-o", "markdown", "."]);
+    assert!(
+        markdown.out.starts_with("<!-- countersign-plan -->\n### 💰 Billing: 3 resources change\n"),
+        "{}",
+        markdown.out
+    );
+    assert!(
+        markdown.out.contains("<details><summary>BillingContract acme: changed</summary>"),
+        "{}",
+        markdown.out
+    );
+}
+
+#[test]
+fn what_is_refused_exits_with_two() {
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract("acme", "1000"))]);
+    let root = repository.path();
+    write(root, "acme.yaml", &contract("acme", "1000").replace("status: active", "status: draft"));
+    let ran = countersign(root, &["plan", "--base", "before"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.out.contains("ActiveNotReplaced: Nothing was written"), "{}", ran.out);
+    write(root, "acme.yaml", &contract("acme", "-5"));
+    let ran = countersign(root, &["plan", "--base", "before"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(
+        ran.out.contains("./acme.yaml:25:9: `spec.zoo.items[fde].fixedFeeAmount` must be"),
+        "{}",
+        ran.out
+    );
+    let none = countersign(root, &["plan", "--base", "nowhere"]);
+    assert_eq!(none.code, 1);
+}
+
+#[test]
+fn what_is_left_is_told_apart() {
+    let orphan = contract("acme", "1000").replace("deletionPolicy: End", "deletionPolicy: Orphan");
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &orphan)]);
+    fs::remove_file(repository.path().join("acme.yaml")).unwrap();
+    let ran = countersign(repository.path(), &["plan", "--base", "before"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.out.contains("Will be left as it is:\n\nBillingContract acme (./acme.yaml): gone"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("committed: 50000 USD"), "{}", ran.out);
+}
+
+#[test]
+fn a_package_changes_the_contracts_that_refer_to_it() {
+    let folder = "packages/zoo";
+    let names = |below: &str| -> Vec<String> {
+        let path = crate::support::root().join("examples").join(folder).join(below);
+        let files = fs::read_dir(path).unwrap();
+        files.map(|file| format!("{below}/{}", file.unwrap().file_name().into_string().unwrap())).collect()
+    };
+    let files: Vec<(String, String)> = ["contracts", "packages", "providers"]
+        .iter()
+        .flat_map(|below| names(below))
+        .map(|name| (name.clone(), example(&format!("{folder}/{name}"))))
+        .collect();
+    let all: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let repository = repository(&all);
+    let root = repository.path();
+    assert_eq!(countersign(root, &["plan", "--base", "before"]).code, 0);
+    // Terms that are published never change: each contract of the package would be refused.
+    let (name, text) = files
+        .iter()
+        .find(|(name, text)| name.starts_with("packages/") && text.contains("displayName: "))
+        .unwrap();
+    write(root, name, &text.replacen("displayName: ", "displayName: New ", 1));
+    let ran = countersign(root, &["plan", "--base", "before"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.out.contains("its terms have changed since they were published"), "{}", ran.out);
+}
+
+#[test]
+fn every_example_of_both_apis_plans_to_nothing_against_itself_and_to_a_create_when_new() {
+    for (folder, count) in [("zoo", 11), ("metronome", 6), ("packages/zoo", 5), ("packages/metronome", 4)] {
+        let path = crate::support::root().join("examples").join(folder);
+        let repository = repository(&[("README", "")]);
+        let copied =
+            std::process::Command::new("cp").arg("-r").arg(&path).arg(repository.path().join("all")).status();
+        assert!(copied.unwrap().success());
+        let new = countersign(repository.path(), &["plan", "--base", "before", "all", "--output", "json"]);
+        let plan: Value = serde_json::from_str(&new.out).unwrap();
+        let counts = &plan["counts"];
+        let told = |part: &str| counts[part].as_u64().unwrap();
+        assert_eq!(told("refused"), 0, "{folder}: {}", new.out);
+        assert!(told("does") + told("open") + told("left") >= count, "{folder}: {counts}");
+        git(repository.path(), &["add", "--all"]);
+        git(repository.path(), &["commit", "--quiet", "--message", "All"]);
+        let same = countersign(repository.path(), &["plan", "--base", "HEAD", "all"]);
+        assert!(same.out.starts_with("Nothing changes in billing"), "{folder}: {}", same.out);
+    }
+}
+
+#[test]
+fn resources_that_a_command_builds_are_planned_before_and_after() {
+    let repository =
+        repository(&[("prod/zoo.yaml", PROVIDER), ("prod/acme.yaml", &contract("acme", "1000"))]);
+    let root = repository.path();
+    write(root, "prod/acme.yaml", &contract("acme", "1001"));
+    let build = "for file in *.yaml; do echo ---; cat $file; done";
+    let ran = countersign(root, &["plan", "--base", "before", "--build", build, "prod"]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains("BillingContract acme (prod (built)): changed"), "{}", ran.out);
+    let ran = countersign(root, &["plan", "--base", "before", "--build", "exit 5", "prod"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.said.contains("`exit 5` failed in prod"), "{}", ran.said);
+}

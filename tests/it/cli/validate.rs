@@ -1,0 +1,222 @@
+//! `countersign validate`, as people run it.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use super::{PROVIDER, Ran, contract, countersign, folder, git, repository, write};
+
+fn validate(files: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let folder = folder(files);
+    countersign(folder.path(), &[&["validate"], arguments].concat())
+}
+
+fn piped(text: &str, arguments: &[&str]) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .arg("validate")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || drop(input.write_all(text.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.into()
+}
+
+#[test]
+fn what_is_sound_is_counted_and_exits_with_zero() {
+    let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract("acme", "1000"))], &["."]);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "1 contract, 0 packages and 1 provider are sound\n"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line_and_exits_with_two() {
+    let wrong = contract("acme", "1000").replace("\"1000\"", "1000").replace("currency", "curency");
+    let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &wrong)], &["."]);
+    assert_eq!(ran.code, 2);
+    for part in [
+        "acme.yaml:17:5: BillingContract acme: `spec.zoo.curency` is no field; did you mean `currency`?\n  17 |     curency: USD\n     |     ^\n",
+        "acme.yaml:25:9: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` must be in quotes, \"1000\": a bare number may lose digits\n",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    assert_eq!(ran.said.trim(), "countersign: 2 violations");
+}
+
+#[test]
+fn nothing_that_was_read_is_never_sound() {
+    for (files, arguments) in [
+        (&[("readme.txt", "")][..], &["."][..]),
+        (&[("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n")], &["."]),
+        (&[("empty.yaml", "# nothing\n")], &["empty.yaml"]),
+        (&[], &["missing.yaml"]),
+        (&[("a.txt", "")], &["*.yaml"]),
+    ] {
+        let ran = validate(files, arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {}", ran.said);
+        assert!(!ran.said.is_empty());
+    }
+}
+
+#[test]
+fn what_is_left_out_is_told_with_its_reason() {
+    let kustomization = "resources: [zoo.yaml]\npatches: [{path: patch.yaml}]\n";
+    let patch = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingProvider\nmetadata: {name: zoo}\nspec: {requestsPerSecond: 5}\n";
+    let files = [("zoo.yaml", PROVIDER), ("kustomization.yaml", kustomization), ("patch.yaml", patch)];
+    let ran = validate(&files, &["."]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.said.contains("skipped ./patch.yaml: a patch or settings of ./kustomization.yaml"),
+        "{}",
+        ran.said
+    );
+    let alone = validate(&files, &["patch.yaml"]);
+    assert_eq!(alone.code, 1, "{}{}", alone.out, alone.said);
+}
+
+#[test]
+fn patterns_lists_and_json_are_read() {
+    let json =
+        serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(PROVIDER).unwrap()).unwrap();
+    let list = format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{json}]}}");
+    let ran = validate(
+        &[("a/b/zoo.json", &list), ("a/acme.yaml", &contract("acme", "1"))],
+        &["a/**/*.json", "a/*.yaml"],
+    );
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "1 contract, 0 packages and 1 provider are sound\n"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
+fn the_standard_input_has_any_number_of_documents() {
+    let names: Vec<_> = (0..1500).map(|number| format!("c{number}")).collect();
+    let one = |name: &String| PROVIDER.replace("name: zoo\n", &format!("name: {name}\n"));
+    let text = names.iter().map(one).collect::<Vec<_>>().join("---\n");
+    let ran = piped(&text, &["-"]);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "0 contracts, 0 packages and 1500 providers are sound\n"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
+fn a_syntax_error_hides_nothing_else() {
+    let text = format!("a: [\n---\n{}---\nb: {{\n", PROVIDER.replace("zoo: {}", "zoo: {url: x}"));
+    let ran = piped(&text, &["-", "--output", "github"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(
+        ran.out.lines().filter(|line| line.starts_with("::error file=standard input,line=")).count(),
+        3,
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn duplicates_across_files_are_refused() {
+    let again = contract("acme", "2").replace("name: acme\n", "name: other\n");
+    let ran =
+        validate(&[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &again)], &["."]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.out.contains(
+            "b.yaml:10:5: BillingContract other: `spec.zoo.organizationId` is that of another contract too"
+        ),
+        "{}",
+        ran.out
+    );
+    let ran = validate(
+        &[("zoo.yaml", PROVIDER), ("a.yaml", &contract("acme", "1")), ("b.yaml", &contract("acme", "2"))],
+        &["."],
+    );
+    assert!(
+        ran.out.contains("`metadata.name` is that of another BillingContract too, in ./a.yaml"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn questions_are_warnings_and_under_strict_errors() {
+    let free = contract("acme", "0");
+    let files = [("zoo.yaml", PROVIDER), ("acme.yaml", free.as_str())];
+    let ran = validate(&files, &["."]);
+    assert_eq!(ran.code, 0, "{}", ran.said);
+    assert!(
+        ran.out.contains(
+            "acme.yaml:25:9: warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is 0"
+        ),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.ends_with("1 contract, 0 packages and 1 provider are sound, with 1 warning\n"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(validate(&files, &["--strict", "."]).code, 2);
+}
+
+#[test]
+fn against_a_revision_what_must_not_change_is_refused_and_an_extra_zero_is_asked_about() {
+    let repository =
+        repository(&[("zoo.yaml", PROVIDER), ("contracts/acme.yaml", &contract("acme", "1000"))]);
+    let moved = contract("acme", "10000").replace("organizationId: 6", "organizationId: 7");
+    write(repository.path(), "contracts/acme.yaml", &moved);
+    let ran = countersign(repository.path(), &["validate", "--base", "before", "."]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.said);
+    assert!(
+        ran.out.contains("`spec.zoo.organizationId` is refused: `organizationId` must not change"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out.contains(
+            "warning: BillingContract acme: `spec.zoo.items[fde].fixedFeeAmount` is ten times what it was"
+        ),
+        "{}",
+        ran.out
+    );
+    git(repository.path(), &["tag", "after"]);
+    let unknown = countersign(repository.path(), &["validate", "--base", "nowhere", "."]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.said.contains("there is no revision nowhere"), "{}", unknown.said);
+}
+
+#[test]
+fn whoever_stops_reading_ends_it_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .arg("crds")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = folder(&[("file", "")]);
+    let ran = countersign(folder.path(), &["crds", "--dir", "file/crds"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.said.contains("cannot write file/crds/billingproviders"), "{}", ran.said);
+}

@@ -1,0 +1,225 @@
+//! The calm after the faults: everything must come to rest in bounded steps, say the truth, and write nothing more.
+
+use std::collections::BTreeMap;
+
+use countersign_core::api::{Api, BillingContract, REQUESTED_AT};
+
+use crate::{
+    check,
+    cluster::Name,
+    deal::Marks,
+    operator::{
+        line::Fate,
+        task::{SYNC_PERIOD, slot_of},
+    },
+    people::annotate,
+    rules::Rule,
+    time::{MINUTE, SECOND},
+    world::World,
+};
+
+/// How long it may take to come to rest.
+const SETTLES_IN: i64 = 90 * MINUTE;
+/// How long it is then watched.
+const WATCHED_FOR: i64 = 45 * MINUTE;
+/// Most steps of one reconcile.
+const MAX_STEPS: u32 = 60;
+
+impl World {
+    /// Lets faults and people stop, and looks at what is left.
+    pub(crate) fn calm(&mut self) {
+        self.ground.note(|| "faults and people stop".to_owned());
+        self.is_calm = true;
+        for operator in &mut self.operators {
+            (operator.paused_until, operator.skew) = (0, 0);
+        }
+        if let Some(second) = self.operators.get_mut(1) {
+            second.memory = None;
+        }
+        if let Some(first) = self.operators.get_mut(0)
+            && first.memory.is_none()
+        {
+            first.start(&self.ground.cluster);
+        }
+        for provider in &mut self.ground.providers {
+            provider.epoch += u32::from(!provider.is_ready);
+            provider.is_ready = true;
+        }
+        self.people.apply_all(&mut self.ground);
+        for object in self.objects() {
+            annotate(&mut self.ground, &Name::of(&object), REQUESTED_AT, "calm");
+        }
+        self.rest(SETTLES_IN);
+        if !self.ground.findings.is_empty() {
+            return;
+        }
+        // Git is applied again now that what was being deleted has gone.
+        self.people.apply_all(&mut self.ground);
+        self.rest(SETTLES_IN / 2);
+        let writes = |world: &Self| {
+            let billing: u64 = world.ground.accounts.iter().map(|account| account.writes).sum();
+            (billing, world.ground.cluster.status_writes)
+        };
+        let before = writes(self);
+        self.rest(WATCHED_FOR);
+        let after = writes(self);
+        if before != after && self.ground.findings.is_empty() {
+            self.ground.find(format!(
+                "it does not come to rest: writes to billing and of statuses {before:?}, and then {after:?}"
+            ));
+        }
+        self.judge();
+    }
+
+    /// Lets one operator work undisturbed for a while.
+    fn rest(&mut self, milliseconds: i64) {
+        let until = self.ground.now + milliseconds;
+        while self.ground.now < until && self.ground.findings.is_empty() {
+            self.happen(&crate::event::Event::Renew(0, false));
+            self.happen(&crate::event::Event::Hear(0, usize::MAX));
+            let mut is_idle = true;
+            for name in self.ready(0) {
+                self.happen(&crate::event::Event::Begin(0, name.clone()));
+                let mut steps = 0;
+                while self.step(0, &name, Fate::Fine) {
+                    is_idle = false;
+                    steps += 1;
+                    if steps > MAX_STEPS {
+                        self.ground.find(format!("{name}: one reconcile takes more than {MAX_STEPS} steps"));
+                        return;
+                    }
+                }
+            }
+            for name in self.tasks(0) {
+                while self.step(0, &name, Fate::Fine) {
+                    is_idle = false;
+                }
+            }
+            let next = self.next_due().map_or(SYNC_PERIOD, |due| due - self.ground.now);
+            let wait = if is_idle { next.clamp(SECOND, 10 * MINUTE) } else { 100 };
+            self.happen(&crate::event::Event::Pass(wait));
+        }
+    }
+
+    fn next_due(&self) -> Option<i64> {
+        self.operators.first()?.memory.as_ref()?.queue.next(self.ground.now)
+    }
+
+    /// Looks at what is left.
+    fn judge(&mut self) {
+        let mut found = Vec::new();
+        let mut holders: BTreeMap<(String, String), Name> = BTreeMap::new();
+        for object in self.objects() {
+            let name = Name::of(&object);
+            let marks = self.people.deals.get(slot_of(&object)).map(|deal| deal.marks).unwrap_or_default();
+            let (ready, reason, message) = ready(&object);
+            self.ground.count(reason_name(&reason));
+            if !is_expected(&object, (&reason, &message), marks) && !self.is_known(&object, &reason) {
+                found.push(format!("{name}: at rest it is {reason}: {message}"));
+            }
+            if !ready || object.spec.suspend {
+                continue;
+            }
+            let is_looked_at = !object.spec.suspend || self.ground.rules.has(Rule::Suspended);
+            if reason == "InSync" && is_looked_at {
+                let lie = self.lies(&object).filter(|lie| !check::is_unrecorded(lie, &self.ground.rules));
+                found.extend(lie.map(|why| format!("{name}: at rest it is InSync, and {why}")));
+            }
+            let status = object.status.clone().unwrap_or_default();
+            if let (Some(id), Some(account)) = (status.contract_id, status.account)
+                && let Some(other) = holders
+                    .insert((countersign_core::protocol::claims::account(&account), id.clone()), name.clone())
+            {
+                found.push(format!("{name} and {other} are both ready with contract {id}"));
+            }
+        }
+        let now = self.ground.now;
+        for account in &self.ground.accounts {
+            for deal in &self.people.deals {
+                let live = account.live_of(deal.slot, now);
+                if live > 1 {
+                    found.push(format!("deal {} has {live} contracts in {}", deal.slot, account.url));
+                }
+            }
+        }
+        found.into_iter().for_each(|finding| self.ground.find(finding));
+    }
+
+    /// Whether a resource may be so because the code does not hold a rule yet.
+    fn is_known(&self, object: &BillingContract, reason: &str) -> bool {
+        let unrecorded: &[&str] = match object.spec.api() {
+            Some(Api::Zoo) => &["ContractExists", "ReplacedOutside"],
+            _ => &["AmbiguousItem"],
+        };
+        unrecorded.contains(&reason) && !self.ground.rules.has(Rule::Unrecorded)
+    }
+
+    /// Why what a resource says of billing is not so.
+    fn lies(&self, object: &BillingContract) -> Option<String> {
+        let now = self.ground.now;
+        let account =
+            self.ground.provider_of(object).and_then(|provider| self.ground.account_at(provider.url));
+        let account = self.ground.accounts.get(account?)?;
+        let slot = slot_of(object);
+        let id = object.status.as_ref()?.contract_id.clone().unwrap_or_default();
+        let view = match object.spec.api()? {
+            Api::Zoo => account.zoo.get(object.spec.sole_customer()?, now, 0),
+            Api::Metronome => {
+                let customer = account.metronome.contract(&id).map(|contract| contract.customer.clone());
+                account.metronome.get(&customer.unwrap_or_default(), &id, now, 0)
+            }
+        };
+        match view {
+            None if check::is_hidden(object) => None,
+            None => Some("there is none".to_owned()),
+            Some(view) => check::difference(object, &view, slot),
+        }
+    }
+}
+
+/// What the `Ready` condition says.
+fn ready(object: &BillingContract) -> (bool, String, String) {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
+    ready.map_or((false, "nothing".to_owned(), String::new()), |ready| {
+        (ready.status == "True", ready.reason.clone(), ready.message.clone())
+    })
+}
+
+/// Whether a resource may be so at rest, after what was done to it.
+fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks: Marks) -> bool {
+    let spec = &object.spec;
+    let management = format!("{:?}", spec.management_policy);
+    if spec.suspend {
+        return true;
+    }
+    match reason {
+        "InSync" | "DriftReported" => true,
+        "AwaitingApproval" => management == "Plan",
+        "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
+        "DuplicateClaim" => marks.is_double,
+        // Nothing of the resource is known any more, and the contract that is there differs.
+        "ContractExists" => marks.is_lost || marks.is_moved,
+        "AmbiguousItem" => marks.is_lost || marks.is_moved,
+        "ReplacedOutside" => marks.is_ended || marks.is_touched,
+        "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
+        "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
+        // It was yet to come when Git changed it, and is invoiced by now.
+        "Rejected" => message.contains("is final"),
+        // It was open when Git changed it, and is closed by now.
+        "PeriodClosed" => true,
+        _ => false,
+    }
+}
+
+fn reason_name(reason: &str) -> &'static str {
+    match reason {
+        "InSync" => "at rest: InSync",
+        "DriftReported" => "at rest: DriftReported",
+        "AwaitingApproval" => "at rest: AwaitingApproval",
+        "NotInBilling" => "at rest: NotInBilling",
+        "DuplicateClaim" => "at rest: DuplicateClaim",
+        "Suspended" => "at rest: Suspended",
+        _ => "at rest: another reason",
+    }
+}

@@ -1,0 +1,230 @@
+//! The API server, in memory: versions, generations, finalizers, deletion, conflicts, watches, and a backup of etcd.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use countersign_core::api::{BillingContract, BillingContractStatus};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
+use serde_json::Value;
+
+use crate::time::SECOND;
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+impl Name {
+    pub(crate) fn of(contract: &BillingContract) -> Self {
+        let metadata = &contract.metadata;
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What a watch delivers.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Put(Arc<BillingContract>),
+    Gone(Name),
+}
+
+/// Why the API server does not do what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Conflict,
+    NotFound,
+}
+
+/// The Lease, as both operators see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) holder: Option<usize>,
+    pub(crate) version: u64,
+}
+
+/// What etcd holds.
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    objects: BTreeMap<Name, Arc<BillingContract>>,
+    lease: Lease,
+}
+
+/// The API server.
+#[derive(Debug, Default)]
+pub(crate) struct Cluster {
+    stored: Stored,
+    backup: Stored,
+    version: u64,
+    uids: u64,
+    /// What watches have not heard of yet.
+    changes: Vec<Change>,
+    /// Status writes that were taken.
+    pub(crate) status_writes: u64,
+}
+
+impl Cluster {
+    pub(crate) fn get(&self, name: &Name) -> Option<&Arc<BillingContract>> {
+        self.stored.objects.get(name)
+    }
+
+    pub(crate) fn list(&self) -> impl Iterator<Item = &Arc<BillingContract>> {
+        self.stored.objects.values()
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.stored.lease
+    }
+
+    /// What happened since it was asked last, for the watches.
+    pub(crate) fn changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// `kubectl apply`: spec and annotations of Git, whatever else the object has. False while it is being deleted.
+    pub(crate) fn apply(&mut self, manifest: &Value, now: i64) -> Result<bool, String> {
+        let wanted: BillingContract =
+            serde_json::from_value(manifest.clone()).map_err(|error| error.to_string())?;
+        let name = Name::of(&wanted);
+        let Some(found) = self.stored.objects.get(&name) else {
+            self.uids += 1;
+            let mut created = wanted;
+            created.metadata.uid = Some(format!("uid-{}", self.uids));
+            created.metadata.generation = Some(1);
+            created.metadata.creation_timestamp = Some(stamp(now));
+            created.status = Some(BillingContractStatus {
+                observed_generation: Some(-1),
+                ..BillingContractStatus::default()
+            });
+            self.put(created);
+            return Ok(true);
+        };
+        if found.metadata.deletion_timestamp.is_some() {
+            return Ok(false);
+        }
+        let mut applied = BillingContract::clone(found);
+        if applied.spec != wanted.spec {
+            applied.spec = wanted.spec;
+            applied.metadata.generation = applied.metadata.generation.map(|generation| generation + 1);
+        }
+        if applied.spec != found.spec {
+            self.put(applied);
+        }
+        Ok(true)
+    }
+
+    /// Changes the metadata of an object, as people do with `kubectl annotate` or `replace`.
+    pub(crate) fn touch(&mut self, name: &Name, change: impl FnOnce(&mut BillingContract)) {
+        let Some(found) = self.stored.objects.get(name) else { return };
+        let mut touched = BillingContract::clone(found);
+        change(&mut touched);
+        if touched.metadata != found.metadata {
+            self.put(touched);
+        }
+    }
+
+    pub(crate) fn delete(&mut self, name: &Name, now: i64) {
+        let Some(found) = self.stored.objects.get(name) else { return };
+        if found.metadata.finalizers.as_ref().is_none_or(Vec::is_empty) {
+            self.remove(name);
+        } else if found.metadata.deletion_timestamp.is_none() {
+            let mut deleted = BillingContract::clone(found);
+            deleted.metadata.deletion_timestamp = Some(stamp(now));
+            deleted.metadata.generation = deleted.metadata.generation.map(|generation| generation + 1);
+            self.put(deleted);
+        }
+    }
+
+    /// Replaces the status of an object, of the version that is given.
+    pub(crate) fn replace_status(
+        &mut self,
+        object: &BillingContract,
+    ) -> Result<Arc<BillingContract>, Refused> {
+        let found = self.of_version(object)?;
+        let mut replaced = BillingContract::clone(found);
+        replaced.status.clone_from(&object.status);
+        self.status_writes += 1;
+        Ok(self.put(replaced))
+    }
+
+    /// Sets or takes away a finalizer of an object, of the version that is given.
+    pub(crate) fn finalize(
+        &mut self,
+        object: &BillingContract,
+        finalizer: &str,
+        set: bool,
+    ) -> Result<Arc<BillingContract>, Refused> {
+        let mut patched = BillingContract::clone(self.of_version(object)?);
+        let mut finalizers = patched.metadata.finalizers.take().unwrap_or_default();
+        finalizers.retain(|found| found != finalizer);
+        if set {
+            finalizers.push(finalizer.to_owned());
+        }
+        let is_gone = finalizers.is_empty() && patched.metadata.deletion_timestamp.is_some();
+        patched.metadata.finalizers = Some(finalizers).filter(|finalizers| !finalizers.is_empty());
+        if is_gone {
+            self.remove(&Name::of(&patched));
+            return Ok(Arc::new(patched));
+        }
+        Ok(self.put(patched))
+    }
+
+    /// Takes the lease for an operator, if it still has the version that was read.
+    pub(crate) fn take_lease(&mut self, holder: Option<usize>, version: u64) -> Result<(), Refused> {
+        if self.stored.lease.version != version {
+            return Err(Refused::Conflict);
+        }
+        self.version += 1;
+        self.stored.lease = Lease { holder, version: self.version };
+        Ok(())
+    }
+
+    /// Backs etcd up.
+    pub(crate) fn back_up(&mut self) {
+        self.backup = self.stored.clone();
+    }
+
+    /// Puts etcd back to what it was; its versions go on, and objects have the version that they had.
+    pub(crate) fn restore(&mut self) {
+        let before = std::mem::replace(&mut self.stored, self.backup.clone());
+        let gone = before.objects.into_keys().filter(|name| !self.stored.objects.contains_key(name));
+        self.changes.extend(gone.map(Change::Gone));
+        self.changes.extend(self.stored.objects.values().cloned().map(Change::Put));
+    }
+
+    fn of_version(&self, object: &BillingContract) -> Result<&Arc<BillingContract>, Refused> {
+        let found = self.stored.objects.get(&Name::of(object)).ok_or(Refused::NotFound)?;
+        let same = |one: &BillingContract| (one.metadata.uid.clone(), one.metadata.resource_version.clone());
+        if same(found) == same(object) { Ok(found) } else { Err(Refused::Conflict) }
+    }
+
+    fn put(&mut self, mut object: BillingContract) -> Arc<BillingContract> {
+        self.version += 1;
+        object.metadata.resource_version = Some(self.version.to_string());
+        let object = Arc::new(object);
+        self.stored.objects.insert(Name::of(&object), Arc::clone(&object));
+        self.changes.push(Change::Put(Arc::clone(&object)));
+        object
+    }
+
+    fn remove(&mut self, name: &Name) {
+        self.version += 1;
+        if self.stored.objects.remove(name).is_some() {
+            self.changes.push(Change::Gone(name.clone()));
+        }
+    }
+}
+
+/// A moment as the API server writes it, in whole seconds.
+fn stamp(now: i64) -> Time {
+    Time(jiff::Timestamp::from_second(now.div_euclid(SECOND)).unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+}

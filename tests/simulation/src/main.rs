@@ -1,0 +1,53 @@
+//! `simulate`: runs seeds, and prints what came up; a seed that breaks a promise is shrunk and told step by step.
+//!
+//! `SEEDS=n` runs so many, `SEED=n` one; `EVENTS=n` before the calm; `RULES=a,b` adds scenarios (`all`), `MUTANT=name` takes
+//! a rule out.
+
+use std::{collections::BTreeMap, env, process::ExitCode};
+
+use countersign_simulation::{Mutant, Rule, Rules, Setup, run, shrink};
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn main() -> ExitCode {
+    let wanted = env::var("RULES").unwrap_or_default();
+    let is_wanted = |rule: &Rule| wanted == "all" || wanted.split(',').any(|name| name == rule.name());
+    let rules = Rule::ALL.into_iter().filter(is_wanted).fold(Rules::held(), Rules::with);
+    let mutant = env::var("MUTANT").unwrap_or_default();
+    let mutant = Mutant::ALL.into_iter().find(|found| found.name() == mutant);
+    let setup = Setup { events: usize::try_from(number("EVENTS", 500)).unwrap_or(500), rules, mutant };
+    let one = number("SEED", u64::MAX);
+    let seeds = if one == u64::MAX { 0..number("SEEDS", 1000) } else { one..one + 1 };
+    let most = number("MOST", 1);
+    let (mut ran, mut steps, mut charges, mut failed) = (0_u64, 0_u64, 0_usize, 0_u64);
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for seed in seeds {
+        let run = run(seed, &setup);
+        ran += 1;
+        steps += run.steps;
+        charges += run.charges;
+        for (what, times) in run.counts {
+            *counts.entry(what).or_default() += times;
+        }
+        let Some(broken) = run.broken else { continue };
+        failed += 1;
+        println!("seed {seed}, {} events: {}", broken.steps(), broken.finding);
+        if failed >= most {
+            if most == 1 {
+                let shrunk = shrink(&broken, &setup);
+                println!("\nthe same with {} events: {}\n", shrunk.steps(), shrunk.finding);
+                shrunk.trace(&setup).iter().for_each(|line| println!("{line}"));
+                println!("\nagain: SEED={seed} make simulate");
+            }
+            break;
+        }
+    }
+    println!(
+        "\n{:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise",
+        ran
+    );
+    counts.iter().for_each(|(what, times)| println!("{times:>12}  {what}"));
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,51 @@
+//! Rules of the design, each taken out: a simulation that does not notice is worth nothing.
+
+/// A design that lacks one rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A write without a reply is sent again, with another key, and nothing is read before.
+    RetryWithoutReading,
+    /// Writes do not ask whether the lease is held.
+    GateOpen,
+    /// The uniqueness key follows from the object's UID.
+    KeyFromUid,
+    /// The status says that it is in force before the call was made.
+    StatusBeforeCall,
+    /// Items are added without a look at what is there.
+    AddWithoutLooking,
+    /// An approval holds for ever.
+    ApprovalNotSpent,
+    /// Accounts are told apart by the text of their address.
+    ClaimByText,
+    /// Whatever answers 404 is believed.
+    NotFoundBelieved,
+}
+
+impl Mutant {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::RetryWithoutReading,
+        Self::GateOpen,
+        Self::KeyFromUid,
+        Self::StatusBeforeCall,
+        Self::AddWithoutLooking,
+        Self::ApprovalNotSpent,
+        Self::ClaimByText,
+        Self::NotFoundBelieved,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetryWithoutReading => "retry-without-reading",
+            Self::GateOpen => "gate-open",
+            Self::KeyFromUid => "key-from-uid",
+            Self::StatusBeforeCall => "status-before-call",
+            Self::AddWithoutLooking => "add-without-looking",
+            Self::ApprovalNotSpent => "approval-not-spent",
+            Self::ClaimByText => "claim-by-text",
+            Self::NotFoundBelieved => "not-found-believed",
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! An operator: a process that can be slow, stopped, killed and started again, and loses its memory then.
+
+pub(crate) mod line;
+pub(crate) mod queue;
+mod report;
+pub(crate) mod task;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use countersign_core::api::BillingContract;
+
+use self::{queue::Queue, task::Task};
+use crate::{
+    cluster::{Change, Cluster, Name},
+    time::SECOND,
+};
+
+/// How long a lease lasts without being renewed.
+pub(crate) const LEASE: i64 = 45 * SECOND;
+/// How long a request to a billing API may take.
+pub(crate) const TIMEOUT: i64 = 20 * SECOND;
+
+/// What somebody else's lease looked like, and when it was first seen so.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    version: u64,
+    since: i64,
+}
+
+/// What a process knows.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) cache: BTreeMap<Name, Arc<BillingContract>>,
+    /// What the watch has not delivered yet.
+    pub(crate) inbox: VecDeque<Change>,
+    /// Objects that a watch event asks to look at.
+    pub(crate) touched: BTreeSet<Name>,
+    pub(crate) queue: Queue,
+    pub(crate) tasks: BTreeMap<Name, Task>,
+    /// Until when the lease is held.
+    pub(crate) held_until: Option<i64>,
+    rival: Option<Rival>,
+}
+
+/// A process of the operator.
+pub(crate) struct Operator {
+    pub(crate) id: usize,
+    /// Nothing while it is not running.
+    pub(crate) memory: Option<Memory>,
+    /// It does nothing before this moment.
+    pub(crate) paused_until: i64,
+    /// How far its clock is off.
+    pub(crate) skew: i64,
+}
+
+impl Operator {
+    pub(crate) fn new(id: usize) -> Self {
+        Self { id, memory: None, paused_until: 0, skew: 0 }
+    }
+
+    /// Starts it: its caches are filled from what the API server has.
+    pub(crate) fn start(&mut self, cluster: &Cluster) {
+        let cache: BTreeMap<_, _> =
+            cluster.list().map(|object| (Name::of(object), Arc::clone(object))).collect();
+        let touched = cache.keys().cloned().collect();
+        self.memory = Some(Memory { cache, touched, ..Memory::default() });
+    }
+
+    /// What runs and is not paused.
+    pub(crate) fn awake(&mut self, now: i64) -> Option<&mut Memory> {
+        if self.paused_until > now { None } else { self.memory.as_mut() }
+    }
+
+    /// Whether it holds the lease, as far as it knows.
+    pub(crate) fn leads(&self, now: i64) -> bool {
+        self.memory.as_ref().is_some_and(|memory| memory.may_write(0, now))
+    }
+
+    /// Takes the lease, or renews it. `is_lost` when the reply does not come.
+    pub(crate) fn renew(&mut self, cluster: &mut Cluster, now: i64, is_lost: bool) {
+        let id = self.id;
+        let Some(memory) = self.awake(now) else { return };
+        let lease = cluster.lease().clone();
+        if lease.holder.is_some_and(|holder| holder != id) {
+            let seen = memory.rival.filter(|rival| rival.version == lease.version);
+            let since = seen.map_or(now, |rival| rival.since);
+            memory.rival = Some(Rival { version: lease.version, since });
+            if now - since < LEASE {
+                if !memory.may_write(0, now) {
+                    memory.stop();
+                }
+                return;
+            }
+        }
+        if cluster.take_lease(Some(id), lease.version).is_ok() && !is_lost {
+            memory.held_until = Some(now + LEASE);
+        }
+    }
+}
+
+impl Memory {
+    /// Whether a write that may take so long may start now.
+    pub(crate) fn may_write(&self, takes: i64, now: i64) -> bool {
+        self.held_until.is_some_and(|until| now + takes < until)
+    }
+
+    /// The lease is lost: all work stops, and begins anew when it is held again.
+    fn stop(&mut self) {
+        self.held_until = None;
+        self.tasks.clear();
+        self.queue = Queue::default();
+        self.touched = self.cache.keys().cloned().collect();
+    }
+
+    /// The watch delivers what it has, at most so many.
+    pub(crate) fn hear(&mut self, most: usize) {
+        for _ in 0..most {
+            match self.inbox.pop_front() {
+                Some(Change::Put(object)) => {
+                    let name = Name::of(&object);
+                    self.touched.insert(name.clone());
+                    self.cache.insert(name, object);
+                }
+                Some(Change::Gone(name)) => drop(self.cache.remove(&name)),
+                None => return,
+            }
+        }
+    }
+}

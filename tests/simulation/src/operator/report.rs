@@ -1,0 +1,117 @@
+//! A status on its way to the API server, as `src/controller/kubernetes/status.rs` writes it.
+
+use std::sync::Arc;
+
+use countersign_core::{
+    api::{BillingContract, BillingContractStatus},
+    protocol::Requeue,
+};
+
+use super::{
+    Memory,
+    line::Fate,
+    task::{Desk, SYNC_PERIOD},
+};
+use crate::{
+    cluster::{Name, Refused},
+    ground::Ground,
+    rules::Rule,
+};
+
+/// Most tries to write a status on an object that moves on.
+const MAX_CONFLICTS: u32 = 5;
+
+/// A status on its way.
+pub(super) struct Report {
+    pub(super) object: Arc<BillingContract>,
+    pub(super) status: BillingContractStatus,
+    pub(super) tries: u32,
+    /// The object moved on, and is read again first.
+    pub(super) must_read: bool,
+    pub(super) requeue: Requeue,
+}
+
+/// Writes a status. `Err` when that is over; true when the process died.
+pub(super) fn write(
+    desk: &Desk,
+    mut report: Report,
+    memory: &mut Memory,
+    ground: &mut Ground,
+    fate: Fate,
+) -> Result<Report, bool> {
+    let now = ground.now;
+    let uid = desk.object.metadata.uid.clone().unwrap_or_default();
+    let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
+    let Kube::Arrives { hears } = of_kubernetes(fate) else {
+        memory.queue.retry(&uid, 0, now);
+        return Err(false);
+    };
+    if !is_fenced {
+        memory.queue.retry(&uid, 0, now);
+        return Err(false);
+    }
+    if report.must_read {
+        let found = ground.cluster.get(&Name::of(&report.object)).cloned();
+        match found.filter(|found| found.metadata.uid == report.object.metadata.uid) {
+            // Somebody else's word, which is newer.
+            Some(found) if !ground.rules.has(Rule::Fence) && found.status != desk.object.status => {
+                memory.queue.retry(&uid, 0, now);
+            }
+            Some(found) if hears => {
+                report.object = found;
+                report.must_read = false;
+                return Ok(report);
+            }
+            Some(_) => memory.queue.retry(&uid, 0, now),
+            None => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
+        }
+        return Err(fate == Fate::Crash);
+    }
+    let mut object = BillingContract::clone(&report.object);
+    object.status = Some(report.status.clone());
+    let written = ground.write_status(&object);
+    ground.note(|| {
+        let ready =
+            object.status.iter().flat_map(|status| &status.conditions).find(|found| found.type_ == "Ready");
+        let ready = ready.map(|ready| format!("{} {}: {}", ready.status, ready.reason, ready.message));
+        format!(
+            "  status of {} ({:?}): {}",
+            Name::of(&object),
+            written.as_ref().map(|_| ()),
+            ready.unwrap_or_default()
+        )
+    });
+    if fate == Fate::Crash {
+        return Err(true);
+    }
+    match written {
+        _ if !hears => memory.queue.retry(&uid, 0, now),
+        Ok(written) => {
+            memory.queue.wrote(&uid, written.metadata.resource_version.as_deref());
+            memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now);
+        }
+        Err(Refused::Conflict) if report.tries < MAX_CONFLICTS => {
+            report.tries += 1;
+            report.must_read = true;
+            ground.count("status conflict");
+            return Ok(report);
+        }
+        Err(Refused::Conflict) => memory.queue.retry(&uid, 0, now),
+        Err(Refused::NotFound) => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
+    }
+    Err(false)
+}
+
+/// What becomes of a request to the API server.
+pub(super) enum Kube {
+    Lost,
+    Arrives { hears: bool },
+}
+
+pub(super) fn of_kubernetes(fate: Fate) -> Kube {
+    match fate {
+        Fate::LostRequest | Fate::Status(_) => Kube::Lost,
+        Fate::LostReply | Fate::StatusDone(_) | Fate::Late(_) => Kube::Arrives { hears: false },
+        _ => Kube::Arrives { hears: true },
+    }
+}

@@ -1,0 +1,224 @@
+//! Everything together: what happens, one event after the other.
+
+use std::sync::Arc;
+
+use countersign_core::api::BillingContract;
+
+use crate::{
+    cluster::Name,
+    event::Event,
+    ground::Ground,
+    mutant::Mutant,
+    operator::{LEASE, Operator, line::Fate, task},
+    people::People,
+    rules::{Rule, Rules},
+};
+
+/// A world.
+pub(crate) struct World {
+    pub(crate) ground: Ground,
+    pub(crate) operators: Vec<Operator>,
+    pub(crate) people: People,
+    /// Events that happened.
+    pub(crate) steps: u64,
+    /// Faults and people have stopped.
+    pub(crate) is_calm: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, rules: Rules, mutant: Option<Mutant>, traced: bool) -> Self {
+        let ground = Ground::new(seed, rules, mutant, traced);
+        let mut operators = vec![Operator::new(0), Operator::new(1)];
+        for operator in &mut operators {
+            operator.start(&ground.cluster);
+        }
+        Self { ground, operators, people: People::new(), steps: 0, is_calm: false }
+    }
+
+    /// Operators that have something to do.
+    pub(crate) fn busy(&self) -> Vec<usize> {
+        let is_busy =
+            |operator: &usize| !self.tasks(*operator).is_empty() || !self.ready(*operator).is_empty();
+        (0..self.operators.len()).filter(is_busy).collect()
+    }
+
+    /// Whether an operator runs.
+    pub(crate) fn is_running(&self, operator: usize) -> bool {
+        self.operators.get(operator).is_some_and(|operator| operator.memory.is_some())
+    }
+
+    /// Whether an operator stands still.
+    pub(crate) fn is_somebody_paused(&self) -> bool {
+        self.operators
+            .iter()
+            .any(|operator| operator.memory.is_some() && operator.paused_until > self.ground.now)
+    }
+
+    /// How many changes its watch has not delivered yet.
+    pub(crate) fn unheard(&self, operator: usize) -> usize {
+        self.awake(operator).map_or(0, |memory| memory.inbox.len())
+    }
+
+    /// Names of what an operator is at.
+    pub(crate) fn tasks(&self, operator: usize) -> Vec<Name> {
+        self.awake(operator).map(|memory| memory.tasks.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Names of what an operator could begin with.
+    pub(crate) fn ready(&self, operator: usize) -> Vec<Name> {
+        let leads = self.operators.get(operator).is_some_and(|operator| operator.leads(self.ground.now));
+        let Some(memory) = self.awake(operator).filter(|_| leads) else { return Vec::new() };
+        let is_due = |(name, object): &(&Name, &Arc<BillingContract>)| {
+            let uid = object.metadata.uid.as_deref().unwrap_or_default();
+            !memory.tasks.contains_key(*name)
+                && (memory.touched.contains(*name) || memory.queue.has_come(uid, self.ground.now))
+        };
+        memory.cache.iter().filter(is_due).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn awake(&self, operator: usize) -> Option<&crate::operator::Memory> {
+        let operator = self.operators.get(operator)?;
+        operator.memory.as_ref().filter(|_| operator.paused_until <= self.ground.now)
+    }
+
+    /// Lets something happen.
+    pub(crate) fn happen(&mut self, event: &Event) {
+        self.steps += 1;
+        if !self.is_calm {
+            self.ground.note(|| format!("{event:?}"));
+        }
+        match event {
+            Event::Pass(milliseconds) => {
+                self.ground.count("time passes");
+                let before = self.ground.now;
+                self.ground.pass(*milliseconds);
+                // Who stood still goes on with what it was at, before it hears that its lease is gone.
+                for operator in self.operators.iter_mut().filter(|operator| operator.paused_until <= before) {
+                    operator.renew(&mut self.ground.cluster, self.ground.now, false);
+                }
+            }
+            Event::Hear(operator, most) => {
+                if let Some(memory) = self.operator(*operator).and_then(|(memory, _, _)| memory) {
+                    memory.hear(*most);
+                }
+            }
+            Event::Renew(operator, is_lost) => {
+                self.ground.count(if *is_lost { "renewal's reply lost" } else { "lease renewed" });
+                let now = self.ground.now;
+                if let Some(operator) = self.operators.get_mut(*operator) {
+                    operator.renew(&mut self.ground.cluster, now, *is_lost);
+                }
+            }
+            Event::Begin(operator, name) => self.begin(*operator, name),
+            Event::Step(operator, name, fate) => drop(self.step(*operator, name, *fate)),
+            Event::Kill(operator) => self.kill(*operator),
+            Event::Start(operator) => {
+                if let Some(operator) =
+                    self.operators.get_mut(*operator).filter(|operator| operator.memory.is_none())
+                {
+                    self.ground.count("operator started");
+                    operator.start(&self.ground.cluster);
+                }
+            }
+            Event::Pause(operator, milliseconds) => {
+                self.ground.count("operator paused");
+                let until = self.ground.now + milliseconds;
+                if let Some(operator) = self.operators.get_mut(*operator) {
+                    operator.paused_until = until;
+                }
+            }
+            Event::Skew(operator, by) => {
+                self.ground.count("clock skewed");
+                if let Some(operator) = self.operators.get_mut(*operator) {
+                    operator.skew = *by;
+                }
+            }
+            Event::Act(act) => {
+                if self.people.act(act, &mut self.ground) {
+                    self.ground.count(act.name());
+                }
+            }
+            Event::BackUp => {
+                self.ground.count("etcd backed up");
+                self.ground.cluster.back_up();
+            }
+            Event::Restore => self.restore(),
+        }
+        self.deliver();
+    }
+
+    /// What changed goes to the watches, and what a contract gave up wakes who claims it.
+    fn deliver(&mut self) {
+        for change in self.ground.cluster.changes() {
+            for memory in self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut()) {
+                memory.inbox.push_back(change.clone());
+            }
+        }
+    }
+
+    fn operator(
+        &mut self,
+        operator: usize,
+    ) -> Option<(Option<&mut crate::operator::Memory>, i64, &mut Ground)> {
+        let now = self.ground.now;
+        let operator = self.operators.get_mut(operator)?;
+        let skew = operator.skew;
+        Some((operator.awake(now), skew, &mut self.ground))
+    }
+
+    fn begin(&mut self, operator: usize, name: &Name) {
+        let leads = self.operators.get(operator).is_some_and(|operator| operator.leads(self.ground.now));
+        let Some((Some(memory), skew, ground)) = self.operator(operator).filter(|_| leads) else { return };
+        if memory.tasks.contains_key(name) {
+            return;
+        }
+        if let Some(task) = task::begin(memory, ground, name, skew) {
+            ground.count("reconcile begun");
+            ground.note(|| format!("begin {name}"));
+            memory.tasks.insert(name.clone(), task);
+        }
+    }
+
+    /// Carries out one step of a reconcile; false when there is none.
+    pub(crate) fn step(&mut self, operator: usize, name: &Name, fate: Fate) -> bool {
+        let Some((Some(memory), skew, ground)) = self.operator(operator) else { return false };
+        let Some(task) = memory.tasks.remove(name) else { return false };
+        ground.count("step of a reconcile");
+        match task.step(memory, ground, fate, operator, skew) {
+            task::Next::Task(task) => drop(memory.tasks.insert(name.clone(), *task)),
+            task::Next::Done => {}
+            task::Next::Dead => self.kill(operator),
+        }
+        true
+    }
+
+    fn kill(&mut self, operator: usize) {
+        if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
+        {
+            self.ground.count("operator killed");
+            operator.memory = None;
+        }
+    }
+
+    /// etcd is put back; until operators notice that by themselves, they are started anew.
+    fn restore(&mut self) {
+        self.ground.count("etcd restored");
+        self.ground.cluster.restore();
+        self.ground.lease_doubted_until = self.ground.now + 2 * LEASE;
+        for deal in &mut self.people.deals {
+            deal.marks.is_lost = true;
+        }
+        if self.ground.rules.has(Rule::Restore) {
+            return;
+        }
+        drop(self.ground.cluster.changes());
+        for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {
+            operator.start(&self.ground.cluster);
+        }
+    }
+
+    /// What is in the cluster, as it is.
+    pub(crate) fn objects(&self) -> Vec<Arc<BillingContract>> {
+        self.ground.cluster.list().cloned().collect()
+    }
+}

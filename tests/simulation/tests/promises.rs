@@ -1,0 +1,65 @@
+//! What the simulation must find, and what it must not.
+
+use countersign_simulation::{Mutant, Rules, Setup, run, shrink};
+
+/// As many as take some seconds without optimization; `make simulate` runs more.
+const SEEDS: u64 = 200;
+
+fn setup(events: usize, mutant: Option<Mutant>) -> Setup {
+    Setup { events, rules: Rules::held(), mutant }
+}
+
+#[test]
+fn no_promise_is_broken_whatever_happens() {
+    let setup = setup(150, None);
+    for seed in 0..SEEDS {
+        if let Some(broken) = run(seed, &setup).broken {
+            let shrunk = shrink(&broken, &setup);
+            panic!("seed {seed}: {}\n{}", shrunk.finding, shrunk.trace(&setup).join("\n"));
+        }
+    }
+}
+
+#[test]
+fn a_seed_does_the_same_again() {
+    let setup = setup(300, None);
+    let (first, second) = (run(7, &setup), run(7, &setup));
+    assert_eq!((first.steps, first.counts), (second.steps, second.counts));
+}
+
+#[test]
+fn a_broken_promise_is_told_with_the_few_events_that_break_it() {
+    let setup = setup(300, Some(Mutant::AddWithoutLooking));
+    let broken = (0..SEEDS).find_map(|seed| run(seed, &setup).broken).unwrap();
+    let shrunk = shrink(&broken, &setup);
+    assert!(shrunk.steps() < 20, "{} events: {}", shrunk.steps(), shrunk.trace(&setup).join("\n"));
+    assert!(shrunk.trace(&setup).last().unwrap().contains(&shrunk.finding), "it happens again");
+}
+
+/// How many seeds it takes until a design without one rule is found out.
+fn seeds_until_noticed(mutant: Mutant) -> Option<u64> {
+    let setup = setup(300, Some(mutant));
+    let seed = (0..SEEDS).find(|seed| run(*seed, &setup).broken.is_some());
+    println!("{}: {seed:?}", mutant.name());
+    seed
+}
+
+macro_rules! noticed {
+    ($($name:ident: $mutant:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            assert!(seeds_until_noticed(Mutant::$mutant).is_some());
+        }
+    )*};
+}
+
+noticed! {
+    a_write_that_is_sent_again_without_a_look_is_noticed: RetryWithoutReading;
+    a_write_without_the_lease_is_noticed: GateOpen;
+    a_key_that_follows_from_the_uid_is_noticed: KeyFromUid;
+    a_status_that_comes_before_the_call_is_noticed: StatusBeforeCall;
+    an_item_that_is_added_without_a_look_is_noticed: AddWithoutLooking;
+    an_approval_that_is_not_spent_is_noticed: ApprovalNotSpent;
+    a_claim_by_the_text_of_an_address_is_noticed: ClaimByText;
+    a_404_that_is_believed_is_noticed: NotFoundBelieved;
+}
