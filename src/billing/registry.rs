@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
-    plan::{ContractSnapshot, PackageSnapshot, Policy, Recorded, Refusal},
+    plan::{ContractSnapshot, Holders, PackageSnapshot, Policy, Recorded, Refusal},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -149,6 +149,8 @@ pub struct ContractReferences<'a> {
     pub account: &'a str,
     /// Why another resource holds what this one claims.
     pub claimed: Option<Refusal>,
+    /// Finds who holds a contract among the other resources.
+    pub holders: Holders,
 }
 
 /// A reconciliation of a contract that has not begun.
@@ -158,11 +160,11 @@ fn begin_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> Result<Reconciliation<A::Contract>, Refusal> {
-    let ContractReferences { package, renews, account, claimed } = references;
+    let ContractReferences { package, renews, account, claimed, holders } = references;
     let planner = api.contract(contract, *package, renews.map(str::to_owned))?;
     let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
     let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
-    Ok(reconciliation.claimed_by_another(claimed.clone()))
+    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()))
 }
 
 /// A reconciliation of a package that has not begun.

@@ -181,7 +181,13 @@ impl Folder {
         self.name(&mut found, "contract");
         let mut looked_at = found.resource.clone();
         looked_at.spec.management_policy = ManagementPolicy::Observe;
-        let references = ContractReferences { package: None, renews: None, account: "", claimed: None };
+        let references = ContractReferences {
+            package: None,
+            renews: None,
+            account: "",
+            claimed: None,
+            holders: crate::plan::Holders::default(),
+        };
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
         match difference(preview) {
             None => self.write(&found, &found.left_out),

@@ -62,6 +62,44 @@ async fn an_answer_after_the_timeout_counts_as_unknown_and_is_looked_up() {
 }
 
 #[tokio::test]
+async fn a_write_that_arrives_behind_a_newer_one_is_noticed_as_soon_as_none_can_arrive_any_more() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.sim.fault(json!({"kind": "late", "method": "PUT", "delay_ms": 9000, "count": 1})).await;
+    world.apply(&with(acme(), PRICE, json!("0.49"))).await;
+    world.until_waiting("acme", "WriteUnconfirmed").await;
+    world.apply(&with(acme(), PRICE, json!("0.48"))).await;
+    let ready = world.until_ready("acme").await;
+    assert_eq!(ready["status"]["unconfirmedWrite"]["lost"].as_array().map(Vec::len), Some(1), "{ready:#}");
+    // The sync period is ten minutes.
+    for price in ["0.49", "0.48"] {
+        let is_billed = async || {
+            let billed = world.sim.contract(ORG).await["items"].to_string();
+            billed.contains(&format!("\"unit_price\":{price}"))
+        };
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(90);
+        while !is_billed().await {
+            assert!(std::time::Instant::now() < give_up, "{price} is not billed");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+    world.until("acme", |contract| contract["status"]["unconfirmedWrite"].is_null()).await;
+}
+
+#[tokio::test]
+async fn the_first_of_two_lost_writes_is_known_again() {
+    let world = World::start().await;
+    world.sim.fault(json!({"kind": "drop_reply", "method": "PUT", "count": 1})).await;
+    world.apply(&acme()).await;
+    world.until_waiting("acme", "WriteUnconfirmed").await;
+    world.sim.fault(json!({"kind": "status", "status": 500, "method": "PUT", "count": 1})).await;
+    world.apply(&with(acme(), PRICE, json!("0.49"))).await;
+    world.apply(&with(acme(), PRICE, json!("0.48"))).await;
+    world.until_ready("acme").await;
+}
+
+#[tokio::test]
 async fn errors_of_the_server_pass() {
     let world = World::start().await;
     world.sim.fault(json!({"kind": "status", "status": 500, "method": "GET", "path": format!("/orgs/{ORG}"), "count": 2})).await;

@@ -130,7 +130,11 @@ async fn a_suspended_contract_is_left_alone_until_it_is_resumed() {
     let suspended = with(with(acme(), PRICE, json!("0.49")), "/spec/suspend", json!(true));
     world.apply(&suspended).await;
     let contract = world.until("acme", |contract| contract["status"]["observedGeneration"] == 2).await;
-    assert_eq!(kstatus::status_of(&contract, "Ready"), Some("True"), "as it last was");
+    assert_eq!(
+        (kstatus::status_of(&contract, "Ready"), reason(&contract).as_str()),
+        (Some("Unknown"), "Suspended")
+    );
+    assert_ne!(kstatus::compute(&contract), kstatus::Standing::Current, "nobody compared the new price");
     world.second_look(1).await;
     assert_eq!(world.sim.calls(ORG).await, calls, "not even read");
 
@@ -138,6 +142,38 @@ async fn a_suspended_contract_is_left_alone_until_it_is_resumed() {
     world.apply(&with(acme(), PRICE, json!("0.49"))).await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.calls(ORG).await.puts, 2);
+}
+
+#[tokio::test]
+async fn a_suspended_contract_that_is_deleted_says_what_it_waits_for_and_how_to_let_it_go() {
+    let world = World::start().await;
+    world.apply(&deleted_by("Cancel")).await;
+    world.until_ready("acme").await;
+    world.apply(&with(deleted_by("Cancel"), "/spec/suspend", json!(true))).await;
+    world.until("acme", |contract| reason(contract) == "Suspended").await;
+    world.delete("acme").await;
+    let is_told = |contract: &Value| {
+        let why = crate::support::world::message(contract);
+        why.contains("take `spec.suspend` away") && why.contains("billing.countersign.dev/release=true")
+    };
+    world.until("acme", is_told).await;
+    world.annotate("acme", "billing.countersign.dev/release", "true").await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "active");
+}
+
+#[tokio::test]
+async fn contracts_end_although_their_provider_and_its_secret_went_first() {
+    let world = World::start().await;
+    world.apply(&deleted_by("End")).await;
+    world.until_ready("acme").await;
+    let secret = crate::support::terms::secret(TOKEN);
+    world.delete_object("Secret", secret["metadata"]["name"].as_str().unwrap()).await;
+    world.until("acme", |contract| reason(contract) == "ProviderNotReady").await;
+    world.delete_object("BillingProvider", "zoo").await;
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "closed");
 }
 
 #[tokio::test]

@@ -172,6 +172,65 @@ async fn a_contract_cannot_move_to_another_organization() {
 }
 
 #[tokio::test]
+async fn a_held_contract_that_is_not_shown_is_looked_for_and_not_written_anew() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.sim.change(ORG, |body| body["notes"] = json!("theirs")).await;
+    let not_found = |count| json!({"kind": "status", "status": 404, "method": "GET", "path": format!("/orgs/{ORG}"), "count": count});
+    // Once: nobody notices.
+    world.sim.fault(not_found(1)).await;
+    world.reconcile("acme").await;
+    let puts = world.sim.calls(ORG).await.puts;
+    // Several times, with a change in Git that waits for it.
+    world.sim.fault(not_found(3)).await;
+    world.apply(&with(acme(), PRICE, json!("0.49"))).await;
+    let why = world.until_waiting("acme", "HeldContractMissing").await;
+    assert!(why.contains("approved-plan="), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, puts);
+    world.until_ready("acme").await;
+    let billed = world.sim.contract(ORG).await;
+    assert_eq!(billed["notes"], "theirs", "{billed:#}");
+    assert_eq!(world.sim.calls(ORG).await.puts, puts + 1);
+}
+
+#[tokio::test]
+async fn a_resource_that_may_have_made_its_contract_right_before_a_kill_stays_and_says_so() {
+    let mut world = World::start().await;
+    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 15000, "count": 1})).await;
+    world.apply(&with(acme(), "/spec/deletionPolicy", json!("Cancel"))).await;
+    while world.sim.calls(ORG).await.puts == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.take_operator().kill();
+    world.delete("acme").await;
+    world.start_operator().await;
+    let said = |contract: &Value| crate::support::world::reason(contract) == "OwnershipUnproven";
+    let contract = world.until("acme", said).await;
+    let why = crate::support::world::message(&contract);
+    assert!(why.contains("billing.countersign.dev/release=true"), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn a_renamed_resource_finds_the_same_contract_whichever_of_the_two_comes_first() {
+    for deletes_first in [true, false] {
+        let world = World::start().await;
+        world.apply(&acme()).await;
+        let id = world.until_ready("acme").await["status"]["contractId"].clone();
+        if deletes_first {
+            world.delete("acme").await;
+        }
+        world.apply(&contract("renamed", ORG)).await;
+        if !deletes_first {
+            world.delete("acme").await;
+        }
+        assert_eq!(world.until_ready("renamed").await["status"]["contractId"], id);
+        assert_eq!(world.sim.calls(ORG).await.puts, 1);
+    }
+}
+
+#[tokio::test]
 async fn objects_deleted_with_their_dependents_orphaned_leave_the_billing_api_alone() {
     let world = World::start().await;
     world.apply(&acme()).await;

@@ -79,6 +79,10 @@ reasons! {
     BILLING_UNREACHABLE = "BillingUnreachable";
     /// The outcome of a write is not known; it is looked up before anything else is written.
     WRITE_UNCONFIRMED = "WriteUnconfirmed";
+    /// The billing API shows nothing of the contract that the resource holds; it is looked for again.
+    HELD_CONTRACT_MISSING = "HeldContractMissing";
+    /// Another resource holds a contract of the customer; a second one is made unless that resource goes soon.
+    OTHER_CONTRACT_HELD = "OtherContractHeld";
     /// A write was accepted and does not show.
     NOT_YET_IN_FORCE = "NotYetInForce";
     /// This replica does not hold the lease for long enough to write.
@@ -116,6 +120,12 @@ reasons! {
     CONTRACT_ARCHIVED = "ContractArchived";
     /// The billing API does not list the contract that the resource holds.
     CONTRACT_NOT_FOUND = "ContractNotFound";
+    /// The contract's term is over and it is not shown any more: what was billed cannot be changed.
+    TERM_OVER = "TermOver";
+    /// A contract that is to end may be the resource's, and nothing on record shows it.
+    OWNERSHIP_UNPROVEN = "OwnershipUnproven";
+    /// The customer has a contract that was made by a derived key and that no resource holds any more.
+    CONTRACT_UNCLAIMED = "ContractUnclaimed";
     /// The contract's stamp says that somebody else owns it.
     OWNED_ELSEWHERE = "OwnedElsewhere";
     /// No new contracts are made from the package; or it is archived in billing though the spec publishes it.
@@ -169,6 +179,8 @@ reasons! {
     APPLIED = "Applied";
     /// Event: a contract was found that says what the spec says.
     FOUND = "Found";
+    /// Event: the provider's account is another one than before, where the contract is looked up as new.
+    ACCOUNT_CHANGED = "AccountChanged";
     /// Event: the contract was ended or canceled because its resource was deleted.
     ENDED = "Ended";
     /// Event: drift that is only reported.

@@ -124,7 +124,7 @@ impl Planner for ContractPlanner {
     ) -> Result<Decision, Need> {
         let own = self.shown()?.filter(|view| {
             recorded.contract_id.as_ref() == Some(&view.contract_id)
-                || recorded.sent() == Some(&Digest::of(&view.terms))
+                || recorded.may_have_sent(&Digest::of(&view.terms))
         });
         let Some(view) = own.filter(|_| ending.policy != DeletionPolicy::Orphan) else {
             return Ok(Decision::Settle);
@@ -189,6 +189,10 @@ impl Planner for ContractPlanner {
         })
     }
 
+    fn shows(&self, fingerprint: &Digest) -> bool {
+        self.shown.present().is_some_and(|view| Digest::of(&view.terms) == *fingerprint)
+    }
+
     fn customer_id(&self) -> Option<&str> {
         Some(&self.customer_id)
     }
@@ -210,7 +214,7 @@ fn plan(
     let (observed, changes) = if let Some(view) = shown {
         let mut changes = diff(&SHAPE, &desired.canonical, &view.terms);
         changes.retain(|change| !policy.ignore.iter().any(|pointer| covers(pointer, &change.path)));
-        let is_own = recorded.sent() == Some(&Digest::of(&view.terms));
+        let is_own = recorded.may_have_sent(&Digest::of(&view.terms));
         let found = Found { contract_id: &view.contract_id, customer: "customer", is_own };
         if let Err(refusal) = found.may_change(recorded, policy, &changes) {
             return refusal;

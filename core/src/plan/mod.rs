@@ -7,6 +7,7 @@ pub mod diff;
 pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod holders;
 pub mod metronome;
 mod model;
 mod money;
@@ -24,6 +25,7 @@ pub mod zoo;
 
 pub use self::{
     diff::Change,
+    holders::{Holder, Holders, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,

@@ -174,10 +174,14 @@ impl Plan {
 
     /// Lets the policy decide whether the plan is carried out, given whether it undoes drift.
     ///
-    /// The digest that an approval names covers what the decision depends on besides the change itself: the customer's
-    /// record, the user's choices, and the plan that was carried out before, so that an approval is used once.
+    /// The digest that an approval names covers what the decision depends on besides the change itself: the account, the
+    /// customer's record, the user's choices, and the plan that was carried out before, so that an approval is used once.
     pub(super) fn under(mut self, policy: &Policy, recorded: &Recorded, is_drift: bool) -> Decision {
         let choices = json!([policy.ignore, policy.adopt, json!(policy.drift), recorded.customer_id]);
+        let choices = match &recorded.account {
+            Some(account) => json!([choices, account]),
+            None => choices,
+        };
         self.digest = Digest::of(&json!([self.digest, choices, recorded.applied_plan]));
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
         if policy.management == ManagementPolicy::Observe || only_report {

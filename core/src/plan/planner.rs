@@ -8,7 +8,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Call, Decision, PackageSnapshot, Policy, Recorded, Refusal};
+use super::{Call, Decision, Holders, PackageSnapshot, Policy, Recorded, Refusal};
 use crate::{
     api::contract::DeletionPolicy,
     terms::{Digest, Timestamp},
@@ -134,6 +134,9 @@ pub trait Planner {
         now: DateTime<Utc>,
     ) -> Result<(), Unreadable>;
 
+    /// Takes how holders are found among the other resources of the cluster.
+    fn know(&mut self, _holders: Holders) {}
+
     /// Forgets what a write may have changed, so that it is read again.
     fn forget(&mut self);
 
@@ -146,6 +149,11 @@ pub trait Planner {
     /// The last edit of what was observed, as far as it was needed.
     fn last_edit(&self) -> Option<String> {
         None
+    }
+
+    /// Whether what was observed is what a write with this fingerprint puts in force, so that it has been carried out.
+    fn shows(&self, _fingerprint: &Digest) -> bool {
+        false
     }
 
     /// ID of the customer, as soon as it is known.

@@ -6,23 +6,33 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{Refusal, SetTerms, model::STICKY};
 use crate::{
-    api::{BillingContract, ContractPackage, REQUESTED_AT, contract::UnconfirmedWrite, reasons::STALLED},
+    api::{
+        BillingContract, ContractPackage, REQUESTED_AT,
+        contract::{LostWrite, UnconfirmedWrite},
+        reasons::STALLED,
+    },
     terms::Digest,
 };
 
 /// What the resource's own status remembers of earlier passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
+    /// The account that all of it speaks of; none where there is only one.
+    pub account: Option<String>,
     /// The contract that this resource holds.
     pub contract_id: Option<String>,
     /// The customer that the contract is of.
     pub customer_id: Option<String>,
     /// Lifecycle state that was last seen.
     pub state: Option<String>,
+    /// Day (UTC) on which the contract's term was last seen to end, as `2026-01-01`.
+    pub ends_on: Option<String>,
     /// Digest of the spec's terms when they were last in force.
     pub applied_spec: Option<Digest>,
     /// A write whose reply was lost, or that was taken and not seen to be in force.
     pub unconfirmed: Option<UnconfirmedWrite>,
+    /// Every write whose reply did not come, oldest first.
+    pub lost: Vec<LostWrite>,
     /// Digest of the plan that was last carried out.
     pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
@@ -44,18 +54,20 @@ pub struct BlockedPlan {
 }
 
 impl Recorded {
-    /// Digest of the write that may be in force.
+    /// Whether this resource has sent a write with this fingerprint that may be in force.
     #[must_use]
-    pub fn sent(&self) -> Option<&Digest> {
-        self.unconfirmed.as_ref().map(|write| &write.digest)
+    pub fn may_have_sent(&self, fingerprint: &Digest) -> bool {
+        self.unconfirmed.as_ref().is_some_and(|write| write.digest == *fingerprint)
+            || self.lost.iter().any(|write| write.digest == *fingerprint)
     }
 
     /// What a contract's status has on record of an account. What it knows of another account means nothing in this one.
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
-        let Some(status) = &contract.status else { return Self::default() };
+        let nothing = || Self { account: Some(account.to_owned()), ..Self::default() };
+        let Some(status) = &contract.status else { return nothing() };
         if status.account.as_ref().is_some_and(|recorded| recorded != account) {
-            return Self::default();
+            return nothing();
         }
         let tries_anew = tries_anew(
             &contract.metadata,
@@ -64,11 +76,14 @@ impl Recorded {
         );
         let plan = status.plan.as_ref().map(|plan| &plan.digest);
         Self {
+            account: Some(account.to_owned()),
             contract_id: status.contract_id.clone(),
             customer_id: status.customer_id.clone(),
             state: status.state.clone(),
+            ends_on: status.term.as_ref().and_then(|term| term.end_date.clone()),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
+            lost: lost(status.unconfirmed_write.as_ref()),
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
@@ -89,6 +104,7 @@ impl Recorded {
         Self {
             contract_id: status.package_id.clone(),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
+            lost: lost(status.unconfirmed_write.as_ref()),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             ..Self::default()
         }
@@ -107,6 +123,10 @@ fn unconfirmed(write: Option<&UnconfirmedWrite>, tries_anew: bool) -> Option<Unc
         (write.difference, write.rounds) = (None, 0);
     }
     Some(write)
+}
+
+fn lost(write: Option<&UnconfirmedWrite>) -> Vec<LostWrite> {
+    write.map(|write| write.lost.clone()).unwrap_or_default()
 }
 
 /// The plan that the conditions say must not be carried out again.

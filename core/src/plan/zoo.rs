@@ -12,6 +12,7 @@ mod planner;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Call, CallKind, Decision, Plan, Policy, Recorded, Refusal,
     diff::{Change, covers, diff, keep_observed},
-    ownership::{Found, nothing_to_adopt},
+    ownership::Found,
 };
 use crate::{
     api::reasons,
@@ -125,11 +126,7 @@ pub fn plan(
     let status = desired.contract.status;
     let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
     let holds = |view: &ObservedContract| recorded.contract_id.as_ref() == Some(&view.contract_id);
-    let Some(view) = observed else {
-        let unseen = applied && !status.is_visible();
-        let ended = recorded.contract_id.is_some() && desired.contract.term_end_at.0 <= now;
-        return if unseen || ended { Decision::Settle } else { create(desired, recorded, policy, applied) };
-    };
+    let Some(view) = observed else { return unseen::plan(desired, recorded, policy, applied, now) };
     if applied && !status.is_visible() && !holds(view) {
         return Decision::Settle;
     }
@@ -137,12 +134,11 @@ pub fn plan(
     let mut changes = desired.changes(&view.terms, &policy.ignore);
     let unit = money::unit(&view.terms);
     changes.extend(left.changes().map(|change| change.clone().counted_in(unit.as_ref(), unit.as_ref())));
-    let is_own = recorded.sent() == Some(&fingerprint(&view.terms));
+    let is_own = recorded.may_have_sent(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(recorded, policy, &changes) {
         return refusal;
     }
-    let mut changes = changes;
     let activated_in_time = status == ContractStatus::Scheduled && view.state == "active";
     if activated_in_time && applied && desired.contract.effective_at.0 <= now {
         changes.retain(|change| change.path != "/status");
@@ -164,7 +160,9 @@ pub fn plan(
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    Plan::new(&view.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, applied)
+    // What an own write left that came late is nobody else's doing.
+    let is_drift = applied && !is_own;
+    Plan::new(&view.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, is_drift)
 }
 
 /// Changes that a replace must not make.
@@ -196,21 +194,6 @@ fn forbidden(status: ContractStatus, view: &ObservedContract, changes: &[Change]
         }
     }
     None
-}
-
-/// Plans a contract where none can be seen.
-fn create(desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool) -> Decision {
-    if let Some(refusal) = nothing_to_adopt(recorded, policy, "organization") {
-        return refusal;
-    }
-    let unit = money::unit(&desired.canonical);
-    let change = Change::new_contract(desired.canonical.clone()).counted_in(None, unit.as_ref());
-    let effect = money::effect(None, &desired.canonical);
-    let calls = match put(desired.organization_id(), &desired.written) {
-        Ok(call) => vec![call],
-        Err(refusal) => return Decision::Refuse(refusal),
-    };
-    Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
 fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     api::{BillingContract, reasons},
-    plan::Refusal,
+    plan::{Refusal, Sought},
 };
 
 /// What a resource claims of a billing account.
@@ -21,12 +21,15 @@ pub enum Subject {
     Key(String),
     /// One contract, by its ID.
     Contract(String),
+    /// What is made with the key that is derived from this namespace and name.
+    Place(String, String),
 }
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Customer(text) | Self::Key(text) | Self::Contract(text) => f.write_str(text),
+            Self::Place(namespace, name) => write!(f, "{namespace}/{name}"),
         }
     }
 }
@@ -41,6 +44,28 @@ pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
     let customer = contract.spec.sole_customer().map(str::to_owned).map(Subject::Customer);
     let key = contract.spec.given_key().map(str::to_owned).map(Subject::Key);
     customer.into_iter().chain(key).chain(adopted).chain(held).collect()
+}
+
+/// Everything by which a resource can be found to hold or claim a contract: what it claims, and its own place, whose derived
+/// key nobody else has.
+#[must_use]
+pub fn marks(contract: &BillingContract) -> Vec<Subject> {
+    let mut marks = subjects(contract);
+    if contract.spec.given_key().is_none() {
+        marks.push(Subject::Place(contract.namespace().unwrap_or_default(), contract.name_any()));
+    }
+    marks
+}
+
+/// Everything by which the holder of a contract can be found.
+#[must_use]
+pub fn marks_of(sought: &Sought<'_>) -> [Subject; 3] {
+    let Sought { contract_id, key, place: (namespace, name) } = *sought;
+    [
+        Subject::Contract(contract_id.to_owned()),
+        Subject::Key(key.to_owned()),
+        Subject::Place(namespace.to_owned(), name.to_owned()),
+    ]
 }
 
 /// An account as claims compare it: the address of its billing API, however it is spelled.
@@ -167,6 +192,25 @@ mod tests {
             assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");
         }
         assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
+    }
+
+    #[test]
+    fn a_resource_is_found_by_what_it_holds_and_by_its_place_unless_it_gives_a_key() {
+        let sought = Sought { contract_id: "c", key: "prefix/billing/a", place: ("billing", "a") };
+        let finds = |this: &BillingContract| marks(this).iter().any(|mark| marks_of(&sought).contains(mark));
+        assert!(finds(&contract("a", "2026-01-01T00:00:00Z", None)), "nothing is on record yet");
+        assert!(finds(&contract("b", "2026-01-01T00:00:00Z", Some("c"))));
+        assert!(finds(&adopting("b", "2026-01-01T00:00:00Z", "c")));
+        assert!(!finds(&contract("b", "2026-01-01T00:00:00Z", Some("d"))));
+        let giving = |key: &str| {
+            let mut this = adopting("a", "2026-01-01T00:00:00Z", "d");
+            let terms =
+                json!({"customerId": "m", "startingAt": "2026-01-01T00:00:00Z", "uniquenessKey": key});
+            this.spec.metronome = Some(serde_json::from_value(terms).unwrap());
+            this
+        };
+        assert!(!finds(&giving("another")));
+        assert!(finds(&giving("prefix/billing/a")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::Goal;
+use super::{Goal, Outcome, ReconcileResult};
 use crate::{
     api::{
         BillingContract, ContractPackage, FINALIZER, PACKAGE_FINALIZER, RELEASE,
@@ -83,6 +83,22 @@ pub fn how_to_release(message: &str, kind: &str, name: &str, ended: &str) -> Str
          kubectl annotate {} {name} {RELEASE}=true",
         if kind == "package" { "contractpackage" } else { "billingcontract" }
     )
+}
+
+/// The same for a contract, as long as it is deleted and our finalizer keeps it.
+#[must_use]
+pub fn told(contract: &BillingContract, message: &str) -> String {
+    if contract.metadata.deletion_timestamp.is_none() || !has_finalizer(contract, FINALIZER) {
+        return message.to_owned();
+    }
+    how_to_release(message, "contract", &contract.name_any(), "ended")
+}
+
+/// Whether a deleted contract's resource may go: nothing is left to end, and nothing may come late that would have to be
+/// ended again.
+#[must_use]
+pub fn may_go<S>(result: &ReconcileResult<S>) -> bool {
+    matches!(result.outcome, Outcome::Ended { .. }) && result.write.is_none()
 }
 
 fn has_finalizer(object: &impl ResourceExt, finalizer: &str) -> bool {

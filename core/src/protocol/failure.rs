@@ -238,5 +238,15 @@ pub fn requeue_after(refusal: &Refusal) -> Requeue {
     }
 }
 
+/// When something that is waited for is looked at again: what may have been a moment's lie soon, and less and less often.
+#[must_use]
+pub fn look_again(refusal: &Refusal) -> Requeue {
+    match refusal.reason {
+        reasons::HELD_CONTRACT_MISSING => Requeue::Backoff(Duration::ZERO),
+        reasons::OTHER_CONTRACT_HELD => Requeue::After(LOOK_AGAIN / 3),
+        _ => Requeue::After(LOOK_AGAIN),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 //!
 //! - [`reconciliation`]: the machine;
 //! - [`failure`]: what a failed call means;
+//! - [`lost`]: writes whose replies did not come;
 //! - [`references`]: what an object depends on, and what it comes to when that is not there;
 //! - [`claims`]: two resources that mean one contract;
 //! - [`deletion`]: what a deleted resource waits for;
@@ -17,6 +18,7 @@ pub mod claims;
 pub mod deletion;
 pub mod destination;
 pub mod failure;
+pub mod lost;
 pub mod reconciliation;
 pub mod references;
 pub mod result;

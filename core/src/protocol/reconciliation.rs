@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     CallError, During, Failure, Outcome, ReconcileResult, Requeue,
-    failure::{key_elsewhere, requeue_after},
+    failure::{key_elsewhere, look_again, requeue_after},
+    lost,
 };
 use crate::{
     api::{
@@ -16,7 +17,7 @@ use crate::{
         reasons::{self, Reason},
     },
     plan::{
-        Call, CallKind, Decision, Ending, Observation, Plan, Planner, Policy, Recorded, Refusal,
+        Call, CallKind, Decision, Ending, Holders, Observation, Plan, Planner, Policy, Recorded, Refusal,
         not_converging, summarize,
     },
     terms::Timestamp,
@@ -111,6 +112,13 @@ impl<P: Planner> Reconciliation<P> {
         Self { claimed: refusal, ..self }
     }
 
+    /// The same, where it can be told what other resources of the cluster hold.
+    #[must_use]
+    pub fn knowing(mut self, holders: Holders) -> Self {
+        self.planner.know(holders);
+        self
+    }
+
     /// The plan that is being carried out.
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
@@ -145,7 +153,11 @@ impl<P: Planner> Reconciliation<P> {
     /// Observes, puts on record what a write has led to, and plans.
     fn decide(&mut self, now: DateTime<Utc>) -> Result<Decision, P::Need> {
         match self.goal {
-            Goal::Ended(ending) => self.planner.end(&ending, &self.recorded, &self.policy, now),
+            Goal::Ended(ending) => {
+                let decision = self.planner.end(&ending, &self.recorded, &self.policy, now)?;
+                self.note_arrived(false, now);
+                Ok(decision)
+            }
             Goal::InForce => {
                 // A spec that is wrong is told so first: it may be wrong about what it claims.
                 if let Some(refusal) = self.planner.invalid().or(self.claimed.as_ref()) {
@@ -153,6 +165,7 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
                 self.is_absent = observation == Observation::Nothing;
+                self.note_arrived(false, now);
                 match observation {
                     Observation::Nothing | Observation::Found => {}
                     Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
@@ -186,6 +199,7 @@ impl<P: Planner> Reconciliation<P> {
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
+        lost::repeat(&mut self.recorded.lost, plan.calls.iter());
         let sending = self.sending(&plan, now);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);
@@ -239,6 +253,7 @@ impl<P: Planner> Reconciliation<P> {
     /// One call was carried out; the plan is when it was the last.
     fn done(&mut self, call: &Call) {
         self.has_sent = true;
+        lost::carried_out(&mut self.recorded.lost, call);
         if call.kind == CallKind::Edit {
             // Its key is used up, so what may be left is another edit.
             for write in [&mut self.write, &mut self.recorded.unconfirmed].into_iter().flatten() {
@@ -262,6 +277,10 @@ impl<P: Planner> Reconciliation<P> {
             CallError::Unknown(why) => {
                 if let Some(write) = &mut self.write {
                     write.digest = call.fingerprint.clone();
+                }
+                // An end that comes late ends what has ended.
+                if self.goal == Goal::InForce {
+                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
@@ -294,7 +313,7 @@ impl<P: Planner> Reconciliation<P> {
         let (requeue, suspects_token) = (failure.requeue, failure.suspects_token);
         // What was sent before stays on record, and that a key was used; what was not sent never was there.
         let keeps = self.has_sent || (self.key_was_used && during == During::Read);
-        let write = self.write.take().filter(|_| keeps);
+        let write = self.write.take().filter(|_| keeps).map(|write| self.with_lost(write));
         self.ended = Some(Box::new(ReconcileResult {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
@@ -318,9 +337,11 @@ impl<P: Planner> Reconciliation<P> {
         }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
-            Decision::Wait(_) => Requeue::After(super::failure::LOOK_AGAIN),
+            Decision::Wait(refusal) => look_again(refusal),
             _ => Requeue::AfterSyncPeriod,
         };
+        let agrees = decision == Decision::Settle && self.goal == Goal::InForce;
+        self.note_arrived(agrees, now);
         let mut applied = || std::mem::take(&mut self.written);
         let (outcome, is_settled) = match (decision, self.goal) {
             (Decision::Settle, Goal::Ended(_)) => (Outcome::Ended { applied: applied() }, true),
@@ -345,9 +366,24 @@ impl<P: Planner> Reconciliation<P> {
             (Decision::Write(plan), _) => return self.unsettled(plan, now),
         };
         let mut result = self.result(outcome, requeue, now);
-        // What was compared and agrees needs no looking up any more.
-        result.write = result.write.filter(|_| !is_settled);
+        if is_settled {
+            // What was compared and agrees needs no looking up any more, but for what may still come and undo it.
+            result.write = lost::still_late(&self.recorded.lost, now);
+        }
         result
+    }
+
+    /// Notes which lost writes have arrived: what billing shows, or, once it `agrees` with the spec, what was to put the
+    /// same spec in force.
+    fn note_arrived(&mut self, agrees: bool, now: DateTime<Utc>) {
+        let (planner, spec) = (&self.planner, self.planner.digest());
+        lost::arrived(&mut self.recorded.lost, now, |write| {
+            planner.shows(&write.digest) || (agrees && write.spec_digest.as_ref() == spec)
+        });
+    }
+
+    fn with_lost(&self, write: UnconfirmedWrite) -> UnconfirmedWrite {
+        UnconfirmedWrite { lost: self.recorded.lost.clone(), ..write }
     }
 
     /// The result when a write left a difference: another try, and after a few rounds none.
@@ -409,12 +445,16 @@ impl<P: Planner> Reconciliation<P> {
         let tells =
             matches!(outcome, Outcome::InSync { .. } | Outcome::Drifted { .. } | Outcome::NotInForce { .. });
         let snapshot = if tells || self.has_sent { self.planner.snapshot(&self.recorded, now) } else { None };
+        let requeue = match lost::wait(&self.recorded.lost, now) {
+            Some(wait) => requeue.within(wait),
+            None => requeue,
+        };
         ReconcileResult {
             snapshot,
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
-            write: self.write.take(),
+            write: self.write.take().map(|write| self.with_lost(write)),
             ..ReconcileResult::new(outcome, requeue)
         }
     }
@@ -473,6 +513,7 @@ impl<P: Planner> Reconciliation<P> {
             taken: false,
             difference: same.and_then(|before| before.difference.clone()),
             rounds: same.map_or(0, |before| before.rounds),
+            lost: Vec::new(),
         }
     }
 }

@@ -16,12 +16,28 @@ use crate::{
 pub enum Requeue {
     /// After the sync period: there is nothing to do but to compare again.
     AfterSyncPeriod,
+    /// After the sync period, or after so long where that is sooner.
+    Within(Duration),
     /// After so long.
     After(Duration),
     /// After a delay that doubles with each failure in a row, at least so long.
     Backoff(Duration),
     /// When something that it depends on changes.
     OnChange,
+}
+
+impl Requeue {
+    /// The same, but no later than after `most`. A backoff is kept: it comes sooner, or has failed for long.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        match self {
+            Self::AfterSyncPeriod => Self::Within(most),
+            Self::Within(wait) => Self::Within(wait.min(most)),
+            Self::After(wait) => Self::After(wait.min(most)),
+            Self::OnChange => Self::After(most),
+            Self::Backoff(floor) => Self::Backoff(floor),
+        }
+    }
 }
 
 /// What a reconcile came to.

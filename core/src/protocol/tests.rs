@@ -12,6 +12,7 @@ mod lost;
 mod metronome;
 mod metronome_end;
 mod package;
+mod renamed;
 mod rounds;
 mod scripted;
 mod zoo;

@@ -11,7 +11,7 @@ use crate::{
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
     },
     plan::{Change, ContractSnapshot, Plan, is_sticky, render},
-    protocol::{Outcome, ReconcileResult},
+    protocol::{Outcome, ReconcileResult, deletion},
     terms::{Digest, Timestamp},
 };
 
@@ -39,12 +39,12 @@ pub fn status(
     status.observed_generation = generation;
     status.last_handled_reconcile_at = annotation(contract, REQUESTED_AT);
     if result.outcome == Outcome::Suspended {
-        suspend(&mut status, generation, now);
+        suspend(&mut status, contract, now);
         return status;
     }
     record(&mut status, result, package);
     let mut drifted = None;
-    let summary = match &result.outcome {
+    let mut summary = match &result.outcome {
         Outcome::InSync { spec_digest, applied } => {
             status.last_applied = last_applied(&previous, result, spec_digest.as_ref(), now);
             status.plan = None;
@@ -83,10 +83,18 @@ pub fn status(
             Summary::stalled(refusal.reason, &refusal.message)
         }
         Outcome::Suspended => return status,
+        Outcome::Ended { .. } if result.write.is_some() => Summary::waiting(
+            reasons::ENDED,
+            "Nothing is left to end in billing. A write whose reply did not come may still be carried out, so it is looked \
+             at once more before the resource goes.",
+        ),
         Outcome::Ended { .. } => {
             Summary::waiting(reasons::ENDED, "Nothing is left to end in billing; the resource may go.")
         }
     };
+    if !matches!(result.outcome, Outcome::Ended { .. }) {
+        summary.message = deletion::told(contract, &summary.message);
+    }
     let update = drifted.map(|(holds, reason, message)| ConditionUpdate {
         type_: DRIFTED,
         holds: Some(holds),
@@ -104,10 +112,14 @@ pub fn is_tolerated(contract: &BillingContract, result: &ContractResult, failure
     let Some(status) = &contract.status else { return false };
     let is_short = matches!(
         result.outcome,
-        Outcome::Waiting { reason: reasons::BILLING_UNREACHABLE | reasons::THROTTLED, .. }
+        Outcome::Waiting {
+            reason: reasons::BILLING_UNREACHABLE | reasons::THROTTLED | reasons::HELD_CONTRACT_MISSING,
+            ..
+        }
     );
     is_short
         && result.write.is_none()
+        && !is_moved(status, result)
         && status.conditions.iter().any(|condition| condition.type_ == READY && condition.status == "True")
         && status.observed_generation == contract.metadata.generation
         && failures < TOLERATED_FAILURES
@@ -117,6 +129,9 @@ pub fn is_tolerated(contract: &BillingContract, result: &ContractResult, failure
 #[must_use]
 pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<EventRecord> {
     let previous = contract.status.clone().unwrap_or_default();
+    if is_moved(&previous, result) {
+        return Some(moved(contract, &previous, result));
+    }
     let was_stalled = |reason: Reason, message: &str| {
         let same = |c: &Condition| {
             c.type_ == STALLED && c.status == "True" && c.reason == reason.as_str() && c.message == message
@@ -143,8 +158,9 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
             let all: Vec<_> = plan.changes.iter().collect();
             Some(EventRecord::normal(reasons::AWAITING_APPROVAL, plan.summary()).about(&all))
         }
-        Outcome::Refused { refusal, .. } if !was_stalled(refusal.reason, &refusal.message) => {
-            Some(EventRecord::warning(refusal.reason, &refusal.message))
+        Outcome::Refused { refusal, .. } => {
+            let message = deletion::told(contract, &refusal.message);
+            (!was_stalled(refusal.reason, &message)).then(|| EventRecord::warning(refusal.reason, message))
         }
         Outcome::Ended { applied } if !applied.is_empty() => {
             Some(EventRecord::normal(reasons::ENDED, summaries(applied)).about(&changes(applied)))
@@ -161,18 +177,58 @@ fn summaries(plans: &[Plan]) -> String {
     plans.iter().map(Plan::summary).collect::<Vec<_>>().join("; ")
 }
 
-/// Nothing is looked at: the last word stays, but nobody waits for it.
-fn suspend(status: &mut BillingContractStatus, generation: Option<i64>, now: DateTime<Utc>) {
-    status.conditions.retain(|condition| !matches!(condition.type_.as_str(), RECONCILING | STALLED));
-    if !status.conditions.iter().any(|condition| condition.type_ == READY) {
-        let summary = Summary {
-            ready: Ready::Unknown,
-            reason: reasons::SUSPENDED,
-            message: "The contract is suspended.".into(),
-            abnormal: None,
-        };
-        status.conditions = conditions(&[], &summary, &[], generation, now);
+/// Whether the result speaks of another account than the status does.
+fn is_moved(status: &BillingContractStatus, result: &ContractResult) -> bool {
+    status.account.is_some() && result.account.is_some() && status.account != result.account
+}
+
+/// The event of a contract whose provider means another account now, where everything begins anew.
+fn moved(
+    contract: &BillingContract,
+    previous: &BillingContractStatus,
+    result: &ContractResult,
+) -> EventRecord {
+    let mut anew = contract.clone();
+    anew.status = None;
+    let account = |account: &Option<String>| account.clone().unwrap_or_default();
+    let story = format!(
+        "The account is {} now and was {}; the contract was looked up there as a new one.",
+        account(&result.account),
+        account(&previous.account)
+    );
+    match event(&anew, result) {
+        Some(EventRecord { warning: true, reason, message }) => {
+            EventRecord::warning(reason, format!("{story} {message}"))
+        }
+        Some(EventRecord { reason, message, .. }) => {
+            EventRecord::normal(reason, format!("{story} {message}"))
+        }
+        None => EventRecord::warning(reasons::ACCOUNT_CHANGED, story),
     }
+}
+
+/// Nothing is looked at. The last word stays only while it was said of the spec as it is: of anything else nobody knows
+/// whether billing says it.
+fn suspend(status: &mut BillingContractStatus, contract: &BillingContract, now: DateTime<Utc>) {
+    let generation = contract.metadata.generation;
+    let is_deleted = contract.metadata.deletion_timestamp.is_some();
+    status.conditions.retain(|condition| !matches!(condition.type_.as_str(), RECONCILING | STALLED));
+    let mut compared = status.conditions.iter().filter(|condition| condition.type_ == READY);
+    if !is_deleted && compared.any(|ready| ready.observed_generation == generation) {
+        return;
+    }
+    let message = if is_deleted {
+        "The contract is suspended, so nothing is ended. To end it, take `spec.suspend` away."
+    } else {
+        "The contract is suspended: nothing is read or written, and what the spec says was not compared with billing."
+    };
+    let summary = Summary {
+        ready: Ready::Unknown,
+        reason: reasons::SUSPENDED,
+        message: deletion::told(contract, message),
+        abnormal: None,
+    };
+    status.conditions = conditions(&status.conditions, &summary, &[], generation, now);
 }
 
 /// The last state in which spec and billing API agreed; it keeps its time for as long as that state stays the same.
@@ -211,8 +267,7 @@ fn awaiting(plan: &Plan) -> Summary {
 
 /// Puts on record what is known now. An outcome that knows nothing of the contract takes nothing away.
 fn record(status: &mut BillingContractStatus, result: &ContractResult, package: Option<&UsedPackage>) {
-    let is_moved = status.account.is_some() && result.account.is_some() && status.account != result.account;
-    if is_moved {
+    if is_moved(status, result) {
         // What is known of one account means nothing in another.
         *status = BillingContractStatus {
             conditions: std::mem::take(&mut status.conditions),

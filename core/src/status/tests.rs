@@ -132,6 +132,7 @@ fn write(digest: Digest) -> UnconfirmedWrite {
         taken: false,
         difference: None,
         rounds: 0,
+        lost: Vec::new(),
     }
 }
 
@@ -214,6 +215,28 @@ fn what_is_known_of_one_account_means_nothing_in_another() {
 }
 
 #[test]
+fn a_contract_whose_account_is_another_one_says_so_whatever_it_comes_to() {
+    let at = |account: &str, result| ReconcileResult { account: Some(account.to_owned()), ..result };
+    let known = after(&BillingContractStatus::default(), &at("https://one", in_sync(vec![])));
+    for (result, reason) in [
+        (in_sync(vec![]), "Found"),
+        (in_sync(vec![plan()]), "Applied"),
+        (result(Outcome::AwaitingApproval(plan())), "AwaitingApproval"),
+        (refused(reasons::CONTRACT_EXISTS, "differs"), "ContractExists"),
+        (waiting(reasons::BILLING_UNREACHABLE), "AccountChanged"),
+    ] {
+        let moved = at("https://two", result);
+        let event = event(&object(&known), &moved).unwrap();
+        assert_eq!(event.reason.as_str(), reason);
+        assert!(event.message.contains("https://two now and was https://one"), "{}", event.message);
+        assert!(!super::contract::is_tolerated(&object(&known), &moved, 0));
+        // Once.
+        let again = super::contract::event(&object(&after(&known, &moved)), &moved);
+        assert!(again.is_none_or(|again| !again.message.contains("https://one")));
+    }
+}
+
+#[test]
 fn a_lost_write_is_remembered_until_the_contract_is_seen_again() {
     let fingerprint = Digest::of(&json!(3));
     let status = after(&after(&BillingContractStatus::default(), &lost()), &waiting(reasons::THROTTLED));
@@ -222,14 +245,46 @@ fn a_lost_write_is_remembered_until_the_contract_is_seen_again() {
 }
 
 #[test]
-fn a_suspended_contract_keeps_its_last_word_and_holds_nobody_up() {
+fn a_suspended_contract_is_not_ready_while_its_spec_was_not_compared() {
     let suspended = || ReconcileResult::new(Outcome::Suspended, Requeue::OnChange);
     let known = after(&BillingContractStatus::default(), &in_sync(vec![]));
     assert_eq!(condition(&after(&known, &suspended()), "Ready"), condition(&known, "Ready"));
+    let mut changed = object(&known);
+    changed.metadata.generation = Some(4);
+    let status = super::contract::status(&changed, &suspended(), None, now());
+    let ready = condition(&status, "Ready").unwrap();
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "Suspended"));
+    assert_eq!((status.observed_generation, &status.contract_id), (Some(4), &known.contract_id));
+    changed.status = Some(status.clone());
+    assert_eq!(super::contract::status(&changed, &suspended(), None, now()), status, "said once");
     let stalled = after(&BillingContractStatus::default(), &refused(reasons::INVALID_SPEC, "wrong"));
     assert!(condition(&after(&stalled, &suspended()), "Stalled").is_none());
     let fresh = after(&BillingContractStatus::default(), &suspended());
     assert_eq!(condition(&fresh, "Ready").map(|ready| ready.status.as_str()), Some("Unknown"));
+}
+
+#[test]
+fn a_deleted_contract_says_how_it_can_go_whatever_it_waits_for() {
+    let mut deleted = object(&after(&BillingContractStatus::default(), &in_sync(vec![])));
+    deleted.metadata.deletion_timestamp = Some(time(now()));
+    deleted.metadata.finalizers = Some(vec![crate::api::FINALIZER.to_owned()]);
+    for result in [
+        ReconcileResult::new(Outcome::Suspended, Requeue::OnChange),
+        result(Outcome::AwaitingApproval(plan())),
+        result(Outcome::NotInForce { message: "not yet".into() }),
+        waiting(reasons::PROVIDER_NOT_READY),
+        refused(reasons::REJECTED, "no"),
+        lost(),
+    ] {
+        let first = status(&deleted, &result, None, now());
+        let message = condition(&first, "Ready").unwrap().message.clone();
+        let command = "kubectl annotate billingcontract acme billing.countersign.dev/release=true";
+        assert_eq!(message.matches(command).count(), 1, "{result:?}: {message}");
+        let mut again = deleted.clone();
+        again.status = Some(first.clone());
+        assert_eq!(status(&again, &result, None, now()), first);
+        assert_eq!(event(&again, &result).map(|event| event.message), None, "said once");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
     controller::Guarded,
-    protocol::claims::{Rank, Subject, rank, subjects},
+    protocol::claims::{Rank, Subject, marks, rank, subjects},
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
@@ -31,6 +31,8 @@ struct Index {
     /// In the order in which they hold it.
     by_subject: HashMap<Subject, BTreeMap<Rank, Reference>>,
     of: HashMap<Reference, (Rank, Vec<Subject>)>,
+    /// Contracts that wait for somebody to hold something, or to hold it no more.
+    interested: HashMap<Subject, HashSet<Reference>>,
 }
 
 impl ClaimIndex {
@@ -44,7 +46,7 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = contract.readable().map(|contract| (rank(contract), subjects(contract)));
+                let claimed = contract.readable().map(|contract| (rank(contract), marks(contract)));
                 self.put(&ObjectRef::from_obj(contract), claimed);
             }
             watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), None),
@@ -93,6 +95,27 @@ impl ClaimIndex {
         rivals
     }
 
+    /// Contracts besides one that hold or claim one of these; the one is woken when that changes.
+    #[must_use]
+    pub fn marked(
+        &self,
+        marks: &[Subject],
+        own: &ObjectRef<BillingContract>,
+    ) -> Vec<Arc<Guarded<BillingContract>>> {
+        let mut index = self.lock();
+        let reference = ObjectRef::new(&own.name).within(own.namespace.as_deref().unwrap_or_default());
+        for mark in marks {
+            index.interested.entry(mark.clone()).or_default().insert(reference.clone());
+        }
+        let found: HashSet<&Reference> = marks
+            .iter()
+            .filter_map(|mark| index.by_subject.get(mark))
+            .flat_map(BTreeMap::values)
+            .filter(|other| other.name != own.name || other.namespace != own.namespace)
+            .collect();
+        found.into_iter().filter_map(|other| self.store.get(other)).collect()
+    }
+
     /// Notes what a contract claims now, and wakes who may hold what it gave up.
     fn put(&self, reference: &Reference, claimed: Option<(Rank, Vec<Subject>)>) {
         let mut index = self.lock();
@@ -100,7 +123,13 @@ impl ClaimIndex {
             Some(claimed) => index.of.insert(reference.clone(), claimed.clone()),
             None => index.of.remove(reference),
         };
-        let mut woken = HashSet::new();
+        let (mut woken, mut gone) = (HashSet::new(), Vec::new());
+        let held_before = |subject: &Subject| before.as_ref().is_some_and(|(_, held)| held.contains(subject));
+        for (_, subjects) in &claimed {
+            for subject in subjects.iter().filter(|subject| !held_before(subject)) {
+                woken.extend(index.interested.remove(subject).into_iter().flatten());
+            }
+        }
         let kept = |subject: &Subject| claimed.as_ref().is_some_and(|(_, claimed)| claimed.contains(subject));
         for (rank, subject) in
             before.iter().flat_map(|(rank, subjects)| subjects.iter().map(move |s| (rank, s)))
@@ -108,6 +137,7 @@ impl ClaimIndex {
             let Some(claimants) = index.by_subject.get_mut(subject) else { continue };
             claimants.remove(rank);
             if !kept(subject) {
+                gone.push(subject.clone());
                 woken.extend(claimants.values().cloned());
             }
             if claimants.is_empty() {
@@ -120,7 +150,11 @@ impl ClaimIndex {
                 claimants.insert(rank.clone(), reference.clone());
             }
         }
+        for subject in &gone {
+            woken.extend(index.interested.remove(subject).into_iter().flatten());
+        }
         drop(index);
+        woken.remove(reference);
         for reference in woken {
             self.wakes.wake(reference, &self.store);
         }

@@ -159,7 +159,7 @@ async fn end(
         return Ok(None);
     }
     let result = bring(contract, references, goal, context).await;
-    if matches!(result.outcome, Outcome::Ended { .. }) {
+    if deletion::may_go(&result) {
         report::announce(contract, &result, context).await;
         return Ok(None);
     }

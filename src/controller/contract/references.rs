@@ -24,7 +24,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Refusal, package::Unusable},
+    plan::{Holder, Holders, Refusal, package::Unusable},
     protocol::{
         Goal, ReconcileResult, Requeue, claims,
         failure::LOOK_AGAIN,
@@ -55,12 +55,23 @@ impl References {
         let provider_key = provider_key(contract);
         let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
         let is_deleted = contract.metadata.deletion_timestamp.is_some();
+        let account = account(contract, &context.stores);
+        let mut provider = find_provider(contract, &provider_key, context);
+        let is_away = matches!(
+            provider,
+            ProviderLookup::NotReady(_) | ProviderLookup::Unknown | ProviderLookup::Missing
+        );
+        if is_deleted && is_away {
+            let lingering = context.providers.lingering(&provider_key);
+            let same = lingering.filter(|lingering| account.as_ref() == Some(&lingering.account));
+            provider = same.map_or(provider, ProviderLookup::Ready);
+        }
         Self {
-            provider: find_provider(contract, &provider_key, context),
+            provider,
             package: context.packages.lookup(contract),
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
-            account: account(contract, &context.stores),
+            account,
             provider_key,
         }
     }
@@ -81,7 +92,13 @@ impl References {
         if goal != Goal::InForce {
             // What a resource holds can be ended whatever it depended on.
             let package = self.meant.as_ref();
-            let references = ContractReferences { package, renews: None, account, claimed: None };
+            let references = ContractReferences {
+                package,
+                renews: None,
+                account,
+                claimed: None,
+                holders: Holders::default(),
+            };
             return Ok((provider, references));
         }
         let package = self
@@ -93,6 +110,7 @@ impl References {
             renews: self.renews(contract)?,
             account,
             claimed: claimed(contract, account, context),
+            holders: holders(contract, account, context),
         };
         Ok((provider, references))
     }
@@ -163,6 +181,29 @@ fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Opti
     let rivals = rivals(contract, account, context);
     let holder = claims::holder(contract, rivals.iter().filter_map(|rival| rival.readable()));
     holder.map(|(holder, subject)| claims::refusal(holder, &subject))
+}
+
+/// Finds who holds a contract of an account, besides the resource itself. Where nobody does, the resource is looked at again as
+/// soon as somebody does.
+fn holders(contract: &BillingContract, own: &str, context: &Context) -> Holders {
+    let (claims, stores) = (Arc::clone(&context.claims), context.stores.clone());
+    let (this, own, scope) =
+        (ObjectRef::from_obj(contract), own.to_owned(), context.options.namespace.clone());
+    Holders::new(move |sought| {
+        if scope.as_ref().is_some_and(|scope| scope != sought.place.0) {
+            return Holder::OutOfSight;
+        }
+        let marks = claims::marks_of(&sought);
+        let found = claims.marked(&marks, &this).into_iter().find(|other| {
+            other.readable().is_some_and(|other| {
+                other.metadata.deletion_timestamp.is_none()
+                    && account(other, &stores).as_deref() == Some(&own)
+            })
+        });
+        found.map_or(Holder::Nobody, |other| {
+            Holder::Resource(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+        })
+    })
 }
 
 /// Other contracts that claim something of this one in the same account.

@@ -120,6 +120,7 @@ impl Queue {
     pub fn requeue(&self, uid: &str, requeue: Requeue, sync_period: Duration) -> Action {
         match requeue {
             Requeue::AfterSyncPeriod => Action::requeue(self.after(uid, sync_period)),
+            Requeue::Within(wait) => Action::requeue(self.after(uid, sync_period.min(wait))),
             Requeue::After(wait) => Action::requeue(self.after(uid, wait)),
             Requeue::Backoff(floor) => Action::requeue(self.retry(uid, floor)),
             Requeue::OnChange => {

@@ -197,6 +197,10 @@ where
             Some(account) => recheck(&context, &key, account).await,
             None => examine(&context, &key, provider.account(), token, origin).await,
         },
+        (Err(_), Err((reason, why))) => {
+            context.providers.leave(&key);
+            Checked::without_token(reason, &why)
+        }
         (_, Err((reason, why))) => Checked::without_token(reason, &why),
     };
     if checked.account.is_none() && context.tenure.stop().is_set() {

@@ -9,7 +9,7 @@ use std::{
         Arc, LazyLock, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{sync::mpsc, time::Instant};
@@ -170,10 +170,16 @@ struct Entry {
     serves: Option<Vec<String>>,
 }
 
+/// How long what deleted contracts hold can still be ended through an account that was ready when its provider or its Secret
+/// went.
+const LINGERS: Duration = Duration::from_mins(10);
+
 /// Every provider, by name.
 #[derive(Debug)]
 pub struct ProviderRegistry {
     entries: RwLock<HashMap<ProviderKey, Entry>>,
+    /// Accounts whose provider or Secret went, and when.
+    left: RwLock<HashMap<ProviderKey, (Arc<ReadyProvider>, Instant)>>,
     /// By provider, with the account that each is for; what was learned of an account outlives a client.
     budgets: Mutex<HashMap<ProviderKey, (String, Budget)>>,
     at_once: u16,
@@ -190,7 +196,11 @@ impl ProviderRegistry {
         let ((changed, to_contracts), (suspected, to_providers)) =
             (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let (entries, budgets) = (RwLock::default(), Mutex::default());
-        (Self { entries, budgets, at_once, changed, suspected }, to_contracts, to_providers)
+        (
+            Self { entries, left: RwLock::default(), budgets, at_once, changed, suspected },
+            to_contracts,
+            to_providers,
+        )
     }
 
     /// The budget of a provider's account, now at this rate: a pause that its API asked for holds for a new client as well.
@@ -217,6 +227,9 @@ impl ProviderRegistry {
                     _ => false,
                 }
         });
+        if matches!(readiness, Readiness::Ready(_)) {
+            self.left.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        }
         entries.insert(key.clone(), Entry { readiness, serves });
         drop(entries);
         if !same {
@@ -226,12 +239,29 @@ impl ProviderRegistry {
 
     /// Takes a provider out that is gone.
     pub fn remove(&self, key: &ProviderKey) {
+        self.leave(key);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.remove(key).is_some() {
             let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
             budgets.retain(|known, (_, budget)| budget.is_paused() || entries.contains_key(known));
             self.announce(key);
         }
+    }
+
+    /// A provider or its Secret goes. Whoever deletes a namespace deletes them along with the contracts, in any order, so what
+    /// those hold can still be ended for a while.
+    pub fn leave(&self, key: &ProviderKey) {
+        let Some(account) = self.account(key).filter(|account| !account.is_suspect()) else { return };
+        let mut left = self.left.write().unwrap_or_else(PoisonError::into_inner);
+        left.retain(|_, (_, since)| since.elapsed() < LINGERS);
+        left.insert(key.clone(), (account, Instant::now()));
+    }
+
+    /// The account of a provider that went, or whose Secret did, a short while ago: only to end what deleted contracts hold.
+    #[must_use]
+    pub fn lingering(&self, key: &ProviderKey) -> Option<Arc<ReadyProvider>> {
+        let left = self.left.read().unwrap_or_else(PoisonError::into_inner);
+        left.get(key).filter(|(_, since)| since.elapsed() < LINGERS).map(|(account, _)| Arc::clone(account))
     }
 
     /// The account of a provider, if it is ready.

@@ -111,6 +111,61 @@ async fn of_two_that_claim_one_key_the_older_holds_it() {
 }
 
 #[tokio::test]
+async fn a_renamed_resource_stops_and_names_the_contract_that_nobody_holds_any_more() {
+    let mut world = World::metronome().await;
+    let with_terms = |name: &str| with(bare(name, CUSTOMER), "/spec/metronome/name", json!("Tyrell"));
+    world.apply(&with_terms("tyrell-2026")).await;
+    let id = world.until_ready("tyrell-2026").await["status"]["contractId"].as_str().unwrap().to_owned();
+    world.delete("tyrell-2026").await;
+    world.until_gone("tyrell-2026", 1).await;
+    world.apply(&with_terms("tyrell")).await;
+    let why = world.until_stalled("tyrell", "ContractUnclaimed").await;
+    assert!(why.contains(&id) && why.contains("tyrell-2026"), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+
+    // The old name comes back and holds it: the other is looked at again, and is no second one.
+    world.apply(&with_terms("tyrell-2026")).await;
+    world.until_ready("tyrell-2026").await;
+    let why = world.until_stalled("tyrell", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/tyrell-2026", world.namespace)), "{why}");
+    world.delete("tyrell-2026").await;
+    world.until_stalled("tyrell", "ContractUnclaimed").await;
+    world
+        .apply(&with(with_terms("tyrell"), "/spec/adopt", json!({"contractId": id, "mode": "Override"})))
+        .await;
+    assert_eq!(world.until_ready("tyrell").await["status"]["contractId"], id.as_str());
+    world.second_look(1).await;
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+}
+
+#[tokio::test]
+async fn a_second_contract_of_a_customer_is_made_once_the_holder_of_the_first_had_time_to_go() {
+    let world = World::metronome().await;
+    world.apply(&bare("first", CUSTOMER)).await;
+    world.until_ready("first").await;
+    world.apply(&bare("second", CUSTOMER)).await;
+    world.until_waiting("second", "OtherContractHeld").await;
+    world.until_ready("second").await;
+    assert_eq!(world.sim.held(CUSTOMER).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_contract_that_was_made_right_before_a_kill_is_found_by_its_key_and_canceled() {
+    let mut world = World::metronome().await;
+    world.sim.fault(json!({"kind": "delay_reply", "path": CREATE, "delay_ms": 15000, "count": 1})).await;
+    world.apply(&with(bare("acme", CUSTOMER), "/spec/deletionPolicy", json!("Cancel"))).await;
+    while world.sim.held(CUSTOMER).await.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.take_operator().kill();
+    world.delete("acme").await;
+    world.start_operator().await;
+    world.until_gone("acme", 1).await;
+    let held = world.sim.only(CUSTOMER).await;
+    assert_eq!(held["state"], "archived", "{held:#}");
+}
+
+#[tokio::test]
 async fn adoption_by_match_takes_what_agrees_and_refuses_what_differs() {
     let world = World::metronome().await;
     world.sim.seed_terms(CUSTOMER, EXISTING, &typed_by_hand()).await;

@@ -400,6 +400,27 @@ pub struct UnconfirmedWrite {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 1000))]
     pub rounds: i32,
+    /// Every write whose reply did not come and that may be in force, or come into force yet, oldest first: a newer one
+    /// does not make it forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub lost: Vec<LostWrite>,
+}
+
+/// A write whose reply did not come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LostWrite {
+    /// Digest of the terms that were sent.
+    pub digest: Digest,
+    /// Until when the billing API may still carry it out. The contract is looked at again then.
+    pub late_until: Timestamp,
+    /// Digest of the spec's terms that it was to put in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<Digest>,
+    /// Whether the same was sent again, so that what billing shows does not tell which of the two was carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

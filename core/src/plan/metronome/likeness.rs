@@ -33,7 +33,7 @@ impl Likeness {
             return if is_known { Self::Other } else { Self::Unknown };
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
-        let is_new = recorded.sent() == Some(&create::fingerprint(desired));
+        let is_new = recorded.may_have_sent(&create::fingerprint(desired));
         let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_found_again = is_held || has_key() || view.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }

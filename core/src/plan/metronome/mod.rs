@@ -46,6 +46,7 @@ mod stamp;
 mod subscriptions;
 mod term;
 mod thresholds;
+mod unclaimed;
 
 #[cfg(test)]
 mod tests;

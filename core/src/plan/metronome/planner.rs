@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::{
     ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey, end, find,
+    UniquenessKey, create, end, find,
     history::{self, Edits},
-    moved, package, plan, record, stamp,
+    immutable, moved, package, plan, record, stamp,
+    unclaimed::{Origin, in_the_way},
 };
 use crate::{
     api::{
@@ -19,8 +20,8 @@ use crate::{
         reasons,
     },
     plan::{
-        Call, CallKind, ContractSnapshot, Decision, Ending, Observation, Plan, Planner, Policy, Recorded,
-        Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
+        Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
+        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
     },
     terms::{Digest, metronome::Contract},
     validate::{self, Validated},
@@ -51,6 +52,8 @@ pub struct ContractPlanner {
     billing: Option<package::Billing>,
     key: UniquenessKey,
     stamp: Option<Stamp>,
+    origin: Origin,
+    holders: Holders,
     facts: Facts,
     /// What the contract should be, once what it refers to is known.
     desired: Option<Desired>,
@@ -106,6 +109,11 @@ impl ContractPlanner {
             Some(key) => UniquenessKey::given(key.as_str()),
             None => UniquenessKey::derive(&account.key_prefix, &namespace, &name),
         };
+        let created = contract.creation_timestamp();
+        let origin = Origin {
+            prefix: terms.uniqueness_key.is_none().then(|| account.key_prefix.clone()),
+            created: created.and_then(|created| DateTime::from_timestamp(created.0.as_second(), 0)),
+        };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
             let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
             let owner = [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, name)];
@@ -124,6 +132,8 @@ impl ContractPlanner {
             billing: sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?)),
             key,
             stamp,
+            origin,
+            holders: Holders::default(),
             facts: Facts::default(),
             desired: None,
             observed: None,
@@ -215,13 +225,7 @@ impl ContractPlanner {
         // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
         Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
             Some(view) => Observed::Contract(Box::new(view.clone())),
-            None => Observed::Waiting(Refusal {
-                reason: reasons::BILLING_UNREACHABLE,
-                message: format!(
-                    "Nothing was written: contract {} is listed and cannot be read",
-                    found.contract_id
-                ),
-            }),
+            None => Observed::Waiting(unreadable(&found.contract_id)),
         })
     }
 
@@ -341,31 +345,47 @@ impl ContractPlanner {
     }
 
     /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
-    /// uniqueness key or the stamp shows to be this resource's.
+    /// uniqueness key or the stamp shows to be this resource's. A decision instead where the one on record cannot be read.
     fn find_to_end(
         &mut self,
         recorded: &Recorded,
         policy: &Policy,
-    ) -> Result<Option<ObservedContract>, Need> {
+    ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
         let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
             (Some(customer_id), _) => customer_id.clone(),
             (None, resolved) => match resolved? {
                 Ok(customer_id) => customer_id,
-                Err(_) => return Ok(None),
+                Err(_) => return Ok(Ok(None)),
             },
         };
         if let Some(id) = &recorded.contract_id {
-            return Ok(self.contract(&customer_id, id)?.cloned());
+            if let Some(view) = self.contract(&customer_id, id)? {
+                return Ok(Ok(Some(view.clone())));
+            }
+            // The API deletes no contract: one that cannot be read is looked for among all of the customer's.
+            let listed = self.listed(&customer_id)?.iter().find(|view| view.contract_id == *id);
+            return Ok(match listed {
+                Some(view) if view.archived => Ok(Some(view.clone())),
+                Some(_) => Err(Decision::Wait(unreadable(id))),
+                None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
+            });
         }
         if self.resolve(recorded)?.is_err() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        let Some(desired) = &self.desired else { return Ok(None) };
+        let Some(desired) = &self.desired else { return Ok(Ok(None)) };
         let without_adoption = Policy { adopt: None, ..policy.clone() };
-        Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
+        Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
             Found::Own(view) => Some(view.clone()),
             Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
-        })
+        }))
+    }
+}
+
+fn unreadable(contract_id: &str) -> Refusal {
+    Refusal {
+        reason: reasons::BILLING_UNREACHABLE,
+        message: format!("Nothing was written: contract {contract_id} is listed and cannot be read"),
     }
 }
 
@@ -416,6 +436,14 @@ impl Planner for ContractPlanner {
         if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
             decision = self.decide(recorded, policy, now);
         }
+        let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
+        if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
+            let (origin, holders) = (&self.origin, &self.holders);
+            let listed = self.listed(desired.customer_id())?;
+            if let Some(stop) = in_the_way(origin, holders, desired, listed, recorded, policy, now) {
+                return Ok(stop);
+            }
+        }
         let is_new = self.view().is_none() && recorded.contract_id.is_none();
         let decision = match self.package.as_ref().filter(|_| is_new) {
             Some(package) => package.allow(decision),
@@ -444,8 +472,11 @@ impl Planner for ContractPlanner {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
-        let view = self.find_to_end(recorded, policy)?;
-        Ok(view.map_or(Decision::Settle, |view| end::plan(&view, recorded, policy, ending, now)))
+        Ok(match self.find_to_end(recorded, policy)? {
+            Ok(Some(view)) => end::plan(&view, recorded, policy, ending, now),
+            Ok(None) => Decision::Settle,
+            Err(decision) => decision,
+        })
     }
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
@@ -508,6 +539,10 @@ impl Planner for ContractPlanner {
         Ok(())
     }
 
+    fn know(&mut self, holders: Holders) {
+        self.holders = holders;
+    }
+
     fn forget(&mut self) {
         let Facts { customer_id, billing_configurations, packages, custom_field_keys, .. } =
             std::mem::take(&mut self.facts);
@@ -545,6 +580,12 @@ impl Planner for ContractPlanner {
 
     fn last_edit(&self) -> Option<String> {
         self.view()?.last_edit.clone()
+    }
+
+    fn shows(&self, fingerprint: &Digest) -> bool {
+        self.view()
+            .and(self.desired.as_ref())
+            .is_some_and(|desired| create::fingerprint(desired) == *fingerprint)
     }
 
     fn customer_id(&self) -> Option<&str> {

@@ -1,12 +1,13 @@
 //! The end of a Zoo contract whose resource is deleted: a replace with another status.
 
-use serde_json::json;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
-use super::{Desired, ObservedContract, fingerprint, put};
+use super::{Desired, ObservedContract, fingerprint, put, unseen};
 use crate::{
-    api::contract::DeletionPolicy,
+    api::{contract::DeletionPolicy, reasons},
     plan::{Change, Decision, MoneyEffect, Plan, Policy, Recorded},
-    terms::zoo::ContractStatus,
+    terms::{Digest, zoo::ContractStatus},
 };
 
 /// Plans the end of what a resource holds; [`Decision::Settle`] when there is nothing to end.
@@ -21,22 +22,39 @@ pub(super) fn plan(
     recorded: &Recorded,
     policy: &Policy,
     deletion: DeletionPolicy,
+    now: DateTime<Utc>,
 ) -> Decision {
     let status = match deletion {
         DeletionPolicy::Orphan => return Decision::Settle,
         DeletionPolicy::End => ContractStatus::Closed,
         DeletionPolicy::Cancel => ContractStatus::Canceled,
     };
-    let was_scheduled = recorded.contract_id.is_some() && recorded.state.as_deref() == Some("scheduled");
-    let (contract, state, mut terms) = match (shown, desired) {
-        (Some(view), _) if is_own(view, recorded) => {
-            (view.contract_id.as_str(), view.state.as_str(), view.terms.clone())
+    let held = recorded.contract_id.as_deref();
+    match (shown, desired, held) {
+        (Some(view), ..) if is_own(view, recorded) => {
+            end(organization_id, &view.contract_id, &view.state, view.terms.clone(), status, recorded, policy)
         }
-        (None, Some(desired)) if was_scheduled => {
-            (recorded.contract_id.as_deref().unwrap_or_default(), "scheduled", desired.written.clone())
+        (Some(view), Some(desired), None) if desired.changes(&view.terms, &[]).is_empty() => unproven(view),
+        (None, Some(desired), Some(held)) if recorded.state.as_deref() == Some("scheduled") => {
+            end(organization_id, held, "scheduled", desired.written.clone(), status, recorded, policy)
         }
-        _ => return Decision::Settle,
-    };
+        (None, _, Some(held)) if !is_over(held, desired, status, recorded, now) => Decision::Wait(
+            unseen::missing(held, "If it has ended by other means, the resource can be let go."),
+        ),
+        _ => Decision::Settle,
+    }
+}
+
+/// Plans the end of a contract with these terms.
+fn end(
+    organization_id: &str,
+    contract: &str,
+    state: &str,
+    mut terms: Value,
+    status: ContractStatus,
+    recorded: &Recorded,
+    policy: &Policy,
+) -> Decision {
     if json!(status) == json!(state) || matches!(state, "closed" | "canceled") {
         return Decision::Settle;
     }
@@ -46,13 +64,50 @@ pub(super) fn plan(
     }
     let change = Change::new(format!("contract {contract}"), Some(json!(state)), Some(json!(status)));
     match put(organization_id, &terms) {
-        Ok(call) => Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call])
-            .under(policy, recorded, false),
+        Ok(mut call) => {
+            call.fingerprint = mark(contract, status);
+            Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call])
+                .under(policy, recorded, false)
+        }
         Err(refusal) => Decision::Refuse(refusal),
     }
 }
 
 fn is_own(view: &ObservedContract, recorded: &Recorded) -> bool {
     recorded.contract_id.as_ref() == Some(&view.contract_id)
-        || recorded.sent() == Some(&fingerprint(&view.terms))
+        || recorded.may_have_sent(&fingerprint(&view.terms))
+}
+
+/// Recognises an end of a contract that was sent: what it made of the contract is not shown.
+fn mark(contract: &str, status: ContractStatus) -> Digest {
+    Digest::of(&json!(["end", contract, status]))
+}
+
+/// Whether it is known why a contract that is on record is not shown: it has ended.
+fn is_over(
+    held: &str,
+    desired: Option<&Desired>,
+    status: ContractStatus,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> bool {
+    let in_force = desired.filter(|desired| recorded.applied_spec.as_ref() == Some(&desired.digest));
+    in_force.is_some_and(|desired| desired.contract.term_end_at.0 <= now)
+        || matches!(recorded.state.as_deref(), Some("closed" | "canceled"))
+        || unseen::has_ended(recorded, now)
+        || recorded.may_have_sent(&mark(held, status))
+}
+
+/// The refusal to end a contract that may be this resource's: it says what the spec says, as it would if the operator had
+/// been killed right after it made it, and nothing is on record.
+fn unproven(view: &ObservedContract) -> Decision {
+    let id = &view.contract_id;
+    Decision::refuse(
+        reasons::OWNERSHIP_UNPROVEN,
+        format!(
+            "Nothing was written: contract {id} says what the spec says, but nothing on record shows that this resource \
+             made it. If it did, end the contract in billing, or by a new resource that takes it over, and let this one \
+             go."
+        ),
+    )
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, leaving, path, plan};
+use super::{Desired, ObservedContract, committed_value, end, fingerprint, leaving, path, plan};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -131,10 +131,10 @@ impl Planner for ContractPlanner {
         ending: &Ending,
         recorded: &Recorded,
         policy: &Policy,
-        _: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         let desired = self.desired.as_ref().ok();
-        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy))
+        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy, now))
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
@@ -179,6 +179,10 @@ impl Planner for ContractPlanner {
         };
         (is_held || says_the_same())
             .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(view) })
+    }
+
+    fn shows(&self, sent: &Digest) -> bool {
+        self.shown.present().is_some_and(|view| fingerprint(&view.terms) == *sent)
     }
 
     fn customer_id(&self) -> Option<&str> {

@@ -223,6 +223,7 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
             taken: false,
             difference: None,
             rounds: 0,
+            lost: Vec::new(),
         }),
         ..Recorded::default()
     };
@@ -287,12 +288,84 @@ fn a_scheduled_contract_may_become_active_by_itself() {
     assert_eq!(decide(&spec, Some(&activated), &holding(&spec)), Decision::Settle);
 }
 
+#[track_caller]
+fn waited_for(decision: Decision) -> Refusal {
+    match decision {
+        Decision::Wait(refusal) => refusal,
+        other => panic!("expected a wait, not {other:?}"),
+    }
+}
+
 #[test]
-fn a_contract_that_vanished_is_written_again_unless_its_term_is_over() {
+fn a_held_contract_that_is_not_shown_is_not_written_on_that_word_under_any_policy() {
+    let old = contract("active");
+    let mut new = old.clone();
+    new.name = "Acme renamed".into();
+    for management in [ManagementPolicy::Apply, ManagementPolicy::Plan, ManagementPolicy::Observe] {
+        let policy = Policy { management, ..Policy::default() };
+        for (spec, recorded) in
+            [(&old, holding(&old)), (&new, holding(&old)), (&contract("closed"), holding(&old))]
+        {
+            let refusal = waited_for(plan(&desired(spec), None, &recorded, &policy, now()));
+            assert_eq!(refusal.reason, "HeldContractMissing");
+            assert!(refusal.message.contains("contract-1"), "{}", refusal.message);
+        }
+    }
+}
+
+#[test]
+fn a_held_contract_that_is_gone_is_written_anew_once_somebody_says_so_and_only_then() {
     let spec = contract("active");
-    written(decide(&spec, None, &holding(&spec)));
-    let later = "2028-01-01T00:00:00Z".parse().unwrap();
-    assert_eq!(plan(&desired(&spec), None, &holding(&spec), &Policy::default(), later), Decision::Settle);
+    let approving = |approved: &str| Policy { approved: Some(approved.to_owned()), ..Policy::default() };
+    let decide = |recorded: &Recorded, policy: &Policy| plan(&desired(&spec), None, recorded, policy, now());
+    let asked = waited_for(decide(&holding(&spec), &Policy::default())).message;
+    let digest = asked.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
+    assert_eq!(written(decide(&holding(&spec), &approving(digest))).digest.as_str(), digest);
+    // The approval is of this contract, and of this occasion.
+    let another = Recorded { contract_id: Some("contract-2".into()), ..holding(&spec) };
+    waited_for(decide(&another, &approving(digest)));
+    let carried_out = Recorded { applied_plan: Some(Digest::of(&json!(digest))), ..holding(&spec) };
+    waited_for(decide(&carried_out, &approving(digest)));
+    // That of the create, before there was a contract, is another one.
+    let created = written(decide(&Recorded::default(), &Policy::default())).digest;
+    waited_for(decide(&holding(&spec), &approving(created.as_str())));
+}
+
+#[test]
+fn a_contract_that_was_last_seen_in_a_state_that_is_not_shown_is_not_missing() {
+    let mut changed = contract("scheduled");
+    changed.name = "Acme renamed".into();
+    for state in ["scheduled", "closed", "canceled"] {
+        let recorded = Recorded { state: Some(state.into()), ..holding(&contract(state)) };
+        written(decide(&changed, None, &recorded));
+    }
+}
+
+#[test]
+fn what_was_billed_cannot_be_changed_once_the_term_is_over_and_nothing_is_shown() {
+    let spec = contract("active");
+    let later: DateTime<Utc> = "2028-01-02T00:00:00Z".parse().unwrap();
+    let decide = |spec: &Contract| {
+        let recorded = Recorded { ends_on: Some("2028-01-01".into()), ..holding(&contract("active")) };
+        plan(&desired(spec), None, &recorded, &Policy::default(), later)
+    };
+    assert_eq!(decide(&spec), Decision::Settle);
+    let mut changed = spec.clone();
+    changed.periods[1].commitment_amount = "999999".parse().unwrap();
+    let why = refusal(decide(&changed));
+    assert_eq!(why.reason, "TermOver");
+    assert!(
+        why.message.contains("can't be changed") && !why.message.contains("approved-plan"),
+        "{}",
+        why.message
+    );
+    // A longer term is no other way to change it: somebody has to say that a new contract is meant.
+    let mut longer = spec;
+    longer.term_end_at = "2029-01-01T00:00:00Z".parse().unwrap();
+    longer.periods[1].period_end_at = longer.term_end_at;
+    let why = refusal(decide(&longer));
+    assert_eq!(why.reason, "TermOver");
+    assert!(why.message.contains("approved-plan"), "{}", why.message);
 }
 
 #[test]
@@ -359,10 +432,28 @@ fn a_plan_that_did_not_hold_is_not_carried_out_again() {
 
 fn end(shown: Option<&ObservedContract>, recorded: &Recorded, policy: DeletionPolicy) -> Option<Call> {
     let desired = desired(&contract("active"));
-    match super::end::plan(ORGANIZATION, Some(&desired), shown, recorded, &Policy::default(), policy) {
+    match super::end::plan(ORGANIZATION, Some(&desired), shown, recorded, &Policy::default(), policy, now()) {
         Decision::Write(plan) => plan.calls.first().cloned(),
         Decision::Settle => None,
         other => panic!("expected an end or nothing to end, not {other:?}"),
+    }
+}
+
+/// Why nothing is ended, and the resource does not go either.
+fn kept(shown: Option<&ObservedContract>, recorded: &Recorded) -> Refusal {
+    let desired = desired(&contract("active"));
+    let policy = Policy::default();
+    match super::end::plan(
+        ORGANIZATION,
+        Some(&desired),
+        shown,
+        recorded,
+        &policy,
+        DeletionPolicy::Cancel,
+        now(),
+    ) {
+        Decision::Wait(refusal) | Decision::Refuse(refusal) => refusal,
+        other => panic!("expected a wait or a refusal, not {other:?}"),
     }
 }
 
@@ -386,10 +477,41 @@ fn an_end_touches_only_a_contract_that_this_resource_holds() {
     let spec = contract("active");
     let observed = view(&spec);
     assert_eq!(end(Some(&observed), &holding(&spec), DeletionPolicy::Orphan), None);
-    assert_eq!(end(Some(&observed), &Recorded::default(), DeletionPolicy::End), None);
-    assert_eq!(end(None, &holding(&spec), DeletionPolicy::End), None);
     let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
     assert!(end(None, &scheduled, DeletionPolicy::Cancel).is_some());
+}
+
+#[test]
+fn a_contract_that_should_be_shown_and_is_not_is_no_ended_one() {
+    let spec = contract("active");
+    assert_eq!(kept(None, &holding(&spec)).reason, "HeldContractMissing");
+    // It is known to have ended: it was seen, it was sent, or its term is over.
+    let closed = Recorded { state: Some("closed".into()), ..holding(&spec) };
+    let over = Recorded { ends_on: Some("2026-05-31".into()), ..holding(&spec) };
+    for recorded in [closed, over] {
+        assert_eq!(end(None, &recorded, DeletionPolicy::Cancel), None);
+    }
+    let sent = end(Some(&view(&spec)), &holding(&spec), DeletionPolicy::Cancel).unwrap();
+    let mut lost = holding(&spec);
+    lost.unconfirmed = Some(crate::api::contract::UnconfirmedWrite {
+        digest: sent.fingerprint,
+        time: crate::terms::Timestamp(now()),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+        lost: Vec::new(),
+    });
+    assert_eq!(end(None, &lost, DeletionPolicy::Cancel), None);
+}
+
+#[test]
+fn a_contract_that_may_have_been_made_right_before_a_kill_is_neither_ended_nor_left_without_a_word() {
+    let spec = contract("active");
+    assert_eq!(kept(Some(&view(&spec)), &Recorded::default()).reason, "OwnershipUnproven");
+    let mut foreign = spec.clone();
+    foreign.name = "Typed by hand".into();
+    assert_eq!(end(Some(&view(&foreign)), &Recorded::default(), DeletionPolicy::Cancel), None);
 }
 
 #[test]

@@ -32,12 +32,13 @@ fn the_contract_on_record_is_archived_or_ended_and_read_again() {
 }
 
 #[test]
-fn a_contract_on_record_that_is_not_there_has_ended() {
-    deleted(holding(), DeletionPolicy::Cancel).pass(&[absent(BY_ID), done("ended")]);
+fn a_contract_on_record_that_cannot_be_read_has_ended_only_if_it_is_listed_as_archived() {
+    deleted(holding(), DeletionPolicy::Cancel).pass(&[absent(BY_ID), listed(archived()), done("ended")]);
     deleted(holding(), DeletionPolicy::Cancel).pass(&[
         found(json!({})),
         failed(ARCHIVE, not_found()),
         absent(BY_ID),
+        listed(archived()),
         done("ended"),
     ]);
 }
@@ -80,4 +81,11 @@ fn a_spec_that_never_could_be_planned_holds_nothing() {
     let by_alias = json!({"customerId": null, "customerAlias": "acme"});
     let alias = read("CustomerByAlias", json!("customer-1"));
     deleted(bench(by_alias), DeletionPolicy::Cancel).pass(&[alias, none(), done("ended")]);
+}
+
+#[test]
+fn a_contract_on_record_that_cannot_be_read_is_looked_for_among_all_and_keeps_its_resource() {
+    let mut bench = deleted(holding(), DeletionPolicy::Cancel);
+    bench.pass(&[absent(BY_ID), listed(json!({})), done("waiting BillingUnreachable")]);
+    bench.pass(&[absent(BY_ID), none(), done("refused ContractNotFound")]);
 }

@@ -18,6 +18,8 @@ pub(super) struct Scripted {
     pub prepares: bool,
     /// Why the spec cannot be planned.
     pub invalid: Option<Refusal>,
+    /// Digest of what the spec says.
+    pub digest: Digest,
     /// What billing shows: its members, an `id`, and the last `edit` where there was one.
     pub shown: Reading<Value>,
 }
@@ -28,7 +30,9 @@ pub(super) struct Shown;
 
 impl Scripted {
     pub(super) fn of(wanted: Value) -> Self {
-        Self { wanted, corrects_by: CallKind::Edit, prepares: false, invalid: None, shown: Reading::Unread }
+        let digest = Digest::of(&wanted);
+        let shown = Reading::Unread;
+        Self { wanted, corrects_by: CallKind::Edit, prepares: false, invalid: None, digest, shown }
     }
 
     fn shown(&self) -> Result<Option<&Value>, Shown> {
@@ -176,7 +180,7 @@ impl Planner for Scripted {
     }
 
     fn digest(&self) -> Option<&Digest> {
-        None
+        Some(&self.digest)
     }
 }
 

@@ -88,8 +88,86 @@ fn what_is_not_shown_to_be_ours_is_not_replaced() {
     assert_eq!(result.snapshot, None);
     bench.goal = ending(DeletionPolicy::Cancel);
     bench.pass(&[theirs(), done("ended")]);
-    // That it says what the spec says is no proof.
-    bench.pass(&[read(READ, told(&terms("Acme", "active"), "c-9")), done("ended")]);
+    // That it says what the spec says is no proof, and no proof of the contrary.
+    let same = || read(READ, told(&terms("Acme", "active"), "c-9"));
+    bench.pass(&[same(), done("refused OwnershipUnproven")]);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn one_404_of_a_held_contract_writes_nothing_and_is_looked_at_again_soon() {
+    let old = terms("Acme", "active");
+    let mut bench = holding(&old);
+    let result = bench.pass(&[absent(READ), done("waiting HeldContractMissing")]);
+    assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"), "it stays on record");
+    set_name(&mut bench, "Acme 2027");
+    bench.pass(&[absent(READ), done("waiting HeldContractMissing")]);
+    // It is back: what the spec leaves out is carried over.
+    let mut back = told(&old, "c-1");
+    back["periods"][0]["status"] = json!("closed");
+    back["periods"][0]["rollover_out_amount"] = json!(5000);
+    back["notes"] = json!("theirs");
+    let new = told(&terms("Acme 2027", "active"), "c-1");
+    bench.pass(&[read(READ, back), taken(REPLACE, new), done("applied")]);
+    let body = &bench.sent[0].body;
+    for part in ["\"notes\":\"theirs\"", "\"status\":\"closed\"", "\"rollover_out_amount\":5000"] {
+        assert!(body.contains(part), "{body}");
+    }
+}
+
+#[test]
+fn a_held_contract_that_is_gone_is_made_anew_once_its_digest_is_approved() {
+    let wanted = terms("Acme", "active");
+    let mut bench = holding(&wanted);
+    bench.pass(&[absent(READ), done("waiting HeldContractMissing")]);
+    let message = bench.status().conditions[0].message.clone();
+    let digest = message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap().to_owned();
+    bench.annotate(crate::api::APPROVED_PLAN, &digest);
+    bench.pass(&[absent(READ), taken(REPLACE, told(&wanted, "c-2")), done("applied")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-2"));
+    bench.pass(&[absent(READ), done("waiting HeldContractMissing")]);
+}
+
+#[test]
+fn a_held_contract_that_is_not_shown_when_it_is_to_end_keeps_its_resource() {
+    let active = terms("Acme", "active");
+    let mut bench = holding(&active);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    bench.pass(&[absent(READ), done("waiting HeldContractMissing")]);
+    bench.pass(&[read(READ, told(&active, "c-1")), failed(REPLACE, unknown()), done("unconfirmed")]);
+    // The reply to the end was lost, and what has ended is not shown.
+    bench.pass(&[absent(READ), done("ended")]);
+}
+
+#[test]
+fn the_first_of_two_lost_replaces_is_ours_when_the_second_was_never_carried_out() {
+    let first = terms("Acme", "active");
+    let mut bench = bench(&first);
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    set_name(&mut bench, "Acme 2027");
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    set_name(&mut bench, "Acme 2028");
+    let third = told(&terms("Acme 2028", "active"), "c-1");
+    bench.pass(&[read(READ, told(&first, "c-1")), taken(REPLACE, third), done("applied")]);
+}
+
+#[test]
+fn an_own_write_that_comes_late_is_corrected_where_drift_is_only_reported() {
+    let old = terms("Acme", "active");
+    let mut bench = holding(&old);
+    bench.contract.spec.drift_policy = crate::api::contract::DriftPolicy::Report;
+    set_name(&mut bench, "Acme 2027");
+    bench.pass(&[read(READ, told(&old, "c-1")), failed(REPLACE, unknown()), done("unconfirmed")]);
+    set_name(&mut bench, "Acme 2028");
+    let (late, newest) = (terms("Acme 2027", "active"), terms("Acme 2028", "active"));
+    bench.pass(&[read(READ, told(&old, "c-1")), taken(REPLACE, told(&newest, "c-1")), done("applied")]);
+    bench.later(31);
+    bench.pass(&[read(READ, told(&late, "c-1")), taken(REPLACE, told(&newest, "c-1")), done("applied")]);
+    assert_eq!(bench.write(), None);
+    // What somebody else changes is drift.
+    let theirs = told(&terms("By hand", "active"), "c-1");
+    bench.pass(&[read(READ, theirs), done("drifted")]);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn what_a_create_made_is_the_specs_however_it_reads_back() {
         taken: false,
         difference: None,
         rounds: 0,
+        lost: Vec::new(),
     });
     let edit = edit_of(&written(bench.decide(&spec)));
     let id = &bench.api.contract["commits"][0]["id"];

@@ -1,0 +1,113 @@
+//! What to do where Zoo shows no contract of the organization: there is none, or it is in a state that is not shown, or it
+//! should be there and is not.
+//!
+//! Absence needs proof. A replace on the word of one 404 would carry nothing over: it would open closed periods again,
+//! and wipe rollovers, notes and the customer's number at the provider. So a contract that is on record and should be
+//! shown is looked for again, and written anew only when somebody says that it is gone.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::{Desired, money, put};
+use crate::{
+    api::{APPROVED_PLAN, reasons},
+    plan::{
+        Change, Decision, Plan, Policy, Recorded, Refusal, ownership::nothing_to_adopt, snapshot::day,
+        summarize,
+    },
+    terms::Timestamp,
+};
+
+/// Plans a contract of which nothing is shown.
+pub(super) fn plan(
+    desired: &Desired,
+    recorded: &Recorded,
+    policy: &Policy,
+    applied: bool,
+    now: DateTime<Utc>,
+) -> Decision {
+    if applied && !desired.contract.status.is_visible() {
+        return Decision::Settle;
+    }
+    let held = recorded.contract_id.as_deref().filter(|_| !is_hidden(recorded));
+    let Some(held) = held else { return create(&Value::Null, desired, recorded, policy, applied) };
+    let ends_at = desired.contract.term_end_at;
+    if ends_at.0 <= now {
+        return if applied { Decision::Settle } else { Decision::Refuse(over(held, &ends_at.to_string())) };
+    }
+    // Nothing that was approved before can mean this create.
+    let created = create(&json!({"missing": held}), desired, recorded, policy, applied);
+    let plan = match created {
+        Decision::Write(plan) | Decision::AwaitApproval(plan) => plan,
+        Decision::Report(changes) => return Decision::Wait(missing(held, &summarize(&changes))),
+        decision => return decision,
+    };
+    if policy.approved.as_deref() == Some(plan.digest.as_str()) {
+        return Decision::Write(plan);
+    }
+    let way_out = format!(
+        "If it is gone for good and a new one is to be made, annotate the resource with {APPROVED_PLAN}={}: {}",
+        plan.digest,
+        plan.summary()
+    );
+    match &recorded.ends_on {
+        Some(ended) if has_ended(recorded, now) => {
+            let Refusal { reason, message } = over(held, ended);
+            Decision::refuse(reason, format!("{message}. {way_out}"))
+        }
+        _ => Decision::Wait(missing(held, &way_out)),
+    }
+}
+
+/// Whether the contract was last seen in a state that Zoo never shows.
+pub(super) fn is_hidden(recorded: &Recorded) -> bool {
+    matches!(recorded.state.as_deref(), Some("scheduled" | "closed" | "canceled"))
+}
+
+/// Whether the day on which the contract's term was last seen to end is over.
+pub(super) fn has_ended(recorded: &Recorded, now: DateTime<Utc>) -> bool {
+    recorded.ends_on.as_ref().is_some_and(|ends_on| *ends_on < day(Timestamp(now)))
+}
+
+/// Why nothing is done about a contract that should be shown and is not.
+pub(super) fn missing(contract_id: &str, rest: &str) -> Refusal {
+    Refusal {
+        reason: reasons::HELD_CONTRACT_MISSING,
+        message: format!(
+            "Nothing was written: the resource has contract {contract_id}, and the billing API shows no contract of the \
+             organization. It is looked for again. {rest}"
+        ),
+    }
+}
+
+fn over(contract_id: &str, ended: &str) -> Refusal {
+    Refusal {
+        reason: reasons::TERM_OVER,
+        message: format!(
+            "Nothing was written: the term of contract {contract_id} ended on {ended}, and the billing API does not show it \
+             any more, so what was billed can't be changed. Restore the spec, or delete the resource and write a \
+             new one for a new term"
+        ),
+    }
+}
+
+/// Plans a contract where there is none.
+fn create(
+    observed: &Value,
+    desired: &Desired,
+    recorded: &Recorded,
+    policy: &Policy,
+    applied: bool,
+) -> Decision {
+    if let Some(refusal) = nothing_to_adopt(recorded, policy, "organization") {
+        return refusal;
+    }
+    let unit = money::unit(&desired.canonical);
+    let change = Change::new_contract(desired.canonical.clone()).counted_in(None, unit.as_ref());
+    let effect = money::effect(None, &desired.canonical);
+    let calls = match put(desired.organization_id(), &desired.written) {
+        Ok(call) => vec![call],
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    Plan::new(observed, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
+}

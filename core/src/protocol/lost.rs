@@ -1,0 +1,91 @@
+//! Writes whose replies did not come: what is remembered of them, and until when they may still be carried out.
+//!
+//! A write that timed out may sit in a gateway and arrive behind a newer one. So none is forgotten because of the next,
+//! and what billing says is looked at again once it can no longer arrive.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    api::contract::{LostWrite, UnconfirmedWrite},
+    plan::{Call, CallKind},
+    terms::{Digest, Timestamp},
+};
+
+/// How long after its reply was given up a write may still be carried out. The time that a request may take is over by
+/// then already.
+pub const LATE: TimeDelta = TimeDelta::seconds(30);
+/// How many writes are remembered.
+const MOST: usize = 16;
+
+/// Whether the API takes a call once, by its key, so that a repeat of it changes nothing.
+const fn is_taken_once(kind: CallKind) -> bool {
+    matches!(kind, CallKind::Create | CallKind::Edit)
+}
+
+/// Notes a write whose reply did not come.
+pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, spec: Option<&Digest>, now: DateTime<Utc>) {
+    let late_until = Timestamp::whole_seconds(now + LATE);
+    if let Some(before) = lost.iter_mut().find(|before| before.digest == call.fingerprint) {
+        before.late_until = late_until;
+        return;
+    }
+    if lost.len() >= MOST {
+        // What cannot arrive any more goes before what still can, and the older one before the newer.
+        let over = lost.iter().position(|write| write.late_until.0 <= now).unwrap_or_default();
+        lost.remove(over);
+    }
+    lost.push(LostWrite {
+        digest: call.fingerprint.clone(),
+        late_until,
+        spec_digest: spec.cloned(),
+        repeated: false,
+    });
+}
+
+/// Notes that a write is sent again, which the API does not tell from the first.
+pub(super) fn repeat<'c>(lost: &mut [LostWrite], calls: impl Iterator<Item = &'c Call>) {
+    for call in calls.filter(|call| !is_taken_once(call.kind)) {
+        let same = lost.iter_mut().filter(|write| write.digest == call.fingerprint);
+        same.for_each(|write| write.repeated = true);
+    }
+}
+
+/// Notes that a call was carried out: where the API takes it once, no earlier try of it is any more.
+pub(super) fn carried_out(lost: &mut Vec<LostWrite>, call: &Call) {
+    if is_taken_once(call.kind) {
+        lost.retain(|write| write.digest != call.fingerprint);
+    }
+}
+
+/// Notes which writes have arrived: they stay known as this resource's, and are not waited for.
+pub(super) fn arrived(lost: &mut [LostWrite], now: DateTime<Utc>, has_arrived: impl Fn(&LostWrite) -> bool) {
+    for write in lost.iter_mut().filter(|write| write.late_until.0 > now) {
+        if !write.repeated && has_arrived(write) {
+            write.late_until = Timestamp::whole_seconds(now);
+        }
+    }
+}
+
+/// How long it takes until none can arrive any more; nothing when none can.
+pub(super) fn wait(lost: &[LostWrite], now: DateTime<Utc>) -> Option<Duration> {
+    let end = lost.iter().map(|write| write.late_until.0).filter(|until| *until > now).max()?;
+    // A moment later, so that the look does not come a moment too early.
+    end.signed_duration_since(now).to_std().ok().map(|wait| wait + Duration::from_secs(1))
+}
+
+/// What stays on record once billing agrees with the spec: the writes that may still undo that.
+pub(super) fn still_late(lost: &[LostWrite], now: DateTime<Utc>) -> Option<UnconfirmedWrite> {
+    let late: Vec<_> = lost.iter().filter(|write| write.late_until.0 > now).cloned().collect();
+    let newest = late.last()?;
+    Some(UnconfirmedWrite {
+        digest: newest.digest.clone(),
+        time: Timestamp(newest.late_until.0 - LATE),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+        lost: late,
+    })
+}
