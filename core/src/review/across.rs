@@ -133,6 +133,8 @@ impl Together<'_> {
                         api.map(|api| format!("spec.{}.uniquenessKey", api.field())),
                         "is that of another contract too, and a key is used once",
                     ),
+                    // Of one namespace and name there is only one resource, which is told elsewhere.
+                    Subject::Place(..) => continue,
                     Subject::Contract(_) => (
                         Some("spec.adopt.contractId".to_owned()),
                         "is adopted by another resource too, and a contract has one",

@@ -197,12 +197,7 @@ fn moved(
         account(&previous.account)
     );
     match event(&anew, result) {
-        Some(EventRecord { warning: true, reason, message }) => {
-            EventRecord::warning(reason, format!("{story} {message}"))
-        }
-        Some(EventRecord { reason, message, .. }) => {
-            EventRecord::normal(reason, format!("{story} {message}"))
-        }
+        Some(record) => record.after(&story),
         None => EventRecord::warning(reasons::ACCOUNT_CHANGED, story),
     }
 }

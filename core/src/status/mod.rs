@@ -124,6 +124,13 @@ pub struct EventRecord {
 }
 
 impl EventRecord {
+    /// The same with something said before it.
+    fn after(self, story: &str) -> Self {
+        let [message, logged] =
+            [self.message, self.logged].map(|text| bounded(&format!("{story} {text}"), MAX_NOTE));
+        Self { message, logged, ..self }
+    }
+
     fn normal(reason: Reason, message: impl AsRef<str>) -> Self {
         let message = bounded(message.as_ref(), MAX_NOTE);
         Self { warning: false, reason, logged: message.clone(), message }

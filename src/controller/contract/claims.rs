@@ -125,10 +125,9 @@ impl ClaimIndex {
         };
         let (mut woken, mut gone) = (HashSet::new(), Vec::new());
         let held_before = |subject: &Subject| before.as_ref().is_some_and(|(_, held)| held.contains(subject));
-        for (_, subjects) in &claimed {
-            for subject in subjects.iter().filter(|subject| !held_before(subject)) {
-                woken.extend(index.interested.remove(subject).into_iter().flatten());
-            }
+        let added = claimed.iter().flat_map(|(_, subjects)| subjects);
+        for subject in added.filter(|subject| !held_before(subject)) {
+            woken.extend(index.interested.remove(subject).into_iter().flatten());
         }
         let kept = |subject: &Subject| claimed.as_ref().is_some_and(|(_, claimed)| claimed.contains(subject));
         for (rank, subject) in

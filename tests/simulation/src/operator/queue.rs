@@ -82,6 +82,7 @@ impl Queue {
             |wait: std::time::Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
         match requeue {
             Requeue::AfterSyncPeriod => self.after(uid, sync_period, now),
+            Requeue::Within(wait) => self.after(uid, sync_period.min(milliseconds(wait)), now),
             Requeue::After(wait) => self.after(uid, milliseconds(wait), now),
             Requeue::Backoff(floor) => self.retry(uid, milliseconds(floor), now),
             Requeue::OnChange => self.after(uid, 24 * HOUR, now),
