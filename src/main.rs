@@ -11,5 +11,5 @@ async fn main() -> ExitCode {
         eprintln!("countersign: another provider of cryptography is installed already");
         return ExitCode::FAILURE;
     }
-    countersign::cli::Cli::parse().run().await
+    Box::pin(countersign::cli::Cli::parse().run()).await
 }

@@ -24,10 +24,10 @@ use crate::{
 /// Which billing account, and how to reach it.
 #[derive(Debug, Args)]
 pub struct Account {
-    /// File with the account's BillingProvider or ClusterBillingProvider, as it is applied to the cluster.
+    /// File with the account's `BillingProvider` or `ClusterBillingProvider`, as it is applied to the cluster.
     #[arg(long, value_name = "FILE")]
     provider: PathBuf,
-    /// File with the API token; the environment variable COUNTERSIGN_TOKEN has it when left out.
+    /// File with the API token; the environment variable `COUNTERSIGN_TOKEN` has it when left out.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -103,12 +103,12 @@ impl Repository {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(no_git)?;
+            .map_err(|error| no_git(&error))?;
         let mut input = child.stdin.take().ok_or("git has no input")?;
         let asked = ids.concat();
         // Written beside the reading: git answers while it is asked, and would wait for somebody to read.
         let writer = thread::spawn(move || input.write_all(asked.as_bytes()));
-        let output = child.wait_with_output().map_err(no_git)?;
+        let output = child.wait_with_output().map_err(|error| no_git(&error))?;
         writer.join().map_err(|_| "git could not be asked")??;
         let mut rest = output.stdout.as_slice();
         let mut texts = Vec::new();
@@ -153,13 +153,14 @@ pub(super) fn git<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
 ) -> Result<String, Failure> {
     let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
-    let output = Command::new("git").args(&arguments).current_dir(folder).output().map_err(no_git)?;
+    let output =
+        Command::new("git").args(&arguments).current_dir(folder).output().map_err(|error| no_git(&error))?;
     if !output.status.success() {
         return Err(format!("git: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn no_git(error: std::io::Error) -> Failure {
+fn no_git(error: &std::io::Error) -> Failure {
     format!("git cannot be run: {error}").into()
 }

@@ -89,7 +89,7 @@ impl Import {
         let mut folder = Folder::open(&self.dir)?;
         if self.packages {
             for found in account.client.packages(&to).await? {
-                folder.add_package(&account, found).await?;
+                Box::pin(folder.add_package(&account, found)).await?;
             }
         }
         let customers = self.customers(&account).await?;
@@ -97,7 +97,7 @@ impl Import {
             let found = account.client.billed_to(customer, &to).await?;
             eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), counted(found.len(), "contract"));
             for contract in found {
-                folder.add_contract(&account, contract, &self.states).await?;
+                Box::pin(folder.add_contract(&account, contract, &self.states)).await?;
             }
         }
         folder.list()?;
@@ -168,7 +168,10 @@ impl Folder {
     ) -> Result<(), Failure> {
         let mut found = match found {
             Ok(found) => found,
-            Err(why) => return self.refuse(why.to_string()),
+            Err(why) => {
+                self.refuse(why.to_string());
+                return Ok(());
+            }
         };
         let is_wanted = if states.is_empty() {
             !PAST.contains(&found.state.as_str())
@@ -191,7 +194,10 @@ impl Folder {
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
         match difference(preview) {
             None => self.write(&found, &found.left_out),
-            Some(why) => self.refuse(format!("contract {}: {why}", found.id)),
+            Some(why) => {
+                self.refuse(format!("contract {}: {why}", found.id));
+                Ok(())
+            }
         }
     }
 
@@ -202,7 +208,10 @@ impl Folder {
     ) -> Result<(), Failure> {
         let mut found = match found {
             Ok(found) => found,
-            Err(why) => return self.refuse(why.to_string()),
+            Err(why) => {
+                self.refuse(why.to_string());
+                return Ok(());
+            }
         };
         if key(&found.resource).is_some_and(|key| self.known.contains(&key)) {
             return Ok(());
@@ -210,7 +219,10 @@ impl Folder {
         self.name(&mut found, "package");
         match difference(account.client.preview_package(&found.resource, 0, Goal::InForce).await) {
             None => self.write(&found, &found.left_out),
-            Some(why) => self.refuse(format!("package {}: {why}", found.id)),
+            Some(why) => {
+                self.refuse(format!("package {}: {why}", found.id));
+                Ok(())
+            }
         }
     }
 
@@ -229,7 +241,7 @@ impl Folder {
         let name = found.resource.name_any();
         let mut text = String::new();
         for LeftOut { path, value, why } in left_out {
-            text.push_str(&format!("# Left out: `{path}` {why}. The billing API says: {value}\n"));
+            text.extend([format!("# Left out: `{path}` {why}. The billing API says: {value}\n")]);
         }
         text.push_str(&yaml::tidy(&found.resource, spec_schema(&K::kind(&())))?);
         let path = self.dir.join(format!("{name}.yaml"));
@@ -243,9 +255,8 @@ impl Folder {
         Ok(())
     }
 
-    fn refuse(&mut self, why: String) -> Result<(), Failure> {
+    fn refuse(&mut self, why: String) {
         self.refused.push(why);
-        Ok(())
     }
 
     /// Names every file for kustomize.
@@ -256,9 +267,10 @@ impl Folder {
         if self.written == 0 && path.is_file() {
             return Ok(());
         }
-        let lines: String = files.iter().map(|file| format!("  - {file}\n")).collect();
-        let text =
-            format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{lines}");
+        let lines = files.iter().map(|file| format!("  - {file}")).collect::<Vec<_>>().join("\n");
+        let text = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{lines}\n"
+        );
         fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
     }
 }

@@ -47,7 +47,7 @@ impl Cli {
             Command::Validate(validate) => validate.run(),
             Command::Plan(plan) => plan.run(),
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
-            Command::Import(import) => import.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Import(import) => Box::pin(import.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
         };
         match result {

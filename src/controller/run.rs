@@ -107,6 +107,39 @@ pub async fn run(
     }
 }
 
+/// Counts and forgets what is gone, from the moment on at which every cache is filled.
+async fn keep_house(context: &Context, stop: &Stop, ready: &watch::Sender<bool>) {
+    tokio::select! {
+        () = context.filled() => {}
+        // No pass over a contract has begun, so there is none to finish.
+        () = stop.set() => return,
+    }
+    tracing::info!(contracts = context.stores.contracts.len(), "watching");
+    ready.send_replace(true);
+    loop {
+        server::count_contracts(&context.metrics, &context.stores.contracts);
+        context.contract_queue.keep(&uids(&context.stores.contracts));
+        let mut providers = uids(&context.stores.providers);
+        providers.extend(uids(&context.stores.cluster_providers));
+        context.provider_queue.keep(&providers);
+        context.package_queue.keep(&uids(&context.stores.packages));
+        package::refresh(context);
+        tokio::time::sleep(HOUSEKEEPING_PERIOD).await;
+    }
+}
+
+/// Looks at everything again whenever an earlier leader may have written late.
+async fn look_again(context: &Context, wakes: &Wakes, again: &Again) {
+    loop {
+        again.due().await;
+        tracing::info!(
+            "an earlier leader may have written late: every contract and package is looked at again"
+        );
+        wakes.wake_all(&context.stores.contracts);
+        package::wake_all(context);
+    }
+}
+
 /// Runs the controllers until the process is told to stop, and then for as long as passes under way take.
 async fn controllers(
     client: Client,
@@ -193,25 +226,6 @@ async fn controllers(
     let packages = packages.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
     let contracts = contracts.reconcile_on(affected).reconcile_on(receive(woken));
 
-    let housekeeping = async {
-        tokio::select! {
-            () = context.filled() => {}
-            // No pass over a contract has begun, so there is none to finish.
-            () = stop.set() => return,
-        }
-        tracing::info!(contracts = context.stores.contracts.len(), "watching");
-        ready.send_replace(true);
-        loop {
-            server::count_contracts(&context.metrics, &context.stores.contracts);
-            context.contract_queue.keep(&uids(&context.stores.contracts));
-            let mut providers = uids(&context.stores.providers);
-            providers.extend(uids(&context.stores.cluster_providers));
-            context.provider_queue.keep(&providers);
-            context.package_queue.keep(&uids(&context.stores.packages));
-            package::refresh(&context);
-            tokio::time::sleep(HOUSEKEEPING_PERIOD).await;
-        }
-    };
     let all = futures::future::join4(
         drive(contracts, contract::reconcile, &context),
         drive(providers, provider::reconcile::<BillingProvider>, &context),
@@ -222,21 +236,11 @@ async fn controllers(
         stop.set().await;
         tokio::time::sleep(STOP_GRACE).await;
     };
-    let look_again = async {
-        loop {
-            again.due().await;
-            tracing::info!(
-                "an earlier leader may have written late: every contract and package is looked at again"
-            );
-            wakes.wake_all(&context.stores.contracts);
-            package::wake_all(&context);
-        }
-    };
     tokio::select! {
         _ = all => {}
-        () = housekeeping => {}
+        () = keep_house(&context, &stop, ready) => {}
         () = out_of_time => tracing::warn!("work under way is given up"),
-        () = look_again => {}
+        () = look_again(&context, &wakes, &again) => {}
     }
 }
 

@@ -64,7 +64,7 @@ fn integer(plain: &str) -> Option<Value> {
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
 fn is_float(plain: &str) -> bool {
     let unsigned =
-        |text: &'_ str| text.strip_prefix(['-', '+']).map(str::to_owned).unwrap_or_else(|| text.to_owned());
+        |text: &'_ str| text.strip_prefix(['-', '+']).map_or_else(|| text.to_owned(), str::to_owned);
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let text = unsigned(plain);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {

@@ -18,7 +18,7 @@ const LEASE: &str = "Lease";
 /// A second operator beside the world's own.
 async fn standby(world: &World) -> Operator {
     let mut options = world.options.clone();
-    options.identity = "operator-1".to_owned();
+    "operator-1".clone_into(&mut options.identity);
     options.log = world.folder().join("standby.log");
     let operator = Operator::start(&options).await;
     while operator.get("/readyz").await.0 != 200 {
@@ -95,7 +95,7 @@ async fn a_leader_that_takes_over_looks_again_once_a_write_of_the_last_one_can_n
     let mut world = short_lease().await;
     world.take_operator().kill();
     let mut options = world.options.clone();
-    options.identity = "operator-1".to_owned();
+    "operator-1".clone_into(&mut options.identity);
     let second = Operator::start(&options).await;
     until_leading(&second).await;
     while world.sim.calls(ORG).await.gets < 2 {

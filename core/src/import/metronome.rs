@@ -83,7 +83,7 @@ pub fn contract(
             members.insert("uniquenessKey".to_owned(), json!(key));
         }
     }
-    let (resource, left_out) = super::contract(Api::Metronome, terms, &observed.contract_id, &name, to)?;
+    let (resource, left_out) = super::contract(Api::Metronome, &terms, &observed.contract_id, &name, to)?;
     Ok(Imported { id: observed.contract_id, state: observed.state, resource, left_out })
 }
 

@@ -77,7 +77,7 @@ pub fn distinct(wanted: &str, taken: &mut BTreeSet<String>) -> String {
 /// A contract with the terms that a billing API has, which takes over the contract with this ID as it is.
 fn contract(
     api: Api,
-    terms: Value,
+    terms: &Value,
     contract_id: &str,
     name: &str,
     to: &Destination,

@@ -31,6 +31,6 @@ pub fn contract(
     if let Some(members) = terms.as_object_mut() {
         members.insert("organizationId".to_owned(), json!(organization_id));
     }
-    let (resource, left_out) = super::contract(Api::Zoo, terms, &observed.contract_id, &name, to)?;
+    let (resource, left_out) = super::contract(Api::Zoo, &terms, &observed.contract_id, &name, to)?;
     Ok(Imported { id: observed.contract_id, state: observed.state, resource, left_out })
 }

@@ -362,6 +362,7 @@ fn year_of(start: Timestamp, time: Timestamp) -> u32 {
 }
 
 /// The start of a year of a contract that starts at `start`; the first is 0. `None` after the year 9999.
+#[must_use]
 pub fn start_of_year(start: Timestamp, index: u32) -> Option<Timestamp> {
     let value = i32::try_from(index).ok()?;
     RelativeTime { unit: TimeUnit::Years, value }.span()?.after(start)

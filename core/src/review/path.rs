@@ -47,7 +47,7 @@ pub fn of_pointer(root: &str, terms: &Value, pointer: &str) -> String {
         let segment = segment.replace("~1", "/").replace("~0", "~");
         value = match value {
             Some(Value::Array(items)) => {
-                path.push_str(&format!("[{segment}]"));
+                path.extend([format!("[{segment}]")]);
                 let found = items.iter().find(|item| goes_by(item, &segment));
                 found.or_else(|| items.get(segment.parse::<usize>().ok()?))
             }

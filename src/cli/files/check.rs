@@ -141,11 +141,11 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
         None | Some(Value::Null) => {}
         Some(Value::String(name)) if name.is_empty() => {}
         Some(_) if !definition.is_namespaced => {
-            refuse("metadata.namespace", "must be left out: the kind is the cluster's")
+            refuse("metadata.namespace", "must be left out: the kind is the cluster's");
         }
         Some(Value::String(name)) if is_dns_name(name, 63, false) => {}
         Some(name) => {
-            refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}"))
+            refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}"));
         }
     }
     for (list, is_label) in [("labels", true), ("annotations", false)] {

@@ -26,9 +26,9 @@ impl Kustomizations {
         let list = |name: &str| kustomization.get(name).and_then(Value::as_array).into_iter().flatten();
         let by_path = ["patches", "patchesJson6902", "replacements"].into_iter().flat_map(list);
         let by_path = by_path.filter_map(|patch| patch.get("path").and_then(Value::as_str));
-        let names =
+        let others =
             ["patchesStrategicMerge", "configurations", "transformers", "generators", "validators", "crds"];
-        let named = names.into_iter().flat_map(list).filter_map(Value::as_str);
+        let named = others.into_iter().flat_map(list).filter_map(Value::as_str);
         let openapi = kustomization.pointer("/openapi/path").and_then(Value::as_str);
         for path in by_path.chain(named).chain(openapi) {
             self.used.insert(normal(&folder.join(path)), file.to_owned());

@@ -23,25 +23,30 @@ fn within(planned: &Planned, most: usize) -> String {
     let mut text = format!("{MARKER}\n");
     let counts = planned.counts();
     if counts.is_empty() && planned.wrong.is_empty() {
-        return text
-            + &format!(
-                "### ✅ Nothing changes in billing\n\n{}, all as they were.\n",
-                count(planned.contracts, "contract")
-            );
+        text.extend([format!(
+            "### ✅ Nothing changes in billing\n\n{}, all as they were.\n",
+            count(planned.contracts, "contract")
+        )]);
+        return text;
     }
     let mark = if planned.code() == 2 { "❌" } else { "💰" };
-    text += &format!(
+    text.extend([format!(
         "### {mark} Billing: {}\n\n",
         if counts.is_empty() { "the files are wrong" } else { &counts }
-    );
+    )]);
     let total = planned.total();
     match render::money_markdown(&total) {
         table if table.is_empty() => text += "Fixed money stays as it is.\n\n",
-        table => text += &format!("{table}\n"),
+        table => text.extend([format!("{table}\n")]),
     }
     for entry in &planned.wrong {
-        text +=
-            &format!("- {}:{}:{}: {}\n", plain(&entry.file), entry.line, entry.column, plain(&entry.message));
+        text.extend([format!(
+            "- {}:{}:{}: {}\n",
+            plain(&entry.file),
+            entry.line,
+            entry.column,
+            plain(&entry.message)
+        )]);
     }
     let rows: Vec<&Row> = Part::ALL.iter().flat_map(|part| planned.part(*part)).collect();
     let budget = most.saturating_sub(KEPT);
@@ -81,17 +86,17 @@ fn within(planned: &Planned, most: usize) -> String {
     }
     if listed < rows.len() {
         let rest = rows.len() - listed;
-        text += &format!(
+        text.extend([format!(
             "\n**This comment is full: {rest} of {} resources are not in the table, and none is shown in full.** ",
             rows.len()
-        );
+        )]);
         text += "Run `countersign plan` with the same arguments, or read the job's log, to see them all.\n";
     } else if told < rows.len() {
         let rest = rows.len() - told;
-        text += &format!(
+        text.extend([format!(
             "\n**This comment is full: {rest} of {} resources are not shown in full.** ",
             rows.len()
-        );
+        )]);
         text += "Run `countersign plan` with the same arguments, or read the job's log, to see them all.\n";
     }
     text

@@ -268,30 +268,27 @@ fn planned(
     how: How,
     now: DateTime<Utc>,
 ) -> (Effect, Option<String>) {
-    match (was, is) {
-        (Some(Typed::Package(_)) | None, Some(Typed::Package(_)) | None) => {
-            let of = |typed: Option<&'_ Typed>| match typed {
-                Some(Typed::Package(package)) => Some((**package).clone()),
-                _ => None,
-            };
-            (package_effect(of(was).as_ref(), of(is).as_ref(), after, now), None)
+    if let (Some(Typed::Package(_)) | None, Some(Typed::Package(_)) | None) = (was, is) {
+        let of = |typed: Option<&'_ Typed>| match typed {
+            Some(Typed::Package(package)) => Some((**package).clone()),
+            _ => None,
+        };
+        (package_effect(of(was).as_ref(), of(is).as_ref(), after, now), None)
+    } else {
+        let (was, is) = (side(was, before), side(is, after));
+        let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
+        if how == How::Same && cause.is_none() {
+            // What neither says something else nor refers to something else is as it was.
+            return (Effect::Nothing, None);
         }
-        _ => {
-            let (was, is) = (side(was, before), side(is, after));
-            let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
-            if how == How::Same && cause.is_none() {
-                // What neither says something else nor refers to something else is as it was.
-                return (Effect::Nothing, None);
-            }
-            let moved = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is));
-            if moved {
-                return (
-                    Effect::Open("it moves to another account, and what it was in the other one stays there"),
-                    cause,
-                );
-            }
-            (change::contract(was.as_ref(), is.as_ref(), now), cause)
+        let moved = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is));
+        if moved {
+            return (
+                Effect::Open("it moves to another account, and what it was in the other one stays there"),
+                cause,
+            );
         }
+        (change::contract(was.as_ref(), is.as_ref(), now), cause)
     }
 }
 

@@ -15,12 +15,12 @@ pub(super) fn write(planned: &Planned) -> String {
         if rows.peek().is_none() && (part != Part::Refused || planned.wrong.is_empty()) {
             continue;
         }
-        text += &format!("{}:\n\n", part.title());
+        text.extend([format!("{}:\n\n", part.title())]);
         for entry in planned.wrong.iter().filter(|_| part == Part::Refused) {
-            text += &format!("{}:{}:{}: {}\n", entry.file, entry.line, entry.column, entry.message);
+            text.extend([format!("{}:{}:{}: {}\n", entry.file, entry.line, entry.column, entry.message)]);
         }
         for row in rows {
-            text += &format!("{} {} ({}): {}\n", row.kind, row.name, row.file, what(row));
+            text.extend([format!("{} {} ({}): {}\n", row.kind, row.name, row.file, what(row))]);
             text.extend(body(row).lines().map(|line| format!("    {line}\n")));
             text.push('\n');
         }
@@ -33,9 +33,14 @@ pub(super) fn write(planned: &Planned) -> String {
     }
     let counts = planned.counts();
     if counts.is_empty() && planned.wrong.is_empty() {
-        return text + &format!("Nothing changes in billing ({}).\n", count(planned.contracts, "contract"));
+        text.extend([format!("Nothing changes in billing ({}).\n", count(planned.contracts, "contract"))]);
+        return text;
     }
-    text + &format!("{}.\n", if counts.is_empty() { "The files are wrong".to_owned() } else { counts })
+    text.extend([format!(
+        "{}.\n",
+        if counts.is_empty() { "The files are wrong".to_owned() } else { counts }
+    )]);
+    text
 }
 
 /// What happened to a resource, in a few words.
@@ -46,8 +51,7 @@ pub(super) fn what(row: &Row) -> String {
     };
     match &row.effect {
         Effect::Changes { waits: true, .. } => format!("{how}, waits for approval"),
-        Effect::Left { why, .. } => format!("{how}; {why}"),
-        Effect::Open(why) => format!("{how}; {why}"),
+        Effect::Left { why, .. } | Effect::Open(why) => format!("{how}; {why}"),
         _ => how,
     }
 }

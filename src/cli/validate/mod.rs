@@ -48,7 +48,7 @@ pub enum Output {
     Human,
     /// One JSON object.
     Json,
-    /// JUnit XML, which most CI systems show as tests.
+    /// `JUnit` XML, which most CI systems show as tests.
     Junit,
     /// SARIF 2.1.0, for code scanning.
     Sarif,

@@ -47,7 +47,7 @@ impl ClaimIndex {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
                 let claimed = contract.readable().map(|contract| (rank(contract), marks(contract)));
-                self.put(&ObjectRef::from_obj(contract), claimed);
+                self.put(&ObjectRef::from_obj(contract), claimed.as_ref());
             }
             watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), None),
             watcher::Event::Init => {}
@@ -117,9 +117,9 @@ impl ClaimIndex {
     }
 
     /// Notes what a contract claims now, and wakes who may hold what it gave up.
-    fn put(&self, reference: &Reference, claimed: Option<(Rank, Vec<Subject>)>) {
+    fn put(&self, reference: &Reference, claimed: Option<&(Rank, Vec<Subject>)>) {
         let mut index = self.lock();
-        let before = match &claimed {
+        let before = match claimed {
             Some(claimed) => index.of.insert(reference.clone(), claimed.clone()),
             None => index.of.remove(reference),
         };

@@ -218,6 +218,7 @@ fn collect(value: &Value, pointer: String, places: &mut Vec<String>) {
 }
 
 /// What people write by mistake, and what looks like one and is none, in a contract that is sound.
+#[allow(clippy::too_many_lines, reason = "a list")]
 fn hand_made() -> Vec<(String, String)> {
     let sound = super::contract("acme", "1000.50");
     let replaced = |from: &str, to: &str| {

@@ -434,7 +434,9 @@ fn leave_out(value: &mut Value, path: &[&str], default: &Value) {
             members.remove(*name);
         }
         (["*", rest @ ..], Value::Array(items)) => {
-            items.iter_mut().for_each(|item| leave_out(item, rest, default));
+            for item in items {
+                leave_out(item, rest, default);
+            }
         }
         ([name, rest @ ..], Value::Object(members)) if !rest.is_empty() => {
             if let Some(value) = members.get_mut(*name) {

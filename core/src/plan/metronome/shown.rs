@@ -89,7 +89,7 @@ impl Desired {
             }
         }
         members.retain(|name, _| !NOT_TOLD.contains(&name.as_str()));
-        let mut shown = Shown { legacy, contract };
+        let mut shown = Shown { contract, legacy };
         shown.copy_ids();
         Ok(shown)
     }

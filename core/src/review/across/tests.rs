@@ -7,7 +7,7 @@ use crate::review::Severity;
 
 const ORG: &str = "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
 
-fn of<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: Value) -> K {
+fn of<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: &Value) -> K {
     serde_json::from_value(json!({
         "apiVersion": "billing.countersign.dev/v1alpha1", "kind": kind,
         "metadata": {"name": name, "namespace": namespace}, "spec": spec,
@@ -17,18 +17,18 @@ fn of<K: serde::de::DeserializeOwned>(kind: &str, namespace: Option<&str>, name:
 
 fn zoo(name: &str, provider: &str, organization: &str) -> BillingContract {
     let terms = json!({"organizationId": organization, "effectiveAt": "2026-01-01T00:00:00Z"});
-    of("BillingContract", None, name, json!({"providerRef": {"name": provider}, "zoo": terms}))
+    of("BillingContract", None, name, &json!({"providerRef": {"name": provider}, "zoo": terms}))
 }
 
-fn metronome(name: &str, extra: Value) -> BillingContract {
+fn metronome(name: &str, extra: &Value) -> BillingContract {
     let mut terms = json!({"customerId": "c", "startingAt": "2026-01-01T00:00:00Z"});
     terms.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    of("BillingContract", None, name, json!({"providerRef": {"name": "m"}, "metronome": terms}))
+    of("BillingContract", None, name, &json!({"providerRef": {"name": "m"}, "metronome": terms}))
 }
 
 fn provider(name: &str, url: &str) -> BillingProvider {
     let spec = json!({"zoo": {"baseUrl": url}, "tokenSecretRef": {"name": "t"}});
-    of("BillingProvider", None, name, spec)
+    of("BillingProvider", None, name, &spec)
 }
 
 fn placed<K>(all: &[K]) -> Vec<Placed<'_, K>> {
@@ -81,12 +81,12 @@ fn a_customer_has_one_contract_in_an_account() {
 #[test]
 fn a_key_and_an_adopted_contract_are_claimed_once() {
     let key = json!({"uniquenessKey": "acme"});
-    let mut adopting = [metronome("c", json!({})), metronome("d", json!({}))];
+    let mut adopting = [metronome("c", &json!({})), metronome("d", &json!({}))];
     for contract in &mut adopting {
         contract.spec.adopt = Some(serde_json::from_value(json!({"contractId": "x"})).unwrap());
     }
     let [third, fourth] = adopting;
-    let all = found(&[], &[metronome("a", key.clone()), metronome("b", key), third, fourth]);
+    let all = found(&[], &[metronome("a", &key), metronome("b", &key), third, fourth]);
     let errors: Vec<_> = all.iter().filter(|(_, severity, _)| *severity == Severity::Error).collect();
     assert_eq!(errors.len(), 2, "{all:#?}");
     assert!(errors[0].2.starts_with("`spec.metronome.uniquenessKey` is that of"), "{all:#?}");
@@ -113,12 +113,12 @@ fn a_provider_of_the_cluster_names_the_namespace_of_its_contracts() {
         "ClusterBillingProvider",
         None,
         "zoo",
-        json!({"zoo": {}, "tokenSecretRef": {"name": "t"}, "allowedNamespaces": ["sales"]}),
+        &json!({"zoo": {}, "tokenSecretRef": {"name": "t"}, "allowedNamespaces": ["sales"]}),
     );
     let contract = |namespace| -> BillingContract {
         let terms = json!({"organizationId": ORG, "effectiveAt": "2026-01-01T00:00:00Z"});
         let reference = json!({"name": "zoo", "kind": "ClusterBillingProvider"});
-        of("BillingContract", Some(namespace), "acme", json!({"providerRef": reference, "zoo": terms}))
+        of("BillingContract", Some(namespace), "acme", &json!({"providerRef": reference, "zoo": terms}))
     };
     for (namespace, count) in [("sales", 0), ("billing", 1)] {
         let contracts = [contract(namespace)];
@@ -134,7 +134,7 @@ fn a_provider_of_the_cluster_names_the_namespace_of_its_contracts() {
 #[test]
 fn a_renewed_contract_is_looked_for() {
     let renews = |name: &str| json!({"transition": {"type": "RENEWAL", "fromContractRef": {"name": name}}});
-    let all = found(&[], &[metronome("new", renews("old")), metronome("self", renews("self"))]);
+    let all = found(&[], &[metronome("new", &renews("old")), metronome("self", &renews("self"))]);
     assert!(
         all.iter().any(|(_, severity, told)| *severity == Severity::Warning
             && told.contains("names BillingContract old"))
@@ -143,6 +143,6 @@ fn a_renewed_contract_is_looked_for() {
         all.iter().any(|(_, severity, told)| *severity == Severity::Error
             && told.contains("another contract than this one"))
     );
-    let all = found(&[], &[metronome("new", renews("old")), metronome("old", json!({}))]);
+    let all = found(&[], &[metronome("new", &renews("old")), metronome("old", &json!({}))]);
     assert_eq!(all.len(), 1, "{all:#?}");
 }

@@ -27,7 +27,7 @@ fn metronome() -> Value {
     })
 }
 
-fn resource(api: &str, terms: &Value, spec: Value) -> BillingContract {
+fn resource(api: &str, terms: &Value, spec: &Value) -> BillingContract {
     let mut whole = json!({"providerRef": {"name": "p"}, api: terms});
     whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     serde_json::from_value(json!({
@@ -60,15 +60,15 @@ fn with(terms: &Value, pointer: &str, value: Value) -> Value {
 #[test]
 fn files_that_say_the_same_change_nothing() {
     for (api, terms) in [("zoo", zoo()), ("metronome", metronome())] {
-        let contract = resource(api, &terms, json!({}));
+        let contract = resource(api, &terms, &json!({}));
         assert_eq!(effect(Some(&contract), Some(&contract)), Effect::Nothing, "{api}");
     }
 }
 
 #[test]
 fn a_changed_amount_is_the_one_change() {
-    let before = resource("zoo", &zoo(), json!({}));
-    let after = resource("zoo", &with(&zoo(), "/items/0/fixedFeeAmount", json!("1200")), json!({}));
+    let before = resource("zoo", &zoo(), &json!({}));
+    let after = resource("zoo", &with(&zoo(), "/items/0/fixedFeeAmount", json!("1200")), &json!({}));
     let told = lines(&effect(Some(&before), Some(&after)));
     assert!(
         told.starts_with("items[fde].fixedFeeAmount: 1000.50 -> 1200 USD\n")
@@ -76,9 +76,9 @@ fn a_changed_amount_is_the_one_change() {
         "{told}"
     );
     assert!(told.contains("199.5"), "{told}");
-    let before = resource("metronome", &metronome(), json!({}));
+    let before = resource("metronome", &metronome(), &json!({}));
     let changed = with(&metronome(), "/commits/0/accessSchedule/scheduleItems/0/amount", json!("120000"));
-    let told = lines(&effect(Some(&before), Some(&resource("metronome", &changed, json!({})))));
+    let told = lines(&effect(Some(&before), Some(&resource("metronome", &changed, &json!({})))));
     assert!(
         told.contains("1000.00 -> 1200.00 USD") && told.lines().next().unwrap().contains("commits"),
         "{told}"
@@ -88,10 +88,10 @@ fn a_changed_amount_is_the_one_change() {
 #[test]
 fn a_new_contract_is_made_and_one_that_adopts_is_open() {
     for (api, terms) in [("zoo", zoo()), ("metronome", metronome())] {
-        let new = resource(api, &terms, json!({}));
+        let new = resource(api, &terms, &json!({}));
         let Effect::Changes { plan, waits: false } = effect(None, Some(&new)) else { panic!("{api}") };
         assert!(plan.changes[0].is_new_contract());
-        let adopting = resource(api, &terms, json!({"adopt": {"contractId": "c"}}));
+        let adopting = resource(api, &terms, &json!({"adopt": {"contractId": "c"}}));
         assert!(matches!(effect(None, Some(&adopting)), Effect::Open(_)));
     }
 }
@@ -100,11 +100,11 @@ fn a_new_contract_is_made_and_one_that_adopts_is_open() {
 fn a_file_that_vanishes_ends_the_contract_as_its_policy_says() {
     for (api, terms) in [("zoo", zoo()), ("metronome", metronome())] {
         for (policy, word) in [("End", "closed"), ("Cancel", "cancel")] {
-            let gone = resource(api, &terms, json!({"deletionPolicy": policy}));
+            let gone = resource(api, &terms, &json!({"deletionPolicy": policy}));
             let told = lines(&effect(Some(&gone), None));
             assert!(told.contains("contract acme"), "{api} {policy} {word}: {told}");
         }
-        let orphan = resource(api, &terms, json!({}));
+        let orphan = resource(api, &terms, &json!({}));
         assert!(
             matches!(effect(Some(&orphan), None), Effect::Left { value, .. } if !value.is_empty()),
             "{api}"
@@ -114,24 +114,24 @@ fn a_file_that_vanishes_ends_the_contract_as_its_policy_says() {
 
 #[test]
 fn what_is_suspended_or_only_looked_at_is_left() {
-    let before = resource("zoo", &zoo(), json!({}));
+    let before = resource("zoo", &zoo(), &json!({}));
     let changed = with(&zoo(), "/items/0/fixedFeeAmount", json!("1200"));
     for spec in [json!({"suspend": true}), json!({"managementPolicy": "Observe"})] {
-        let effect = effect(Some(&before), Some(&resource("zoo", &changed, spec)));
+        let effect = effect(Some(&before), Some(&resource("zoo", &changed, &spec)));
         assert!(matches!(&effect, Effect::Left { changes, .. } if changes.len() == 1), "{effect:#?}");
     }
-    let after = resource("zoo", &changed, json!({"managementPolicy": "Plan"}));
+    let after = resource("zoo", &changed, &json!({"managementPolicy": "Plan"}));
     assert!(matches!(effect(Some(&before), Some(&after)), Effect::Changes { waits: true, .. }));
 }
 
 #[test]
 fn what_the_operator_refuses_is_refused() {
-    let before = resource("zoo", &zoo(), json!({}));
-    let after = resource("zoo", &with(&zoo(), "/status", json!("draft")), json!({}));
+    let before = resource("zoo", &zoo(), &json!({}));
+    let after = resource("zoo", &with(&zoo(), "/status", json!("draft")), &json!({}));
     let Effect::Refused(refusal) = effect(Some(&before), Some(&after)) else { panic!() };
     assert_eq!(refusal.reason.as_str(), "ActiveNotReplaced");
-    let before = resource("metronome", &metronome(), json!({}));
-    let after = resource("metronome", &with(&metronome(), "/rateCardAlias", json!("other")), json!({}));
+    let before = resource("metronome", &metronome(), &json!({}));
+    let after = resource("metronome", &with(&metronome(), "/rateCardAlias", json!("other")), &json!({}));
     let Effect::Refused(refusal) = effect(Some(&before), Some(&after)) else { panic!() };
     assert_eq!(refusal.reason.as_str(), "ImmutableField");
 }
@@ -139,7 +139,7 @@ fn what_the_operator_refuses_is_refused() {
 #[test]
 fn a_scheduled_contract_that_billing_does_not_show_is_known() {
     let scheduled =
-        resource("zoo", &with(&zoo(), "/status", json!("scheduled")), json!({"deletionPolicy": "Cancel"}));
+        resource("zoo", &with(&zoo(), "/status", json!("scheduled")), &json!({"deletionPolicy": "Cancel"}));
     assert_eq!(effect(Some(&scheduled), Some(&scheduled)), Effect::Nothing);
     assert!(lines(&effect(Some(&scheduled), None)).contains("scheduled -> canceled"));
 }

@@ -116,7 +116,7 @@ fn patches_of_a_kustomization_are_not_taken_for_resources() {
 #[test]
 fn items_of_a_list_are_resources() {
     let list = |kind: &str, version: &str| {
-        let items: String = PROVIDER.lines().map(|line| format!("    {line}\n")).collect();
+        let items = PROVIDER.lines().flat_map(|line| ["    ", line, "\n"]).collect::<String>();
         format!(
             "apiVersion: {version}\nkind: {kind}\nitems:\n  -\n{items}  -\n{}",
             items.replace("{name: zoo}", "{name: b}")

@@ -1,4 +1,4 @@
-//! JUnit XML: a suite a file, a case a resource, a failure what must change.
+//! `JUnit` XML: a suite a file, a case a resource, a failure what must change.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -61,7 +61,7 @@ fn escaped(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
             character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => {
-                escaped.push(' ')
+                escaped.push(' ');
             }
             character => escaped.push(character),
         }

@@ -19,10 +19,8 @@ fn every_format_has_every_finding_with_its_place() {
     let report = report(false);
     assert_eq!((report.errors(), report.warnings()), (2, 2), "{report:#?}");
     let formats = [Output::Human, Output::Json, Output::Junit, Output::Sarif, Output::Github, Output::Gitlab];
-    let all: String = formats
-        .iter()
-        .map(|output| format!("== {output:?}\n{}\n", write(&report, *output).unwrap()))
-        .collect();
+    let told = |output: &Output| format!("== {output:?}\n{}\n", write(&report, *output).unwrap());
+    let all = formats.iter().map(told).collect::<Vec<_>>().concat();
     insta::assert_snapshot!(all);
 }
 
