@@ -230,11 +230,12 @@ async fn an_api_that_never_says_what_was_written_stops_being_written_also_after_
 #[tokio::test]
 async fn nonsense_is_not_taken_for_a_contract() {
     let api = rounding::Api::start().await;
-    api.answer_with(json!({"hello": "world"}));
     let mut world = World::bare().await;
     world.apply(&secret(TOKEN)).await;
     world.apply(&provider(&api.url)).await;
     world.start_operator().await;
+    world.until_provider(|provider| kstatus::compute(provider) == Standing::Current).await;
+    api.answer_with(json!({"hello": "world"}));
     world.apply(&acme()).await;
     let why = world.until_waiting("acme", "BillingUnreachable").await;
     assert!(why.contains("not a contract"), "{why}");

@@ -7,8 +7,19 @@ use crate::support::{DEADLINE, World, plane::Plane};
 /// Whether somebody with one of the roles that every cluster has may do something in a namespace.
 fn may(world: &World, role: &str, verb: &str, resource: &str) -> bool {
     let user = format!("--as={role}-of-{}", world.namespace);
+    let (resource, part) = resource.split_once('/').unwrap_or((resource, ""));
     let resource = format!("{resource}.billing.countersign.dev");
-    Plane::shared().succeeds(&["auth", "can-i", verb, &resource, "--namespace", &world.namespace, &user])
+    let part = format!("--subresource={part}");
+    Plane::shared().succeeds(&[
+        "auth",
+        "can-i",
+        verb,
+        &resource,
+        &part,
+        "--namespace",
+        &world.namespace,
+        &user,
+    ])
 }
 
 #[tokio::test]

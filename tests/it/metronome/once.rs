@@ -181,7 +181,7 @@ async fn told_otherwise(settings: &Value, members: &Value, named: &str) {
     let why = world.until_waiting("acme", "NotYetInForce").await;
     assert!(why.contains(named), "{why}");
     assert_eq!(live(&world, "commits").await.len(), 2);
-    world.take_operator().kill();
+    world.stop_operator().await;
     world.sim.edit(CUSTOMER, json!({"update_contract_name": "By hand"})).await;
     world.start_operator().await;
     let why = world.until_stalled("acme", "NonConverging").await;

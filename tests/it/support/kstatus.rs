@@ -81,7 +81,7 @@ pub(crate) fn broken_rules(before: Option<&Value>, object: &Value) -> Vec<String
         !is_ready || !(has("Reconciling") || has("Stalled")),
         "what is ready is neither reconciling nor stalled",
     );
-    let suspended = object["spec"]["suspend"] == true;
+    let suspended = condition(object, "Ready").is_some_and(|ready| ready["reason"] == "Suspended");
     rule(
         conditions.is_empty() || is_ready || suspended || has("Reconciling") || has("Stalled"),
         "what is not ready says whether it goes on",

@@ -142,7 +142,9 @@ impl World {
                 }
             }
         }
-        found.into_iter().for_each(|finding| self.ground.find(finding));
+        for finding in found {
+            self.ground.find(finding);
+        }
     }
 
     /// Whether a resource may be so because the code does not hold a rule yet.
@@ -194,20 +196,18 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         return true;
     }
     match reason {
-        "InSync" | "DriftReported" => true,
+        // It was open when Git changed it, and is closed by now.
+        "InSync" | "DriftReported" | "PeriodClosed" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
-        "ContractExists" => marks.is_lost || marks.is_moved,
-        "AmbiguousItem" => marks.is_lost || marks.is_moved,
+        "ContractExists" | "AmbiguousItem" => marks.is_lost || marks.is_moved,
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
         // It was yet to come when Git changed it, and is invoiced by now.
         "Rejected" => message.contains("is final"),
-        // It was open when Git changed it, and is closed by now.
-        "PeriodClosed" => true,
         _ => false,
     }
 }

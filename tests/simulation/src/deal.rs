@@ -29,6 +29,7 @@ pub(crate) struct Deal {
 }
 
 /// What was done to a deal that it may have to be refused for.
+#[allow(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Marks {
     /// Its resource was deleted, or lost with etcd.
@@ -246,13 +247,13 @@ impl Deal {
 }
 
 impl Deal {
-    pub(crate) fn commit_to_git(&mut self, manifest: Value, ground: &mut Ground) -> bool {
+    pub(crate) fn commit_to_git(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
         self.versions.push(manifest.clone());
         self.git = Some(manifest.clone());
-        self.apply(&manifest, ground)
+        Self::apply(manifest, ground)
     }
 
-    pub(crate) fn apply(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
+    pub(crate) fn apply(manifest: &Value, ground: &mut Ground) -> bool {
         match ground.cluster.apply(manifest, ground.now) {
             Ok(is_applied) => is_applied,
             Err(error) => {

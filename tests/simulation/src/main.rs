@@ -45,9 +45,10 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "\n{:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise",
-        ran
+        "\n{ran:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise"
     );
-    counts.iter().for_each(|(what, times)| println!("{times:>12}  {what}"));
+    for (what, times) in &counts {
+        println!("{times:>12}  {what}");
+    }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

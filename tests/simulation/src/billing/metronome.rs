@@ -388,10 +388,10 @@ impl Metronome {
     }
 
     fn as_of(&self, now: i64, lag: i64) -> &Contracts {
+        static NOTHING: Contracts = BTreeMap::new();
         if lag == 0 {
             return &self.state;
         }
-        static NOTHING: Contracts = BTreeMap::new();
         let before = self.past.iter().rev().find(|(since, _)| *since <= now - lag);
         before.map_or(&NOTHING, |(_, state)| state)
     }

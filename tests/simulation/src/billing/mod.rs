@@ -68,6 +68,7 @@ impl Reply {
 }
 
 /// How an account reads back, where its documentation leaves it open.
+#[allow(clippy::struct_excessive_bools, reason = "each is a manner of its own")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Manner {
     /// Times have an offset or fractions.

@@ -108,7 +108,7 @@ impl Zoo {
             return Reply::error(404, "Not Found");
         };
         let is_missing = |name: &&&str| request.body.get(**name).is_none();
-        if let Some(missing) = REQUIRED.iter().find(|name| is_missing(&name)) {
+        if let Some(missing) = REQUIRED.iter().find(|name| is_missing(name)) {
             return Reply::error(400, &format!("missing field `{missing}`"));
         }
         let terms = filled(&request.body);
@@ -116,25 +116,22 @@ impl Zoo {
         let mut minted = self.minted;
         let contracts = Arc::make_mut(&mut self.state).entry(organization.to_owned()).or_default();
         let place = place_of_current(contracts);
-        let contract = match place.and_then(|index| contracts.get_mut(index)) {
-            Some(contract) => {
-                reset(contract, &terms, request, findings);
-                contract.replaced = Some(std::mem::replace(&mut contract.terms, terms));
-                if manner.renumbered {
-                    minted += 1;
-                    let id = std::mem::replace(&mut contract.id, format!("{word}-{minted}"));
-                    contract.before.push(id);
-                }
-                contract.clone()
-            }
-            None => {
+        let contract = if let Some(contract) = place.and_then(|index| contracts.get_mut(index)) {
+            reset(contract, &terms, request, findings);
+            contract.replaced = Some(std::mem::replace(&mut contract.terms, terms));
+            if manner.renumbered {
                 minted += 1;
-                let id = format!("{word}-{minted}");
-                let contract =
-                    Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
-                contracts.push(contract.clone());
-                contract
+                let id = std::mem::replace(&mut contract.id, format!("{word}-{minted}"));
+                contract.before.push(id);
             }
+            contract.clone()
+        } else {
+            minted += 1;
+            let id = format!("{word}-{minted}");
+            let contract =
+                Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
+            contracts.push(contract.clone());
+            contract
         };
         self.minted = minted;
         self.remember(now);
@@ -186,11 +183,11 @@ impl Zoo {
     }
 
     fn as_of(&self, now: i64, lag: i64) -> &Organizations {
+        static NOTHING: Organizations = BTreeMap::new();
         if lag == 0 {
             return &self.state;
         }
         let before = self.past.iter().rev().find(|(since, _)| *since <= now - lag);
-        static NOTHING: Organizations = BTreeMap::new();
         before.map_or(&NOTHING, |(_, state)| state)
     }
 

@@ -220,11 +220,11 @@ impl Line<'_> {
                 lost()
             }
             Fate::Status(status) => {
-                outcome(Reply::error(status, "a fault"), Some(call)).and_then(|reply| self.reply(reply))
+                outcome(Reply::error(status, "a fault"), Some(call)).map(|reply| self.reply(reply))
             }
             Fate::StatusDone(status) => {
                 self.ground.carry(account, request);
-                outcome(Reply::error(status, "a fault"), Some(call)).and_then(|reply| self.reply(reply))
+                outcome(Reply::error(status, "a fault"), Some(call)).map(|reply| self.reply(reply))
             }
             Fate::Crash => {
                 self.ground.carry(account, request);
@@ -234,29 +234,26 @@ impl Line<'_> {
             Fate::Twice(after) => {
                 self.ground.late.push(Late { at: at + after, account, request: request.clone() });
                 let reply = self.ground.carry(account, request);
-                outcome(reply, Some(call)).and_then(|reply| self.reply(reply))
+                outcome(reply, Some(call)).map(|reply| self.reply(reply))
             }
             Fate::Fine | Fate::Behind(_) | Fate::ForeignNotFound | Fate::NotFound => {
                 let reply = self.ground.carry(account, request);
-                outcome(reply, Some(call)).and_then(|reply| self.reply(reply))
+                outcome(reply, Some(call)).map(|reply| self.reply(reply))
             }
         }
     }
 
     /// The reply as the planner takes it.
-    fn reply(&mut self, mut reply: Value) -> Result<Value, CallError> {
+    fn reply(&mut self, mut reply: Value) -> Value {
         use countersign_core::api::Api;
         let api = self.ground.accounts.get(self.desk.account).map(|account| account.api);
-        match api {
-            Some(Api::Zoo) => {
-                self.desk.seen = Seen::Shown(reply.clone());
-                Ok(reply)
-            }
-            _ => {
-                // Whoever wrote has to look again.
-                self.desk.seen = Seen::Nothing;
-                Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
-            }
+        if let Some(Api::Zoo) = api {
+            self.desk.seen = Seen::Shown(reply.clone());
+            reply
+        } else {
+            // Whoever wrote has to look again.
+            self.desk.seen = Seen::Nothing;
+            reply.get_mut("data").map(Value::take).unwrap_or_default()
         }
     }
 }

@@ -140,9 +140,8 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let finalizer = |set, then| Stage::Finalizer { set, then };
     let mut task = Task { desk, stage: finalizer(false, Then::Nothing) };
     match due {
-        Due::Stale => return None,
         Due::Later if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
-        Due::Later => return None,
+        Due::Stale | Due::Later => return None,
         Due::Now if is_deleted => match deletion::of_contract(&task.desk.object) {
             Deletion::NotOurs => {
                 memory.queue.after(&uid, 24 * 3600 * SECOND, now);
@@ -206,6 +205,7 @@ impl Task {
         }
     }
 
+    #[allow(clippy::result_large_err, reason = "it is taken apart at once, by its only caller")]
     fn protocol(mut self, ground: &Ground) -> Result<Self, (Self, Box<ContractResult>)> {
         let object = Arc::clone(&self.desk.object);
         if object.spec.suspend {
