@@ -204,6 +204,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         // Nothing of the resource is known any more, and the contract that is there differs.
         "ContractExists" | "AmbiguousItem" => marks.is_lost || marks.is_moved,
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
+        // Somebody ended it in the console, and what is gone is not made anew unasked.
+        "HeldContractMissing" => marks.is_ended || marks.is_touched || marks.is_moved,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
         // It was yet to come when Git changed it, and is invoiced by now.
