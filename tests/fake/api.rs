@@ -140,8 +140,12 @@ fn is_admitted(headers: &HeaderMap) -> bool {
     headers.get("authorization").is_some_and(|token| *token == format!("Bearer {TOKEN}"))
 }
 
-async fn account(headers: HeaderMap) -> StatusCode {
-    if is_admitted(&headers) { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
+async fn account(headers: HeaderMap) -> Response {
+    if is_admitted(&headers) {
+        r#"{"account":"fake"}"#.into_response()
+    } else {
+        problem(StatusCode::UNAUTHORIZED, "no such token")
+    }
 }
 
 async fn read(
