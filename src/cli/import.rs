@@ -16,6 +16,7 @@ use super::{
     Failure,
     account::{Account, Connected},
     files::Files,
+    out::count,
 };
 use crate::{
     api::{BillingContract, ContractPackage, contract::ManagementPolicy, spec_schema},
@@ -95,20 +96,20 @@ impl Import {
         let customers = self.customers(&account).await?;
         for (index, customer) in customers.iter().enumerate() {
             let found = account.client.billed_to(customer, &to).await?;
-            eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), counted(found.len(), "contract"));
+            eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), count(found.len(), "contract"));
             for contract in found {
                 Box::pin(folder.add_contract(&account, contract, &self.states)).await?;
             }
         }
         folder.list()?;
-        println!("{} written to {}", counted(folder.written, "file"), self.dir.display());
+        println!("{} written to {}", count(folder.written, "file"), self.dir.display());
         if folder.refused.is_empty() {
             return Ok(());
         }
         for refused in &folder.refused {
             println!("not imported: {refused}");
         }
-        Err(format!("{} could not be imported", counted(folder.refused.len(), "resource")).into())
+        Err(format!("{} could not be imported", count(folder.refused.len(), "resource")).into())
     }
 
     fn labels(&self) -> Result<BTreeMap<String, String>, Failure> {
@@ -296,8 +297,4 @@ fn difference<S>(preview: Preview<S>) -> Option<String> {
         Outcome::AwaitingApproval(plan) => Some(format!("it would be changed: {}", plan.summary())),
         outcome => Some(format!("it could not be compared: {outcome:?}")),
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
