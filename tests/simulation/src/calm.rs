@@ -201,6 +201,7 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         // Nothing of the resource is known any more, and the contract that is there differs.
         "ContractExists" => marks.is_lost || marks.is_moved,
         "AmbiguousItem" => marks.is_lost || marks.is_moved,
+        "HeldContractMissing" => marks.is_ended || marks.is_moved || marks.is_lost,
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,

@@ -154,6 +154,7 @@ impl Line<'_> {
 
     /// Carries a write out.
     pub(crate) fn send(&mut self, call: &Call) -> Result<Value, CallError> {
+        self.ground.note(|| format!("  the gate is open: {}", self.gate));
         let is_open = self.gate || self.ground.mutant == Some(Mutant::GateOpen);
         if !is_open {
             self.ground.count("write stopped by the gate");
