@@ -151,7 +151,9 @@ impl Ground {
     pub(crate) fn hear(&mut self) {
         let found: Vec<_> =
             self.accounts.iter_mut().flat_map(|account| std::mem::take(&mut account.findings)).collect();
-        found.into_iter().for_each(|finding| self.find(finding));
+        for finding in found {
+            self.find(finding);
+        }
     }
 
     /// Lets time pass, and what was on its way arrive.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::Name,
-    deal::{DEALS, Deal},
+    deal::{DEALS, Deal, apply},
     ground::{Ground, OTHER_ZOO, ZOO},
     rules::Rule,
     time::{month, next_month, text},
@@ -86,12 +86,12 @@ impl People {
                     manifest["spec"]["adopt"] = json!({"contractId": id, "mode": "Override"});
                     deal.marks.is_impossible = true;
                 }
-                deal.commit_to_git(manifest, ground)
+                deal.commit_to_git(&manifest, ground)
             }
             Act::Edit(slot, r) => {
                 let Some(deal) = self.deals.get_mut(*slot) else { return false };
                 let Some(next) = deal.edited(*r, ground) else { return false };
-                deal.commit_to_git(next, ground)
+                deal.commit_to_git(&next, ground)
             }
             Act::Revert(slot) => {
                 let Some(deal) = self.deals.get_mut(*slot) else { return false };
@@ -106,7 +106,7 @@ impl People {
                 let mut before = before.clone();
                 deal.marks.is_impossible |= is_shorter;
                 before["metadata"]["name"] = json!(deal.name);
-                deal.commit_to_git(before, ground)
+                deal.commit_to_git(&before, ground)
             }
             Act::Rename(slot) => {
                 if !ground.rules.has(Rule::Rename) {
@@ -120,7 +120,7 @@ impl People {
                 deal.marks.is_lost = true;
                 deal.name = format!("{}-new", deal.name);
                 manifest["metadata"]["name"] = json!(deal.name);
-                deal.commit_to_git(manifest, ground)
+                deal.commit_to_git(&manifest, ground)
             }
             Act::Delete(slot) => {
                 let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else {
@@ -131,6 +131,15 @@ impl People {
                 ground.cluster.delete(&deal.object(), now);
                 true
             }
+            _ => self.act_otherwise(act, ground),
+        }
+    }
+
+    /// What changes neither which resources there are nor their terms in Git.
+    fn act_otherwise(&mut self, act: &Act, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        match act {
+            Act::Create(_) | Act::Edit(..) | Act::Revert(_) | Act::Rename(_) | Act::Delete(_) => false,
             Act::Suspend(slot) => {
                 self.set(*slot, ground, |spec| spec["suspend"] = json!(spec["suspend"] != json!(true)))
             }
@@ -217,7 +226,7 @@ impl People {
     pub(crate) fn apply_all(&mut self, ground: &mut Ground) {
         for deal in &mut self.deals {
             match deal.git.clone() {
-                Some(manifest) => drop(deal.apply(&manifest, ground)),
+                Some(manifest) => drop(apply(&manifest, ground)),
                 None => ground.cluster.delete(&deal.object(), ground.now),
             }
         }
@@ -261,7 +270,7 @@ impl People {
         if let Some(last) = deal.versions.last_mut() {
             last.clone_from(&manifest);
         }
-        deal.apply(&manifest, ground)
+        apply(&manifest, ground)
     }
 
     /// The contract that a deal's resource has on record.
@@ -322,10 +331,13 @@ impl People {
         let is_done = match account.api {
             Api::Zoo => account.zoo.by_hand(&organization, now, |terms| terms["status"] = json!("canceled")),
             Api::Metronome => id.is_some_and(|id| {
-                let is_cut = r % 2 == 0 && ground.rules.has(Rule::Leave);
-                account.metronome.by_hand(&id, now, |contract, _| match is_cut {
-                    true => contract.to = Some(month(next_month(now) + 2)),
-                    false => contract.archived = Some(now),
+                let is_cut = r.is_multiple_of(2) && ground.rules.has(Rule::Leave);
+                account.metronome.by_hand(&id, now, |contract, _| {
+                    if is_cut {
+                        contract.to = Some(month(next_month(now) + 2));
+                    } else {
+                        contract.archived = Some(now);
+                    }
                 });
                 true
             }),

@@ -38,7 +38,7 @@ fn a_broken_promise_is_told_with_the_few_events_that_break_it() {
 
 /// How many seeds it takes until a design without one rule is found out.
 fn seeds_until_noticed(mutant: Mutant) -> Option<u64> {
-    let setup = setup(300, Some(mutant));
+    let setup = setup(600, Some(mutant));
     let seed = (0..SEEDS).find(|seed| run(*seed, &setup).broken.is_some());
     println!("{}: {seed:?}", mutant.name());
     seed

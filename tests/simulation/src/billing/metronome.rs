@@ -49,6 +49,9 @@ struct Line {
 
 type Contracts = BTreeMap<String, Contract>;
 
+/// What there is before the first.
+static NOTHING: Contracts = BTreeMap::new();
+
 /// A Metronome account.
 pub(crate) struct Metronome {
     manner: Manner,
@@ -391,7 +394,6 @@ impl Metronome {
         if lag == 0 {
             return &self.state;
         }
-        static NOTHING: Contracts = BTreeMap::new();
         let before = self.past.iter().rev().find(|(since, _)| *since <= now - lag);
         before.map_or(&NOTHING, |(_, state)| state)
     }

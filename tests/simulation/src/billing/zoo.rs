@@ -55,6 +55,9 @@ impl Contract {
 
 type Organizations = BTreeMap<String, Vec<Contract>>;
 
+/// What there is before the first contract.
+static NOTHING: Organizations = BTreeMap::new();
+
 /// A Zoo account.
 pub(crate) struct Zoo {
     manner: Manner,
@@ -107,8 +110,7 @@ impl Zoo {
         let (Some("orgs"), Some(organization)) = (parts.next(), parts.next()) else {
             return Reply::error(404, "Not Found");
         };
-        let is_missing = |name: &&&str| request.body.get(**name).is_none();
-        if let Some(missing) = REQUIRED.iter().find(|name| is_missing(&name)) {
+        if let Some(missing) = REQUIRED.iter().find(|name| request.body.get(**name).is_none()) {
             return Reply::error(400, &format!("missing field `{missing}`"));
         }
         let terms = filled(&request.body);
@@ -116,25 +118,22 @@ impl Zoo {
         let mut minted = self.minted;
         let contracts = Arc::make_mut(&mut self.state).entry(organization.to_owned()).or_default();
         let place = place_of_current(contracts);
-        let contract = match place.and_then(|index| contracts.get_mut(index)) {
-            Some(contract) => {
-                reset(contract, &terms, request, findings);
-                contract.replaced = Some(std::mem::replace(&mut contract.terms, terms));
-                if manner.renumbered {
-                    minted += 1;
-                    let id = std::mem::replace(&mut contract.id, format!("{word}-{minted}"));
-                    contract.before.push(id);
-                }
-                contract.clone()
-            }
-            None => {
+        let contract = if let Some(contract) = place.and_then(|index| contracts.get_mut(index)) {
+            reset(contract, &terms, request, findings);
+            contract.replaced = Some(std::mem::replace(&mut contract.terms, terms));
+            if manner.renumbered {
                 minted += 1;
-                let id = format!("{word}-{minted}");
-                let contract =
-                    Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
-                contracts.push(contract.clone());
-                contract
+                let id = std::mem::replace(&mut contract.id, format!("{word}-{minted}"));
+                contract.before.push(id);
             }
+            contract.clone()
+        } else {
+            minted += 1;
+            let id = format!("{word}-{minted}");
+            let contract =
+                Contract { id, terms, maker: Some(request.slot), before: Vec::new(), replaced: None };
+            contracts.push(contract.clone());
+            contract
         };
         self.minted = minted;
         self.remember(now);
@@ -190,7 +189,6 @@ impl Zoo {
             return &self.state;
         }
         let before = self.past.iter().rev().find(|(since, _)| *since <= now - lag);
-        static NOTHING: Organizations = BTreeMap::new();
         before.map_or(&NOTHING, |(_, state)| state)
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use countersign_core::{
+    api::Api,
     plan::{Call, CallKind, metronome, zoo},
     protocol::CallError,
 };
@@ -221,11 +222,11 @@ impl Line<'_> {
                 lost()
             }
             Fate::Status(status) => {
-                outcome(Reply::error(status, "a fault"), Some(call)).and_then(|reply| self.reply(reply))
+                outcome(Reply::error(status, "a fault"), Some(call)).map(|reply| self.reply(reply))
             }
             Fate::StatusDone(status) => {
                 self.ground.carry(account, request);
-                outcome(Reply::error(status, "a fault"), Some(call)).and_then(|reply| self.reply(reply))
+                outcome(Reply::error(status, "a fault"), Some(call)).map(|reply| self.reply(reply))
             }
             Fate::Crash => {
                 self.ground.carry(account, request);
@@ -235,30 +236,25 @@ impl Line<'_> {
             Fate::Twice(after) => {
                 self.ground.late.push(Late { at: at + after, account, request: request.clone() });
                 let reply = self.ground.carry(account, request);
-                outcome(reply, Some(call)).and_then(|reply| self.reply(reply))
+                outcome(reply, Some(call)).map(|reply| self.reply(reply))
             }
             Fate::Fine | Fate::Behind(_) | Fate::ForeignNotFound | Fate::NotFound => {
                 let reply = self.ground.carry(account, request);
-                outcome(reply, Some(call)).and_then(|reply| self.reply(reply))
+                outcome(reply, Some(call)).map(|reply| self.reply(reply))
             }
         }
     }
 
     /// The reply as the planner takes it.
-    fn reply(&mut self, mut reply: Value) -> Result<Value, CallError> {
-        use countersign_core::api::Api;
-        let api = self.ground.accounts.get(self.desk.account).map(|account| account.api);
-        match api {
-            Some(Api::Zoo) => {
-                self.desk.seen = Seen::Shown(reply.clone());
-                Ok(reply)
-            }
-            _ => {
-                // Whoever wrote has to look again.
-                self.desk.seen = Seen::Nothing;
-                Ok(reply.get_mut("data").map(Value::take).unwrap_or_default())
-            }
+    fn reply(&mut self, mut reply: Value) -> Value {
+        let account = self.ground.accounts.get(self.desk.account);
+        if account.is_some_and(|account| account.api == Api::Zoo) {
+            self.desk.seen = Seen::Shown(reply.clone());
+            return reply;
         }
+        // Whoever wrote has to look again.
+        self.desk.seen = Seen::Nothing;
+        reply.get_mut("data").map(Value::take).unwrap_or_default()
     }
 }
 
