@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let seeds = if one == u64::MAX { 0..number("SEEDS", 1000) } else { one..one + 1 };
     let most = number("MOST", 1);
     if env::var("TRACE").is_ok() {
-        trace(one, &setup).iter().for_each(|line| println!("{line}"));
+        println!("{}", trace(one, &setup).join("\n"));
     }
     let (mut ran, mut steps, mut charges, mut failed) = (0_u64, 0_u64, 0_usize, 0_u64);
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -41,16 +41,21 @@ fn main() -> ExitCode {
             if most == 1 {
                 let shrunk = shrink(&broken, &setup);
                 println!("\nthe same with {} events: {}\n", shrunk.steps(), shrunk.finding);
-                shrunk.trace(&setup).iter().for_each(|line| println!("{line}"));
+                println!("{}", shrunk.trace(&setup).join("\n"));
                 println!("\nagain: SEED={seed} make simulate");
             }
             break;
         }
     }
     println!(
-        "\n{:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise",
-        ran
+        "
+{ran:>12}  seeds
+{steps:>12}  steps
+{charges:>12}  lines of invoices"
     );
-    counts.iter().for_each(|(what, times)| println!("{times:>12}  {what}"));
+    println!("{failed:>12}  seeds that broke a promise");
+    for (what, times) in counts {
+        println!("{times:>12}  {what}");
+    }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
