@@ -201,8 +201,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         return true;
     }
     match reason {
-        // A period was open when Git changed it, and is closed by now.
-        "InSync" | "DriftReported" | "PeriodClosed" => true,
+        // It was yet to come when Git changed it, and is closed or past by now.
+        "InSync" | "DriftReported" | "PeriodClosed" | "BackdatedItem" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,

@@ -81,11 +81,18 @@ pub(crate) struct Line<'w> {
 
 /// A fact that can be read of a billing API.
 pub(crate) trait Fact {
+    /// Whether it is the contract itself.
+    fn is_contract(&self) -> bool;
+
     /// Reads it as of `lag` milliseconds ago.
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError>;
 }
 
 impl Fact for zoo::Need {
+    fn is_contract(&self) -> bool {
+        true
+    }
+
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
         let Self::Contract { organization_id } = self;
         let now = line.ground.now;
@@ -100,6 +107,10 @@ impl Fact for zoo::Need {
 }
 
 impl Fact for metronome::Need {
+    fn is_contract(&self) -> bool {
+        matches!(self, Self::Contract(_))
+    }
+
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
         let now = line.ground.now;
         let Some(account) = line.ground.accounts.get(line.desk.account) else { return Ok(None) };
@@ -141,7 +152,9 @@ impl Line<'_> {
             }
             Fate::ForeignNotFound => outcome(Reply::foreign(404), None).map(Some).map_err(as_read),
             Fate::NotFound if self.ground.rules.has(Rule::Absence) => {
-                self.desk.seen = Seen::Absent;
+                if fact.is_contract() {
+                    self.desk.seen = Seen::Absent;
+                }
                 Ok(None)
             }
             Fate::Crash => {
