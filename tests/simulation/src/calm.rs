@@ -14,7 +14,7 @@ use crate::{
     },
     people::annotate,
     rules::Rule,
-    time::{MINUTE, SECOND},
+    time::{MINUTE, SECOND, month, next_month},
     world::World,
 };
 
@@ -60,6 +60,11 @@ impl World {
             let billing: u64 = world.ground.accounts.iter().map(|account| account.writes).sum();
             (billing, world.ground.cluster.status_writes)
         };
+        // A month that begins is news: periods close then.
+        let month = month(next_month(self.ground.now)) - self.ground.now;
+        if month < WATCHED_FOR + MINUTE {
+            self.rest(month + 15 * MINUTE);
+        }
         let before = writes(self);
         self.rest(WATCHED_FOR);
         let after = writes(self);
@@ -196,16 +201,15 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         return true;
     }
     match reason {
-        // It was open when Git changed it, and is closed by now.
-        "InSync" | "DriftReported" | "PeriodClosed" => true,
+        // It was yet to come when Git changed it, and is closed or past by now.
+        "InSync" | "DriftReported" | "PeriodClosed" | "BackdatedItem" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
-        "ContractExists" | "AmbiguousItem" => marks.is_lost || marks.is_moved,
+        "ContractExists" | "AmbiguousItem" | "OwnershipUnproven" => marks.is_lost || marks.is_moved,
+        "HeldContractMissing" => marks.is_ended || marks.is_moved || marks.is_lost || marks.is_double,
         "ReplacedOutside" => marks.is_ended || marks.is_touched,
-        // Somebody ended it in the console, and what is gone is not made anew unasked.
-        "HeldContractMissing" => marks.is_ended || marks.is_touched || marks.is_moved,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
         // It was yet to come when Git changed it, and is invoiced by now.

@@ -29,8 +29,8 @@ pub(crate) struct Deal {
 }
 
 /// What was done to a deal that it may have to be refused for.
-#[allow(clippy::struct_excessive_bools, reason = "each is a mark of its own")]
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was done or not, and any of them with any other")]
 pub(crate) struct Marks {
     /// Its resource was deleted, or lost with etcd.
     pub(crate) is_lost: bool,
@@ -250,16 +250,17 @@ impl Deal {
     pub(crate) fn commit_to_git(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
         self.versions.push(manifest.clone());
         self.git = Some(manifest.clone());
-        Self::apply(manifest, ground)
+        apply(manifest, ground)
     }
+}
 
-    pub(crate) fn apply(manifest: &Value, ground: &mut Ground) -> bool {
-        match ground.cluster.apply(manifest, ground.now) {
-            Ok(is_applied) => is_applied,
-            Err(error) => {
-                ground.find(format!("a manifest of the simulation is wrong: {error}"));
-                false
-            }
+/// `kubectl apply`; false while the resource is being deleted.
+pub(crate) fn apply(manifest: &Value, ground: &mut Ground) -> bool {
+    match ground.cluster.apply(manifest, ground.now) {
+        Ok(is_applied) => is_applied,
+        Err(error) => {
+            ground.find(format!("a manifest of the simulation is wrong: {error}"));
+            false
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
         84 => Event::Renew(rng.usize(..2), rng.bool()),
         85 | 86 => match rng.u32(..10) {
             0 | 1 => Event::Kill(operator),
-            2 | 8 => Event::Pause(operator, 1 + rng.i64(..120 * SECOND)),
+            2 | 8 => Event::Pause(operator, rng.i64(SECOND..120 * SECOND)),
             5 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
             3 => Event::Restore,
             4 => Event::BackUp,

@@ -27,4 +27,4 @@ mod world;
 
 pub use mutant::Mutant;
 pub use rules::{Rule, Rules};
-pub use run::{Broken, Run, Setup, run, shrink};
+pub use run::{Broken, Run, Setup, run, shrink, trace};

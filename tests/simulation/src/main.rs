@@ -1,11 +1,11 @@
 //! `simulate`: runs seeds, and prints what came up; a seed that breaks a promise is shrunk and told step by step.
 //!
 //! `SEEDS=n` runs so many, `SEED=n` one; `EVENTS=n` before the calm; `RULES=a,b` adds scenarios (`all`), `MUTANT=name` takes
-//! a rule out.
+//! a rule out; `TRACE=1` tells a seed step by step, also one that breaks nothing.
 
 use std::{collections::BTreeMap, env, process::ExitCode};
 
-use countersign_simulation::{Mutant, Rule, Rules, Setup, run, shrink};
+use countersign_simulation::{Mutant, Rule, Rules, Setup, run, shrink, trace};
 
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -21,6 +21,9 @@ fn main() -> ExitCode {
     let one = number("SEED", u64::MAX);
     let seeds = if one == u64::MAX { 0..number("SEEDS", 1000) } else { one..one + 1 };
     let most = number("MOST", 1);
+    if env::var("TRACE").is_ok() {
+        println!("{}", trace(one, &setup).join("\n"));
+    }
     let (mut ran, mut steps, mut charges, mut failed) = (0_u64, 0_u64, 0_usize, 0_u64);
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in seeds {
@@ -38,16 +41,20 @@ fn main() -> ExitCode {
             if most == 1 {
                 let shrunk = shrink(&broken, &setup);
                 println!("\nthe same with {} events: {}\n", shrunk.steps(), shrunk.finding);
-                shrunk.trace(&setup).iter().for_each(|line| println!("{line}"));
+                println!("{}", shrunk.trace(&setup).join("\n"));
                 println!("\nagain: SEED={seed} make simulate");
             }
             break;
         }
     }
     println!(
-        "\n{ran:>12}  seeds\n{steps:>12}  steps\n{charges:>12}  lines of invoices\n{failed:>12}  seeds that broke a promise"
+        "
+{ran:>12}  seeds
+{steps:>12}  steps
+{charges:>12}  lines of invoices"
     );
-    for (what, times) in &counts {
+    println!("{failed:>12}  seeds that broke a promise");
+    for (what, times) in counts {
         println!("{times:>12}  {what}");
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::Name,
-    deal::{DEALS, Deal},
+    deal::{DEALS, Deal, apply},
     ground::{Ground, OTHER_ZOO, ZOO},
     rules::Rule,
     time::{month, next_month, text},
@@ -70,7 +70,6 @@ impl People {
         Self { deals: (0..DEALS).map(Deal::new).collect() }
     }
 
-    #[allow(clippy::too_many_lines, reason = "a list of what people do, each in a few lines")]
     /// Somebody does something; false when there was nothing to do.
     pub(crate) fn act(&mut self, act: &Act, ground: &mut Ground) -> bool {
         let now = ground.now;
@@ -132,6 +131,15 @@ impl People {
                 ground.cluster.delete(&deal.object(), now);
                 true
             }
+            _ => self.act_otherwise(act, ground),
+        }
+    }
+
+    /// What changes neither which resources there are nor their terms in Git.
+    fn act_otherwise(&mut self, act: &Act, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        match act {
+            Act::Create(_) | Act::Edit(..) | Act::Revert(_) | Act::Rename(_) | Act::Delete(_) => false,
             Act::Suspend(slot) => {
                 self.set(*slot, ground, |spec| spec["suspend"] = json!(spec["suspend"] != json!(true)))
             }
@@ -218,7 +226,7 @@ impl People {
     pub(crate) fn apply_all(&mut self, ground: &mut Ground) {
         for deal in &mut self.deals {
             match deal.git.clone() {
-                Some(manifest) => drop(Deal::apply(&manifest, ground)),
+                Some(manifest) => drop(apply(&manifest, ground)),
                 None => ground.cluster.delete(&deal.object(), ground.now),
             }
         }
@@ -262,7 +270,7 @@ impl People {
         if let Some(last) = deal.versions.last_mut() {
             last.clone_from(&manifest);
         }
-        Deal::apply(&manifest, ground)
+        apply(&manifest, ground)
     }
 
     /// The contract that a deal's resource has on record.

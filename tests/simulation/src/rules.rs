@@ -49,7 +49,8 @@ impl Rule {
         Self::Move,
     ];
     /// Those that the code holds.
-    pub const HELD: &'static [Self] = &[Self::Move, Self::LateReplace];
+    pub const HELD: &'static [Self] =
+        &[Self::Move, Self::LateReplace, Self::Revert, Self::Absence, Self::Suspended];
 
     /// Its name on the command line.
     #[must_use]

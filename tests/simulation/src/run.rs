@@ -63,10 +63,22 @@ pub struct Run {
 #[must_use]
 pub fn run(seed: u64, setup: &Setup) -> Run {
     let mut world = World::new(seed, setup.rules.clone(), setup.mutant, false);
+    live(&mut world, seed, setup)
+}
+
+/// Everything that happens in the run of a seed.
+#[must_use]
+pub fn trace(seed: u64, setup: &Setup) -> Vec<String> {
+    let mut world = World::new(seed, setup.rules.clone(), setup.mutant, true);
+    drop(live(&mut world, seed, setup));
+    world.ground.trace.unwrap_or_default()
+}
+
+fn live(world: &mut World, seed: u64, setup: &Setup) -> Run {
     let mut rng = fastrand::Rng::with_seed(seed ^ 0x5eed);
     let mut events = Vec::with_capacity(setup.events);
     while events.len() < setup.events && world.ground.findings.is_empty() {
-        let event = event::next(&world, &mut rng);
+        let event = event::next(world, &mut rng);
         events.push(event.clone());
         world.happen(&event);
     }
@@ -77,7 +89,7 @@ pub fn run(seed: u64, setup: &Setup) -> Run {
     Run {
         steps: world.steps + world.ground.counts.get("step of a reconcile").copied().unwrap_or_default(),
         charges: world.ground.accounts.iter().map(|account| account.metronome.charges()).sum(),
-        counts: world.ground.counts,
+        counts: world.ground.counts.clone(),
         broken: finding.map(|finding| Broken { seed, finding, events }),
     }
 }

@@ -121,7 +121,8 @@ impl World {
                 }
             }
             Event::Pause(operator, milliseconds) => {
-                self.ground.count("operator paused");
+                let is_at_work = !self.tasks(*operator).is_empty();
+                self.ground.count(if is_at_work { "operator paused at work" } else { "operator paused" });
                 let until = self.ground.now + milliseconds;
                 if let Some(operator) = self.operators.get_mut(*operator) {
                     operator.paused_until = until;

@@ -49,6 +49,9 @@ struct Line {
 
 type Contracts = BTreeMap<String, Contract>;
 
+/// What there is before the first.
+static NOTHING: Contracts = BTreeMap::new();
+
 /// A Metronome account.
 pub(crate) struct Metronome {
     manner: Manner,
@@ -388,7 +391,6 @@ impl Metronome {
     }
 
     fn as_of(&self, now: i64, lag: i64) -> &Contracts {
-        static NOTHING: Contracts = BTreeMap::new();
         if lag == 0 {
             return &self.state;
         }

@@ -68,8 +68,8 @@ impl Reply {
 }
 
 /// How an account reads back, where its documentation leaves it open.
-#[allow(clippy::struct_excessive_bools, reason = "each is a manner of its own")]
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own, and all go together")]
 pub(crate) struct Manner {
     /// Times have an offset or fractions.
     pub(crate) offsets: bool,

@@ -55,6 +55,9 @@ impl Contract {
 
 type Organizations = BTreeMap<String, Vec<Contract>>;
 
+/// What there is before the first contract.
+static NOTHING: Organizations = BTreeMap::new();
+
 /// A Zoo account.
 pub(crate) struct Zoo {
     manner: Manner,
@@ -107,8 +110,7 @@ impl Zoo {
         let (Some("orgs"), Some(organization)) = (parts.next(), parts.next()) else {
             return Reply::error(404, "Not Found");
         };
-        let is_missing = |name: &&&str| request.body.get(**name).is_none();
-        if let Some(missing) = REQUIRED.iter().find(|name| is_missing(name)) {
+        if let Some(missing) = REQUIRED.iter().find(|name| request.body.get(**name).is_none()) {
             return Reply::error(400, &format!("missing field `{missing}`"));
         }
         let terms = filled(&request.body);
@@ -183,7 +185,6 @@ impl Zoo {
     }
 
     fn as_of(&self, now: i64, lag: i64) -> &Organizations {
-        static NOTHING: Organizations = BTreeMap::new();
         if lag == 0 {
             return &self.state;
         }

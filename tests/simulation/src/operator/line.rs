@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use countersign_core::{
+    api::Api,
     plan::{Call, CallKind, metronome, zoo},
     protocol::CallError,
 };
@@ -80,11 +81,18 @@ pub(crate) struct Line<'w> {
 
 /// A fact that can be read of a billing API.
 pub(crate) trait Fact {
+    /// Whether it is the contract itself.
+    fn is_contract(&self) -> bool;
+
     /// Reads it as of `lag` milliseconds ago.
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError>;
 }
 
 impl Fact for zoo::Need {
+    fn is_contract(&self) -> bool {
+        true
+    }
+
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
         let Self::Contract { organization_id } = self;
         let now = line.ground.now;
@@ -99,6 +107,10 @@ impl Fact for zoo::Need {
 }
 
 impl Fact for metronome::Need {
+    fn is_contract(&self) -> bool {
+        matches!(self, Self::Contract(_))
+    }
+
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
         let now = line.ground.now;
         let Some(account) = line.ground.accounts.get(line.desk.account) else { return Ok(None) };
@@ -140,7 +152,9 @@ impl Line<'_> {
             }
             Fate::ForeignNotFound => outcome(Reply::foreign(404), None).map(Some).map_err(as_read),
             Fate::NotFound if self.ground.rules.has(Rule::Absence) => {
-                self.desk.seen = Seen::Absent;
+                if fact.is_contract() {
+                    self.desk.seen = Seen::Absent;
+                }
                 Ok(None)
             }
             Fate::Crash => {
@@ -154,6 +168,7 @@ impl Line<'_> {
 
     /// Carries a write out.
     pub(crate) fn send(&mut self, call: &Call) -> Result<Value, CallError> {
+        self.ground.note(|| format!("  the gate is open: {}", self.gate));
         let is_open = self.gate || self.ground.mutant == Some(Mutant::GateOpen);
         if !is_open {
             self.ground.count("write stopped by the gate");
@@ -245,16 +260,14 @@ impl Line<'_> {
 
     /// The reply as the planner takes it.
     fn reply(&mut self, mut reply: Value) -> Value {
-        use countersign_core::api::Api;
-        let api = self.ground.accounts.get(self.desk.account).map(|account| account.api);
-        if let Some(Api::Zoo) = api {
+        let account = self.ground.accounts.get(self.desk.account);
+        if account.is_some_and(|account| account.api == Api::Zoo) {
             self.desk.seen = Seen::Shown(reply.clone());
-            reply
-        } else {
-            // Whoever wrote has to look again.
-            self.desk.seen = Seen::Nothing;
-            reply.get_mut("data").map(Value::take).unwrap_or_default()
+            return reply;
         }
+        // Whoever wrote has to look again.
+        self.desk.seen = Seen::Nothing;
+        reply.get_mut("data").map(Value::take).unwrap_or_default()
     }
 }
 
