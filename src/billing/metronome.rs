@@ -29,8 +29,9 @@ use crate::{
 
 /// Contracts on a page of a list, the most that the API gives.
 const PAGE: u32 = 20;
-/// Items on a page of a list of packages, or of their contracts; the most that the API gives.
-const PACKAGES_PAGE: u32 = 100;
+/// Items on a page of a list whose page is named in the query: customers, packages, and contracts of one; the most that the
+/// API gives.
+const LONG_PAGE: u32 = 100;
 /// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
 const MAX_PAGES: u32 = 500;
 
@@ -78,12 +79,12 @@ impl Reads for Metronome {
             }
             Need::Packages => {
                 let query = json!({"archive_filter": "ALL"});
-                self.pages_by_query("v1/packages/list", &query).await.map(|all| Some(all.into()))
+                self.pages_by_query("v1/packages/list", Some(&query)).await.map(|all| Some(all.into()))
             }
             Need::ContractsOnPackage { package_id } => {
                 let query = json!({"package_id": package_id});
                 let path = "v1/packages/listContractsOnPackage";
-                self.pages_by_query(path, &query).await.map(|all| Some(all.into()))
+                self.pages_by_query(path, Some(&query)).await.map(|all| Some(all.into()))
             }
         }
     }
@@ -145,17 +146,9 @@ impl BillingApi for Metronome {
     }
 
     async fn customers(&self) -> Result<Option<Vec<String>>, CallError> {
-        let (mut ids, mut token) = (Vec::new(), String::new());
-        for _ in 0..MAX_PAGES {
-            let reply = parse(&self.http.get(&format!("v1/customers?limit={PACKAGES_PAGE}{token}")).await?)?;
-            let id = |customer: &Value| customer.get("id")?.as_str().map(str::to_owned);
-            ids.extend(page(&reply)?.iter().filter_map(id));
-            match next_page(&reply, "next_page") {
-                Some(next) => token = format!("&next_page={}", form_urlencoded(next)),
-                None => return Ok(Some(ids)),
-            }
-        }
-        Err(unreadable("the list has too many pages"))
+        let listed = self.pages_by_query("v1/customers", None).await?;
+        let id = |customer: &Value| customer.get("id")?.as_str().map(str::to_owned);
+        Ok(Some(listed.iter().filter_map(id).collect()))
     }
 
     async fn billed_to(
@@ -298,12 +291,16 @@ impl Metronome {
         Err(unreadable("the list has too many pages"))
     }
 
-    /// Every item of a list whose page is named in the query.
-    async fn pages_by_query(&self, path: &str, body: &Value) -> Result<Vec<Value>, CallError> {
+    /// Every item of a list whose page is named in the query; asked by `GET` when there is no body.
+    async fn pages_by_query(&self, path: &str, body: Option<&Value>) -> Result<Vec<Value>, CallError> {
         let (mut items, mut token) = (Vec::new(), String::new());
         for _ in 0..MAX_PAGES {
-            let reply =
-                parse(&self.http.query(&format!("{path}?limit={PACKAGES_PAGE}{token}"), body).await?)?;
+            let path = format!("{path}?limit={LONG_PAGE}{token}");
+            let reply = match body {
+                Some(body) => self.http.query(&path, body).await?,
+                None => self.http.get(&path).await?,
+            };
+            let reply = parse(&reply)?;
             items.extend(page(&reply)?);
             match next_page(&reply, "next_page") {
                 Some(next) => token = format!("&next_page={}", form_urlencoded(next)),

@@ -120,12 +120,18 @@ pub enum Preview<S> {
     Done(Box<ReconcileResult<S>>),
 }
 
-/// Carries a reconciliation out up to its first write, and says what that would be.
-pub async fn preview<R, P>(
+/// What a reconciliation comes to once nothing is left to read.
+enum Act<S> {
+    Send(Call),
+    Done(Box<ReconcileResult<S>>),
+}
+
+/// Reads what a reconciliation asks for, until it asks for something else.
+async fn read_on<R, P>(
     api: &R,
-    mut reconciliation: Reconciliation<P>,
-    now: impl Fn() -> DateTime<Utc> + Send,
-) -> Preview<P::Snapshot>
+    reconciliation: &mut Reconciliation<P>,
+    now: &(impl Fn() -> DateTime<Utc> + Sync),
+) -> Act<P::Snapshot>
 where
     R: Reads,
     P: Planner<Need = R::Need> + Send,
@@ -137,12 +143,31 @@ where
                 let told = api.read(&need).await;
                 reconciliation.told(&need, told, now());
             }
-            Step::Send(_) => {
+            Step::Send(call) => return Act::Send(call),
+            Step::Done(result) => return Act::Done(result),
+        }
+    }
+}
+
+/// Carries a reconciliation out up to its first write, and says what that would be.
+pub async fn preview<R, P>(
+    api: &R,
+    mut reconciliation: Reconciliation<P>,
+    now: impl Fn() -> DateTime<Utc> + Send + Sync,
+) -> Preview<P::Snapshot>
+where
+    R: Reads,
+    P: Planner<Need = R::Need> + Send,
+    P::Snapshot: Send,
+{
+    loop {
+        match read_on(api, &mut reconciliation, &now).await {
+            Act::Send(_) => {
                 if let Some(plan) = reconciliation.plan() {
                     return Preview::Write(plan.clone());
                 }
             }
-            Step::Done(result) => return Preview::Done(result),
+            Act::Done(result) => return Preview::Done(result),
         }
     }
 }
@@ -151,7 +176,7 @@ where
 pub async fn run<A, P>(
     api: &A,
     mut reconciliation: Reconciliation<P>,
-    now: impl Fn() -> DateTime<Utc> + Send,
+    now: impl Fn() -> DateTime<Utc> + Send + Sync,
 ) -> ReconcileResult<P::Snapshot>
 where
     A: BillingApi,
@@ -159,16 +184,12 @@ where
     P::Snapshot: Send,
 {
     loop {
-        match reconciliation.next(now()) {
-            Step::Read(need) => {
-                let told = api.read(&need).await;
-                reconciliation.told(&need, told, now());
-            }
-            Step::Send(call) => {
+        match read_on(api, &mut reconciliation, &now).await {
+            Act::Send(call) => {
                 let reply = api.send(&call).await;
                 reconciliation.sent(reply, now());
             }
-            Step::Done(result) => return *result,
+            Act::Done(result) => return *result,
         }
     }
 }

@@ -167,13 +167,7 @@ impl Folder {
         found: Found<BillingContract>,
         states: &[String],
     ) -> Result<(), Failure> {
-        let mut found = match found {
-            Ok(found) => found,
-            Err(why) => {
-                self.refuse(why.to_string());
-                return Ok(());
-            }
-        };
+        let Some(mut found) = self.expressed(found) else { return Ok(()) };
         let is_wanted = if states.is_empty() {
             !PAST.contains(&found.state.as_str())
         } else {
@@ -193,13 +187,7 @@ impl Folder {
             holders: crate::plan::Holders::default(),
         };
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
-        match difference(preview) {
-            None => self.write(&found, &found.left_out),
-            Some(why) => {
-                self.refuse(format!("contract {}: {why}", found.id));
-                Ok(())
-            }
-        }
+        self.keep("contract", &found, difference(preview))
     }
 
     async fn add_package(
@@ -207,24 +195,28 @@ impl Folder {
         account: &Connected,
         found: Found<ContractPackage>,
     ) -> Result<(), Failure> {
-        let mut found = match found {
-            Ok(found) => found,
-            Err(why) => {
-                self.refuse(why.to_string());
-                return Ok(());
-            }
-        };
+        let Some(mut found) = self.expressed(found) else { return Ok(()) };
         if key(&found.resource).is_some_and(|key| self.known.contains(&key)) {
             return Ok(());
         }
         self.name(&mut found, "package");
-        match difference(account.client.preview_package(&found.resource, 0, Goal::InForce).await) {
-            None => self.write(&found, &found.left_out),
-            Some(why) => {
-                self.refuse(format!("package {}: {why}", found.id));
-                Ok(())
-            }
-        }
+        let preview = account.client.preview_package(&found.resource, 0, Goal::InForce).await;
+        self.keep("package", &found, difference(preview))
+    }
+
+    /// What was found, if a resource can say it.
+    fn expressed<K>(&mut self, found: Found<K>) -> Option<Imported<K>> {
+        found.map_err(|why| self.refuse(why.to_string())).ok()
+    }
+
+    /// Writes what was found, unless it would not be what is billed.
+    fn keep<K>(&mut self, noun: &str, found: &Imported<K>, difference: Option<String>) -> Result<(), Failure>
+    where
+        K: Resource<DynamicType = ()> + Serialize,
+    {
+        let Some(why) = difference else { return self.write(found) };
+        self.refuse(format!("{noun} {}: {why}", found.id));
+        Ok(())
     }
 
     /// Gives a resource a name that no other has.
@@ -235,13 +227,13 @@ impl Folder {
         meta.name = Some(distinct(&wanted, &mut self.names));
     }
 
-    fn write<K>(&mut self, found: &Imported<K>, left_out: &[LeftOut]) -> Result<(), Failure>
+    fn write<K>(&mut self, found: &Imported<K>) -> Result<(), Failure>
     where
         K: Resource<DynamicType = ()> + Serialize,
     {
         let name = found.resource.name_any();
         let mut text = String::new();
-        for LeftOut { path, value, why } in left_out {
+        for LeftOut { path, value, why } in &found.left_out {
             text.extend([format!("# Left out: `{path}` {why}. The billing API says: {value}\n")]);
         }
         text.push_str(&yaml::tidy(&found.resource, spec_schema(&K::kind(&())))?);

@@ -6,12 +6,13 @@ use serde_json::Value;
 
 use crate::{
     api,
+    status::bounded,
     validate::{Violation, schema},
 };
 
 /// Most places that are left out of one resource; one with more is another thing than its kind.
 const MOST_LEFT_OUT: usize = 100;
-/// Most characters of a value that is named.
+/// Most bytes of a value that is named.
 const MOST_SHOWN: usize = 120;
 
 /// Something that the billing API says and the resource cannot.
@@ -58,7 +59,11 @@ pub(super) fn express<S: DeserializeOwned>(
         }
         if let Some(value) = take(&mut spec, &place) {
             let path = violation.path.clone();
-            left_out.push(LeftOut { path, value: shortened(&value), why: violation.message.clone() });
+            left_out.push(LeftOut {
+                path,
+                value: bounded(&value.to_string(), MOST_SHOWN),
+                why: violation.message.clone(),
+            });
         }
     }
     Err(Unimportable("more of it cannot be said than can".to_owned()))
@@ -96,22 +101,19 @@ fn steps(path: &str) -> Vec<(bool, &str)> {
 }
 
 /// The part of a path that exists in a spec, `spec` itself included.
-fn existing(schema: &Value, spec: &Value, path: &[(bool, &str)]) -> Vec<Step> {
-    let (mut schema, mut value) = (schema, spec);
+fn existing(spec_schema: &Value, spec: &Value, path: &[(bool, &str)]) -> Vec<Step> {
+    let (mut at, mut value) = (spec_schema, spec);
     let mut place = vec![Step::Member("spec".to_owned())];
     for (is_item, name) in path.iter().skip(1) {
         let next = if *is_item {
-            let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
             let items = value.as_array().map_or(&[][..], Vec::as_slice);
-            let index = match keys {
-                Some(keys) => items.iter().position(|item| key_of(keys, item) == *name),
-                None => name.parse().ok().filter(|index| *index < items.len()),
-            };
-            schema = schema.get("items").unwrap_or(&Value::Null);
+            let by_key = items.iter().position(|item| schema::key(at, item).as_deref() == Some(name));
+            let index = by_key.or_else(|| name.parse().ok().filter(|index| *index < items.len()));
+            at = at.get("items").unwrap_or(&Value::Null);
             index.map(|index| (Step::Index(index), items.get(index)))
         } else {
-            let properties = schema.get("properties").and_then(|properties| properties.get(*name));
-            schema = properties.or_else(|| schema.get("additionalProperties")).unwrap_or(&Value::Null);
+            let properties = at.get("properties").and_then(|properties| properties.get(*name));
+            at = properties.or_else(|| at.get("additionalProperties")).unwrap_or(&Value::Null);
             value.get(*name).map(|found| (Step::Member((*name).to_owned()), Some(found)))
         };
         let Some((step, Some(found))) = next else { break };
@@ -119,15 +121,6 @@ fn existing(schema: &Value, spec: &Value, path: &[(bool, &str)]) -> Vec<Step> {
         value = found;
     }
     place
-}
-
-fn key_of(keys: &[Value], item: &Value) -> String {
-    let part = |name: &Value| match name.as_str().and_then(|name| item.get(name)) {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    };
-    keys.iter().map(part).collect::<Vec<_>>().join(",")
 }
 
 /// Takes what stands at a place out of a spec.
@@ -144,14 +137,6 @@ fn take(spec: &mut Value, place: &[Step]) -> Option<Value> {
             (*index < items.len()).then(|| items.remove(*index))
         }
     }
-}
-
-fn shortened(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= MOST_SHOWN {
-        return text;
-    }
-    text.chars().take(MOST_SHOWN).chain("…".chars()).collect()
 }
 
 #[cfg(test)]

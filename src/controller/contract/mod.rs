@@ -9,10 +9,7 @@ pub mod wakes;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{
-    Api, ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use self::{references::References, report::report};
 use super::{
@@ -58,14 +55,10 @@ pub async fn reconcile(
             Pass::Done(action) => return Ok(action),
             Pass::Needs(slots) => slots,
         };
-        if !turn.take(&slots, &context).await {
-            return Ok(Action::await_change());
+        match turn.take(&slots, &guarded, &context.stores.contracts, &context).await {
+            Some(newest) => guarded = newest,
+            None => return Ok(Action::await_change()),
         }
-        // It may have changed while it waited.
-        let Some(newest) = context.stores.contracts.get(&ObjectRef::from_obj(guarded.as_ref())) else {
-            return Ok(Action::await_change());
-        };
-        guarded = newest;
     }
 }
 

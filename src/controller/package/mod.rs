@@ -7,10 +7,7 @@ pub mod registry;
 use std::sync::Arc;
 
 use chrono::Utc;
-use kube::{
-    Api, Resource, ResourceExt,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 
 use self::registry::{key, provider_key};
 use super::{
@@ -71,14 +68,10 @@ pub async fn reconcile(
             Pass::Done(action) => return Ok(action),
             Pass::Needs(slots) => slots,
         };
-        if !turn.take(&slots, &context).await {
-            return Ok(Action::await_change());
+        match turn.take(&slots, &guarded, &context.stores.packages, &context).await {
+            Some(newest) => guarded = newest,
+            None => return Ok(Action::await_change()),
         }
-        // It may have changed while it waited.
-        let Some(newest) = context.stores.packages.get(&ObjectRef::from_obj(guarded.as_ref())) else {
-            return Ok(Action::await_change());
-        };
-        guarded = newest;
     }
 }
 
