@@ -180,6 +180,6 @@ pub fn package(data: &Value, to: &Destination) -> Result<Imported<ContractPackag
     {
         members.insert("aliases".to_owned(), json!(aliases));
     }
-    let (resource, left_out): (_, Vec<LeftOut>) = resource_of(spec, &name, to)?;
+    let (resource, left_out): (_, Vec<LeftOut>) = resource_of(&spec, &name, to)?;
     Ok(Imported { id: observed.package_id, state: state.to_owned(), resource, left_out })
 }

@@ -87,7 +87,7 @@ fn contract(
         "adopt": {"contractId": contract_id},
         api.field(): terms,
     });
-    let (spec, left_out) = express::express("BillingContract", &["spec", api.field()], spec, |spec| {
+    let (spec, left_out) = express::express("BillingContract", &spec, |spec| {
         validate::contract(spec, None).err().unwrap_or_default()
     })?;
     let mut contract = BillingContract::new("", spec);
@@ -106,13 +106,12 @@ fn metadata(name: &str, to: &Destination) -> ObjectMeta {
 
 /// A package with the terms that a billing API has.
 fn package(
-    spec: Value,
+    spec: &Value,
     name: &str,
     to: &Destination,
 ) -> Result<(ContractPackage, Vec<LeftOut>), Unimportable> {
-    let (spec, left_out) = express::express("ContractPackage", &["spec", "metronome"], spec, |spec| {
-        validate::package(spec).err().unwrap_or_default()
-    })?;
+    let (spec, left_out) =
+        express::express("ContractPackage", spec, |spec| validate::package(spec).err().unwrap_or_default())?;
     let mut package = ContractPackage::new("", spec);
     package.metadata = metadata(name, to);
     Ok((package, left_out))

@@ -7,7 +7,6 @@ pub mod across;
 pub mod change;
 mod finding;
 pub mod ignored;
-pub mod path;
 pub mod questions;
 
 pub use finding::{Finding, Rule, Severity};

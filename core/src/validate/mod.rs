@@ -7,6 +7,7 @@ mod contract;
 pub mod fake;
 pub mod metronome;
 mod package;
+pub mod path;
 pub mod schema;
 pub mod zoo;
 

@@ -171,7 +171,7 @@ fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violatio
 }
 
 /// What identifies an item of a keyed list.
-pub(crate) fn key(list: &Value, item: &Value) -> Option<String> {
+fn key(list: &Value, item: &Value) -> Option<String> {
     let names = list.get("x-kubernetes-list-map-keys")?.as_array()?;
     let part = |name: &Value| match item.get(name.as_str()?)? {
         Value::String(text) => Some(text.clone()),

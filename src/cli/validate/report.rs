@@ -9,7 +9,8 @@ use super::super::{
     out,
 };
 use crate::{
-    review::{Finding, Rule, Severity, path},
+    review::{Finding, Rule, Severity},
+    validate::path,
     yaml::{Part, Place},
 };
 

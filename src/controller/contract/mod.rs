@@ -126,7 +126,7 @@ async fn delete(
         return Ok(Pass::Needs(slots.clone()));
     }
     let stays = match unknown {
-        Some(why) => Some(held_up(contract, unknown_field(why))),
+        Some(why) => Some(unknown_field(why)),
         None => end(contract, references, goal, context).await?,
     };
     match stays {
@@ -156,19 +156,7 @@ async fn end(
         report::announce(contract, &result, context).await;
         return Ok(None);
     }
-    Ok(Some(held_up(contract, result)))
-}
-
-/// What keeps a deleted resource, with how it can go in spite of that.
-fn held_up(contract: &BillingContract, mut result: ContractResult) -> ContractResult {
-    if let Outcome::Waiting { message, .. } = &mut result.outcome {
-        *message = deletion::how_to_release(message, "contract", &contract.name_any(), "ended");
-    }
-    if let Outcome::Refused { refusal, .. } = &mut result.outcome {
-        refusal.message =
-            deletion::how_to_release(&refusal.message, "contract", &contract.name_any(), "ended");
-    }
-    result
+    Ok(Some(result))
 }
 
 async fn ensure_finalizer(contract: &BillingContract, context: &Context) -> Result<BillingContract, Error> {

@@ -1,7 +1,11 @@
 //! Questions about a change: money that is ten times what it was, a tenth of it, or nothing any more.
 
-use super::super::path;
-use crate::{api::BillingContractSpec, plan::money_numbers, terms::Decimal, validate::Violation};
+use crate::{
+    api::BillingContractSpec,
+    plan::money_numbers,
+    terms::Decimal,
+    validate::{Violation, path},
+};
 
 /// What deserves a question in what a contract says now, given what it said before.
 #[must_use]

@@ -1,10 +1,10 @@
 //! Questions about a Metronome contract.
 
-use super::{super::path, check_length};
+use super::check_length;
 use crate::{
     plan::money_numbers,
     terms::{Decimal, metronome::Contract},
-    validate::{Violation, Violations},
+    validate::{Violation, Violations, path},
 };
 
 /// What deserves a question: a term beyond all reason, nothing to bill, money that is 0.
