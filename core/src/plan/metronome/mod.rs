@@ -64,7 +64,7 @@ pub use self::{
     needs::{ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
-    record::{Record, items, record},
+    record::{Record, record},
     reply::leave_out_defaults,
     shown::Shown,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},

@@ -32,17 +32,6 @@ pub struct Record {
     pub set: SetTerms,
 }
 
-/// The ids and values that are to be recorded after a contract was read.
-#[must_use]
-pub fn items(
-    desired: &Desired,
-    view: &ObservedContract,
-    recorded: &Recorded,
-    now: DateTime<Utc>,
-) -> Vec<(String, String)> {
-    record(desired, view, recorded, now).items
-}
-
 /// What is to be recorded after a contract was read.
 ///
 /// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
