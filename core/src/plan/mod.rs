@@ -3,6 +3,7 @@
 //! Pure and synchronous; time is an argument. The controller and the command line call the same functions, and a
 //! plan's calls leave no choice to whoever carries them out.
 
+mod approval;
 pub mod diff;
 pub mod facts;
 #[cfg(feature = "fake")]
@@ -24,13 +25,14 @@ mod three_way;
 pub mod zoo;
 
 pub use self::{
+    approval::{Consent, Said, Sayings},
     diff::Change,
     holders::{Holder, Holders, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
-    policy::Policy,
+    policy::{Demands, Policy},
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},

@@ -78,6 +78,8 @@ pub struct Reconciliation<P: Planner> {
     is_absent: bool,
     /// Whether this pass has carried out a call.
     has_sent: bool,
+    /// The plan of which this pass has last sent a call.
+    sent: Option<Plan>,
     /// Whether a create of this pass was refused because its key was used before.
     key_was_used: bool,
     /// The result, once the pass has ended.
@@ -101,6 +103,7 @@ impl<P: Planner> Reconciliation<P> {
             write: None,
             is_absent: false,
             has_sent: false,
+            sent: None,
             key_was_used: false,
             ended: None,
         }
@@ -221,6 +224,9 @@ impl<P: Planner> Reconciliation<P> {
     pub fn sent(&mut self, reply: Result<Value, CallError>, now: DateTime<Utc>) {
         let Some(running) = &mut self.running else { return };
         let Some(call) = running.left.pop_front() else { return };
+        if matches!(reply, Ok(_) | Err(CallError::Unknown(_))) {
+            self.sent = Some(running.plan.clone());
+        }
         let reply = reply.and_then(|reply| {
             self.planner.forget();
             let wrote = self.planner.wrote(&call, &reply, &mut self.recorded, now);
@@ -319,6 +325,7 @@ impl<P: Planner> Reconciliation<P> {
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
             write,
+            sent: self.sent.take(),
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
         }));
@@ -360,6 +367,9 @@ impl<P: Planner> Reconciliation<P> {
             (Decision::Report(changes), _) => (Outcome::Drifted { changes }, true),
             (Decision::AwaitApproval(plan), _) => (Outcome::AwaitingApproval(plan), false),
             (Decision::Refuse(refusal), _) => (Outcome::Refused { refusal, blocked_plan: None }, false),
+            (Decision::Deny(plan, refusal), _) => {
+                (Outcome::Refused { refusal: *refusal, blocked_plan: Some(plan) }, false)
+            }
             (Decision::Wait(refusal), _) => {
                 (Outcome::Waiting { reason: refusal.reason, message: refusal.message }, false)
             }
@@ -455,6 +465,7 @@ impl<P: Planner> Reconciliation<P> {
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
             write: self.write.take().map(|write| self.with_lost(write)),
+            sent: self.sent.take(),
             ..ReconcileResult::new(outcome, requeue)
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         BillingContract, BillingContractStatus,
         contract::{Amount, ItemId, Term, UnconfirmedWrite},
     },
-    plan::{Change, ContractSnapshot, MoneyEffect, Plan, Refusal},
+    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
 };
@@ -63,6 +63,7 @@ fn plan() -> Plan {
         changes: vec![Change::new("/name", Some(json!("a")), Some(json!("b")))],
         effect: MoneyEffect::default(),
         calls: vec![],
+        consent: Consent::default(),
     }
 }
 

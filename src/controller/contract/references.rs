@@ -24,7 +24,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Holder, Holders, Refusal, package::Unusable},
+    plan::{Holder, Holders, Refusal, Sayings, package::Unusable},
     protocol::{
         Goal, ReconcileResult, Requeue, claims,
         failure::LOOK_AGAIN,
@@ -47,6 +47,8 @@ pub(super) struct References {
     renewed: Option<Result<String, String>>,
     /// The account, as claims and records name it; nothing while its provider does not exist.
     account: Option<String>,
+    /// What people say of the contract's plans, and which version of it.
+    sayings: (Sayings, String),
 }
 
 impl References {
@@ -72,6 +74,7 @@ impl References {
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
+            sayings: (context.approvals.of(contract), context.approvals.version(contract)),
             provider_key,
         }
     }
@@ -98,6 +101,8 @@ impl References {
                 account,
                 claimed: None,
                 holders: Holders::default(),
+                demands: provider.demands.clone(),
+                sayings: self.sayings.0.clone(),
             };
             return Ok((provider, references));
         }
@@ -111,6 +116,8 @@ impl References {
             account,
             claimed: claimed(contract, account, context),
             holders: holders(contract, account, context),
+            demands: provider.demands.clone(),
+            sayings: self.sayings.0.clone(),
         };
         Ok((provider, references))
     }
@@ -161,7 +168,11 @@ impl References {
             annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
                 .map(|name| contract.annotations().get(name).cloned())
                 .to_vec(),
-            dependencies: vec![version(&self.provider), registry::version(&self.package)],
+            dependencies: vec![
+                version(&self.provider),
+                registry::version(&self.package),
+                self.sayings.1.clone(),
+            ],
         }
     }
 

@@ -33,6 +33,7 @@ use crate::{
         http::{Endpoint, Http, base_url},
         registry::Client,
     },
+    plan::Demands,
     protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
@@ -306,7 +307,7 @@ async fn examine(
         return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let period = Duration::from_secs(u64::try_from(spec.sync_period_seconds).unwrap_or(600));
-    let account = ReadyProvider::new(client, url, budget, period, origin);
+    let account = ReadyProvider::new(client, url, budget, (period, Demands::of(spec)), origin);
     match account.client.probe().await {
         Ok(()) => Checked::ready(Arc::new(account)),
         Err(error) => Checked::failed(&error, account.client.api()),

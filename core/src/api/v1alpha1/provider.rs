@@ -58,6 +58,10 @@ pub struct BillingProviderSpec {
     #[serde(default = "sync_period_seconds")]
     #[schemars(range(min = 10, max = 604_800))]
     pub sync_period_seconds: i32,
+    /// Whether every plan in this account waits for the approval of somebody who may not write contracts, whatever the
+    /// contract's `managementPolicy`: only a `ContractApproval` with `independent: true` counts then, and no annotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_approval_by_other: bool,
 }
 
 impl BillingProviderSpec {

@@ -104,6 +104,7 @@ proptest! {
             Decision::Settle | Decision::Report(_) => {}
             Decision::AwaitApproval(plan) => prop_assert!(false, "{}", plan.summary()),
             Decision::Wait(refusal) => prop_assert!(false, "{}", refusal.message),
+            Decision::Deny(..) => prop_assert!(false, "denied"),
         }
         for (list, item) in others {
             let kept = bench.api.contract[list].as_array().unwrap().contains(&item);
