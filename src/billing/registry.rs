@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
-    plan::{ContractSnapshot, Demands, Holders, PackageSnapshot, Policy, Recorded, Refusal, Sayings},
+    plan::{ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal, Sayings},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -155,6 +155,8 @@ pub struct ContractReferences<'a> {
     pub demands: Demands,
     /// What people say of the contract's plans.
     pub sayings: Sayings,
+    /// Counts what is changed in the account.
+    pub pace: Pace,
 }
 
 /// A reconciliation of a contract that has not begun.
@@ -164,12 +166,13 @@ fn begin_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> Result<Reconciliation<A::Contract>, Refusal> {
-    let ContractReferences { package, renews, account, claimed, holders, demands, sayings } = references;
+    let ContractReferences { package, renews, account, claimed, holders, demands, sayings, pace } =
+        references;
     let planner = api.contract(contract, *package, renews.map(str::to_owned))?;
     let policy = Policy::of(contract).under(demands.clone(), sayings.clone());
     let recorded = Recorded::of(contract, account);
     let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
-    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()))
+    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()).paced(pace.clone()))
 }
 
 /// A reconciliation of a package that has not begun.

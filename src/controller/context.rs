@@ -11,7 +11,7 @@ use super::{
     contract::{claims::ClaimIndex, renewals::Renewals},
     kubernetes::{leadership::Leadership, queue::Queue},
     package::registry::PackageRegistry,
-    provider::{registry::ProviderRegistry, secrets::SecretWatches},
+    provider::{pace::Paces, registry::ProviderRegistry, secrets::SecretWatches},
 };
 use crate::{
     api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
@@ -33,6 +33,8 @@ pub struct Context {
     pub providers: ProviderRegistry,
     /// What contracts find when they look up their package.
     pub packages: PackageRegistry,
+    /// How many contracts of each account were changed lately.
+    pub paces: Arc<Paces>,
     /// What people say of contracts' plans.
     pub approvals: Arc<Approvals>,
     /// Contracts that wait for the contract that theirs renews.

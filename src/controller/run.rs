@@ -202,6 +202,7 @@ async fn controllers(
         },
         providers: provider_registry,
         packages: package_registry,
+        paces: Arc::default(),
         approvals,
         renewals: Renewals::new(contracts_cache, wakes.clone()),
         claims,

@@ -83,8 +83,11 @@ pub struct Consent {
 
 impl Consent {
     /// The consent that a plan with this digest has and needs.
-    pub(super) fn to(digest: &Digest, policy: &Policy, given: Option<Approval>) -> Self {
-        let notes = if given.is_some() { Vec::new() } else { policy.idle(digest) };
+    pub(super) fn to(digest: &Digest, policy: &Policy, given: Option<Approval>, beyond: Vec<String>) -> Self {
+        let mut notes = beyond;
+        if given.is_none() {
+            notes.extend(policy.idle(digest));
+        }
         Self { given: given.map(Box::new), by_other: policy.demands.by_other, notes }
     }
 }

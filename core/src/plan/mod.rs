@@ -8,6 +8,7 @@ pub mod diff;
 pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod guardrails;
 mod holders;
 pub mod metronome;
 mod model;
@@ -27,6 +28,7 @@ pub mod zoo;
 pub use self::{
     approval::{Consent, Said, Sayings},
     diff::Change,
+    guardrails::{Hurry, Pace},
     holders::{Holder, Holders, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},

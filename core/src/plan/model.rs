@@ -206,8 +206,9 @@ impl Plan {
             return Decision::Deny(self, Box::new(refusal));
         }
         let given = if let Said::Approved(by) = said { Some(by) } else { None };
-        let may_be_written = given.is_some() || !policy.asks();
-        self.consent = Consent::to(&self.digest, policy, given);
+        let beyond = if given.is_some() { Vec::new() } else { policy.demands.guardrails.beyond(&self) };
+        let may_be_written = given.is_some() || (beyond.is_empty() && !policy.asks());
+        self.consent = Consent::to(&self.digest, policy, given, beyond);
         if may_be_written { Decision::Write(self) } else { Decision::AwaitApproval(self) }
     }
 }

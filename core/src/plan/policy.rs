@@ -4,7 +4,7 @@ use super::Sayings;
 use crate::api::{
     APPROVED_PLAN, BillingContract,
     contract::{Adopt, DriftPolicy, ManagementPolicy},
-    provider::BillingProviderSpec,
+    provider::{BillingProviderSpec, Guardrails},
 };
 
 /// What a billing account demands of every plan in it, whatever a contract's own policy is.
@@ -12,13 +12,15 @@ use crate::api::{
 pub struct Demands {
     /// Whether every plan waits for the approval of somebody who may not write contracts.
     pub by_other: bool,
+    /// Bounds beyond which a plan waits.
+    pub guardrails: Guardrails,
 }
 
 impl Demands {
     /// What a provider's spec demands.
     #[must_use]
     pub fn of(provider: &BillingProviderSpec) -> Self {
-        Self { by_other: provider.require_approval_by_other }
+        Self { by_other: provider.require_approval_by_other, guardrails: provider.guardrails.clone() }
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{
         reasons::{self, Reason},
     },
     plan::{
-        Call, CallKind, Decision, Ending, Holders, Observation, Plan, Planner, Policy, Recorded, Refusal,
-        not_converging, summarize,
+        Call, CallKind, Decision, Ending, Holders, Observation, Pace, Plan, Planner, Policy, Recorded,
+        Refusal, not_converging, summarize,
     },
     terms::Timestamp,
 };
@@ -28,6 +28,8 @@ use crate::{
 const MAX_PLANS: usize = 4;
 /// How many times the same difference may be left by a write before writing stops.
 const MAX_ROUNDS: i32 = 3;
+/// How soon a contract is looked at again that waits because too many others were changed.
+const PACE: Duration = Duration::from_mins(5);
 /// How long a read may be behind an edit.
 const SETTLING: TimeDelta = TimeDelta::seconds(30);
 
@@ -64,6 +66,7 @@ pub struct Reconciliation<P: Planner> {
     planner: P,
     goal: Goal,
     policy: Policy,
+    pace: Pace,
     recorded: Recorded,
     /// Why somebody else holds what this resource claims.
     claimed: Option<Refusal>,
@@ -95,6 +98,7 @@ impl<P: Planner> Reconciliation<P> {
             planner,
             goal,
             policy,
+            pace: Pace::default(),
             recorded,
             claimed: None,
             running: None,
@@ -120,6 +124,12 @@ impl<P: Planner> Reconciliation<P> {
     pub fn knowing(mut self, holders: Holders) -> Self {
         self.planner.know(holders);
         self
+    }
+
+    /// The same, where changes of contracts are counted.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// The plan that is being carried out.
@@ -186,7 +196,7 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether a plan may be carried out; the result instead when it may not.
     fn admit(
         &mut self,
-        plan: Plan,
+        mut plan: Plan,
         now: DateTime<Utc>,
     ) -> Result<Running, Box<ReconcileResult<P::Snapshot>>> {
         let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
@@ -201,6 +211,11 @@ impl<P: Planner> Reconciliation<P> {
         }
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
+        }
+        if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {
+            plan.consent.notes.insert(0, hurry.to_string());
+            let outcome = Outcome::AwaitingApproval(plan);
+            return Err(Box::new(self.result(outcome, Requeue::Within(PACE), now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
         let sending = self.sending(&plan, now);

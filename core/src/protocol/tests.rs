@@ -28,7 +28,7 @@ use crate::{
         Api, BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{DeletionPolicy, UnconfirmedWrite},
     },
-    plan::{Call, ContractSnapshot, Ending, Planner, Policy, Recorded, Refusal},
+    plan::{Call, ContractSnapshot, Demands, Ending, Pace, Planner, Policy, Recorded, Refusal, Sayings},
     status,
 };
 
@@ -156,6 +156,10 @@ struct Bench<P> {
     planner: Box<dyn Fn(&BillingContract) -> P>,
     goal: Goal,
     claimed: Option<Refusal>,
+    /// What people say of its plans.
+    sayings: Sayings,
+    /// Counts changes of contracts.
+    pace: Pace,
     now: DateTime<Utc>,
     /// Calls of the last pass.
     sent: Vec<Call>,
@@ -177,15 +181,19 @@ where
             planner: Box::new(planner),
             goal: Goal::InForce,
             claimed: None,
+            sayings: Sayings::default(),
+            pace: Pace::default(),
             now: now(),
             sent: Vec::new(),
         }
     }
 
     fn machine(&self) -> Reconciliation<P> {
-        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        let recorded = Recorded::of(&self.contract, ACCOUNT);
+        let policy = Policy::of(&self.contract).under(Demands::default(), self.sayings.clone());
         Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
             .claimed_by_another(self.claimed.clone())
+            .paced(self.pace.clone())
     }
 
     /// One pass, whose result becomes the status.

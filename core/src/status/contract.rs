@@ -45,6 +45,9 @@ pub fn status(
         return status;
     }
     record(&mut status, result, package);
+    if result.sent.is_some() {
+        status.last_write_at = Some(Timestamp::whole_seconds(now));
+    }
     let mut drifted = None;
     let mut summary = match &result.outcome {
         Outcome::InSync { spec_digest, applied } => {

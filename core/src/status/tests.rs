@@ -1,5 +1,7 @@
 //! What statuses say after each finding, and that kstatus reads them rightly.
 
+mod approval;
+
 use serde_json::json;
 
 use super::{

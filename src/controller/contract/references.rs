@@ -24,7 +24,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Holder, Holders, Refusal, Sayings, package::Unusable},
+    plan::{Holder, Holders, Pace, Refusal, Sayings, package::Unusable},
     protocol::{
         Goal, ReconcileResult, Requeue, claims,
         failure::LOOK_AGAIN,
@@ -103,6 +103,7 @@ impl References {
                 holders: Holders::default(),
                 demands: provider.demands.clone(),
                 sayings: self.sayings.0.clone(),
+                pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
         }
@@ -118,8 +119,15 @@ impl References {
             holders: holders(contract, account, context),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
+            pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
+    }
+
+    /// Counts changes as far as the account bounds them.
+    fn pace(&self, contract: &BillingContract, account: &ReadyProvider, context: &Context) -> Pace {
+        let limit = account.demands.guardrails.max_contracts_per_hour;
+        context.paces.of(&self.provider_key, contract, limit, &context.stores.contracts)
     }
 
     /// ID of the contract that this one renews. One whose renewal is made keeps it, as the other resource may have gone.

@@ -1,5 +1,6 @@
 //! Reconcile of providers: read the token, try it once, and let contracts know.
 
+pub mod pace;
 pub mod registry;
 pub mod secrets;
 

@@ -1,5 +1,6 @@
 //! Approvals as resources of their own: who says yes or no to a plan, what comes of it, and for how long.
 
+mod guardrails;
 mod policies;
 mod spent;
 

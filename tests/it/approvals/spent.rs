@@ -59,7 +59,7 @@ async fn an_operator_that_is_killed_after_the_write_leaves_no_approval_behind() 
     let ann = approver(&world, "ann").await;
     world.apply(&planned()).await;
     let digest = waiting_plan(&world, &[]).await;
-    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 60_000, "count": 1})).await;
+    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 60_000})).await;
     approve(&world, &ann, "new", &digest).await;
     world.sim.until_faults_met(1).await;
     let give_up = std::time::Instant::now() + DEADLINE;
@@ -104,7 +104,7 @@ async fn a_deletion_waits_for_its_own_approval_and_can_be_denied() {
     world.delete("acme").await;
     let end = waiting_plan(&world, &[&first]).await;
     say(&world, &ann, word("stays", "ann", &end, "Deny")).await.unwrap();
-    world.until_stalled("acme", "PlanDenied").await;
+    world.until("acme", |contract| reason(contract) == "PlanDenied").await;
     assert_eq!(world.sim.contract(ORG).await["status"], "active");
     approvals(&world, &ann).delete("stays", &DeleteParams::default()).await.unwrap();
     approve(&world, &ann, "goes", &end).await;

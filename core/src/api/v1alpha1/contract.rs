@@ -289,6 +289,9 @@ pub struct BillingContractStatus {
     /// The approval by which a plan was last sent to the billing API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_approval: Option<Approval>,
+    /// When something was last sent to the billing API for the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_write_at: Option<Timestamp>,
     /// Differences that are only reported, the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]

@@ -84,7 +84,7 @@ fn what_people_say_of_a_plan_decides_whether_it_is_carried_out() {
     for (said, expected) in table {
         let of = |management, by_other| Policy {
             management,
-            demands: Demands { by_other },
+            demands: Demands { by_other, ..Demands::default() },
             sayings: Sayings::of(said.iter().copied()),
             ..Policy::default()
         };
@@ -106,7 +106,10 @@ fn the_annotation_approves_its_plan_unless_somebody_else_has_to_or_somebody_deni
     let management = ManagementPolicy::Plan;
     let annotated = Policy { management, approved: Some(this), ..Policy::default() };
     assert_eq!(outcome(&annotated), "approved");
-    assert_eq!(outcome(&Policy { demands: Demands { by_other: true }, ..annotated.clone() }), "waits");
+    assert_eq!(
+        outcome(&Policy { demands: Demands { by_other: true, ..Demands::default() }, ..annotated.clone() }),
+        "waits"
+    );
     assert_eq!(outcome(&Policy { sayings: Sayings::of([&no]), ..annotated }), "denied");
 }
 
@@ -173,8 +176,11 @@ fn what_was_said_and_does_not_count_is_not_passed_over_in_silence() {
     );
     assert!(notes.ends_with(&format!("ContractApproval late is about another plan ({OTHER}). ")), "{notes}");
     assert!(how.contains(&format!("approved-plan={this}")), "{how}");
-    let by_other =
-        Policy { demands: Demands { by_other: true }, approved: Some(this.clone()), ..asks.clone() };
+    let by_other = Policy {
+        demands: Demands { by_other: true, ..Demands::default() },
+        approved: Some(this.clone()),
+        ..asks.clone()
+    };
     let (notes, how) = waiting(&Policy { sayings: Sayings::of([&dependent]), ..by_other });
     assert!(notes.contains("does not count with this provider"), "{notes}");
     assert!(notes.contains("ContractApproval own does not say `independent: true`"), "{notes}");
