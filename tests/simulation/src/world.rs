@@ -145,6 +145,9 @@ impl World {
             }
             Event::Restore => self.restore(),
         }
+        let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
+        let dropped: Vec<_> = memories.flat_map(|memory| std::mem::take(&mut memory.dropped)).collect();
+        dropped.into_iter().for_each(|slot| self.ground.lost_record(slot));
         self.deliver();
     }
 
@@ -197,7 +200,8 @@ impl World {
         if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
         {
             self.ground.count("operator killed");
-            operator.memory = None;
+            let lost = operator.memory.take().map(|memory| memory.unrecorded());
+            lost.into_iter().flatten().for_each(|slot| self.ground.lost_record(slot));
         }
     }
 

@@ -184,6 +184,7 @@ impl Line<'_> {
             slot: self.desk.slot,
             holds: self.desk.holds(),
             seen: self.desk.seen.clone(),
+            may_clear_notes: self.ground.notes_said.contains(&self.desk.slot),
         };
         if self.ground.mutant == Some(Mutant::KeyFromUid) && call.kind == CallKind::Create {
             request.body["uniqueness_key"] = json!(self.desk.object.metadata.uid);
@@ -194,6 +195,7 @@ impl Line<'_> {
         if self.ground.mutant == Some(Mutant::StatusBeforeCall) {
             self.desk.claim_in_sync(self.ground);
         }
+        self.desk.has_sent = true;
         let fate = self.fate_of(call);
         self.ground.count(fate.name());
         self.ground.count("write sent");
