@@ -76,8 +76,8 @@ pub struct Reconciliation<P: Planner> {
     is_absent: bool,
     /// Whether this pass has carried out a call.
     has_sent: bool,
-    /// Whether this pass has learned which items are the resource's, which billing may show otherwise from now on.
-    has_learned: bool,
+    /// Items that this pass has told by what they say, before a write that may change that.
+    learned: Vec<ItemId>,
     /// Whether a create or an edit of this pass was refused because its key was used before.
     key_was_used: bool,
     /// The result, once the pass has ended.
@@ -101,7 +101,7 @@ impl<P: Planner> Reconciliation<P> {
             write: None,
             is_absent: false,
             has_sent: false,
-            has_learned: false,
+            learned: Vec::new(),
             key_was_used: false,
             ended: None,
         }
@@ -222,7 +222,9 @@ impl<P: Planner> Reconciliation<P> {
     pub fn sent(&mut self, reply: Result<Value, CallError>, now: DateTime<Utc>) {
         let Some(running) = &mut self.running else { return };
         let Some(call) = running.left.pop_front() else { return };
-        self.has_learned |= self.planner.sending(&call, &mut self.recorded);
+        if self.planner.sending(&call, &mut self.recorded) {
+            self.learned = item_ids(&self.recorded);
+        }
         let reply = reply.and_then(|reply| {
             self.planner.forget();
             let wrote = self.planner.wrote(&call, &reply, &mut self.recorded, now);
@@ -469,8 +471,7 @@ impl<P: Planner> Reconciliation<P> {
     /// What is on record of items once this pass has written: replies tell ids, whatever can be read after them. So does what
     /// was read before a write, whatever comes of it.
     fn known_items(&self) -> Vec<ItemId> {
-        let known = self.recorded.items.iter().filter(|_| self.has_sent || self.has_learned);
-        known.map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
+        if self.has_sent { item_ids(&self.recorded) } else { self.learned.clone() }
     }
 
     /// How often in a row a write has left this difference up to now.
@@ -524,4 +525,8 @@ impl<P: Planner> Reconciliation<P> {
             lost: Vec::new(),
         }
     }
+}
+
+fn item_ids(recorded: &Recorded) -> Vec<ItemId> {
+    recorded.items.iter().map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
 }

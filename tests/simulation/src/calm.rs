@@ -23,6 +23,8 @@ use crate::{
 const SETTLES_IN: i64 = 90 * MINUTE;
 /// How long it is then watched.
 const WATCHED_FOR: i64 = 45 * MINUTE;
+/// The longest time that passes at once in the calm, and so may pass beyond what is watched.
+const LONGEST_STEP: i64 = 10 * MINUTE;
 /// Most steps of one reconcile.
 const MAX_STEPS: u32 = 60;
 
@@ -63,7 +65,7 @@ impl World {
         };
         // A month that begins is news: periods close then.
         let month = month(next_month(self.ground.now)) - self.ground.now;
-        if month < WATCHED_FOR + MINUTE {
+        if month < WATCHED_FOR + LONGEST_STEP + MINUTE {
             self.rest(month + 15 * MINUTE);
         }
         let before = writes(self);
@@ -102,7 +104,7 @@ impl World {
                 }
             }
             let next = self.next_due().map_or(SYNC_PERIOD, |due| due - self.ground.now);
-            let wait = if is_idle { next.clamp(SECOND, 10 * MINUTE) } else { 100 };
+            let wait = if is_idle { next.clamp(SECOND, LONGEST_STEP) } else { 100 };
             self.happen(&crate::event::Event::Pass(wait));
         }
     }
@@ -161,8 +163,13 @@ impl World {
             Some(Api::Zoo) => &["ContractExists", "ReplacedOutside"],
             _ => &["AmbiguousItem"],
         };
-        let is_unrecorded = self.ground.unrecorded.contains(&slot_of(object));
-        asked.contains(&reason) && (is_unrecorded || !self.ground.rules.has(Rule::Unrecorded))
+        let slot = slot_of(object);
+        let is_unrecorded = self.ground.unrecorded.contains(&slot);
+        // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
+        let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
+        let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        let rules = &self.ground.rules;
+        asked.contains(&reason) && (is_unrecorded || is_untold || !rules.has(Rule::Unrecorded))
     }
 
     /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.

@@ -59,6 +59,8 @@ pub(crate) struct Ground {
     pub(crate) lease_doubted_until: i64,
     /// Deals of which a write may have been carried out and nothing is on record.
     pub(crate) unrecorded: BTreeSet<usize>,
+    /// Deals of which a write was carried out without a reply.
+    pub(crate) unanswered: BTreeSet<usize>,
     /// Deals whose notes Git has set, so that it may take them out.
     pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
@@ -98,6 +100,7 @@ impl Ground {
             mutant,
             lease_doubted_until: 0,
             unrecorded: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),

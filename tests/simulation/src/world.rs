@@ -147,7 +147,9 @@ impl World {
         }
         let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
         let dropped: Vec<_> = memories.flat_map(|memory| std::mem::take(&mut memory.dropped)).collect();
-        dropped.into_iter().for_each(|slot| self.ground.lost_record(slot));
+        for slot in dropped {
+            self.ground.lost_record(slot);
+        }
         self.deliver();
     }
 
@@ -201,7 +203,9 @@ impl World {
         {
             self.ground.count("operator killed");
             let lost = operator.memory.take().map(|memory| memory.unrecorded());
-            lost.into_iter().flatten().for_each(|slot| self.ground.lost_record(slot));
+            for slot in lost.into_iter().flatten() {
+                self.ground.lost_record(slot);
+            }
         }
     }
 

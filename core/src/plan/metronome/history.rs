@@ -163,8 +163,8 @@ fn items_added(edit: &Value) -> Vec<AddedItem> {
     let mut added = Vec::new();
     for (verb, list) in verbs {
         for item in edit.get(verb).and_then(Value::as_array).into_iter().flatten().map(as_written) {
-            let product = ["/product_id", "/subscription_rate/product_id"].iter();
-            let product = product.filter_map(|place| item.pointer(place)?.as_str()).next();
+            let mut places = ["/product_id", "/subscription_rate/product_id"].into_iter();
+            let product = places.find_map(|place| item.pointer(place)?.as_str());
             let id = text(&item, "id").to_owned();
             if !id.is_empty() {
                 added.push(AddedItem { id, list, product: product.map(str::to_owned) });

@@ -184,8 +184,8 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
 fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> Option<Change> {
     let goes_on = list.removal == Removal::End && wanted.written.get("endingBefore").is_none();
     let end = end_of(item).filter(|_| goes_on)?;
-    let last = draft.desired.end_in(draft.view, draft.recorded);
-    let is_cut_off = last.is_none_or(|last| end < last);
+    let of_contract = draft.desired.end_in(draft.view, draft.recorded);
+    let is_cut_off = of_contract.is_none_or(|of_contract| end < of_contract);
     is_cut_off.then(|| Change::removed("/endingBefore".to_owned(), json!(end)))
 }
 

@@ -217,7 +217,7 @@ impl Metronome {
         edit["timestamp"] =
             json!(format!("{}.{:06}Z", time::text(now).trim_end_matches('Z'), contract.edits.len()));
         for (verb, value) in body.as_object().into_iter().flatten() {
-            self.verb(&mut contract, verb, value, request.slot, now, &mut edit).map_err(|why| {
+            self.verb(&mut contract, verb, value, request, now, &mut edit).map_err(|why| {
                 if why.starts_with("no such verb") {
                     findings.push(format!("the model has {why}"));
                 }
@@ -239,7 +239,7 @@ impl Metronome {
         contract: &mut Contract,
         verb: &str,
         value: &Value,
-        slot: usize,
+        request: &Request,
         now: i64,
         edit: &mut Value,
     ) -> Result<(), String> {
@@ -248,7 +248,8 @@ impl Metronome {
         if let Some((list, _)) = of("add_") {
             let mut told = Vec::new();
             for sent in sent() {
-                let item = Item::made(list, sent, Some(slot), now, &mut self.minter)?;
+                let mut item = Item::made(list, sent, Some(request.slot), now, &mut self.minter)?;
+                item.may_bill_past = request.is_approved;
                 told.push(
                     json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}),
                 );
@@ -386,7 +387,7 @@ impl Metronome {
         let what = format!("{} of {} for {}", line.product, line.customer, time::text(at));
         let is_past = at < item.added - time::HOUR && item.added > contract.created;
         let was_there = |other: &Item| other.product == item.product && other.id != item.id;
-        if is_past && item.maker.is_some() && contract.items.iter().any(was_there) {
+        if is_past && item.maker.is_some() && !item.may_bill_past && contract.items.iter().any(was_there) {
             findings.push(format!(
                 "{what} was added again at {} and charged for the past",
                 time::text(item.added)
