@@ -206,6 +206,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,
+        // Its customer has a contract that was made under another name.
+        "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
         "ContractExists" | "AmbiguousItem" | "OwnershipUnproven" => marks.is_lost || marks.is_moved,
         "HeldContractMissing" => marks.is_ended || marks.is_moved || marks.is_lost || marks.is_double,

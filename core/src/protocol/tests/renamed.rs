@@ -3,7 +3,7 @@
 use super::{metronome::*, *};
 use crate::{
     api::contract::ManagementPolicy,
-    plan::{Holder, Holders, metronome::ContractPlanner},
+    plan::{Before, Holder, Holders, Sought, metronome::ContractPlanner},
 };
 
 const DUPLICATE: &str = "refused DuplicateClaim";
@@ -24,9 +24,12 @@ fn among(holder: Holder, age: i64, members: Value) -> Bench<ContractPlanner> {
         Some(serde_json::from_value(json!(created.to_rfc3339())).unwrap());
     bench.planner = Box::new(move |contract| {
         let (mut planner, holder) = (planner(contract), holder.clone());
-        planner.know(Holders::new(move |sought| {
-            assert_eq!((sought.contract_id, sought.place), ("c-0", ("billing", "acme-2025")));
-            assert_eq!(sought.key, "test/billing/acme-2025");
+        planner.know(Holders::new(move |sought: Sought<'_>| {
+            if sought.before != Before::Creating {
+                return Holder::Nobody;
+            }
+            assert_eq!((sought.contract_id, sought.place), ("c-0", Some(("billing", "acme-2025"))));
+            assert_eq!(sought.key, Some("test/billing/acme-2025"));
             holder.clone()
         }));
         planner
