@@ -289,6 +289,43 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_contract_on_record_goes_before_an_older_one_that_only_adopts_it() {
+        let adopting = adopting("old", "2026-01-01T00:00:00Z", "c");
+        let mut holding = super::tests::adopting("new", "2026-01-02T00:00:00Z", "c");
+        holding.status = Some(serde_json::from_value(json!({"contractId": "c"})).unwrap());
+        let both = [adopting.clone(), holding.clone()];
+        assert_eq!(holder_of(&adopting, &both), Some("new".to_owned()));
+        assert_eq!(holder_of(&holding, &both), None);
+        let refusal = refusal(&holding, &Subject::Contract("c".into()));
+        assert!(refusal.message.contains("billing/new holds the same contract (c)"), "{}", refusal.message);
+        // Its place among all that claim the contract, by which an index finds it without a look at the others.
+        let place = |contract: &BillingContract| rank_in(contract, &Subject::Contract("c".into()));
+        assert!(place(&holding) < place(&adopting));
+        let key = |contract: &BillingContract| rank_in(contract, &Subject::Key("k".into()));
+        assert!(key(&adopting) < key(&holding), "of anything else, the older one is the first");
+        // Where both have it on record, the older one holds it.
+        let mut second = adopting.clone();
+        second.status.clone_from(&holding.status);
+        assert_eq!(holder_of(&second, &[second.clone(), holding.clone()]), None);
+        assert_eq!(holder_of(&holding, &[second.clone(), holding.clone()]), Some("old".to_owned()));
+    }
+
+    #[test]
+    fn a_customer_is_found_by_its_id_its_alias_and_the_id_that_the_alias_meant() {
+        let mut this = adopting("a", "2026-01-01T00:00:00Z", "c");
+        this.spec.metronome = Some(
+            serde_json::from_value(json!({"customerAlias": "acme", "startingAt": "2026-01-01T00:00:00Z"}))
+                .unwrap(),
+        );
+        assert_eq!(customers(&this), ["acme"]);
+        this.status = Some(serde_json::from_value(json!({"customerId": "m", "contractId": "c"})).unwrap());
+        assert_eq!(customers(&this), ["acme", "m"]);
+        let at = "2026-01-02T00:00:00Z".parse().unwrap();
+        let expected = Departed { resource: "billing/a".into(), at, contract_id: Some("c".into()) };
+        assert_eq!(departed(&this, at), expected);
+    }
+
+    #[test]
     fn an_account_is_the_same_however_its_address_is_spelled() {
         for spelled in ["https://api.zoo.dev/", "HTTPS://API.zoo.dev", "https://api.zoo.dev:443"] {
             assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");

@@ -63,7 +63,11 @@ impl World {
         // A month that begins is news: periods close then.
         let month = month(next_month(self.ground.now)) - self.ground.now;
         if month < WATCHED_FOR + MINUTE {
-            self.rest(month + 15 * MINUTE);
+            self.rest(month);
+        }
+        let began = month_before(self.ground.now);
+        if self.ground.now - began < 15 * MINUTE {
+            self.rest(15 * MINUTE);
         }
         let before = writes(self);
         self.rest(WATCHED_FOR);
@@ -182,6 +186,11 @@ impl World {
             Some(view) => check::difference(object, &view, slot),
         }
     }
+}
+
+/// When the month began.
+fn month_before(now: i64) -> i64 {
+    month(next_month(now).saturating_sub(1))
 }
 
 /// What the `Ready` condition says.

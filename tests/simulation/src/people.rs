@@ -110,6 +110,11 @@ impl People {
             }
             Act::Rename(slot, is_created_first) => {
                 let is_cancel = |git: &Value| git["spec"]["deletionPolicy"] == "Cancel";
+                // Whoever lets another resource adopt a contract gives it away, whatever it is called.
+                let adopts = |deal: &Deal| deal.versions.iter().any(|git| git["spec"]["adopt"].is_object());
+                if *slot == 2 && self.deals.iter().any(adopts) {
+                    return false;
+                }
                 let Some(deal) = self.deals.get_mut(*slot).filter(|_| ground.rules.has(Rule::Rename)) else {
                     return false;
                 };

@@ -49,8 +49,15 @@ impl Rule {
         Self::Move,
     ];
     /// Those that the code holds.
-    pub const HELD: &'static [Self] =
-        &[Self::Move, Self::LateReplace, Self::Revert, Self::Absence, Self::Suspended];
+    pub const HELD: &'static [Self] = &[
+        Self::Move,
+        Self::LateReplace,
+        Self::Revert,
+        Self::Absence,
+        Self::Suspended,
+        Self::Found,
+        Self::Rename,
+    ];
 
     /// Its name on the command line.
     #[must_use]
