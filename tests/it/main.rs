@@ -8,6 +8,7 @@
 )]
 
 mod approvals;
+mod chaos;
 mod cli;
 mod destinations;
 mod examples;

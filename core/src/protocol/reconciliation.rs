@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     },
     plan::{
         Call, CallKind, Decision, Ending, Holders, Observation, Pace, Plan, Planner, Policy, Recorded,
-        Refusal, not_converging, summarize,
+        Refusal, SETTLING, not_converging, summarize,
     },
     terms::Timestamp,
 };
@@ -30,8 +30,6 @@ const MAX_PLANS: usize = 4;
 const MAX_ROUNDS: i32 = 3;
 /// How soon a contract is looked at again that waits because too many others were changed.
 const PACE: Duration = Duration::from_mins(5);
-/// How long a read may be behind an edit.
-const SETTLING: TimeDelta = TimeDelta::seconds(30);
 
 /// What is to come of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +68,8 @@ pub struct Reconciliation<P: Planner> {
     recorded: Recorded,
     /// Why somebody else holds what this resource claims.
     claimed: Option<Refusal>,
+    /// What other resources hold, and whether this one is still there.
+    holders: Holders,
     running: Option<Running>,
     /// Plans that were carried out.
     written: Vec<Plan>,
@@ -83,7 +83,9 @@ pub struct Reconciliation<P: Planner> {
     has_sent: bool,
     /// The plan of which this pass has last sent a call.
     sent: Option<Plan>,
-    /// Whether a create of this pass was refused because its key was used before.
+    /// Items that this pass has told by what they say, before a write that may change that.
+    learned: Vec<ItemId>,
+    /// Whether a create or an edit of this pass was refused because its key was used before.
     key_was_used: bool,
     /// The result, once the pass has ended.
     ended: Option<Box<ReconcileResult<P::Snapshot>>>,
@@ -101,6 +103,7 @@ impl<P: Planner> Reconciliation<P> {
             pace: Pace::default(),
             recorded,
             claimed: None,
+            holders: Holders::default(),
             running: None,
             written: Vec::new(),
             created_id: None,
@@ -108,6 +111,7 @@ impl<P: Planner> Reconciliation<P> {
             is_absent: false,
             has_sent: false,
             sent: None,
+            learned: Vec::new(),
             key_was_used: false,
             ended: None,
         }
@@ -122,7 +126,8 @@ impl<P: Planner> Reconciliation<P> {
     /// The same, where it can be told what other resources of the cluster hold.
     #[must_use]
     pub fn knowing(mut self, holders: Holders) -> Self {
-        self.planner.know(holders);
+        self.planner.know(holders.clone());
+        self.holders = holders;
         self
     }
 
@@ -212,6 +217,11 @@ impl<P: Planner> Reconciliation<P> {
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
+        if self.goal == Goal::InForce && !self.holders.is_there() {
+            // Somebody else may hold by now, or make, what it meant.
+            let gone = Outcome::Ended { applied: std::mem::take(&mut self.written) };
+            return Err(Box::new(self.result(gone, Requeue::OnChange, now)));
+        }
         if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {
             plan.consent.notes.insert(0, hurry.to_string());
             let outcome = Outcome::AwaitingApproval(plan);
@@ -242,6 +252,9 @@ impl<P: Planner> Reconciliation<P> {
         if matches!(reply, Ok(_) | Err(CallError::Unknown(_))) {
             self.sent = Some(running.plan.clone());
         }
+        if self.planner.sending(&call, &mut self.recorded) {
+            self.learned = item_ids(&self.recorded);
+        }
         let reply = reply.and_then(|reply| {
             self.planner.forget();
             let wrote = self.planner.wrote(&call, &reply, &mut self.recorded, now);
@@ -249,9 +262,12 @@ impl<P: Planner> Reconciliation<P> {
         });
         match reply {
             Ok(()) => self.done(&call),
-            // The key made this very change before, and the reply was lost: what holds is read next.
+            // An edit was taken after the one that this follows: this very one, whose reply was lost, or another. What holds
+            // is read next, and what was to follow is planned anew.
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Edit => {
                 self.planner.forget();
+                running.left.clear();
+                self.key_was_used = true;
                 self.done(&call);
             }
             // An earlier create whose reply was lost may have used it: what it made is looked for at once.
@@ -413,7 +429,9 @@ impl<P: Planner> Reconciliation<P> {
 
     /// The result when a write left a difference: another try, and after a few rounds none.
     fn unsettled(&mut self, left: Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
-        if self.count_round(&left, now) < MAX_ROUNDS {
+        // What took the key may not show yet, and nothing was made of this plan: that is no round.
+        let is_behind = self.key_was_used && self.is_settling(now);
+        if is_behind || self.count_round(&left, now) < MAX_ROUNDS {
             return self.not_in_force(&left, now);
         }
         let refusal = not_converging(&left);
@@ -485,10 +503,10 @@ impl<P: Planner> Reconciliation<P> {
         }
     }
 
-    /// What is on record of items once this pass has written: replies tell ids, whatever can be read after them.
+    /// What is on record of items once this pass has written: replies tell ids, whatever can be read after them. So does what
+    /// was read before a write, whatever comes of it.
     fn known_items(&self) -> Vec<ItemId> {
-        let known = self.recorded.items.iter().filter(|_| self.has_sent);
-        known.map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
+        if self.has_sent { item_ids(&self.recorded) } else { self.learned.clone() }
     }
 
     /// How often in a row a write has left this difference up to now.
@@ -542,4 +560,8 @@ impl<P: Planner> Reconciliation<P> {
             lost: Vec::new(),
         }
     }
+}
+
+fn item_ids(recorded: &Recorded) -> Vec<ItemId> {
+    recorded.items.iter().map(|(key, id)| ItemId { key: key.clone(), id: id.clone() }).collect()
 }

@@ -8,6 +8,7 @@
 mod approval;
 mod ending;
 mod failing;
+mod identity;
 mod lost;
 mod metronome;
 mod metronome_end;
@@ -28,7 +29,9 @@ use crate::{
         Api, BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{DeletionPolicy, UnconfirmedWrite},
     },
-    plan::{Call, ContractSnapshot, Demands, Ending, Pace, Planner, Policy, Recorded, Refusal, Sayings},
+    plan::{
+        Call, ContractSnapshot, Demands, Ending, Holders, Pace, Planner, Policy, Recorded, Refusal, Sayings,
+    },
     status,
 };
 
@@ -160,6 +163,7 @@ struct Bench<P> {
     sayings: Sayings,
     /// Counts changes of contracts.
     pace: Pace,
+    holders: Box<dyn Fn(&BillingContract) -> Holders>,
     now: DateTime<Utc>,
     /// Calls of the last pass.
     sent: Vec<Call>,
@@ -183,6 +187,7 @@ where
             claimed: None,
             sayings: Sayings::default(),
             pace: Pace::default(),
+            holders: Box::new(|_| Holders::default()),
             now: now(),
             sent: Vec::new(),
         }
@@ -194,6 +199,7 @@ where
         Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
             .claimed_by_another(self.claimed.clone())
             .paced(self.pace.clone())
+            .knowing((self.holders)(&self.contract))
     }
 
     /// One pass, whose result becomes the status.
