@@ -3,6 +3,7 @@
 mod guardrails;
 mod policies;
 mod spent;
+mod walk;
 
 use kube::{
     Api, Client,

@@ -97,6 +97,11 @@ impl Plane {
         self.kubectl(&["apply", "--server-side", "-f", policies.to_str().unwrap()]);
     }
 
+    /// Its kubectl with what makes it an administrator, for a shell.
+    pub(crate) fn kubectl_command(&self) -> String {
+        format!("{} --kubeconfig {}", self.kubectl.display(), self.kubeconfig.display())
+    }
+
     /// What kubectl prints, as an administrator.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         run(&mut self.command(arguments))
