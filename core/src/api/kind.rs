@@ -131,6 +131,20 @@ impl BillingContractSpec {
         }
     }
 
+    /// The customer as the spec names it: an ID, or with Metronome an alias of one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&str> {
+        match self.api()? {
+            Api::Zoo => self.zoo.as_ref().map(|terms| terms.organization_id.as_str()),
+            Api::Metronome => {
+                let terms = self.metronome.as_ref()?;
+                Some(terms.customer_id.as_ref().or(terms.customer_alias.as_ref())?.as_str())
+            }
+            #[cfg(feature = "fake")]
+            Api::Fake => self.fake.as_ref().map(|terms| terms.customer_id.as_str()),
+        }
+    }
+
     /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.
     #[must_use]
     pub fn given_key(&self) -> Option<&str> {
