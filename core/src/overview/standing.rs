@@ -172,10 +172,10 @@ impl Standing {
             };
         };
         let is_stalled = condition(seen.conditions, STALLED).is_some_and(|stalled| stalled.status == "True");
-        let is_old = seen.generation.is_some() && seen.observed != seen.generation;
+        let is_changed = seen.generation.is_some() && seen.observed != seen.generation;
         let mark = match ready.status.as_str() {
             _ if seen.is_suspended || ready.reason == reasons::SUSPENDED.as_str() => Mark::Suspended,
-            _ if is_old => Mark::Unseen,
+            _ if is_changed => Mark::Unseen,
             "True" => Mark::Ready,
             _ if is_stalled => Mark::Refused,
             _ if ready.reason == reasons::AWAITING_APPROVAL.as_str() => Mark::Approval,
