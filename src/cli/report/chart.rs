@@ -119,6 +119,9 @@ const HEIGHT: i64 = 200;
 /// Room for amounts on the left, and for times below.
 const LEFT: i64 = 96;
 const BELOW: i64 = 20;
+/// Most width of a bar with its distance to the next, and the width of a label.
+const WIDEST: i64 = 56;
+const LABEL: i64 = 52;
 const ABOVE: i64 = 10;
 
 impl Chart {
@@ -133,14 +136,16 @@ impl Chart {
         let room = HEIGHT - BELOW - ABOVE;
         let floor = HEIGHT - BELOW;
         let count = i64::try_from(bins.len()).ok()?;
-        let slot = (WIDTH - LEFT) / count;
-        let labelled = (count * 60 / (WIDTH - LEFT) + 1).max(1);
+        let slot = ((WIDTH - LEFT) / count).min(WIDEST);
+        let labelled = (LABEL / slot + 1).max(1);
         let (mut bars, mut x) = (Vec::new(), LEFT);
         for (index, (label, sums)) in bins.iter().enumerate() {
             let committed = height(sums.committed?, most, room);
             // Both together, so that no rounding parts them.
             let fees = height(sums.committed?.checked_add(sums.fees?)?, most, room) - committed;
-            let is_labelled = i64::try_from(index).is_ok_and(|index| index % labelled == 0);
+            // A label that has no room up to the edge would be cut.
+            let is_labelled =
+                x + LABEL <= WIDTH && i64::try_from(index).is_ok_and(|index| index % labelled == 0);
             bars.push(Bar {
                 x,
                 width: (slot - slot / 5).max(1),

@@ -20,6 +20,8 @@ use crate::{
 
 /// Most customers that stand open side by side.
 const OPEN: usize = 25;
+/// How many rows of what is not ready are not folded.
+const TROUBLES: usize = 50;
 /// How many customers a folded group has.
 const GROUP: usize = 100;
 
@@ -47,6 +49,8 @@ pub(super) struct Page {
     tiles: Vec<Tile>,
     unseen: Vec<String>,
     troubles: Vec<TroubleRow>,
+    /// Those that are folded.
+    more_troubles: Vec<TroubleRow>,
     no_trouble: &'static str,
     open: String,
     currencies: Vec<CurrencyPart>,
@@ -146,13 +150,15 @@ impl Page {
         let customers = customers(&found.resources, now, days);
         let terms = customers.iter().flat_map(|customer| &customer.contracts).filter_map(Contract::term);
         let span = Span::around(terms, now);
-        let troubles = troubles(found);
+        let mut troubles = troubles(found);
+        let tiles = tiles(&customers, found, troubles.len());
+        let more_troubles = troubles.split_off(troubles.len().min(TROUBLES));
         Self {
             scope: found.scope.clone(),
             made: now.format("%Y-%m-%d %H:%M UTC").to_string(),
             day: now.date_naive().to_string(),
             version: env!("CARGO_PKG_VERSION"),
-            tiles: tiles(&customers, found, troubles.len()),
+            tiles,
             unseen: found.resources.unseen.clone(),
             no_trouble: if found.is_cluster {
                 "Everything is ready."
@@ -160,6 +166,7 @@ impl Page {
                 "Nothing is wrong with these files."
             },
             troubles,
+            more_troubles,
             open: open(&customers),
             currencies: calendar::currencies(&customers).iter().map(CurrencyPart::of).collect(),
             ticks: span.ticks(),

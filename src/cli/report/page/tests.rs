@@ -119,6 +119,15 @@ fn many_customers_are_folded_into_groups_that_say_what_is_in_them() {
 }
 
 #[test]
+fn many_rows_of_what_is_not_ready_are_folded_and_none_is_left_out() {
+    let contracts =
+        (0..70).map(|n| stalled(contract(&format!("c{n:03}"), n, "2026-01-01", "2027-01-01", "1"), "wrong"));
+    let html = page(contracts.collect(), true);
+    assert!(html.contains("<summary>and 20 more</summary>"));
+    assert_eq!(html.matches("<b>InvalidSpec</b>: wrong").count(), 70);
+}
+
+#[test]
 fn without_contracts_the_page_says_so() {
     let html = page(Vec::new(), true);
     assert!(html.contains("There are no contracts.") && html.contains("Everything is ready."), "{html}");
