@@ -31,7 +31,7 @@ pub use self::{
     money::{Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
     outlook::{Outlook, Price, outlook},
-    planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
+    planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,

@@ -12,20 +12,24 @@ use super::{
     history::{self, Edits},
     immutable, moved, package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
+    unexplained,
 };
 use crate::{
     api::{
         BillingContract, ContractPackage, REVISION,
-        contract::{ItemId, Term},
+        contract::{ItemId, Term, UnconfirmedWrite},
         reasons,
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
+        Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
     },
     terms::{Digest, metronome::Contract},
     validate::{self, Validated},
 };
+
+/// The verb of an edit that adds a part to a schedule of an item.
+const ADD_PARTS: &str = "\"add_schedule_items\"";
 
 /// What an account says about contracts, besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -307,7 +311,7 @@ impl ContractPlanner {
     ///
     /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
     /// not be taken as well. So a plan after such a write follows the same edit as that write.
-    fn read_edits(&mut self, recorded: &Recorded) -> Result<bool, Need> {
+    fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
         let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
             return Ok(false);
         };
@@ -317,21 +321,43 @@ impl ContractPlanner {
         let Some(edits) = self.facts.edits.get(&view.contract_id) else {
             return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
         };
-        let sent_after = lost_edit(recorded).map(str::to_owned);
-        view.last_edit = Some(sent_after.unwrap_or_else(|| edits.last.clone()));
-        view.ours = Some(edits.ours.clone());
+        let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
+        view.last_edit = Some(follows);
+        view.ours = Some(edits.ours());
+        view.missing = edits.missing(view, now);
         Ok(true)
     }
 
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
     fn depends_on_edits(decision: &Decision) -> bool {
         match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) => {
-                plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-            }
+            Decision::Write(plan) | Decision::AwaitApproval(plan) => edits(plan),
             Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
             _ => false,
         }
+    }
+
+    /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
+    /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
+    fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
+        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
+        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
+        !is_known && unexplained::has_any(desired, view, recorded, now)
+    }
+
+    /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
+    fn behind(&self, decision: &Decision, now: DateTime<Utc>) -> Option<Refusal> {
+        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
+        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
+        let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
+        let why = edits.why_behind(view, adds_parts, now)?;
+        Some(Refusal {
+            reason: reasons::NOT_YET_IN_FORCE,
+            message: format!(
+                "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
+                view.contract_id
+            ),
+        })
     }
 
     /// Decides by what is known now.
@@ -389,6 +415,27 @@ fn unreadable(contract_id: &str) -> Refusal {
     }
 }
 
+/// Whether a plan edits the contract.
+fn edits(plan: &Plan) -> bool {
+    plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+}
+
+/// What the next edit follows: the last one of the history. Where an edit after that one was taken and the history does
+/// not show it long afterwards, its key is used up all the same, and the next follows that one.
+fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
+    let last = edits.last.as_str();
+    let taken = recorded.unconfirmed.as_ref().filter(|write| write.taken && edits.is_told);
+    let followed = |write: &&UnconfirmedWrite| {
+        let after = write.after_edit.as_deref();
+        after.and_then(|after| after.split(' ').next()) == Some(last)
+    };
+    let is_old = |write: &&UnconfirmedWrite| now.signed_duration_since(write.time.0) >= SETTLING;
+    match taken.filter(followed).filter(is_old) {
+        Some(write) => format!("{last} {}", write.digest.as_str().chars().take(16).collect::<String>()),
+        None => last.to_owned(),
+    }
+}
+
 /// The edit before one that was sent and whose reply was lost.
 fn lost_edit(recorded: &Recorded) -> Option<&str> {
     recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
@@ -430,11 +477,15 @@ impl Planner for ContractPlanner {
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         // What an edit without a reply has added is ours, even where the spec no longer says so.
         if lost_edit(recorded).is_some() {
-            self.read_edits(recorded)?;
+            self.read_edits(recorded, now)?;
         }
         let mut decision = self.decide(recorded, policy, now);
-        if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
+        let depends = Self::depends_on_edits(&decision) || self.has_unexplained(recorded, now);
+        if depends && self.read_edits(recorded, now)? {
             decision = self.decide(recorded, policy, now);
+        }
+        if let Some(refusal) = self.behind(&decision, now) {
+            return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
@@ -530,13 +581,21 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            let told = std::mem::take(&mut self.told);
-            if recorded.items.is_empty() {
-                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
-            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())
+    }
+
+    fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {
+        if call.kind != CallKind::Edit {
+            return false;
+        }
+        let told = std::mem::take(&mut self.told);
+        let is_news = recorded.items.is_empty() && !told.items.is_empty();
+        if is_news {
+            (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+        }
+        is_news
     }
 
     fn know(&mut self, holders: Holders) {

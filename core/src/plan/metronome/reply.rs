@@ -153,6 +153,7 @@ impl ObservedContract {
             renewed_by,
             last_edit: None,
             ours: None,
+            missing: Vec::new(),
             gone,
             ids,
             soonest,
