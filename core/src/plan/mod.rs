@@ -14,6 +14,7 @@ pub mod metronome;
 mod model;
 mod money;
 mod numbers;
+mod outlook;
 mod ownership;
 pub mod package;
 mod pairing;
@@ -31,8 +32,9 @@ pub use self::{
     guardrails::{Hurry, Pace},
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
+    money::{Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
+    outlook::{Outlook, Price, outlook},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
     policy::{Demands, Policy},
     recorded::{BlockedPlan, Recorded},

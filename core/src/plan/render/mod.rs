@@ -19,3 +19,4 @@ pub use self::{
         drift, drift_line, drift_lines, line, lines, lines_within, money, summarize, summary, summary_within,
     },
 };
+pub use value::plain;
