@@ -1,12 +1,13 @@
-//! `countersign approve`: somebody reads the whole plan that waits, and says yes.
+//! `countersign approve` and `deny`: somebody reads the whole plan that waits, and says yes or no.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::Args;
-use kube::{
-    Api, ResourceExt,
-    api::{ApiResource, DynamicObject},
-};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::{Api, ResourceExt, api::PostParams};
 
 use super::{
     super::{
@@ -15,24 +16,23 @@ use super::{
         out,
         paint::{Colour, Paint, When},
     },
-    act::annotate,
+    check::may,
     text,
 };
 use crate::{
-    api::{APPROVED_PLAN, BillingContract, contract::PlanStatus},
+    api::{
+        BillingContract, ContractApproval, ContractApprovalSpec,
+        approval::{ApprovalDecision, ContractRef},
+        contract::PlanStatus,
+    },
     controller::Guarded,
     overview::{Mark, Standing},
     terms::Digest,
 };
 
-/// Shows the plan that waits, asks, and approves it: exactly this plan, once.
+/// Which plan is meant, and what is said with it.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Exit status: 0 when it was approved, 2 when somebody said no, 1 when there is nothing to approve or it could not be \
-    done.\n\nExamples:\n  kubectl countersign approve acme-2026\n  kubectl countersign approve acme-2026 --yes \
-    --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
-)]
-pub struct Approve {
+struct Decide {
     /// The contract.
     name: String,
     #[command(flatten)]
@@ -40,16 +40,59 @@ pub struct Approve {
     /// Does not ask.
     #[arg(long, short)]
     yes: bool,
-    /// Digest of the plan that is meant: another one is not approved, though it waits by now.
+    /// Digest of the plan that is meant: nothing is said of another one, though it waits by now.
     #[arg(long, value_name = "DIGEST")]
     plan: Option<String>,
+    /// Why, for whoever reads the contract's status.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
     /// When there are colours.
     #[arg(long, value_enum, default_value_t = When::Auto)]
     color: When,
 }
 
+/// Shows the plan that waits, asks, and approves it: exactly this plan, once.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "It makes a ContractApproval in your name, which takes the role countersign-approver.\n\nExit status: 0 when it was \
+    approved, 2 when somebody said no, 1 when there is nothing to approve or it could not be done.\n\nExamples:\n  kubectl countersign \
+    approve acme-2026\n  kubectl countersign approve acme-2026 --yes --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
+)]
+pub struct Approve {
+    #[command(flatten)]
+    decide: Decide,
+}
+
+/// Shows the plan that waits, asks, and denies it: it is not carried out, whoever else approves it.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "It makes a ContractApproval in your name that says Deny, which takes the role countersign-approver; deleting that takes \
+    it back.\n\nExit status: 0 when it was denied, 2 when somebody said no, 1 when there is nothing to deny or it could not be \
+    done.\n\nExamples:\n  kubectl countersign deny acme-2026 --note 'the fee is missing'"
+)]
+pub struct Deny {
+    #[command(flatten)]
+    decide: Decide,
+}
+
 impl Approve {
-    pub(in crate::cli) async fn run(self) -> Result<std::process::ExitCode, Failure> {
+    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+        self.decide.run(ApprovalDecision::Approve).await
+    }
+}
+
+impl Deny {
+    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+        self.decide.run(ApprovalDecision::Deny).await
+    }
+}
+
+impl Decide {
+    async fn run(self, decision: ApprovalDecision) -> Result<ExitCode, Failure> {
+        let (verb, done) = match decision {
+            ApprovalDecision::Approve => ("Approve", "approved"),
+            ApprovalDecision::Deny => ("Deny", "denied"),
+        };
         let cluster = self.target.connect().await?;
         let contract = get(&cluster, &self.name).await?;
         let plan = waiting(&contract)?;
@@ -57,33 +100,51 @@ impl Approve {
             return Err(format!("the plan that waits is {}, not {meant}: read it again", plan.digest).into());
         }
         out::print(&shown(&contract, plan, Paint::of_stdout(self.color)))?;
-        if !self.yes && !ask("Approve this plan?")? {
-            eprintln!("countersign: nothing was approved");
-            return Ok(std::process::ExitCode::from(2));
+        if !self.yes && !ask(&format!("{verb} this plan?"))? {
+            eprintln!("countersign: nothing was {done}");
+            return Ok(ExitCode::from(2));
         }
-        let how = carry(&cluster, &contract, &plan.digest).await?;
-        out::print(&format!(
-            "BillingContract {}: plan {} approved {how}\n",
-            name_of(&contract),
-            plan.digest
-        ))?;
-        Ok(std::process::ExitCode::SUCCESS)
+        let how = say(&cluster, &contract, &plan.digest, decision, self.note).await?;
+        let name = name_of(&contract);
+        out::print(&format!("BillingContract {name}: plan {} {done} {how}\n", plan.digest))?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Approves a plan. The one place that knows how that is done; says it in a few words.
-async fn carry(
+/// Says something of a plan, in the name of whoever runs this; in a few words, how.
+async fn say(
     cluster: &Cluster,
     contract: &BillingContract,
     digest: &Digest,
-) -> Result<&'static str, Failure> {
-    let resource = ApiResource::erase::<BillingContract>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource);
+    decision: ApprovalDecision,
+    note: Option<String>,
+) -> Result<String, Failure> {
     let name = contract.name_any();
-    annotate(&api, &name, APPROVED_PLAN, digest.as_str())
-        .await
-        .map_err(|error| explain(&format!("approve the plan of BillingContract {name}"), &error))?;
-    Ok("by its annotation")
+    let failed =
+        |error: &kube::Error| explain(&format!("decide on the plan of BillingContract {name}"), error);
+    let reviews: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
+    let me = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
+    let me = me.map_err(|error| failed(&error))?.status.and_then(|status| status.user_info?.username);
+    let me = me.ok_or("the API server does not say who you are")?;
+    let mut is_author = false;
+    for verb in ["create", "update", "patch"] {
+        is_author |=
+            may(cluster, verb, "billingcontracts", Some(&name)).await.map_err(|error| failed(&error))?;
+    }
+    let spec = ContractApprovalSpec {
+        contract_ref: ContractRef { name: name.clone() },
+        plan_digest: digest.clone(),
+        decision,
+        approved_by: me.clone(),
+        independent: !is_author,
+        note,
+    };
+    let mut approval = ContractApproval::new("", spec);
+    approval.metadata.name = None;
+    approval.metadata.generate_name = Some(format!("{name}-"));
+    let approvals: Api<ContractApproval> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    let made = approvals.create(&PostParams::default(), &approval).await.map_err(|error| failed(&error))?;
+    Ok(format!("by {me} (ContractApproval {})", made.name_any()))
 }
 
 async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> {
@@ -93,8 +154,10 @@ async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> 
     let place = &cluster.namespace;
     let found = found.ok_or_else(|| format!("there is no BillingContract {name} in namespace {place}"))?;
     found.into_decoded().map_err(|why| {
-        format!("BillingContract {name} has what this version cannot read, so it must not approve it: {why}")
-            .into()
+        format!(
+            "BillingContract {name} has what this version cannot read, so it must not decide on it: {why}"
+        )
+        .into()
     })
 }
 

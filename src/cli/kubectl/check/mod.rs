@@ -136,23 +136,44 @@ async fn definition(cluster: &Cluster, ours: &CustomResourceDefinition) -> Findi
 
 /// What whoever asks may do.
 async fn rights(cluster: &Cluster, everywhere: bool) -> Vec<Finding> {
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let mut found = Vec::new();
     for right in Right::ALL {
-        let attributes = ResourceAttributes {
-            namespace: (!everywhere && right.is_namespaced).then(|| cluster.namespace.clone()),
-            verb: Some(right.verb.to_owned()),
-            group: Some(GROUP.to_owned()),
-            resource: Some(right.resource.to_owned()),
-            ..ResourceAttributes::default()
-        };
-        let spec =
-            SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
-        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let answer = reviews.create(&PostParams::default(), &review).await;
-        found.push(right.finding(answer.map(|review| review.status.is_some_and(|status| status.allowed))));
+        let namespace = (!everywhere && right.is_namespaced).then_some(cluster.namespace.as_str());
+        found.push(right.finding(allowed(cluster, namespace, right.verb, right.resource, None).await));
     }
     found
+}
+
+/// Whether whoever asks may do something to a resource of the namespace.
+pub(super) async fn may(
+    cluster: &Cluster,
+    verb: &str,
+    resource: &str,
+    name: Option<&str>,
+) -> Result<bool, kube::Error> {
+    allowed(cluster, Some(&cluster.namespace), verb, resource, name).await
+}
+
+async fn allowed(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    verb: &str,
+    resource: &str,
+    name: Option<&str>,
+) -> Result<bool, kube::Error> {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let attributes = ResourceAttributes {
+        namespace: namespace.map(str::to_owned),
+        verb: Some(verb.to_owned()),
+        group: Some(GROUP.to_owned()),
+        resource: Some(resource.to_owned()),
+        name: name.map(str::to_owned),
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let answer = reviews.create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
 /// Whether the Secret is there, by its metadata alone.
