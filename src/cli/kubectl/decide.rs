@@ -128,17 +128,14 @@ fn waiting(contract: &BillingContract) -> Result<&PlanStatus, Failure> {
 fn shown(contract: &BillingContract, plan: &PlanStatus, paint: Paint) -> String {
     let standing = Standing::of_contract(contract);
     let mut told = text::sentence("BillingContract", &name_of(contract), &standing, paint);
-    told += &format!(
-        "\nPlan {}, {}:\n",
-        plan.digest,
-        out::count(usize::try_from(plan.changes).unwrap_or_default(), "change")
-    );
+    let changes = out::count(usize::try_from(plan.changes).unwrap_or_default(), "change");
+    told.extend([format!("\nPlan {}, {changes}:\n", plan.digest)]);
     for line in text::plan_lines(plan) {
-        told += &format!("  {line}\n");
+        told.extend([format!("  {line}\n")]);
     }
     if plan.summary.contains(" more change") {
         let more = "The status does not have all of it: `countersign plan` on the files shows every change.";
-        told += &format!("{}\n", paint.text(Colour::Yellow, more));
+        told.extend([paint.text(Colour::Yellow, more), "\n".to_owned()]);
     }
     told
 }

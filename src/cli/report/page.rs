@@ -202,7 +202,9 @@ fn tiles(customers: &[Customer<'_>], found: &Found, troubles: usize) -> Vec<Tile
         }
     };
     if found.is_cluster {
-        counts(customers).into_iter().for_each(|(mark, count)| more(count, mark.word()));
+        for (mark, count) in counts(customers) {
+            more(count, mark.word());
+        }
     } else {
         more(troubles, "wrong");
     }
