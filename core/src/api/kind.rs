@@ -131,18 +131,12 @@ impl BillingContractSpec {
         }
     }
 
-    /// The customer as the spec names it: an ID, or with Metronome an alias of one.
-    #[must_use]
-    pub fn customer(&self) -> Option<&str> {
-        match self.api()? {
-            Api::Zoo => self.zoo.as_ref().map(|terms| terms.organization_id.as_str()),
-            Api::Metronome => {
-                let terms = self.metronome.as_ref()?;
-                Some(terms.customer_id.as_ref().or(terms.customer_alias.as_ref())?.as_str())
-            }
-            #[cfg(feature = "fake")]
-            Api::Fake => self.fake.as_ref().map(|terms| terms.customer_id.as_str()),
-        }
+    /// What the spec calls the customer: an ID, an alias.
+    pub fn customer_names(&self) -> impl Iterator<Item = &str> {
+        let terms = self.metronome.as_deref();
+        let id = terms.and_then(|terms| Some(terms.customer_id.as_ref()?.as_str()));
+        let alias = terms.and_then(|terms| Some(terms.customer_alias.as_ref()?.as_str()));
+        self.sole_customer().into_iter().chain(id).chain(alias)
     }
 
     /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.

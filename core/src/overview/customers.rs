@@ -156,7 +156,7 @@ pub fn customers(resources: &Resources, now: DateTime<Utc>, days: u32) -> Vec<Cu
     let mut groups: BTreeMap<(&'static str, String), (Api, Vec<Contract<'_>>)> = BTreeMap::new();
     for resource in &resources.contracts {
         let Some(api) = resource.spec.api() else { continue };
-        let id = resource.spec.customer().unwrap_or_default().to_owned();
+        let id = resource.spec.customer_names().next().unwrap_or_default().to_owned();
         let package = packages.meant(resource);
         let contract = Contract {
             resource,

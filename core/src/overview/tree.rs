@@ -294,7 +294,7 @@ fn node(contract: &Contract<'_>) -> ContractNode {
     ContractNode {
         namespace: resource.namespace(),
         name: resource.name_any(),
-        customer: status.customer_id.or_else(|| resource.spec.customer().map(str::to_owned)),
+        customer: status.customer_id.or_else(|| resource.spec.customer_names().next().map(str::to_owned)),
         contract_id: status.contract_id,
         state: status.state,
         standing: contract.standing.clone(),

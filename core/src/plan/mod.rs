@@ -26,7 +26,7 @@ pub mod zoo;
 
 pub use self::{
     diff::Change,
-    holders::{Holder, Holders, Sought},
+    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
