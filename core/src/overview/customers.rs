@@ -156,7 +156,9 @@ pub fn customers(resources: &Resources, now: DateTime<Utc>, days: u32) -> Vec<Cu
     let mut groups: BTreeMap<(&'static str, String), (Api, Vec<Contract<'_>>)> = BTreeMap::new();
     for resource in &resources.contracts {
         let Some(api) = resource.spec.api() else { continue };
-        let id = resource.spec.customer_names().next().unwrap_or_default().to_owned();
+        // An alias is looked up by the operator, so that all contracts of a customer come together.
+        let told = resource.status.as_ref().and_then(|status| status.customer_id.as_deref());
+        let id = told.or(resource.spec.customer_names().next()).unwrap_or_default().to_owned();
         let package = packages.meant(resource);
         let contract = Contract {
             resource,
