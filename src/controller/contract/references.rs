@@ -25,7 +25,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Refusal, Sought, package::Unusable},
+    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sought, package::Unusable},
     protocol::{
         Goal, ReconcileResult, Requeue,
         claims::{self, Asking},
@@ -49,6 +49,8 @@ pub(super) struct References {
     renewed: Option<Result<String, String>>,
     /// The account, as claims and records name it; nothing while its provider does not exist.
     account: Option<String>,
+    /// What people say of the contract's plans, and which version of it.
+    sayings: (Sayings, String),
 }
 
 impl References {
@@ -74,6 +76,7 @@ impl References {
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
+            sayings: (context.approvals.of(contract), context.approvals.version(contract)),
             provider_key,
         }
     }
@@ -100,6 +103,9 @@ impl References {
                 account,
                 claimed: None,
                 holders: Holders::new(OthersOf::new(contract, account, context)),
+                demands: provider.demands.clone(),
+                sayings: self.sayings.0.clone(),
+                pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
         }
@@ -113,8 +119,17 @@ impl References {
             account,
             claimed: claimed(contract, account, context),
             holders: Holders::new(OthersOf::new(contract, account, context)),
+            demands: provider.demands.clone(),
+            sayings: self.sayings.0.clone(),
+            pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
+    }
+
+    /// Counts changes as far as the account bounds them.
+    fn pace(&self, contract: &BillingContract, account: &ReadyProvider, context: &Context) -> Pace {
+        let limit = account.demands.guardrails.max_contracts_per_hour;
+        context.paces.of(&self.provider_key, contract, limit, &context.stores.contracts)
     }
 
     /// ID of the contract that this one renews. One whose renewal is made keeps it, as the other resource may have gone.
@@ -163,7 +178,11 @@ impl References {
             annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
                 .map(|name| contract.annotations().get(name).cloned())
                 .to_vec(),
-            dependencies: vec![version(&self.provider), registry::version(&self.package)],
+            dependencies: vec![
+                version(&self.provider),
+                registry::version(&self.package),
+                self.sayings.1.clone(),
+            ],
         }
     }
 

@@ -341,7 +341,7 @@ impl ContractPlanner {
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
     fn depends_on_edits(decision: &Decision) -> bool {
         match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) => edits(plan),
+            Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => edits(plan),
             Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
             _ => false,
         }
