@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// By which the API server knows who changed a field.
-pub(super) const MANAGER: &str = "kubectl-countersign";
+const MANAGER: &str = "kubectl-countersign";
 
 /// Kinds that can be asked to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,7 +253,7 @@ fn applier(managed: &[ManagedFieldsEntry]) -> Option<&str> {
 }
 
 /// Sets an annotation.
-pub(super) async fn annotate(
+async fn annotate(
     api: &Api<DynamicObject>,
     name: &str,
     annotation: &str,

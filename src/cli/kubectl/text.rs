@@ -104,6 +104,11 @@ fn contract(node: &ContractNode, detail: Detail, paint: Paint) -> Branch {
     if let Some(plan) = &node.plan {
         notes.extend(plan_notes(plan, node, detail, paint));
     }
+    if let Some(approval) = &node.last_approval {
+        let who = approval.approved_by.as_deref().unwrap_or("an annotation");
+        let note = approval.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        notes.push(paint.text(Colour::Dim, &plain(&format!("last approved by {who}{note}"))));
+    }
     notes.extend(after(&node.after, paint));
     Branch { head, notes, children: Vec::new() }
 }
@@ -151,7 +156,11 @@ fn plan_notes(plan: &PlanStatus, node: &ContractNode, detail: Detail, paint: Pai
 
 /// A plan line by line, as far as the status has it.
 pub(super) fn plan_lines(plan: &PlanStatus) -> Vec<String> {
-    plan.summary.split("; ").map(plain).collect()
+    if plan.lines.is_empty() {
+        // Of an operator that wrote one line only.
+        return plan.summary.split("; ").map(plain).collect();
+    }
+    plan.lines.iter().map(|line| plain(line)).collect()
 }
 
 fn after(after: &After, paint: Paint) -> Option<String> {
