@@ -29,7 +29,7 @@ pub use self::{
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
     numbers::money_numbers,
-    planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
+    planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,

@@ -37,7 +37,12 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
     let account = line.ground.accounts.get(desk.account);
     if let (Some(id), Some(account)) = (touched(desk, request), account) {
         let adopted = desk.object.spec.adopt.as_ref().map(|adopt| &adopt.contract_id);
-        let is_its = desk.holds().as_ref() == Some(&id)
+        // What says exactly what a write of its own, whose reply was lost, would have said is taken for its own.
+        let status = desk.object.status.as_ref();
+        let may_be_its =
+            account.api == Api::Zoo && status.is_some_and(|status| status.unconfirmed_write.is_some());
+        let is_its = may_be_its
+            || desk.holds().as_ref() == Some(&id)
             || adopted == Some(&id)
             || account.maker(&id) == Some(desk.slot);
         if !is_its {

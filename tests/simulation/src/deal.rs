@@ -46,6 +46,8 @@ pub(crate) struct Marks {
     pub(crate) is_double: bool,
     /// Git asks for something that cannot be.
     pub(crate) is_impossible: bool,
+    /// Git has a name that billing may trim.
+    pub(crate) is_untrimmed: bool,
 }
 
 impl Deal {
@@ -197,6 +199,7 @@ impl Deal {
             for item in [&mut commit, &mut charge] {
                 item["name"] = json!(format!("{key} "));
             }
+            self.marks.is_untrimmed = true;
         }
         let terms = &mut next["spec"]["metronome"];
         let add = |terms: &mut Value, list: &str, item: Value| {
@@ -260,6 +263,9 @@ impl Deal {
 
 impl Deal {
     pub(crate) fn commit_to_git(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
+        if manifest["spec"]["zoo"]["notes"].is_string() {
+            ground.notes_said.insert(self.slot);
+        }
         self.versions.push(manifest.clone());
         self.git = Some(manifest.clone());
         let is_applied = apply(manifest, ground);

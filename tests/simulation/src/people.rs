@@ -75,7 +75,9 @@ impl People {
         let now = ground.now;
         match act {
             Act::Create(slot) => {
-                let adopted = (*slot == 5).then(|| self.contract_of(2, ground)).flatten();
+                // Who has a contract already adopts no other.
+                let has_own = ground.accounts.iter().any(|account| account.live_of(*slot, now) > 0);
+                let adopted = (*slot == 5 && !has_own).then(|| self.contract_of(2, ground)).flatten();
                 let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_none()) else {
                     return false;
                 };

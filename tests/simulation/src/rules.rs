@@ -50,13 +50,16 @@ impl Rule {
     ];
     /// Those that the code holds.
     pub const HELD: &'static [Self] = &[
-        Self::Move,
-        Self::LateReplace,
         Self::Revert,
-        Self::Absence,
-        Self::Suspended,
-        Self::Found,
+        Self::Leave,
+        Self::Trim,
         Self::Rename,
+        Self::LateReplace,
+        Self::Unrecorded,
+        Self::Found,
+        Self::Suspended,
+        Self::Absence,
+        Self::Move,
     ];
 
     /// Its name on the command line.
@@ -94,6 +97,13 @@ impl Rules {
     #[must_use]
     pub fn with(mut self, rule: Rule) -> Self {
         self.0.insert(rule);
+        self
+    }
+
+    /// The same without one.
+    #[must_use]
+    pub fn without(mut self, rule: Rule) -> Self {
+        self.0.remove(&rule);
         self
     }
 

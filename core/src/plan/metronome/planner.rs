@@ -1,5 +1,7 @@
 //! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
 
+mod search;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -7,25 +9,29 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey, create, end, find,
+    ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
+    create, end,
     history::{self, Edits},
-    immutable, moved, package, plan, record, stamp,
-    unclaimed::{Origin, in_the_way, kept},
+    package, plan, record, stamp,
+    unclaimed::{Origin, in_the_way},
+    unexplained,
 };
 use crate::{
     api::{
         BillingContract, ContractPackage, REVISION,
-        contract::{ItemId, Term},
+        contract::{ItemId, Term, UnconfirmedWrite},
         reasons,
     },
     plan::{
-        Before, Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner,
-        Policy, Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
+        Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
+        Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
     },
     terms::{Digest, metronome::Contract},
     validate::{self, Validated},
 };
+
+/// The verb of an edit that adds a part to a schedule of an item.
+const ADD_PARTS: &str = "\"add_schedule_items\"";
 
 /// What an account says about contracts, besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,74 +212,6 @@ impl ContractPlanner {
         Ok(Ok(()))
     }
 
-    /// Looks for the contract: by the id on record, or else among all those of its customer.
-    fn find(&self, desired: &Desired, recorded: &Recorded, policy: &Policy) -> Result<Observed, Need> {
-        if let Some(refusal) = moved(desired, recorded) {
-            return Ok(Observed::Blocked(refusal));
-        }
-        if let Some(id) = &recorded.contract_id
-            && let Some(view) = self.contract(desired.customer_id(), id)?
-        {
-            return Ok(Observed::Contract(Box::new(view.clone())));
-        }
-        let listed = self.listed(desired.customer_id())?;
-        let found = match find(desired, listed, recorded, policy) {
-            Found::Own(view) | Found::Adoptable(view) => view,
-            Found::Nothing => return Ok(Observed::Nothing),
-            Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
-        };
-        // What another resource holds is not this one's, however it was found.
-        let is_held = recorded.contract_id.as_ref() == Some(&found.contract_id);
-        if !is_held && let Some(refusal) = self.kept(found, Before::Taking) {
-            return Ok(Observed::Blocked(refusal));
-        }
-        // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
-        // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
-        Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
-            Some(view) => Observed::Contract(Box::new(view.clone())),
-            None => Observed::Waiting(unreadable(&found.contract_id)),
-        })
-    }
-
-    fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
-        kept(found, &self.origin.prefix, &self.holders, before)
-    }
-
-    /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
-    fn complete(
-        &self,
-        desired: &Desired,
-        mut view: Box<ObservedContract>,
-        recorded: &Recorded,
-        now: DateTime<Utc>,
-    ) -> Result<Box<ObservedContract>, Need> {
-        let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired, recorded) {
-            match self.facts.legacy.get(&view.contract_id) {
-                Some(Some(data)) => view.merge_v1(data),
-                Some(None) => {}
-                None => return Err(Need::LegacyContract(contract)),
-            }
-        }
-        for subscription_id in view.needs_seats(desired, recorded, now) {
-            match self.facts.seats.get(&subscription_id) {
-                Some(data) => view.merge_seats(&subscription_id, data),
-                None => return Err(Need::Seats { contract, subscription_id, from: now }),
-            }
-        }
-        Ok(view)
-    }
-
-    fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&ObservedContract>, Need> {
-        let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
-        known.ok_or_else(|| Need::Contract(ContractRef::new(customer_id, contract_id)))
-    }
-
-    fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
-        let listed = self.facts.listed.as_deref();
-        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.into() })
-    }
-
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
     fn ready(&mut self, mut plan: Plan) -> Result<Decision, Need> {
         if plan.calls.iter().any(|call| call.kind == CallKind::Create)
@@ -317,7 +255,7 @@ impl ContractPlanner {
     ///
     /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
     /// not be taken as well. So a plan after such a write follows the same edit as that write.
-    fn read_edits(&mut self, recorded: &Recorded) -> Result<bool, Need> {
+    fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
         let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
             return Ok(false);
         };
@@ -327,21 +265,43 @@ impl ContractPlanner {
         let Some(edits) = self.facts.edits.get(&view.contract_id) else {
             return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
         };
-        let sent_after = lost_edit(recorded).map(str::to_owned);
-        view.last_edit = Some(sent_after.unwrap_or_else(|| edits.last.clone()));
-        view.ours = Some(edits.ours.clone());
+        let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
+        view.last_edit = Some(follows);
+        view.ours = Some(edits.ours());
+        view.missing = edits.missing(view, now);
         Ok(true)
     }
 
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
     fn depends_on_edits(decision: &Decision) -> bool {
         match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) => {
-                plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-            }
+            Decision::Write(plan) | Decision::AwaitApproval(plan) => edits(plan),
             Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
             _ => false,
         }
+    }
+
+    /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
+    /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
+    fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
+        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
+        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
+        !is_known && unexplained::has_any(desired, view, recorded, now)
+    }
+
+    /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
+    fn behind(&self, decision: &Decision, now: DateTime<Utc>) -> Option<Refusal> {
+        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
+        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
+        let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
+        let why = edits.why_behind(view, adds_parts, now)?;
+        Some(Refusal {
+            reason: reasons::NOT_YET_IN_FORCE,
+            message: format!(
+                "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
+                view.contract_id
+            ),
+        })
     }
 
     /// Decides by what is known now.
@@ -353,49 +313,26 @@ impl ContractPlanner {
     fn view(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
     }
-
-    /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
-    /// uniqueness key or the stamp shows to be this resource's. A decision instead where the one on record cannot be read.
-    fn find_to_end(
-        &mut self,
-        recorded: &Recorded,
-        policy: &Policy,
-    ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
-        let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
-            (Some(customer_id), _) => customer_id.clone(),
-            (None, resolved) => match resolved? {
-                Ok(customer_id) => customer_id,
-                Err(_) => return Ok(Ok(None)),
-            },
-        };
-        if let Some(id) = &recorded.contract_id {
-            if let Some(view) = self.contract(&customer_id, id)? {
-                return Ok(Ok(Some(view.clone())));
-            }
-            // The API deletes no contract: one that cannot be read is looked for among all of the customer's.
-            let listed = self.listed(&customer_id)?.iter().find(|view| view.contract_id == *id);
-            return Ok(match listed {
-                Some(view) if view.archived => Ok(Some(view.clone())),
-                Some(_) => Err(Decision::Wait(unreadable(id))),
-                None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
-            });
-        }
-        if self.resolve(recorded)?.is_err() {
-            return Ok(Ok(None));
-        }
-        let Some(desired) = &self.desired else { return Ok(Ok(None)) };
-        let without_adoption = Policy { adopt: None, ..policy.clone() };
-        Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
-            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
-            Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
-        }))
-    }
 }
 
-fn unreadable(contract_id: &str) -> Refusal {
-    Refusal {
-        reason: reasons::BILLING_UNREACHABLE,
-        message: format!("Nothing was written: contract {contract_id} is listed and cannot be read"),
+/// Whether a plan edits the contract.
+fn edits(plan: &Plan) -> bool {
+    plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+}
+
+/// What the next edit follows: the last one of the history. Where an edit after that one was taken and the history does
+/// not show it long afterwards, its key is used up all the same, and the next follows that one.
+fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
+    let last = edits.last.as_str();
+    let taken = recorded.unconfirmed.as_ref().filter(|write| write.taken && edits.is_told);
+    let followed = |write: &&UnconfirmedWrite| {
+        let after = write.after_edit.as_deref();
+        after.and_then(|after| after.split(' ').next()) == Some(last)
+    };
+    let is_old = |write: &&UnconfirmedWrite| now.signed_duration_since(write.time.0) >= SETTLING;
+    match taken.filter(followed).filter(is_old) {
+        Some(write) => format!("{last} {}", write.digest.as_str().chars().take(16).collect::<String>()),
+        None => last.to_owned(),
     }
 }
 
@@ -440,11 +377,15 @@ impl Planner for ContractPlanner {
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         // What an edit without a reply has added is ours, even where the spec no longer says so.
         if lost_edit(recorded).is_some() {
-            self.read_edits(recorded)?;
+            self.read_edits(recorded, now)?;
         }
         let mut decision = self.decide(recorded, policy, now);
-        if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
+        let depends = Self::depends_on_edits(&decision) || self.has_unexplained(recorded, now);
+        if depends && self.read_edits(recorded, now)? {
             decision = self.decide(recorded, policy, now);
+        }
+        if let Some(refusal) = self.behind(&decision, now) {
+            return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
@@ -541,13 +482,21 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            let told = std::mem::take(&mut self.told);
-            if recorded.items.is_empty() {
-                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
-            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())
+    }
+
+    fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {
+        if call.kind != CallKind::Edit {
+            return false;
+        }
+        let told = std::mem::take(&mut self.told);
+        let is_news = recorded.items.is_empty() && !told.items.is_empty();
+        if is_news {
+            (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+        }
+        is_news
     }
 
     fn know(&mut self, holders: Holders) {

@@ -155,6 +155,7 @@ impl ObservedContract {
             renewed_by,
             last_edit: None,
             ours: None,
+            missing: Vec::new(),
             gone,
             ids,
             soonest,

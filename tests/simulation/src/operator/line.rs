@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    api::Api,
+    api::{Api, contract::ManagementPolicy},
     plan::{Call, CallKind, metronome, zoo},
     protocol::CallError,
 };
@@ -196,6 +196,8 @@ impl Line<'_> {
             slot: self.desk.slot,
             holds: self.desk.holds(),
             seen: self.desk.seen.clone(),
+            is_approved: self.desk.object.spec.management_policy == ManagementPolicy::Plan,
+            may_clear_notes: self.ground.notes_said.contains(&self.desk.slot),
         };
         if self.ground.mutant == Some(Mutant::KeyFromUid) && call.kind == CallKind::Create {
             request.body["uniqueness_key"] = json!(self.desk.object.metadata.uid);
@@ -206,6 +208,7 @@ impl Line<'_> {
         if self.ground.mutant == Some(Mutant::StatusBeforeCall) {
             self.desk.claim_in_sync(self.ground);
         }
+        self.desk.has_sent = true;
         let fate = self.fate_of(call);
         self.ground.count(fate.name());
         self.ground.count("write sent");
@@ -236,6 +239,12 @@ impl Line<'_> {
         let lost = || Err(CallError::Unknown("no answer in time".to_owned()));
         let account = self.desk.account;
         let at = self.ground.now;
+        if matches!(
+            fate,
+            Fate::LostReply | Fate::Late(_) | Fate::StatusDone(_) | Fate::Crash | Fate::Twice(_)
+        ) {
+            self.ground.unanswered.insert(self.desk.slot);
+        }
         match fate {
             Fate::LostRequest => lost(),
             Fate::LostReply => {

@@ -45,6 +45,8 @@ pub(crate) struct Memory {
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
     rival: Option<Rival>,
+    /// Deals whose reconcile was given up after it had sent a write.
+    pub(crate) dropped: Vec<usize>,
 }
 
 /// A process of the operator.
@@ -112,9 +114,15 @@ impl Memory {
     /// The lease is lost: all work stops, and begins anew when it is held again.
     fn stop(&mut self) {
         self.held_until = None;
+        self.dropped.extend(self.unrecorded());
         self.tasks.clear();
         self.queue = Queue::default();
         self.touched = self.cache.keys().cloned().collect();
+    }
+
+    /// Deals whose reconcile has sent a write, and not put it on record yet.
+    pub(crate) fn unrecorded(&self) -> Vec<usize> {
+        self.tasks.values().filter(|task| task.desk.has_sent).map(|task| task.desk.slot).collect()
     }
 
     /// The watch delivers what it has, at most so many.

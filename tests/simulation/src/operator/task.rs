@@ -50,6 +50,8 @@ pub(crate) struct Desk {
     /// Digest of the plan that is being carried out.
     pub(crate) plan: Option<String>,
     pub(crate) goal: Goal,
+    /// It has sent a write.
+    pub(crate) has_sent: bool,
 }
 
 impl Desk {
@@ -136,6 +138,7 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
         others,
         plan: None,
         goal: Goal::InForce,
+        has_sent: false,
         object,
     };
     let finalizer = |set, then| Stage::Finalizer { set, then };
@@ -361,16 +364,24 @@ impl Task {
             Stage::Finalizer { set, then } => {
                 Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
             }
-            Stage::Report(report) => write(&desk, *report, memory, ground, fate).map_or_else(
-                |dead| if dead { Next::Dead } else { Next::Done },
-                |report| Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
-            ),
+            Stage::Report(report) => match write(&desk, *report, memory, ground, fate) {
+                Ok(report) => Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
+                Err(over) => {
+                    if desk.has_sent && !over.is_written {
+                        ground.lost_record(desk.slot);
+                    }
+                    if over.is_dead { Next::Dead } else { Next::Done }
+                }
+            },
             Stage::Zoo(reconciliation) => {
                 let known = Holders::new(Known::of(&desk, memory, ground));
                 let mut reconciliation = Box::new(reconciliation.knowing(known));
                 match turn(&mut reconciliation, &mut desk, memory, ground, fate, operator, skew) {
                     Turn::On => next(Some(Self { desk, stage: Stage::Zoo(reconciliation) })),
-                    Turn::Dead => Next::Dead,
+                    Turn::Dead => {
+                        ground.lost_record(desk.slot);
+                        Next::Dead
+                    }
                     Turn::Done(result) => {
                         let stage = Stage::Finalizer { set: false, then: Then::Nothing };
                         next(Self { desk, stage }.end(*result, memory, ground, skew))
@@ -382,7 +393,10 @@ impl Task {
                 let mut reconciliation = Box::new(reconciliation.knowing(known));
                 match turn(&mut reconciliation, &mut desk, memory, ground, fate, operator, skew) {
                     Turn::On => next(Some(Self { desk, stage: Stage::Metronome(reconciliation) })),
-                    Turn::Dead => Next::Dead,
+                    Turn::Dead => {
+                        ground.lost_record(desk.slot);
+                        Next::Dead
+                    }
                     Turn::Done(result) => {
                         let stage = Stage::Finalizer { set: false, then: Then::Nothing };
                         next(Self { desk, stage }.end(*result, memory, ground, skew))
