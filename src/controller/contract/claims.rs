@@ -79,14 +79,22 @@ impl ClaimIndex {
                 });
                 self.put(&reference, known);
             }
-            watcher::Event::Delete(contract) => self.gone(&ObjectRef::from_obj(contract)),
+            watcher::Event::Delete(contract) => {
+                self.gone(&ObjectRef::from_obj(contract), Some(Arc::new(contract.clone())));
+            }
             watcher::Event::Init => {}
             // What went while nobody watched has no event of its own.
             watcher::Event::InitDone => {
-                let gone: Vec<_> =
-                    self.lock().of.keys().filter(|known| self.store.get(known).is_none()).cloned().collect();
-                for reference in &gone {
-                    self.gone(reference);
+                let mut gone = Vec::new();
+                for (reference, known) in &mut self.lock().of {
+                    // While a list comes in, the cache has what was there before it.
+                    match self.store.get(reference) {
+                        Some(object) => known.object = Some(object),
+                        None => gone.push((reference.clone(), known.object.take())),
+                    }
+                }
+                for (reference, object) in gone {
+                    self.gone(&reference, object);
                 }
             }
         }
@@ -174,8 +182,7 @@ impl ClaimIndex {
     }
 
     /// A contract has gone: it claims nothing any more, and is remembered for as long as what it made may not show.
-    fn gone(&self, reference: &Reference) {
-        let object = self.lock().of.get(reference).and_then(|known| known.object.clone());
+    fn gone(&self, reference: &Reference, object: Option<Object>) {
         if let Some((object, contract)) =
             object.as_ref().and_then(|object| Some((object, object.readable()?)))
         {
