@@ -127,7 +127,10 @@ impl Cluster {
         let Some(found) = self.stored.objects.get(name) else { return };
         let mut touched = BillingContract::clone(found);
         change(&mut touched);
-        if touched.metadata != found.metadata {
+        let is_over = touched.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
+        if touched.metadata.deletion_timestamp.is_some() && is_over {
+            self.remove(name);
+        } else if touched.metadata != found.metadata {
             self.put(touched);
         }
     }

@@ -10,7 +10,9 @@ use super::{
     ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
     UniquenessKey, create, end, find,
     history::{self, Edits},
-    immutable, moved, package, plan, record, stamp,
+    immutable,
+    members::CLEARABLE,
+    moved, package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
     unexplained,
 };
@@ -22,9 +24,15 @@ use crate::{
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
+        Recorded, Refusal, SETTLING, Unreadable,
+        package::ArchivedPackage,
+        snapshot::day,
+        three_way::{as_set, to_set},
     },
-    terms::{Digest, metronome::Contract},
+    terms::{
+        Digest,
+        metronome::{CONTRACT, Contract},
+    },
     validate::{self, Validated},
 };
 
@@ -639,6 +647,21 @@ impl Planner for ContractPlanner {
 
     fn last_edit(&self) -> Option<String> {
         self.view()?.last_edit.clone()
+    }
+
+    fn sets(&self) -> Vec<String> {
+        let Some(desired) = &self.desired else { return Vec::new() };
+        let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
+        to_set(&CONTRACT, desired.terms(), self.view().map(|view| &view.terms), &is_apart)
+    }
+
+    fn recall(&self, recorded: &mut Recorded) {
+        let Some(view) = self.view() else { return };
+        // Without a record of any item, one of a field would say that every item is somebody else's.
+        if recorded.contract_id.as_ref() == Some(&view.contract_id) && !recorded.items.is_empty() {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            recorded.items.extend(set.into_iter().map(|field| (field, view.contract_id.clone())));
+        }
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {
