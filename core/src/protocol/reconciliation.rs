@@ -65,6 +65,8 @@ pub struct Reconciliation<P: Planner> {
     recorded: Recorded,
     /// Why somebody else holds what this resource claims.
     claimed: Option<Refusal>,
+    /// What other resources hold, and whether this one is still there.
+    holders: Holders,
     running: Option<Running>,
     /// Plans that were carried out.
     written: Vec<Plan>,
@@ -95,6 +97,7 @@ impl<P: Planner> Reconciliation<P> {
             policy,
             recorded,
             claimed: None,
+            holders: Holders::default(),
             running: None,
             written: Vec::new(),
             created_id: None,
@@ -116,7 +119,8 @@ impl<P: Planner> Reconciliation<P> {
     /// The same, where it can be told what other resources of the cluster hold.
     #[must_use]
     pub fn knowing(mut self, holders: Holders) -> Self {
-        self.planner.know(holders);
+        self.planner.know(holders.clone());
+        self.holders = holders;
         self
     }
 
@@ -200,6 +204,11 @@ impl<P: Planner> Reconciliation<P> {
         }
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
+        }
+        if self.goal == Goal::InForce && !self.holders.is_there() {
+            // Somebody else may hold by now, or make, what it meant.
+            let gone = Outcome::Ended { applied: std::mem::take(&mut self.written) };
+            return Err(Box::new(self.result(gone, Requeue::OnChange, now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
         let sending = self.sending(&plan, now);

@@ -64,7 +64,11 @@ impl World {
         // A month that begins is news: periods close then.
         let month = month(next_month(self.ground.now)) - self.ground.now;
         if month < WATCHED_FOR + LONGEST_STEP + MINUTE {
-            self.rest(month + 15 * MINUTE);
+            self.rest(month);
+        }
+        let began = month_before(self.ground.now);
+        if self.ground.now - began < 15 * MINUTE {
+            self.rest(15 * MINUTE);
         }
         let before = writes(self);
         self.rest(WATCHED_FOR);
@@ -216,6 +220,11 @@ impl World {
     }
 }
 
+/// When the month began.
+fn month_before(now: i64) -> i64 {
+    month(next_month(now).saturating_sub(1))
+}
+
 /// What the `Ready` condition says.
 fn ready(object: &BillingContract) -> (bool, String, String) {
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
@@ -238,6 +247,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,
+        // Its customer has a contract that was made under another name.
+        "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
         // A double finds what the other has left, or has replaced.
         "ContractExists" | "AmbiguousItem" | "OwnershipUnproven" => {

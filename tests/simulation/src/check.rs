@@ -89,11 +89,13 @@ fn touched(desk: &Desk, request: &Request) -> Option<String> {
     named.or(shown).map(str::to_owned)
 }
 
-/// Whether another resource holds a contract before this one.
+/// Whether another resource holds a contract that this one does not hold, or held it before.
 fn holds_it(line: &Line<'_>, other: &BillingContract, id: &str) -> bool {
     let held = other.status.as_ref().and_then(|status| status.contract_id.as_deref());
-    let is_known = line.desk.holds().is_none() && !line.ground.rules.has(Rule::Found);
-    held == Some(id) && is_before(line, other) && !is_known
+    let holds = line.desk.holds();
+    let is_known = holds.is_none() && !line.ground.rules.has(Rule::Found);
+    let is_alone = holds.as_deref() != Some(id) || is_before(line, other);
+    held == Some(id) && is_alone && !is_known
 }
 
 /// Whether another resource has the same customer, where a customer has one contract, before this one.

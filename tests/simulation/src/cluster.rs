@@ -127,8 +127,9 @@ impl Cluster {
         let Some(found) = self.stored.objects.get(name) else { return };
         let mut touched = BillingContract::clone(found);
         change(&mut touched);
-        let is_over = touched.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
-        if touched.metadata.deletion_timestamp.is_some() && is_over {
+        let is_gone = touched.metadata.deletion_timestamp.is_some()
+            && touched.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
+        if is_gone {
             self.remove(name);
         } else if touched.metadata != found.metadata {
             self.put(touched);

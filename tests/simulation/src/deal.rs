@@ -24,6 +24,8 @@ pub(crate) struct Deal {
     pub(crate) git: Option<Value>,
     pub(crate) versions: Vec<Value>,
     items: u32,
+    /// What its resource was called before.
+    pub(crate) former: Vec<Name>,
     /// Somebody has done something to it, by which it may be refused with reason.
     pub(crate) marks: Marks,
 }
@@ -60,7 +62,17 @@ impl Deal {
         };
         let marks = Marks { is_double: matches!(slot, 0 | 2 | 4 | 5), ..Marks::default() };
         let name = name.to_owned();
-        Self { slot, api, namespace, name, git: None, versions: Vec::new(), items: 0, marks }
+        Self {
+            slot,
+            api,
+            namespace,
+            name,
+            git: None,
+            versions: Vec::new(),
+            items: 0,
+            former: Vec::new(),
+            marks,
+        }
     }
 
     pub(crate) fn object(&self) -> Name {
@@ -256,7 +268,12 @@ impl Deal {
         }
         self.versions.push(manifest.clone());
         self.git = Some(manifest.clone());
-        apply(manifest, ground)
+        let is_applied = apply(manifest, ground);
+        // What is not in Git any more goes along with whatever is applied.
+        for name in &self.former {
+            ground.cluster.delete(name, ground.now);
+        }
+        is_applied
     }
 }
 

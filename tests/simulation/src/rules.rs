@@ -58,6 +58,8 @@ impl Rule {
         Self::Suspended,
         Self::Absence,
         Self::Move,
+        Self::Found,
+        Self::Rename,
     ];
 
     /// Its name on the command line.

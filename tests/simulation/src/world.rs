@@ -98,8 +98,9 @@ impl World {
                 }
             }
             Event::Hear(operator, most) => {
+                let now = self.ground.now;
                 if let Some(memory) = self.operator(*operator).and_then(|(memory, _, _)| memory) {
-                    memory.hear(*most);
+                    memory.hear(*most, now);
                 }
             }
             Event::Renew(operator, is_lost) => {

@@ -58,6 +58,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+pub(super) use self::money::outlook;
 pub use self::{
     facts::{Billed, settings},
     find::{Found, find, moved},

@@ -21,6 +21,8 @@ pub struct ObservedContract {
     pub uniqueness_key: Option<String>,
     /// Whether it is archived.
     pub archived: bool,
+    /// When it was archived.
+    pub archived_at: Option<Timestamp>,
     /// `active`, `upcoming`, `ended` or `archived`.
     pub state: String,
     /// Its first moment.

@@ -13,7 +13,7 @@ use super::{
     immutable,
     members::CLEARABLE,
     moved, package, plan, record, stamp,
-    unclaimed::{Origin, in_the_way},
+    unclaimed::{Origin, in_the_way, kept},
     unexplained,
 };
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
         reasons,
     },
     plan::{
-        Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, SETTLING, Unreadable,
+        Before, Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner,
+        Policy, Recorded, Refusal, SETTLING, Unreadable,
         package::ArchivedPackage,
         snapshot::day,
         three_way::{as_set, to_set},
@@ -123,7 +123,8 @@ impl ContractPlanner {
         };
         let created = contract.creation_timestamp();
         let origin = Origin {
-            prefix: terms.uniqueness_key.is_none().then(|| account.key_prefix.clone()),
+            prefix: account.key_prefix.clone(),
+            gives_key: terms.uniqueness_key.is_some(),
             created: created.and_then(|created| DateTime::from_timestamp(created.0.as_second(), 0)),
         };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
@@ -233,12 +234,21 @@ impl ContractPlanner {
             Found::Nothing => return Ok(Observed::Nothing),
             Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
         };
+        // What another resource holds is not this one's, however it was found.
+        let is_held = recorded.contract_id.as_ref() == Some(&found.contract_id);
+        if !is_held && let Some(refusal) = self.kept(found, Before::Taking) {
+            return Ok(Observed::Blocked(refusal));
+        }
         // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
         // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
         Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
             Some(view) => Observed::Contract(Box::new(view.clone())),
             None => Observed::Waiting(unreadable(&found.contract_id)),
         })
+    }
+
+    fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
+        kept(found, &self.origin.prefix, &self.holders, before)
     }
 
     /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
@@ -410,8 +420,8 @@ impl ContractPlanner {
         let Some(desired) = &self.desired else { return Ok(Ok(None)) };
         let without_adoption = Policy { adopt: None, ..policy.clone() };
         Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
-            Found::Own(view) => Some(view.clone()),
-            Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
+            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
+            Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
         }))
     }
 }
@@ -499,7 +509,8 @@ impl Planner for ContractPlanner {
         if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
-            if let Some(stop) = in_the_way(origin, holders, desired, listed, recorded, policy, now) {
+            let meant = (desired, self.customer_alias.as_deref());
+            if let Some(stop) = in_the_way(origin, holders, meant, listed, recorded, policy, now) {
                 return Ok(stop);
             }
         }

@@ -84,6 +84,11 @@ pub(crate) trait Fact {
     /// Whether it is the contract itself.
     fn is_contract(&self) -> bool;
 
+    /// Whether it is a list, which an API that answers 404 does not know the customer of.
+    fn is_list(&self) -> bool {
+        false
+    }
+
     /// Reads it as of `lag` milliseconds ago.
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError>;
 }
@@ -109,6 +114,10 @@ impl Fact for zoo::Need {
 impl Fact for metronome::Need {
     fn is_contract(&self) -> bool {
         matches!(self, Self::Contract(_))
+    }
+
+    fn is_list(&self) -> bool {
+        matches!(self, Self::Contracts { .. })
     }
 
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
@@ -151,6 +160,9 @@ impl Line<'_> {
                 Ok(None)
             }
             Fate::ForeignNotFound => outcome(Reply::foreign(404), None).map(Some).map_err(as_read),
+            Fate::NotFound if fact.is_list() => {
+                outcome(Reply::error(404, "a fault"), None).map(Some).map_err(as_read)
+            }
             Fate::NotFound if self.ground.rules.has(Rule::Absence) => {
                 if fact.is_contract() {
                     self.desk.seen = Seen::Absent;

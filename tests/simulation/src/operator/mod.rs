@@ -34,6 +34,8 @@ struct Rival {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) cache: BTreeMap<Name, Arc<BillingContract>>,
+    /// Contracts that it saw go, and when.
+    pub(crate) departed: Vec<(i64, Arc<BillingContract>)>,
     /// What the watch has not delivered yet.
     pub(crate) inbox: VecDeque<Change>,
     /// Objects that a watch event asks to look at.
@@ -124,7 +126,7 @@ impl Memory {
     }
 
     /// The watch delivers what it has, at most so many.
-    pub(crate) fn hear(&mut self, most: usize) {
+    pub(crate) fn hear(&mut self, most: usize, now: i64) {
         for _ in 0..most {
             match self.inbox.pop_front() {
                 Some(Change::Put(object)) => {
@@ -132,7 +134,9 @@ impl Memory {
                     self.touched.insert(name.clone());
                     self.cache.insert(name, object);
                 }
-                Some(Change::Gone(name)) => drop(self.cache.remove(&name)),
+                Some(Change::Gone(name)) => {
+                    self.departed.extend(self.cache.remove(&name).map(|gone| (now, gone)));
+                }
                 None => return,
             }
         }
