@@ -1,4 +1,4 @@
-//! `countersign approve` and `deny`: somebody reads the whole plan that waits, and says yes or no.
+//! `countersign approve` and `deny`: somebody reads the whole plan that waits, and says yes or no in their own name.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -24,15 +24,16 @@ use crate::{
         BillingContract, ContractApproval, ContractApprovalSpec,
         approval::{ApprovalDecision, ContractRef},
         contract::PlanStatus,
+        reasons,
     },
     controller::Guarded,
     overview::{Mark, Standing},
     terms::Digest,
 };
 
-/// Which plan is meant, and what is said with it.
+/// Which plan, and whether to ask.
 #[derive(Debug, Args)]
-struct Decide {
+struct Choice {
     /// The contract.
     name: String,
     #[command(flatten)]
@@ -54,44 +55,45 @@ struct Decide {
 /// Shows the plan that waits, asks, and approves it: exactly this plan, once.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "It makes a ContractApproval in your name, which takes the role countersign-approver.\n\nExit status: 0 when it was \
-    approved, 2 when somebody said no, 1 when there is nothing to approve or it could not be done.\n\nExamples:\n  kubectl countersign \
-    approve acme-2026\n  kubectl countersign approve acme-2026 --yes --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
+    after_long_help = "It writes a ContractApproval in your own name; to make one is a right of its own.\n\nExit status: 0 when it was \
+    approved, 2 when you said no, 1 when there is nothing to approve or it could not be done.\n\nExamples:\n  \
+    kubectl countersign approve acme-2026\n  kubectl countersign approve acme-2026 --yes --note 'as signed' \
+    --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
 )]
 pub struct Approve {
     #[command(flatten)]
-    decide: Decide,
+    choice: Choice,
 }
 
-/// Shows the plan that waits, asks, and denies it: it is not carried out, whoever else approves it.
+/// Shows the plan that waits, asks, and denies it: it is not carried out for as long as the denial exists.
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "It makes a ContractApproval in your name that says Deny, which takes the role countersign-approver; deleting that takes \
-    it back.\n\nExit status: 0 when it was denied, 2 when somebody said no, 1 when there is nothing to deny or it could not be \
-    done.\n\nExamples:\n  kubectl countersign deny acme-2026 --note 'the fee is missing'"
+    after_long_help = "It writes a ContractApproval in your own name that says no; to make one is a right of its own. Whoever deletes it \
+    takes the denial back.\n\nExit status: 0 when it was denied, 2 when you said no to that, 1 when there is nothing to deny or it \
+    could not be done.\n\nExamples:\n  kubectl countersign deny acme-2026 --note 'the discount was not agreed'"
 )]
 pub struct Deny {
     #[command(flatten)]
-    decide: Decide,
+    choice: Choice,
 }
 
 impl Approve {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
-        self.decide.run(ApprovalDecision::Approve).await
+        self.choice.make(ApprovalDecision::Approve).await
     }
 }
 
 impl Deny {
     pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
-        self.decide.run(ApprovalDecision::Deny).await
+        self.choice.make(ApprovalDecision::Deny).await
     }
 }
 
-impl Decide {
-    async fn run(self, decision: ApprovalDecision) -> Result<ExitCode, Failure> {
-        let (verb, done) = match decision {
-            ApprovalDecision::Approve => ("Approve", "approved"),
-            ApprovalDecision::Deny => ("Deny", "denied"),
+impl Choice {
+    async fn make(self, decision: ApprovalDecision) -> Result<ExitCode, Failure> {
+        let (question, done) = match decision {
+            ApprovalDecision::Approve => ("Approve this plan?", "approved"),
+            ApprovalDecision::Deny => ("Deny this plan?", "denied"),
         };
         let cluster = self.target.connect().await?;
         let contract = get(&cluster, &self.name).await?;
@@ -100,51 +102,59 @@ impl Decide {
             return Err(format!("the plan that waits is {}, not {meant}: read it again", plan.digest).into());
         }
         out::print(&shown(&contract, plan, Paint::of_stdout(self.color)))?;
-        if !self.yes && !ask(&format!("{verb} this plan?"))? {
+        if !self.yes && !ask(question)? {
             eprintln!("countersign: nothing was {done}");
             return Ok(ExitCode::from(2));
         }
-        let how = say(&cluster, &contract, &plan.digest, decision, self.note).await?;
-        let name = name_of(&contract);
-        out::print(&format!("BillingContract {name}: plan {} {done} {how}\n", plan.digest))?;
+        let approval = write(&cluster, &contract, &plan.digest, decision, self.note).await?;
+        out::print(&format!(
+            "BillingContract {}: plan {} {done} by {} (ContractApproval {})\n",
+            name_of(&contract),
+            plan.digest,
+            approval.spec.approved_by,
+            approval.name_any()
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Says something of a plan, in the name of whoever runs this; in a few words, how.
-async fn say(
+/// Says something of a plan, in the name of whoever runs this. The one place that knows how that is done.
+async fn write(
     cluster: &Cluster,
     contract: &BillingContract,
     digest: &Digest,
     decision: ApprovalDecision,
     note: Option<String>,
-) -> Result<String, Failure> {
+) -> Result<ContractApproval, Failure> {
     let name = contract.name_any();
-    let failed =
-        |error: &kube::Error| explain(&format!("decide on the plan of BillingContract {name}"), error);
+    let what = format!("say something of the plan of BillingContract {name}");
+    let failed = |error: kube::Error| explain(&what, &error);
     let reviews: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
-    let me = reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await;
-    let me = me.map_err(|error| failed(&error))?.status.and_then(|status| status.user_info?.username);
-    let me = me.ok_or("the API server does not say who you are")?;
-    let mut is_author = false;
+    let review =
+        reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await.map_err(failed)?;
+    let user = review.status.and_then(|status| status.user_info?.username);
+    let approved_by =
+        user.ok_or("the API server does not say who you are, and an approval has a name on it")?;
+    // Only somebody who may not write the contract is another than its author.
+    let mut writes = false;
     for verb in ["create", "update", "patch"] {
-        is_author |=
-            may(cluster, verb, "billingcontracts", Some(&name)).await.map_err(|error| failed(&error))?;
+        let named = (verb != "create").then(|| name.clone());
+        writes |=
+            may(cluster, verb, "billingcontracts", Some(&cluster.namespace), named).await.map_err(failed)?;
     }
     let spec = ContractApprovalSpec {
         contract_ref: ContractRef { name: name.clone() },
         plan_digest: digest.clone(),
         decision,
-        approved_by: me.clone(),
-        independent: !is_author,
+        approved_by,
+        independent: !writes,
         note,
     };
     let mut approval = ContractApproval::new("", spec);
     approval.metadata.name = None;
     approval.metadata.generate_name = Some(format!("{name}-"));
     let approvals: Api<ContractApproval> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let made = approvals.create(&PostParams::default(), &approval).await.map_err(|error| failed(&error))?;
-    Ok(format!("by {me} (ContractApproval {})", made.name_any()))
+    approvals.create(&PostParams::default(), &approval).await.map_err(failed)
 }
 
 async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> {
@@ -154,10 +164,8 @@ async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> 
     let place = &cluster.namespace;
     let found = found.ok_or_else(|| format!("there is no BillingContract {name} in namespace {place}"))?;
     found.into_decoded().map_err(|why| {
-        format!(
-            "BillingContract {name} has what this version cannot read, so it must not decide on it: {why}"
-        )
-        .into()
+        format!("BillingContract {name} has what this version cannot read, so it must not approve it: {why}")
+            .into()
     })
 }
 
@@ -179,6 +187,12 @@ fn waiting(contract: &BillingContract) -> Result<&PlanStatus, Failure> {
             Err(format!("BillingContract {name} is suspended: nothing is carried out, whatever is approved")
                 .into())
         }
+        (_, Some(plan)) if standing.reason == reasons::PLAN_DENIED.as_str() => Err(format!(
+            "plan {} of BillingContract {name} was denied ({}); to take that back, delete the ContractApproval that says so: \
+             kubectl get contractapprovals",
+            plan.digest, standing.message
+        )
+        .into()),
         (Mark::Ready, _) | (_, None) => {
             let why = if standing.reason.is_empty() { standing.mark.word() } else { &standing.reason };
             Err(format!("no plan of BillingContract {name} waits for approval: it is {why}").into())
@@ -191,17 +205,15 @@ fn waiting(contract: &BillingContract) -> Result<&PlanStatus, Failure> {
 fn shown(contract: &BillingContract, plan: &PlanStatus, paint: Paint) -> String {
     let standing = Standing::of_contract(contract);
     let mut told = text::sentence("BillingContract", &name_of(contract), &standing, paint);
-    told += &format!(
-        "\nPlan {}, {}:\n",
-        plan.digest,
-        out::count(usize::try_from(plan.changes).unwrap_or_default(), "change")
-    );
+    let changes = out::count(usize::try_from(plan.changes).unwrap_or_default(), "change");
+    told.extend([format!("\nPlan {}, {changes}:\n", plan.digest)]);
     for line in text::plan_lines(plan) {
-        told += &format!("  {line}\n");
+        told.extend([format!("  {line}\n")]);
     }
-    if plan.summary.contains(" more change") {
+    let is_cut = plan.lines.last().is_some_and(|line| line.ends_with(" more lines)"));
+    if is_cut || plan.lines.is_empty() && plan.summary.contains(" more change") {
         let more = "The status does not have all of it: `countersign plan` on the files shows every change.";
-        told += &format!("{}\n", paint.text(Colour::Yellow, more));
+        told.extend([paint.text(Colour::Yellow, more), "\n".to_owned()]);
     }
     told
 }
@@ -255,6 +267,7 @@ mod tests {
         assert!(why(contract("AwaitingApproval", 2, &plan())).contains("before its spec was changed"));
         assert!(why(contract("InSync", 1, &Value::Null)).ends_with("it is InSync"));
         assert!(why(contract("InSync", 1, &plan())).ends_with("it is InSync"));
+        assert!(why(contract("PlanDenied", 1, &plan())).contains("delete the ContractApproval"));
         let mut suspended = contract("AwaitingApproval", 1, &plan());
         suspended.spec.suspend = true;
         assert!(why(suspended).contains("suspended"));

@@ -275,9 +275,9 @@ pub(super) fn text(found: &[Finding], paint: Paint) -> String {
             Verdict::Note => ("note", Colour::Yellow),
             Verdict::Bad => ("FAIL", Colour::Red),
         };
-        text += &format!("{}  {}: {}\n", paint.text(colour, mark), plain(what), plain(message));
+        text.extend([format!("{}  {}: {}\n", paint.text(colour, mark), plain(what), plain(message))]);
         if let Some(cure) = cure {
-            text += &format!("      cure: {}\n", plain(cure));
+            text.extend([format!("      cure: {}\n", plain(cure))]);
         }
     }
     let bad = found.iter().filter(|finding| finding.is_bad()).count();

@@ -138,40 +138,31 @@ async fn definition(cluster: &Cluster, ours: &CustomResourceDefinition) -> Findi
 async fn rights(cluster: &Cluster, everywhere: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     for right in Right::ALL {
-        let namespace = (!everywhere && right.is_namespaced).then_some(cluster.namespace.as_str());
-        found.push(right.finding(allowed(cluster, namespace, right.verb, right.resource, None).await));
+        let namespace = (!everywhere && right.is_namespaced).then_some(&*cluster.namespace);
+        found.push(right.finding(may(cluster, right.verb, right.resource, namespace, None).await));
     }
     found
 }
 
-/// Whether whoever asks may do something to a resource of the namespace.
+/// Whether whoever asks may do something to our resources, or to the one of a name; everywhere without a namespace.
 pub(super) async fn may(
     cluster: &Cluster,
     verb: &str,
     resource: &str,
-    name: Option<&str>,
-) -> Result<bool, kube::Error> {
-    allowed(cluster, Some(&cluster.namespace), verb, resource, name).await
-}
-
-async fn allowed(
-    cluster: &Cluster,
     namespace: Option<&str>,
-    verb: &str,
-    resource: &str,
-    name: Option<&str>,
+    name: Option<String>,
 ) -> Result<bool, kube::Error> {
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let attributes = ResourceAttributes {
         namespace: namespace.map(str::to_owned),
         verb: Some(verb.to_owned()),
         group: Some(GROUP.to_owned()),
         resource: Some(resource.to_owned()),
-        name: name.map(str::to_owned),
+        name,
         ..ResourceAttributes::default()
     };
     let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
     let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let answer = reviews.create(&PostParams::default(), &review).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
