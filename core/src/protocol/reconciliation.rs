@@ -217,9 +217,9 @@ impl<P: Planner> Reconciliation<P> {
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
-        if self.goal == Goal::InForce && !self.holders.is_there() {
+        if self.goal == Goal::InForce && self.written.is_empty() && !self.holders.is_there() {
             // Somebody else may hold by now, or make, what it meant.
-            let gone = Outcome::Ended { applied: std::mem::take(&mut self.written) };
+            let gone = Outcome::Ended { applied: Vec::new() };
             return Err(Box::new(self.result(gone, Requeue::OnChange, now)));
         }
         if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {

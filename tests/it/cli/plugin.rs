@@ -155,6 +155,18 @@ async fn a_plan_that_somebody_denies_is_not_carried_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_denied_with_a_word_on_why() {
+    let world = World::start().await;
+    world.apply(&terms::with(terms::acme(), "/spec/managementPolicy", json!("Plan"))).await;
+    world.until_waiting("acme", "AwaitingApproval").await;
+    let ran = plugin(&world, &["deny", "acme", "--yes", "--note", "the fee is missing"]);
+    assert!(ran.code == 0 && ran.out.contains(" denied by "), "{}{}", ran.out, ran.said);
+    let why = world.until_stalled("acme", "PlanDenied").await;
+    assert!(why.contains("who says: the fee is missing"), "{why}");
+    assert!(world.sim.requests().await.iter().all(|request| request.method != "PUT"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_said_with_its_cure_and_no_token_is_read() {
     let mut world = World::start().await;
     world.apply(&terms::acme()).await;

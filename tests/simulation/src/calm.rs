@@ -68,8 +68,7 @@ impl World {
         if month < WATCHED_FOR + LONGEST_STEP + MINUTE {
             self.rest(month);
         }
-        let began = month_before(self.ground.now);
-        if self.ground.now - began < 15 * MINUTE {
+        if self.ground.now - month_before(self.ground.now) < 15 * MINUTE {
             self.rest(15 * MINUTE);
         }
         let before = writes(self);

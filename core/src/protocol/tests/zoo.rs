@@ -95,6 +95,25 @@ fn what_is_not_shown_to_be_ours_is_not_replaced() {
 }
 
 #[test]
+fn a_create_that_a_kill_kept_off_the_record_is_not_left_without_a_word_whatever_the_spec_says_by_then() {
+    let mut bench = bench(&terms("Acme", "active"));
+    // It was created, and the operator killed before it could say so; then Git changes, and the resource is deleted.
+    set_name(&mut bench, "Acme 2027");
+    bench.contract.metadata.generation = Some(3);
+    bench.contract.metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-06-01T10:00:00Z")).unwrap());
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let made = || read(READ, told(&terms("Acme", "active"), "c-1"));
+    for _ in 0..2 {
+        bench.pass(&[made(), done("refused OwnershipUnproven")]);
+    }
+    assert_eq!(bench.sent, []);
+    // One that was told of its last spec before it was deleted has made nothing that is not on record.
+    bench.contract.status = Some(serde_json::from_value(json!({"observedGeneration": 2})).unwrap());
+    bench.pass(&[made(), done("ended")]);
+}
+
+#[test]
 fn one_404_of_a_held_contract_writes_nothing_and_is_looked_at_again_soon() {
     let old = terms("Acme", "active");
     let mut bench = holding(&old);
