@@ -182,6 +182,7 @@ impl<P: Planner> Reconciliation<P> {
                     return Ok(Decision::Refuse(refusal.clone()));
                 }
                 let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
+                self.planner.recall(&mut self.recorded);
                 self.is_absent = observation == Observation::Nothing;
                 self.note_arrived(false, now);
                 match observation {
@@ -317,7 +318,8 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 // An end that comes late ends what has ended.
                 if self.goal == Goal::InForce {
-                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), now);
+                    let sets = self.planner.sets();
+                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), sets, now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."

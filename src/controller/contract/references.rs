@@ -25,7 +25,7 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sought, package::Unusable},
+    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sought},
     protocol::{
         Goal, ReconcileResult, Requeue,
         claims::{self, Asking},

@@ -425,6 +425,11 @@ pub struct LostWrite {
     /// Digest of the spec's terms that it was to put in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_digest: Option<Digest>,
+    /// Optional fields of the contract itself that it was to set, each with a digest of its value: `notes=1f2e3d4c`. What
+    /// billing shows of them is the spec's, though it never was seen to be in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 256)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub sets: Vec<String>,
     /// Whether the same was sent again, so that what billing shows does not tell which of the two was carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,

@@ -12,6 +12,7 @@ use super::{
     ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
     create, end,
     history::{self, Edits},
+    members::CLEARABLE,
     package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
     unexplained,
@@ -24,9 +25,15 @@ use crate::{
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
+        Recorded, Refusal, SETTLING, Unreadable,
+        package::ArchivedPackage,
+        snapshot::day,
+        three_way::{as_set, to_set},
     },
-    terms::{Digest, metronome::Contract},
+    terms::{
+        Digest,
+        metronome::{CONTRACT, Contract},
+    },
     validate::{self, Validated},
 };
 
@@ -540,6 +547,21 @@ impl Planner for ContractPlanner {
 
     fn last_edit(&self) -> Option<String> {
         self.view()?.last_edit.clone()
+    }
+
+    fn sets(&self) -> Vec<String> {
+        let Some(desired) = &self.desired else { return Vec::new() };
+        let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
+        to_set(&CONTRACT, desired.terms(), self.view().map(|view| &view.terms), &is_apart)
+    }
+
+    fn recall(&self, recorded: &mut Recorded) {
+        let Some(view) = self.view() else { return };
+        // Without a record of any item, one of a field would say that every item is somebody else's.
+        if recorded.contract_id.as_ref() == Some(&view.contract_id) && !recorded.items.is_empty() {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            recorded.items.extend(set.into_iter().map(|field| (field, view.contract_id.clone())));
+        }
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {

@@ -346,3 +346,39 @@ fn what_is_shown_in_the_place_of_ours_is_not_told_as_ours() {
     assert_eq!(recorded.contract_id.as_deref(), Some("c-2"));
     assert_eq!(planner.last_edit(), None);
 }
+
+#[test]
+fn a_field_that_a_lost_replace_has_set_is_taken_out_when_it_leaves_the_spec() {
+    let old = terms("Acme", "active");
+    let mut with_notes = old.clone();
+    with_notes["notes"] = json!("ours");
+    for (notes, is_held) in [("ours", true), ("ours", false), ("theirs", true)] {
+        let mut bench = if is_held { holding(&old) } else { bench(&old) };
+        bench.contract.spec.zoo = serde_json::from_value(with_notes.clone()).unwrap();
+        bench.change();
+        let before = if is_held { read(READ, told(&old, "c-1")) } else { absent(READ) };
+        bench.pass(&[before, failed(REPLACE, unknown()), done("unconfirmed")]);
+        set_name(&mut bench, "Acme");
+        let mut shown = told(&with_notes, "c-1");
+        shown["notes"] = json!(notes);
+        if notes == "theirs" {
+            bench.pass(&[read(READ, shown), done("in_sync")]);
+            continue;
+        }
+        bench.pass(&[read(READ, shown), taken(REPLACE, told(&old, "c-1")), done("applied")]);
+        assert!(!bench.sent[0].body.contains("notes"), "{}", bench.sent[0].body);
+    }
+}
+
+#[test]
+fn a_contract_as_it_last_was_is_ours_under_another_id_too() {
+    let old = terms("Acme", "active");
+    let new = || told(&terms("Acme 2027", "active"), "c-2");
+    let mut bench = holding(&old);
+    set_name(&mut bench, "Acme 2027");
+    let mut other = told(&old, "c-2");
+    other["notes"] = json!("theirs");
+    bench.pass(&[read(READ, other), done("refused ReplacedOutside")]);
+    bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, new()), done("applied")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-2"));
+}
