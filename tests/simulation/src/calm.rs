@@ -254,7 +254,7 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
             marks.is_lost || marks.is_moved || marks.is_double
         }
         "HeldContractMissing" => marks.is_ended || marks.is_moved || marks.is_lost || marks.is_double,
-        "ReplacedOutside" => marks.is_ended || marks.is_touched || marks.is_double,
+        "ReplacedOutside" => marks.is_ended || marks.is_touched || marks.is_double || marks.is_lost,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
         // What it trims never says what Git says, and is told so.
         "NonConverging" => marks.is_untrimmed,
