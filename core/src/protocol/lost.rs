@@ -19,11 +19,6 @@ pub const LATE: TimeDelta = TimeDelta::seconds(30);
 /// How many writes are remembered.
 const MOST: usize = 16;
 
-/// Whether the API takes a call once, by its key, so that a repeat of it changes nothing.
-const fn is_taken_once(kind: CallKind) -> bool {
-    matches!(kind, CallKind::Create | CallKind::Edit)
-}
-
 /// Notes a write whose reply did not come.
 pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, spec: Option<&Digest>, now: DateTime<Utc>) {
     let late_until = Timestamp::whole_seconds(now + LATE);
@@ -41,12 +36,19 @@ pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, spec: Option<&Digest>
         late_until,
         spec_digest: spec.cloned(),
         repeated: false,
+        adds: beside(call),
     });
+}
+
+/// Paths of what a write makes beside the contract. Nothing else leads to it once the spec says it no more.
+fn beside(call: &Call) -> Vec<String> {
+    let added = call.adds.iter().filter(|_| call.kind == CallKind::Add);
+    added.map(|added| added.recorded_as.clone()).collect()
 }
 
 /// Notes that a write is sent again, which the API does not tell from the first.
 pub(super) fn repeat<'c>(lost: &mut [LostWrite], calls: impl Iterator<Item = &'c Call>) {
-    for call in calls.filter(|call| !is_taken_once(call.kind)) {
+    for call in calls.filter(|call| !call.kind.is_taken_once()) {
         let same = lost.iter_mut().filter(|write| write.digest == call.fingerprint);
         same.for_each(|write| write.repeated = true);
     }
@@ -54,7 +56,7 @@ pub(super) fn repeat<'c>(lost: &mut [LostWrite], calls: impl Iterator<Item = &'c
 
 /// Notes that a call was carried out: where the API takes it once, no earlier try of it is any more.
 pub(super) fn carried_out(lost: &mut Vec<LostWrite>, call: &Call) {
-    if is_taken_once(call.kind) {
+    if call.kind.is_taken_once() {
         lost.retain(|write| write.digest != call.fingerprint);
     }
 }

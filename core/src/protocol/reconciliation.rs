@@ -229,7 +229,7 @@ impl<P: Planner> Reconciliation<P> {
         match reply {
             Ok(()) => self.done(&call),
             // The key made this very change before, and the reply was lost: what holds is read next.
-            Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Edit => {
+            Err(CallError::KeyUsed { .. }) if matches!(call.kind, CallKind::Edit | CallKind::Add) => {
                 self.planner.forget();
                 self.done(&call);
             }
@@ -486,6 +486,11 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
     /// this is another one. The same edit can be sent again, since the API takes it once.
     fn may_be_in_force(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
+        // What has no key is added once more by a repeat, whatever was sent before.
+        let appends = plan.calls.iter().any(|call| call.kind == CallKind::Append);
+        if appends && self.recorded.unconfirmed.as_ref().is_some_and(|write| is_recent(write, now)) {
+            return true;
+        }
         let before = self.recorded.unconfirmed.as_ref().filter(|_| self.is_settling(now));
         let edit = plan.calls.iter().find(|call| call.kind == CallKind::Edit);
         before.zip(edit).is_some_and(|(before, edit)| before.digest != edit.fingerprint)
@@ -494,7 +499,7 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether an edit was sent a short while ago, which a read may not show yet.
     fn is_settling(&self, now: DateTime<Utc>) -> bool {
         let edit = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
-        edit.is_some_and(|write| now.signed_duration_since(write.time.0) < SETTLING)
+        edit.is_some_and(|write| is_recent(write, now))
     }
 
     /// What is remembered of a plan that is about to be carried out.
@@ -516,4 +521,9 @@ impl<P: Planner> Reconciliation<P> {
             lost: Vec::new(),
         }
     }
+}
+
+/// Whether a write was sent so short a while ago that a read may not show it yet.
+fn is_recent(write: &UnconfirmedWrite, now: DateTime<Utc>) -> bool {
+    now.signed_duration_since(write.time.0) < SETTLING
 }

@@ -334,7 +334,14 @@ async fn list_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> S
         let mut contract = required(call, &id)?;
         settling::settle(&mut contract, call)?;
         contract.save(&call.tx)?;
-        let told = invoices::of_contract(call, &contract)?;
+        let mut told = invoices::of_contract(call, &contract)?;
+        // What the customer has beside its contracts is billed on one of them.
+        if let Some(beside) = contract::beside_to_show(call, &contract.customer_id)? {
+            let billed = invoices::of_contract(call, &beside)?;
+            told.extend(
+                billed.into_iter().filter(|invoice| invoice.text("contract_id") == Some(id.as_str())),
+            );
+        }
         Ok(told.into_iter().map(Json::from).collect::<Vec<_>>())
     });
     Ok(Body(Fields::default().with("invoices", told.await?)))

@@ -145,6 +145,11 @@ impl<'a> Draft<'a> {
         push(&mut self.later, verb, part);
     }
 
+    /// A call beside the edit, complete.
+    pub(super) fn push_call(&mut self, call: Result<Call, Refusal>) {
+        self.calls.push(call);
+    }
+
     /// A call beside the edit.
     pub(super) fn call(&mut self, path: &str, body: &Members) {
         self.calls.push(call(CallKind::Other, path, body));

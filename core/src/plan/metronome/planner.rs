@@ -7,8 +7,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey, create, end, find,
+    Balances, ContractRef, CustomerId, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS,
+    Shown, Stamp, UniquenessKey,
+    balances::{self, ObservedBalances},
+    create, end, find, gate,
     history::{self, Edits},
     immutable, moved, package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
@@ -70,6 +72,7 @@ struct Facts {
     contracts: BTreeMap<String, Option<ObservedContract>>,
     legacy: BTreeMap<String, Option<Value>>,
     seats: BTreeMap<String, Value>,
+    balances: BTreeMap<Balances, ObservedBalances>,
     listed: Option<Vec<ObservedContract>>,
     edits: BTreeMap<String, Edits>,
     billing_configurations: Option<Value>,
@@ -245,6 +248,7 @@ impl ContractPlanner {
                 None => return Err(Need::LegacyContract(contract)),
             }
         }
+        self.add_balances(Some(desired), &mut view, recorded)?;
         for subscription_id in view.needs_seats(desired, recorded, now) {
             match self.facts.seats.get(&subscription_id) {
                 Some(data) => view.merge_seats(&subscription_id, data),
@@ -252,6 +256,23 @@ impl ContractPlanner {
             }
         }
         Ok(view)
+    }
+
+    /// Puts the customer's own balances beside a contract, as far as the resource is concerned with them.
+    fn add_balances(
+        &self,
+        desired: Option<&Desired>,
+        view: &mut ObservedContract,
+        recorded: &Recorded,
+    ) -> Result<(), Need> {
+        for kind in balances::needed(desired, recorded) {
+            let Some(told) = self.facts.balances.get(&kind) else {
+                let customer_id = CustomerId::from(view.customer_id.as_str());
+                return Err(Need::Balances { customer_id, kind });
+            };
+            view.merge_balances(kind, told, &self.key);
+        }
+        Ok(())
     }
 
     fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&ObservedContract>, Need> {
@@ -473,7 +494,10 @@ impl Planner for ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
-            Ok(Some(view)) => end::plan(&view, recorded, policy, ending, now),
+            Ok(Some(mut view)) => {
+                self.add_balances(self.desired.as_ref(), &mut view, recorded)?;
+                end::plan(&view, recorded, policy, ending, now)
+            }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
         })
@@ -508,6 +532,12 @@ impl Planner for ContractPlanner {
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
             }
+            Need::Balances { kind, .. } => {
+                let told = told.unwrap_or(json!([]));
+                let read = ObservedBalances::read(*kind, &told)
+                    .map_err(|why| Unreadable(format!("the reply is no list of balances: {why}")))?;
+                facts.balances.insert(*kind, read);
+            }
             Need::BillingConfigurations { .. } => facts.billing_configurations = told.or(Some(json!([]))),
             Need::CustomFieldKeys => facts.custom_field_keys = told.or(Some(json!([]))),
             Need::Package { package_id } => drop(facts.packages.insert(package_id.clone(), told)),
@@ -535,6 +565,16 @@ impl Planner for ContractPlanner {
                 (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
             }
             recorded.items.extend(history::added(call, reply));
+            recorded.items.extend(gate::sent(call));
+        }
+        if call.kind == CallKind::Add {
+            let id = reply.get("id").and_then(Value::as_str);
+            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            let told = std::mem::take(&mut self.told);
+            if recorded.items.is_empty() {
+                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+            }
+            recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())
     }

@@ -73,6 +73,7 @@ impl World {
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
+            Need::Balances { kind, .. } => Some(self.api.balances(*kind)),
             Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
         }
     }
