@@ -164,7 +164,15 @@ impl BillingApi for Metronome {
         let mut imports = Vec::new();
         let is_archived = |contract: &&Value| contract.get("archived_at").is_some_and(|at| !at.is_null());
         let listed = self.contracts(&customer.into()).await?;
-        for contract in listed.iter().filter(|contract| !is_archived(contract)) {
+        let live: Vec<_> = listed.iter().filter(|contract| !is_archived(contract)).collect();
+        let mut told = BTreeMap::new();
+        if !live.is_empty() {
+            for kind in Balances::ALL {
+                let need = Need::Balances { customer_id: customer.into(), kind };
+                told.extend(self.read(&need).await?.map(|told| (kind, told)));
+            }
+        }
+        for (index, contract) in live.into_iter().enumerate() {
             let id = contract.get("id").and_then(Value::as_str).unwrap_or_default();
             // A list may cut a contract short.
             let contract = ContractRef::new(customer, id);
@@ -178,7 +186,8 @@ impl BillingApi for Metronome {
                 };
                 seats.extend(self.read(&need).await?.map(|told| (subscription_id, told)));
             }
-            imports.push(import::metronome_contract(&data, &seats, to, now));
+            let beside = import::Beside { told: &told, takes_unbilled: index == 0 };
+            imports.push(import::metronome_contract(&data, &seats, beside, to, now));
         }
         Ok(imports)
     }

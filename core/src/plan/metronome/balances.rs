@@ -39,7 +39,8 @@ static DECIMAL: Shape = Shape::Decimal;
 
 impl Balances {
     /// The list of the contract's terms that has them.
-    pub(super) fn list(self) -> &'static str {
+    #[must_use]
+    pub fn list(self) -> &'static str {
         match self {
             Self::Commits => "customerCommits",
             Self::Credits => "customerCredits",
@@ -94,7 +95,7 @@ fn is_of(path: &str, list: &str) -> bool {
 
 /// The commits, or credits, of a customer as the API told them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ObservedBalances {
+pub struct ObservedBalances {
     terms: Vec<Value>,
     ids: Vec<Ids>,
     gone: Vec<(String, Value)>,
@@ -109,7 +110,7 @@ impl ObservedBalances {
     ///
     /// # Errors
     /// When a part of it has another shape than the API documents; the error names it.
-    pub(super) fn read(kind: Balances, data: &Value) -> Result<Self, String> {
+    pub fn read(kind: Balances, data: &Value) -> Result<Self, String> {
         let name = wire_name(&CONTRACT, kind.list());
         let told = data.as_array().ok_or("the reply is no list")?;
         let id = |item: &Value| item.get("id").and_then(Value::as_str).map(str::to_owned);
@@ -140,7 +141,7 @@ impl ObservedBalances {
 impl ObservedContract {
     /// Takes the customer's balances beside the contract, for the resource whose contract has a key. Those with the key of
     /// another resource are left out.
-    pub(super) fn merge_balances(&mut self, kind: Balances, told: &ObservedBalances, key: &UniquenessKey) {
+    pub fn merge_balances(&mut self, kind: Balances, told: &ObservedBalances, key: &UniquenessKey) {
         let (name, mark) = (kind.list(), mark(key));
         let is_anothers = |id: &str| told.keys.get(id).is_some_and(|key| !key.starts_with(&mark));
         let items = told.ids.iter().zip(&told.terms).filter(|(ids, _)| !is_anothers(&ids.own));
@@ -156,6 +157,18 @@ impl ObservedContract {
         self.keys.extend(own.map(|(id, key)| (id.clone(), key.clone())));
         self.unit_names.extend(told.unit_names.clone());
         self.product_names.extend(told.product_names.clone());
+    }
+
+    /// What the customer has beside the contract that is not over at a moment, each with the key of its item of the spec
+    /// where a resource of this contract made it.
+    pub fn balances(&self, kind: Balances, at: Timestamp) -> impl Iterator<Item = (Option<&str>, &Value)> {
+        let list = LISTS.iter().find(move |list| list.name == kind.list());
+        let is_over = move |item: &Item<'_>| list.is_none_or(|list| is_over(list, *item, at));
+        let items = self.items(kind.list()).filter(move |item| !is_over(item));
+        items.map(|item| {
+            let made = self.made_key(&item.ids.own).and_then(|key| key.rsplit_once('/'));
+            (made.map(|(_, key)| key), item.terms)
+        })
     }
 
     /// Takes items out of a list of the contract that are not its own, should the API show them there as well.
@@ -334,8 +347,6 @@ pub(super) fn end_all(
     let mut endings = Endings::default();
     for list in &LISTS {
         let Writes::Beside(beside) = &list.writes else { continue };
-        let of_list =
-            |path: &str| path.strip_prefix(list.name).and_then(|rest| rest.strip_prefix('/')).is_some();
         let known: BTreeSet<_> = recorded
             .items
             .iter()

@@ -59,6 +59,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 pub use self::{
+    balances::ObservedBalances,
     facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,

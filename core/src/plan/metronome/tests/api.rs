@@ -31,6 +31,8 @@ pub(super) struct Api {
     pub history: Vec<Value>,
     /// Whether lists leave the keys out that the customer's balances were made with.
     pub hides_keys: bool,
+    /// Id of what was last made beside the contract.
+    pub made_beside: Value,
     minted: usize,
     temporary: BTreeMap<String, String>,
 }
@@ -128,6 +130,7 @@ impl Api {
         if let Some(id) = object(&mut item).remove("invoice_contract_id") {
             item["invoice_contract"] = json!({"id": id});
         }
+        self.made_beside = item["id"].clone();
         list(&mut self.contract, name).push(item);
     }
 
