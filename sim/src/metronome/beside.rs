@@ -8,7 +8,7 @@ use super::call::{Answer, Call};
 use super::contract::{self, Contract, Missing};
 use super::failure::Failure;
 use super::minting::Mint;
-use super::switches::ContractKeys;
+use super::switches::{Admission, ContractKeys};
 use super::value::Fields;
 use super::{contract_calls, customers, ending, rules, settling, time};
 use crate::store::Collection;
@@ -25,9 +25,12 @@ pub(super) fn create_commit(call: &Call) -> Result<Answer, Failure> {
         return Err(Failure::bad_request("invoice_contract_id: is required where the commit is invoiced"));
     }
     if let Some(id) = body.text("invoice_contract_id") {
-        let found = contract::find(&call.tx, id)?;
         let customer = body.text("customer_id").unwrap_or_default();
-        if found.is_none_or(|contract| contract.customer_id != customer) {
+        let is_its = match contract::find(&call.tx, id)? {
+            Some(contract) => contract.customer_id == customer,
+            None => call.settings.metronome_unknown_ids == Admission::Accept,
+        };
+        if !is_its {
             return Err(Failure::not_found(format!("Contract {id} not found")));
         }
     }

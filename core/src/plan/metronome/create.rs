@@ -80,8 +80,9 @@ fn withhold(terms: &mut Value) {
         withheld.filter_map(|commit| text(commit, "temporaryId")).map(str::to_owned).collect();
     let (mut own, _) = balances::apart(terms);
     let mut retain = |name: &str, keeps: &dyn Fn(&Value) -> bool| {
-        let items = own.get_mut(name).and_then(Value::as_array_mut);
-        items.into_iter().for_each(|items| items.retain(keeps));
+        if let Some(items) = own.get_mut(name).and_then(Value::as_array_mut) {
+            items.retain(keeps);
+        }
     };
     retain("commits", &|commit| !is_withheld(commit));
     retain("overrides", &|item| !names.iter().any(|name| refers_to(item, name)));

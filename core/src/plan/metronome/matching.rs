@@ -225,11 +225,7 @@ impl<'v> Matcher<'_, 'v> {
             pairing.candidates(
                 |wanted| identity(list, &wanted.compared),
                 |item| identity(list, item.terms),
-                |wanted, item| {
-                    let counts = self.likeness == Likeness::Same;
-                    let cost = || if counts { differences(list, wanted, *item).count() } else { 0 };
-                    self.is_possible(list, wanted, *item).then(cost)
-                },
+                |wanted, item| self.is_possible(list, wanted, *item).then_some(0),
             )
         };
         // A contract that was in force has its record: what is not on it is not the spec's.
@@ -238,10 +234,15 @@ impl<'v> Matcher<'_, 'v> {
         let left = match likeness {
             Likeness::Other => Vec::new(),
             Likeness::Unknown => candidates(&pairing),
-            Likeness::Same => {
-                let candidates = candidates(&pairing);
-                pairing.closest(candidates)
-            }
+            Likeness::Same => pairing.nearest(
+                |wanted| (identity(list, &wanted.compared), telling(list, wanted.traits(list))),
+                |item| (identity(list, item.terms), telling(list, traits(list, item.terms))),
+                place_of,
+                |wanted, item| {
+                    let cost = || differences(list, wanted, *item).count();
+                    self.is_possible(list, wanted, *item).then(cost)
+                },
+            ),
         };
         for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
             questions.entry(pair.position).or_default().push(pair.index);
@@ -344,6 +345,21 @@ fn traits(list: &List, terms: &Value) -> Traits {
         traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
     }
     traits
+}
+
+/// The traits by which items of one identity are told from each other.
+fn telling(list: &List, mut traits: Traits) -> Traits {
+    traits.retain(|name, _| !list.identity.contains(name));
+    traits
+}
+
+/// The place that a trait is of: the times and amounts of a schedule may differ by one item.
+fn place_of(name: &'static str) -> &'static str {
+    match name {
+        "times of access" | "amounts of access" => "access",
+        "times of invoices" | "amounts of invoices" => "invoices",
+        name => name,
+    }
 }
 
 impl Wanted {

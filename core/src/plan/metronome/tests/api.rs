@@ -55,10 +55,10 @@ impl Api {
             "v1/contracts/customerCommits/create" => self.create_beside(COMMITS, "commits", &body),
             "v1/contracts/customerCredits/create" => self.create_beside(CREDITS, "credits", &body),
             "v1/contracts/customerCommits/updateEndDate" => {
-                self.end_beside(COMMITS, &body["commit_id"], &body)
+                self.end_beside(COMMITS, &body["commit_id"], &body);
             }
             "v1/contracts/customerCredits/updateEndDate" => {
-                self.end_beside(CREDITS, &body["credit_id"], &body)
+                self.end_beside(CREDITS, &body["credit_id"], &body);
             }
             "v1/customFields/setValues" => {
                 let fields = self.fields(&body);
@@ -104,7 +104,7 @@ impl Api {
     /// The one of two lists that has an item.
     fn list_of(&mut self, lists: [&'static str; 2], id: &Value) -> &'static str {
         let has = |name: &&&str| list(&mut self.contract, name).iter().any(|item| item["id"] == *id);
-        *lists.iter().find(has).unwrap_or_else(|| panic!("no {id} in {lists:?}"))
+        lists.iter().find(has).unwrap_or_else(|| panic!("no {id} in {lists:?}"))
     }
 
     /// What the lists of the customer's balances tell.
