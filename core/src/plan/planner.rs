@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, fmt, marker::PhantomData};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{Call, Decision, Holders, PackageSnapshot, Policy, Recorded, Refusal};
@@ -13,6 +13,9 @@ use crate::{
     api::contract::DeletionPolicy,
     terms::{Digest, Timestamp},
 };
+
+/// How long a read may be behind an edit.
+pub const SETTLING: TimeDelta = TimeDelta::seconds(30);
 
 /// What a billing API shows of what is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +136,11 @@ pub trait Planner {
         recorded: &mut Recorded,
         now: DateTime<Utc>,
     ) -> Result<(), Unreadable>;
+
+    /// Puts on record what is known before a call is sent, whatever comes of the call; whether that is news.
+    fn sending(&mut self, _call: &Call, _recorded: &mut Recorded) -> bool {
+        false
+    }
 
     /// Takes how holders are found among the other resources of the cluster.
     fn know(&mut self, _holders: Holders) {}

@@ -3,6 +3,7 @@
 mod corpus;
 mod kustomize;
 mod plan;
+mod plugin;
 mod validate;
 
 use std::{

@@ -249,6 +249,12 @@ pub(super) fn can_be_made(draft: &Draft<'_>, list: &'static List, wanted: &Wante
     !(list.is_beside() && draft.view.holds_archived(list, &key))
 }
 
+/// Whether an item was made and is not shown: the API deletes none, so what it shows is behind.
+pub(super) fn is_unseen(draft: &Draft<'_>, list: &'static List, wanted: &Wanted) -> bool {
+    let made = draft.recorded(&format!("{}/{}", list.name, wanted.key)).filter(|id| !id.is_empty());
+    list.is_beside() && made.is_some_and(|id| !draft.view.all_ids().contains(id))
+}
+
 /// Changes an item in place.
 pub(super) fn edit(draft: &mut Draft<'_>, beside: &Beside, mut update: Members) {
     let adds = |member: &str| matches!(update.get(member), Some(Part::Object(verbs)) if verbs.contains_key("add_schedule_items"));

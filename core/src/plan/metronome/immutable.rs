@@ -28,6 +28,8 @@ pub(super) enum Remedy {
     Postpaid,
     /// A later start, or somebody who says that the past is to be billed again.
     Past,
+    /// A look at billing, or somebody who says that what it does not show is gone.
+    Unseen,
 }
 
 impl Remedy {
@@ -68,6 +70,10 @@ impl Remedy {
                  only); or, if that time is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
                  (`managementPolicy: Plan`)"
             }
+            Self::Unseen => {
+                "look for the item in billing, and archive or end it there so that its history says so; or, if it is gone, approve \
+                 a plan that adds another (`managementPolicy: Plan`)"
+            }
         }
     }
 }
@@ -81,10 +87,15 @@ pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) ->
             remedies.push(*remedy);
         }
     }
-    let (reason, why) = if remedies == [Remedy::Past] {
-        (reasons::BACKDATED_ITEM, "this would bill the past again, as there is or was the like")
-    } else {
-        (reasons::IMMUTABLE_FIELD, "the API cannot change this")
+    let (reason, why) = match remedies[..] {
+        [Remedy::Past] => {
+            (reasons::BACKDATED_ITEM, "this would bill the past again, as there is or was the like")
+        }
+        [Remedy::Unseen] => (
+            reasons::AMBIGUOUS_ITEM,
+            "an edit of this resource has added the like, and billing does not show it",
+        ),
+        _ => (reasons::IMMUTABLE_FIELD, "the API cannot change this"),
     };
     let remedies: Vec<_> = remedies.into_iter().map(Remedy::text).collect();
     Decision::refuse(
@@ -106,6 +117,17 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
             "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
              what /customerAlias stands for: {from} -> {to}. Ways out: {}",
             Remedy::Contract.text()
+        ),
+    }
+}
+
+/// Why nothing is written yet: what was made for the customer is not shown.
+pub(super) fn unseen(paths: &[String]) -> Refusal {
+    Refusal {
+        reason: reasons::BILLING_UNREACHABLE,
+        message: format!(
+            "Nothing was written: the billing API does not show yet what it has made for the customer: {}",
+            paths.join(", ")
         ),
     }
 }

@@ -17,3 +17,4 @@ pub use self::{
     markdown::{drift as drift_markdown, money as money_markdown, plan as plan_markdown},
     text::{drift, drift_line, drift_lines, line, lines, money, summarize, summary, summary_within},
 };
+pub use value::plain;

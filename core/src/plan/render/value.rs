@@ -32,7 +32,8 @@ pub(super) fn rate(name: &str, value: &Value) -> Option<Decimal> {
 }
 
 /// Text on one line: what would break a line, or drive a terminal, is a space.
-pub(super) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let is_harmless = |character: char| {
         !character.is_control() && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };

@@ -203,6 +203,21 @@ fn the_key_of_an_item_that_somebody_archived_is_not_used_again() {
 }
 
 #[test]
+fn what_was_made_and_is_not_shown_yet_is_waited_for_and_not_made_again() {
+    let mut past = begun("pool", "1000");
+    past["invoiceSchedule"]["scheduleItems"][0]["timestamp"] = json!("2026-05-01T00:00:00Z");
+    let mut bench = Bench::created(&spec(std::slice::from_ref(&past)));
+    let made = bench.api.contract["beside_commits"].take();
+    bench.api.contract["beside_commits"] = json!([]);
+    match bench.decide(&spec(std::slice::from_ref(&past))) {
+        Decision::Wait(why) => assert!(why.message.contains("/customerCommits/pool"), "{}", why.message),
+        other => panic!("{other:?}"),
+    }
+    bench.api.contract["beside_commits"] = made;
+    assert_eq!(bench.decide(&spec(&[past])), Decision::Settle);
+}
+
+#[test]
 fn what_the_end_of_the_contract_cuts_leaves_what_is_beside_it_alone() {
     let mut bench = Bench::created(&spec(&[begun("pool", "1000")]));
     let shorter = with(&spec(&[begun("pool", "1000")]), "/endingBefore", json!("2026-08-01T00:00:00Z"));
