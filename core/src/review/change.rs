@@ -18,8 +18,8 @@ use crate::{
         provider::BillingProviderSpec,
     },
     plan::{
-        Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, facts::Facts,
-        metronome, package, zoo,
+        Change, ContractSnapshot, Demands, Plan, Planner, Policy, Recorded, Refusal, Sayings, SetTerms,
+        facts::Facts, metronome, package, zoo,
     },
     protocol::{
         Goal, Outcome, Reconciliation, Step,
@@ -165,7 +165,8 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
         Ok(planner) => planner,
         Err(refusal) => return Effect::Refused(refusal),
     };
-    let policy = Policy::of(side.contract);
+    let demands = side.account.map(Demands::of).unwrap_or_default();
+    let policy = Policy::of(side.contract).under(demands, Sayings::default());
     let effect = match run(F::API, planner, goal, recorded, policy, now, |need| facts.told(need, side)) {
         Ran::Planned(plan) => Effect::Changes { plan, waits: false },
         Ran::Ended(outcome, _) => match outcome {

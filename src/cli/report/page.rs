@@ -202,17 +202,21 @@ fn tiles(customers: &[Customer<'_>], found: &Found, troubles: usize) -> Vec<Tile
         }
     };
     if found.is_cluster {
-        counts(customers).into_iter().for_each(|(mark, count)| more(count, mark.word()));
+        for (mark, count) in counts(customers) {
+            more(count, mark.word());
+        }
     } else {
-        more(troubles, "wrong");
+        more(troubles, "not ready");
     }
     more(
         all().filter(|contract| matches!(contract.after, After::RenewalDue { .. })).count(),
         "due to be renewed",
     );
     more(all().filter(|contract| matches!(contract.after, After::Lapsed { .. })).count(), "lapsed");
-    more(customers.iter().map(|customer| customer.gaps.len()).sum(), "gaps");
-    more(customers.iter().map(|customer| customer.steps.len()).sum(), "price steps");
+    let gaps = customers.iter().map(|customer| customer.gaps.len()).sum();
+    more(gaps, &plural(gaps, "gap"));
+    let steps = customers.iter().map(|customer| customer.steps.len()).sum();
+    more(steps, &plural(steps, "price step"));
     tiles
 }
 

@@ -4,6 +4,7 @@ mod corpus;
 mod kustomize;
 mod plan;
 mod plugin;
+mod report;
 mod validate;
 
 use std::{

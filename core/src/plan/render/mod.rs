@@ -15,6 +15,8 @@ mod tests;
 pub use self::{
     json::{drift as drift_json, plan as plan_json},
     markdown::{drift as drift_markdown, money as money_markdown, plan as plan_markdown},
-    text::{drift, drift_line, drift_lines, line, lines, money, summarize, summary, summary_within},
+    text::{
+        drift, drift_line, drift_lines, line, lines, lines_within, money, summarize, summary, summary_within,
+    },
 };
 pub use value::plain;

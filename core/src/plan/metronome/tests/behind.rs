@@ -1,6 +1,9 @@
 //! Reads that are behind, and records that are lost: nothing is added twice, and nothing stays in force unsaid.
 
-use super::{planner::World, *};
+use super::{
+    planner::{Fault, World},
+    *,
+};
 use crate::{
     api::{BillingContractStatus, contract::ManagementPolicy},
     protocol::{Goal, Outcome},
@@ -190,6 +193,25 @@ fn what_an_edit_added_and_left_the_spec_before_it_was_recorded_is_taken_out() {
 
 /// Lists whose items end.
 const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
+
+#[test]
+fn a_field_that_a_lost_edit_has_set_is_cleared_when_it_leaves_the_spec() {
+    let without = with(&fixture::plain(), "/netPaymentTermsDays", Value::Null);
+    for theirs in [false, true] {
+        let mut world = World::new(&without, None, None);
+        world.settle();
+        world.fault = Some((1, Fault::Reply));
+        set_terms(&mut world, &fixture::plain());
+        assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Unconfirmed { .. }));
+        if theirs {
+            world.api.contract["net_payment_terms_days"] = json!(45);
+        }
+        set_terms(&mut world, &without);
+        world.settle();
+        let left = if theirs { json!(45) } else { Value::Null };
+        assert_eq!(world.api.contract["net_payment_terms_days"], left);
+    }
+}
 
 #[test]
 fn what_was_found_while_the_history_was_behind_is_looked_for_again() {
