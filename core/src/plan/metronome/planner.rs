@@ -507,17 +507,13 @@ impl Planner for ContractPlanner {
         if call.kind == CallKind::Add {
             let id = reply.get("id").and_then(Value::as_str);
             let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
-            let told = std::mem::take(&mut self.told);
-            if recorded.items.is_empty() {
-                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
-            }
             recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())
     }
 
     fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {
-        if call.kind != CallKind::Edit {
+        if !matches!(call.kind, CallKind::Edit | CallKind::Add) {
             return false;
         }
         let told = std::mem::take(&mut self.told);
