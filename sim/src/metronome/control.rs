@@ -380,7 +380,7 @@ async fn mark_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body
             invoices::mark(call, &mut contract, &item, state)?;
         }
         contract.save(&call.tx)?;
-        Ok(shown(call, &contract))
+        shown(call, &contract)
     });
     Ok(Body(shown.await?))
 }
@@ -405,7 +405,7 @@ async fn disable_thresholds(State(sim): State<Arc<Sim>>, Path(id): Path<String>)
             }
         }
         contract.save(&call.tx)?;
-        Ok(shown(call, &contract))
+        shown(call, &contract)
     });
     Ok(Body(shown.await?))
 }

@@ -112,9 +112,10 @@ impl Api {
     }
 
     /// The one of two lists that has an item.
-    fn list_of(&mut self, lists: [&'static str; 2], id: &Value) -> &'static str {
-        let has = |name: &&&str| list(&mut self.contract, name).iter().any(|item| item["id"] == *id);
-        lists.iter().find(has).unwrap_or_else(|| panic!("no {id} in {lists:?}"))
+    fn list_of(&self, lists: [&'static str; 2], id: &Value) -> &'static str {
+        let items = |name: &str| self.contract.get(name).and_then(Value::as_array).into_iter().flatten();
+        let has = |name: &&str| items(name).any(|item| item["id"] == *id);
+        lists.into_iter().find(has).unwrap_or_else(|| panic!("no {id} in {lists:?}"))
     }
 
     /// What the lists of the customer's balances tell.
