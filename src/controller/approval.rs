@@ -125,12 +125,12 @@ fn key(approval: &ContractApproval) -> Key {
 ///
 /// # Errors
 /// When the API server does not do its part, or this replica leads no more.
-pub async fn spend(contract: &BillingContract, plans: &[&Digest], context: &Context) -> Result<(), Error> {
+pub async fn spend(contract: &BillingContract, plans: &[Digest], context: &Context) -> Result<(), Error> {
     for found in context.approvals.naming(contract) {
         let Some(approval) = heard(&found) else { continue };
         let is_spent = approval.spec.decision == ApprovalDecision::Approve
             && approval.status.as_ref().is_none_or(|status| status.spent_at.is_none())
-            && plans.contains(&&approval.spec.plan_digest);
+            && plans.contains(&approval.spec.plan_digest);
         if is_spent {
             mark(approval, context).await?;
         }

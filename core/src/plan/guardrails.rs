@@ -84,7 +84,7 @@ fn moved_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
         .into_iter()
         .take(NAMED)
         .map(|(path, before, after, percent)| {
-            let by = percent.map_or_else(String::new, |percent| format!(", by {} percent", percent.truncated(1)));
+            let by = percent.map_or_else(String::new, |percent| format!(", by {} percent", percent.truncated(1).normalized()));
             format!(
                 "the price {path} moves from {before} to {after}{by}, beyond the provider's guardrail maxPriceChangePercent \
                  of {limit}"

@@ -125,6 +125,22 @@ pub fn status(
     status
 }
 
+/// Plans whose approvals count no more once this status is written: what was carried out last, and what somebody approved
+/// and is in force, or was followed by what somebody approved after it.
+#[must_use]
+pub fn spent(
+    contract: &BillingContract,
+    status: &BillingContractStatus,
+    result: &ContractResult,
+) -> Vec<Digest> {
+    let before = contract.status.as_ref().and_then(|before| before.last_approval.as_ref());
+    let last = status.last_approval.as_ref();
+    let is_in_force = matches!(result.outcome, Outcome::InSync { .. });
+    let followed = before.filter(|before| last.is_some_and(|last| last.digest != before.digest));
+    let approved = last.filter(|_| is_in_force).into_iter().chain(followed);
+    status.applied_plan.iter().chain(approved.map(|approval| &approval.digest)).cloned().collect()
+}
+
 /// Whether a contract that is ready may stay so through a short failure of the billing API, as its last words are still
 /// true as far as anybody knows.
 #[must_use]

@@ -106,8 +106,8 @@ fn contract(node: &ContractNode, detail: Detail, paint: Paint) -> Branch {
     }
     if let Some(approval) = &node.last_approval {
         let who = approval.approved_by.as_deref().unwrap_or("an annotation");
-        let note = approval.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-        notes.push(paint.text(Colour::Dim, &plain(&format!("last approved by {who}{note}"))));
+        let remark = approval.note.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        notes.push(paint.text(Colour::Dim, &plain(&format!("last approved by {who}{remark}"))));
     }
     notes.extend(after(&node.after, paint));
     Branch { head, notes, children: Vec::new() }

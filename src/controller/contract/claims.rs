@@ -80,7 +80,7 @@ impl ClaimIndex {
                 self.put(&reference, known);
             }
             watcher::Event::Delete(contract) => {
-                self.gone(&ObjectRef::from_obj(contract), Some(Arc::new(contract.clone())));
+                self.gone(&ObjectRef::from_obj(contract), Some(&Arc::new(contract.clone())));
             }
             watcher::Event::Init => {}
             // What went while nobody watched has no event of its own.
@@ -94,7 +94,7 @@ impl ClaimIndex {
                     }
                 }
                 for (reference, object) in gone {
-                    self.gone(&reference, object);
+                    self.gone(&reference, object.as_ref());
                 }
             }
         }
@@ -182,10 +182,8 @@ impl ClaimIndex {
     }
 
     /// A contract has gone: it claims nothing any more, and is remembered for as long as what it made may not show.
-    fn gone(&self, reference: &Reference, object: Option<Object>) {
-        if let Some((object, contract)) =
-            object.as_ref().and_then(|object| Some((object, object.readable()?)))
-        {
+    fn gone(&self, reference: &Reference, object: Option<&Object>) {
+        if let Some((object, contract)) = object.and_then(|object| Some((object, object.readable()?))) {
             let mut index = self.lock();
             let now = Utc::now();
             if !is_recent(index.swept, now) {

@@ -13,7 +13,7 @@ use crate::{
         kubernetes::{events, status::write},
     },
     protocol::Outcome,
-    status::contract::{ContractResult, event, is_tolerated, status},
+    status::contract::{ContractResult, event, is_tolerated, spent, status},
 };
 
 /// Writes the status if it changed, at most one event, and says when to look again.
@@ -30,12 +30,10 @@ pub(super) async fn report(
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
-        let spent = status.applied_plan.clone();
+        let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
         announce(contract, &result, context).await;
-        if let Some(plan) = &spent {
-            spend(contract, &[plan], context).await?;
-        }
+        spend(contract, &spent, context).await?;
     }
     let period = sync_period(contract, references.sync_period());
     Ok(context.contract_queue.requeue(&uid, result.requeue, period))
@@ -51,7 +49,7 @@ pub(super) async fn spend_on_end(
     // One that waited may have been carried out by a process that ended before it could say so.
     let waited = contract.status.as_ref().and_then(|status| status.plan.as_ref());
     let plans: Vec<_> =
-        applied.iter().map(|plan| &plan.digest).chain(waited.map(|plan| &plan.digest)).collect();
+        applied.iter().map(|plan| &plan.digest).chain(waited.map(|plan| &plan.digest)).cloned().collect();
     spend(contract, &plans, context).await
 }
 

@@ -34,8 +34,7 @@ pub struct ContractApprovalSpec {
     /// Digest of the plan, as in the contract's `status.plan.digest`. It counts for that plan only.
     #[schemars(regex(pattern = "^[0-9a-f]{32}$"))]
     pub plan_digest: Digest,
-    /// What is said of the plan: `Approve` lets it be carried out once; `Deny` keeps it from being carried out, whoever else
-    /// approves it, for as long as this resource exists.
+    /// What is said of the plan. Where some approve and one denies, nothing is written.
     pub decision: ApprovalDecision,
     /// Name of the user who decides, as the API server knows it (`kubectl auth whoami`): nobody can write another's.
     #[schemars(length(min = 1, max = 512))]
@@ -70,9 +69,9 @@ pub struct ContractRef {
 /// long as the resource exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApprovalDecision {
-    /// It may be carried out, once.
+    /// The plan may be carried out, once.
     Approve,
-    /// It must not be carried out.
+    /// The plan must not be carried out for as long as this resource exists.
     Deny,
 }
 

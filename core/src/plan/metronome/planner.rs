@@ -278,7 +278,7 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         view.last_edit = Some(follows);
         view.ours = Some(edits.ours());
-        view.missing = edits.missing(view, now);
+        view.missing = edits.missing(view);
         Ok(true)
     }
 
@@ -300,11 +300,11 @@ impl ContractPlanner {
     }
 
     /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
-    fn behind(&self, decision: &Decision, now: DateTime<Utc>) -> Option<Refusal> {
+    fn behind(&self, decision: &Decision) -> Option<Refusal> {
         let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
         let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
         let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
-        let why = edits.why_behind(view, adds_parts, now)?;
+        let why = edits.why_behind(view, adds_parts)?;
         Some(Refusal {
             reason: reasons::NOT_YET_IN_FORCE,
             message: format!(
@@ -394,7 +394,7 @@ impl Planner for ContractPlanner {
         if depends && self.read_edits(recorded, now)? {
             decision = self.decide(recorded, policy, now);
         }
-        if let Some(refusal) = self.behind(&decision, now) {
+        if let Some(refusal) = self.behind(&decision) {
             return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));

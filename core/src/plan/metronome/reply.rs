@@ -169,6 +169,7 @@ impl ObservedContract {
             ours: None,
             keys: BTreeMap::new(),
             missing: Vec::new(),
+            read_at: now,
             gone,
             ids,
             soonest,

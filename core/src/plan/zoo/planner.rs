@@ -193,16 +193,16 @@ impl Planner for ContractPlanner {
             // As it last was, under another ID: a write was carried out once more on its way, and nobody had a say in it.
             recorded.contract_id = Some(view.contract_id.clone());
         }
-        let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
-        if set.is_empty() || !(is_held || recorded.may_have_sent(&fingerprint(&view.terms))) {
-            return;
-        }
-        if !is_held {
+        let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&view.contract_id);
+        if !is_held(recorded) && recorded.may_have_sent(&fingerprint(&view.terms)) {
+            // A write without a reply has made it: so it is told, whatever comes of the plan.
             recorded.set = SetTerms::default();
             recorded.contract_id = Some(view.contract_id.clone());
         }
-        recorded.set.add("", set);
+        if is_held(recorded) {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            recorded.set.add("", set);
+        }
     }
 
     fn shows(&self, sent: &Digest) -> bool {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{ContractPackage, reasons},
+    api::{ContractPackage, contract::ManagementPolicy, reasons},
     plan::zoo::ContractPlanner,
     terms::{json::parse_exact, zoo::SHAPE},
 };
@@ -368,6 +368,17 @@ fn a_field_that_a_lost_replace_has_set_is_taken_out_when_it_leaves_the_spec() {
         bench.pass(&[read(READ, shown), taken(REPLACE, told(&old, "c-1")), done("applied")]);
         assert!(!bench.sent[0].body.contains("notes"), "{}", bench.sent[0].body);
     }
+}
+
+#[test]
+fn what_a_lost_replace_has_made_is_on_record_although_it_is_only_reported() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    bench.contract.spec.management_policy = ManagementPolicy::Observe;
+    set_name(&mut bench, "Acme 2027");
+    bench.pass(&[read(READ, told(&old, "c-1")), done("drifted")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What statuses say of approvals: who let a plan be carried out, and when it is over.
 
 use super::*;
-use crate::{api::contract::Approval, status::contract::event};
+use crate::{
+    api::contract::Approval,
+    status::contract::{event, spent},
+};
 
 fn approved() -> Plan {
     let given = Approval {
@@ -81,4 +84,27 @@ fn a_plan_that_waits_is_listed_line_by_line_as_far_as_there_is_room() {
     let many = lines(500);
     assert_eq!((many.len(), many.last().map(String::as_str)), (100, Some("(and 401 more lines)")));
     assert!(many.iter().all(|line| line.len() < 600));
+}
+
+#[test]
+fn what_was_approved_is_spent_once_it_is_in_force_or_something_else_was_approved_after_it() {
+    let another = || {
+        let digest = Digest::of(&json!("another"));
+        let given = Approval { digest: digest.clone(), ..*approved().consent.given.unwrap() };
+        Plan { digest, consent: Consent { given: Some(Box::new(given)), ..Consent::default() }, ..plan() }
+    };
+    let of = |before: &BillingContractStatus, result: &ContractResult| {
+        spent(&object(before), &after(before, result), result)
+    };
+    let sent = |plan: Plan, result| ReconcileResult { sent: Some(plan), ..result };
+    assert_eq!(
+        of(&waiting_plan(), &sent(approved(), lost())),
+        Vec::<Digest>::new(),
+        "it may have to be sent again"
+    );
+    // What follows an approved create in the same pass is carried out last, and the approval is of the create.
+    let followed = sent(approved(), in_sync(vec![approved(), another()]));
+    assert_eq!(of(&waiting_plan(), &followed), [another().digest, plan().digest]);
+    let first = after(&waiting_plan(), &sent(approved(), lost()));
+    assert_eq!(of(&first, &sent(another(), lost())), [plan().digest]);
 }

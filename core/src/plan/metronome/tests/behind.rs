@@ -122,6 +122,19 @@ fn of_all_that_is_planned_after_one_edit_one_is_taken_though_every_read_is_behin
 }
 
 #[test]
+fn a_contract_that_was_edited_since_it_was_read_is_read_again() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let at = world.now + TimeDelta::seconds(1);
+    world.api.history.push(json!({"id": "by hand", "timestamp": at.to_rfc3339()}));
+    set_terms(&mut world, &with(&fixture::plain(), "/name", json!("Acme 2027")));
+    let Outcome::Waiting { message, .. } = world.pass(Goal::InForce).outcome else { panic!() };
+    assert!(message.contains("edited after it was read"), "{message}");
+    world.settle();
+    assert_eq!(world.api.contract["name"], "Acme 2027");
+}
+
+#[test]
 fn a_part_is_not_added_to_a_schedule_twice_by_a_read_that_is_behind() {
     let part = json!({"timestamp": "2026-08-01T00:00:00Z", "amount": "77"});
     let mut terms = fixture::plain();
