@@ -18,8 +18,8 @@ use crate::{
     plan::{
         Call, CallKind, Refusal,
         metronome::{
-            ADD_KEY, AccountSettings, ContractPlanner, ContractRef, CustomerId, EDIT_COMMIT, EDIT_CREDIT,
-            Need, entities,
+            ADD_KEY, AccountSettings, Balances, ContractPlanner, ContractRef, CustomerId, EDIT_COMMIT,
+            EDIT_CREDIT, Need, entities,
             package::{ARCHIVE_PACKAGE, PackagePlanner},
             query_time, stamp_is_registered,
         },
@@ -66,6 +66,11 @@ impl Reads for Metronome {
                 }
                 let path = "v1/contracts/getSubscriptionSeatsHistory";
                 self.pages(path, query, ("next_page", "cursor")).await.map(|all| Some(all.into()))
+            }
+            Need::Balances { customer_id, kind } => {
+                let (path, _) = balance_lists(*kind);
+                let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
+                self.pages(path, query, ("next_page", "next_page")).await.map(|all| Some(all.into()))
             }
             Need::BillingConfigurations { customer_id } => {
                 let query = json!({"customer_id": customer_id});
@@ -159,7 +164,15 @@ impl BillingApi for Metronome {
         let mut imports = Vec::new();
         let is_archived = |contract: &&Value| contract.get("archived_at").is_some_and(|at| !at.is_null());
         let listed = self.contracts(&customer.into()).await?;
-        for contract in listed.iter().filter(|contract| !is_archived(contract)) {
+        let live: Vec<_> = listed.iter().filter(|contract| !is_archived(contract)).collect();
+        let mut told = BTreeMap::new();
+        if !live.is_empty() {
+            for kind in Balances::ALL {
+                let need = Need::Balances { customer_id: customer.into(), kind };
+                told.extend(self.read(&need).await?.map(|told| (kind, told)));
+            }
+        }
+        for (index, contract) in live.into_iter().enumerate() {
             let id = contract.get("id").and_then(Value::as_str).unwrap_or_default();
             // A list may cut a contract short.
             let contract = ContractRef::new(customer, id);
@@ -173,7 +186,8 @@ impl BillingApi for Metronome {
                 };
                 seats.extend(self.read(&need).await?.map(|told| (subscription_id, told)));
             }
-            imports.push(import::metronome_contract(&data, &seats, to, now));
+            let beside = import::Beside { told: &told, takes_unbilled: index == 0 };
+            imports.push(import::metronome_contract(&data, &seats, beside, to, now));
         }
         Ok(imports)
     }
@@ -221,11 +235,11 @@ impl Metronome {
         let Some(mut data) = self.named("v2/contracts/get", contract.query()).await? else {
             return Ok(None);
         };
-        for kind in ["commits", "credits"] {
-            if data.pointer(&format!("/has_more/{kind}")) == Some(&Value::Bool(true)) {
+        for (name, kind) in [("commits", Balances::Commits), ("credits", Balances::Credits)] {
+            if data.pointer(&format!("/has_more/{name}")) == Some(&Value::Bool(true)) {
                 let all = self.balances(kind, contract).await?;
                 if let Some(data) = data.as_object_mut() {
-                    data.insert(kind.to_owned(), all.into());
+                    data.insert(name.to_owned(), all.into());
                 }
             }
         }
@@ -236,11 +250,8 @@ impl Metronome {
     }
 
     /// Every commit or credit of a contract.
-    async fn balances(&self, kind: &str, contract: &ContractRef) -> Result<Vec<Value>, CallError> {
-        let (path, include) = match kind {
-            "commits" => ("v1/contracts/customerCommits/list", "include_contract_commits"),
-            _ => ("v1/contracts/customerCredits/list", "include_contract_credits"),
-        };
+    async fn balances(&self, kind: Balances, contract: &ContractRef) -> Result<Vec<Value>, CallError> {
+        let (path, include) = balance_lists(kind);
         let query = json!({
             "customer_id": contract.customer_id, include: true, "include_archived": true, "limit": PAGE,
         });
@@ -308,6 +319,14 @@ impl Metronome {
             }
         }
         Err(unreadable("the list has too many pages"))
+    }
+}
+
+/// Path of the list of a customer's balances, and the member of a query by which it has those of contracts as well.
+const fn balance_lists(kind: Balances) -> (&'static str, &'static str) {
+    match kind {
+        Balances::Commits => ("v1/contracts/customerCommits/list", "include_contract_commits"),
+        Balances::Credits => ("v1/contracts/customerCredits/list", "include_contract_credits"),
     }
 }
 

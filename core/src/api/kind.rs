@@ -150,6 +150,17 @@ impl BillingContractSpec {
         }
     }
 
+    /// Lists of the terms whose items lie beside the contract, as records name them: another resource could hold them as well.
+    #[must_use]
+    pub fn lists_beside(&self) -> &'static [&'static str] {
+        match self.api() {
+            Some(Api::Metronome) => &["customerCommits", "customerCredits"],
+            Some(Api::Zoo) | None => &[],
+            #[cfg(feature = "fake")]
+            Some(Api::Fake) => &[],
+        }
+    }
+
     /// Name of the resource, in the same namespace, whose contract this one renews.
     #[must_use]
     pub fn renews(&self) -> Option<&str> {

@@ -9,9 +9,10 @@ use super::{Destination, Imported, LeftOut, Unimportable, distinct, package as r
 use crate::{
     api::{Api, BillingContract, ContractPackage},
     plan::metronome::{
-        ITEM_KEY, ObservedContract, STAMP_KEYS, keyed_lists, leave_out_defaults, package::ObservedPackage,
+        Balances, ITEM_KEY, ObservedBalances, ObservedContract, STAMP_KEYS, UniquenessKey, keyed_lists,
+        leave_out_defaults, package::ObservedPackage,
     },
-    terms::Decimal,
+    terms::{Decimal, Timestamp},
 };
 
 /// Configurations of a contract, and the member that names one by its ID.
@@ -30,6 +31,15 @@ pub fn seat_based(data: &Value) -> impl Iterator<Item = &str> {
     subscriptions.filter(has_seats).filter_map(|subscription| subscription.get("id")?.as_str())
 }
 
+/// What a customer has beside its contracts, as lists of it told it.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// `data` of each list.
+    pub told: &'a BTreeMap<Balances, Value>,
+    /// Whether what is billed on no contract goes with this one: it must be in one resource only.
+    pub takes_unbilled: bool,
+}
+
 /// A contract, from `data` of `v2/contracts/get`, and the seats of its subscriptions by their IDs.
 ///
 /// # Errors
@@ -37,6 +47,7 @@ pub fn seat_based(data: &Value) -> impl Iterator<Item = &str> {
 pub fn contract(
     data: &Value,
     seats: &BTreeMap<String, Value>,
+    beside: Beside<'_>,
     to: &Destination,
     now: DateTime<Utc>,
 ) -> Result<Imported<BillingContract>, Unimportable> {
@@ -44,7 +55,13 @@ pub fn contract(
     for (subscription_id, told) in seats {
         observed.merge_seats(subscription_id, told);
     }
+    let key = UniquenessKey::given(observed.uniqueness_key.as_deref().unwrap_or_default());
+    for (kind, told) in beside.told {
+        let told = ObservedBalances::read(*kind, told).map_err(Unimportable)?;
+        observed.merge_balances(*kind, &told, &key);
+    }
     let mut terms = observed.terms.clone();
+    take_balances(&mut terms, &observed, beside.takes_unbilled, now);
     take_seats(&mut terms, &observed);
     leave_out_defaults(&mut terms);
     leave_out_sums(&mut terms);
@@ -99,6 +116,31 @@ fn take_stamp(terms: &mut Value) -> Option<String> {
     name
 }
 
+/// Leaves what the customer has beside the contract to the contract on whose invoices it is billed. What is over is left out.
+fn take_balances(terms: &mut Value, observed: &ObservedContract, takes_unbilled: bool, now: DateTime<Utc>) {
+    const BILLED_ON: &str = "invoiceContractId";
+    let Some(members) = terms.as_object_mut() else { return };
+    for kind in Balances::ALL {
+        let mut taken = Vec::new();
+        for (key, item) in observed.balances(kind, Timestamp(now)) {
+            let billed_on = item.get(BILLED_ON).and_then(Value::as_str);
+            if !billed_on.map_or(takes_unbilled, |contract| contract == observed.contract_id) {
+                continue;
+            }
+            let mut item = item.clone();
+            if let Some(item) = item.as_object_mut() {
+                item.remove(BILLED_ON);
+                item.extend(key.map(|key| ("key".to_owned(), json!(key))));
+            }
+            taken.push(item);
+        }
+        members.remove(kind.list());
+        if !taken.is_empty() {
+            members.insert(kind.list().to_owned(), taken.into());
+        }
+    }
+}
+
 /// Says who sits on each subscription that has seats, which takes the place of its quantity.
 fn take_seats(terms: &mut Value, observed: &ObservedContract) {
     for (index, taken, unassigned) in observed.seats() {
@@ -148,7 +190,8 @@ fn name_items(terms: &mut Value, list: &str, noun: &str) {
         if item.get("customFields").is_some_and(|fields| *fields == json!({})) {
             item.remove("customFields");
         }
-        let key = distinct(&stamped.unwrap_or(called), &mut taken);
+        let made = item.get("key").and_then(Value::as_str).map(str::to_owned);
+        let key = distinct(&made.or(stamped).unwrap_or(called), &mut taken);
         item.insert("key".to_owned(), json!(key));
     }
 }

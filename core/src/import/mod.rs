@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     express::{LeftOut, Unimportable},
-    metronome::{contract as metronome_contract, package as metronome_package, seat_based},
+    metronome::{Beside, contract as metronome_contract, package as metronome_package, seat_based},
     zoo::contract as zoo_contract,
 };
 use crate::{

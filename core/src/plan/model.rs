@@ -30,8 +30,20 @@ pub enum CallKind {
     Replace,
     /// Changes parts of a contract by a key that the API takes once: a repeat is refused, and the change is in force.
     Edit,
+    /// Makes something beside a contract by a key that the API takes once: a repeat is refused, and what was made is there.
+    Add,
+    /// Adds to something without a key: a repeat adds once more, so it is not sent again before a read must show the first.
+    Append,
     /// Sets, ends or archives something: a repeat changes nothing.
     Other,
+}
+
+impl CallKind {
+    /// Whether the API takes a call of this kind once, by its key, so that a repeat of it changes nothing.
+    #[must_use]
+    pub const fn is_taken_once(self) -> bool {
+        matches!(self, Self::Create | Self::Edit | Self::Add)
+    }
 }
 
 /// One write to the billing API, complete.

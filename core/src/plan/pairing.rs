@@ -5,6 +5,8 @@
 //! looked up of one ([`Traits`]) and compares two of them. Only things with the same traits are compared, so that the
 //! cost grows with the number of things and not with its square.
 
+mod nearest;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
@@ -105,9 +107,14 @@ impl<'a, W, F> Pairing<'a, W, F> {
         }
     }
 
-    fn things(&self, position: usize, index: usize) -> Option<(&'a W, &'a F)> {
+    /// Counts a comparison, for tests.
+    fn counted() {
         #[cfg(test)]
         counted::COMPARISONS.with(|count| count.set(count.get() + 1));
+    }
+
+    fn things(&self, position: usize, index: usize) -> Option<(&'a W, &'a F)> {
+        Self::counted();
         self.wanted.get(position).zip(self.found.get(index))
     }
 
@@ -246,22 +253,34 @@ impl<'a, W, F> Pairing<'a, W, F> {
     /// between things of which that cannot be said.
     pub(super) fn closest(&mut self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         loop {
-            candidates.retain(|pair| self.is_open(pair.position) && self.is_free(pair.index));
-            let best_of_wanted = best(candidates.iter().map(|pair| (pair.position, pair.cost)));
-            let best_of_found = best(candidates.iter().map(|pair| (pair.index, pair.cost)));
-            let is_best = |pair: &&Candidate| {
-                let only_one = Some(&(pair.cost, 1));
-                best_of_wanted.get(&pair.position) == only_one && best_of_found.get(&pair.index) == only_one
-            };
-            // Such pairs stay each other's best whatever else is paired, so they can be taken all at once.
-            let pairs: Vec<_> = candidates.iter().filter(is_best).copied().collect();
-            if pairs.is_empty() {
+            let before = candidates.len();
+            candidates = self.closest_once(candidates, |_| true);
+            if candidates.len() == before {
                 return candidates;
             }
-            for pair in pairs {
-                self.join(pair.position, pair.index);
-            }
         }
+    }
+
+    /// Pairs those that are each other's only best and may be paired, all at once: they stay so whatever else is paired.
+    /// Returns the candidates that are left; all of them when there were no such pairs.
+    fn closest_once(
+        &mut self,
+        mut candidates: Vec<Candidate>,
+        may_be: impl Fn(&Candidate) -> bool,
+    ) -> Vec<Candidate> {
+        candidates.retain(|pair| self.is_open(pair.position) && self.is_free(pair.index));
+        let best_of_wanted = best(candidates.iter().map(|pair| (pair.position, pair.cost)));
+        let best_of_found = best(candidates.iter().map(|pair| (pair.index, pair.cost)));
+        let is_best = |pair: &&Candidate| {
+            let only_one = Some(&(pair.cost, 1));
+            best_of_wanted.get(&pair.position) == only_one && best_of_found.get(&pair.index) == only_one
+        };
+        let pairs: Vec<_> = candidates.iter().filter(is_best).filter(|pair| may_be(pair)).copied().collect();
+        for pair in pairs {
+            self.join(pair.position, pair.index);
+        }
+        candidates.retain(|pair| self.is_open(pair.position) && self.is_free(pair.index));
+        candidates
     }
 
     /// Takes a candidate, if neither of the two has a partner yet.

@@ -22,6 +22,8 @@ pub enum Subject {
     Key(String),
     /// One contract, by its ID.
     Contract(String),
+    /// Something of a customer beside its contracts, by its ID.
+    Item(String),
     /// What is made with the key that is derived from this namespace and name.
     Place(String, String),
 }
@@ -30,13 +32,14 @@ impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Customer(text) | Self::Key(text) | Self::Contract(text) => f.write_str(text),
+            Self::Item(id) => write!(f, "or what lies beside one: {id}"),
             Self::Place(namespace, name) => write!(f, "{namespace}/{name}"),
         }
     }
 }
 
 /// Everything that a resource claims: its customer (Zoo), the key it gives, the contract it adopts, the contract that it
-/// has on record. Keys that are derived from namespace and name are nobody else's.
+/// has on record, and what it has on record beside that. Keys that are derived from namespace and name are nobody else's.
 #[must_use]
 pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
     let adopted = contract.spec.adopt.as_ref().map(|adopt| Subject::Contract(adopt.contract_id.clone()));
@@ -44,7 +47,14 @@ pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
     let held = status.and_then(|status| status.contract_id.clone()).map(Subject::Contract);
     let customer = contract.spec.sole_customer().map(str::to_owned).map(Subject::Customer);
     let key = contract.spec.given_key().map(str::to_owned).map(Subject::Key);
-    customer.into_iter().chain(key).chain(adopted).chain(held).collect()
+    let beside = contract.spec.lists_beside();
+    let is_beside = |path: &str| {
+        let item = path.split_once('/').filter(|(_, key)| !key.contains('/'));
+        item.is_some_and(|(list, _)| beside.contains(&list))
+    };
+    let items = status.into_iter().flat_map(|status| &status.items).filter(|item| is_beside(&item.key));
+    let items = items.map(|item| Subject::Item(item.id.clone()));
+    customer.into_iter().chain(key).chain(adopted).chain(held).chain(items).collect()
 }
 
 /// Everything by which a resource can be found to hold or claim a contract: what it claims, and its own place, whose derived
@@ -181,12 +191,14 @@ fn goes_before(one: &BillingContract, other: &BillingContract) -> bool {
     }
 }
 
-/// Another resource that claims what this one has on record, or claims: it must not end along with this one.
+/// Another resource that claims what this one has on record, or claims: it must not end along with this one. What both have
+/// beside their contracts keeps neither contract from its end.
 pub fn heir<'a>(
     this: &BillingContract,
     mut others: impl Iterator<Item = &'a BillingContract>,
 ) -> Option<&'a BillingContract> {
-    let claimed = subjects(this);
+    let mut claimed = subjects(this);
+    claimed.retain(|subject| !matches!(subject, Subject::Item(_)));
     others.find(|other| {
         other.uid() != this.uid()
             && other.metadata.deletion_timestamp.is_none()
@@ -286,6 +298,32 @@ mod tests {
             "what goes takes nothing with it that another claims"
         );
         assert!(heir(&new, [&new].into_iter()).is_none());
+    }
+
+    #[test]
+    fn what_lies_beside_two_contracts_is_held_by_the_older_resource() {
+        let with = |name: &str, created: &str, items: serde_json::Value| {
+            let mut contract = adopting(name, created, name);
+            contract.spec.adopt = None;
+            let terms = json!({"customerId": "c", "startingAt": "2026-01-01T00:00:00Z"});
+            contract.spec.metronome = serde_json::from_value(terms).unwrap();
+            contract.status =
+                Some(serde_json::from_value(json!({"contractId": name, "items": items})).unwrap());
+            contract
+        };
+        let pool = json!([{"key": "customerCommits/pool", "id": "one"}]);
+        let old = with("old", "2026-01-01T00:00:00Z", pool.clone());
+        let new = with("new", "2026-01-02T00:00:00Z", pool);
+        assert_eq!(holder_of(&new, &[old.clone(), new.clone()]), Some("old".to_owned()));
+        assert_eq!(
+            heir(&old, [&new].into_iter()).map(ResourceExt::name_any),
+            None,
+            "its contract ends all the same"
+        );
+        let inside =
+            json!([{"key": "commits/pool", "id": "one"}, {"key": "customerCommits/pool/x", "id": "one"}]);
+        let other = with("other", "2026-01-03T00:00:00Z", inside);
+        assert_eq!(holder_of(&other, &[old, new]), None);
     }
 
     #[test]

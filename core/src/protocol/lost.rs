@@ -21,11 +21,6 @@ const MOST_SET: usize = 64;
 /// How many writes are remembered.
 const MOST: usize = 16;
 
-/// Whether the API takes a call once, by its key, so that a repeat of it changes nothing.
-const fn is_taken_once(kind: CallKind) -> bool {
-    matches!(kind, CallKind::Create | CallKind::Edit)
-}
-
 /// Notes a write whose reply did not come, and what it was to set.
 pub(super) fn note(
     lost: &mut Vec<LostWrite>,
@@ -53,12 +48,19 @@ pub(super) fn note(
         spec_digest: spec.cloned(),
         sets: sets.into_iter().take(MOST_SET).collect(),
         repeated: false,
+        adds: beside(call),
     });
+}
+
+/// Paths of what a write makes beside the contract. Nothing else leads to it once the spec says it no more.
+fn beside(call: &Call) -> Vec<String> {
+    let added = call.adds.iter().filter(|_| call.kind == CallKind::Add);
+    added.map(|added| added.recorded_as.clone()).collect()
 }
 
 /// Notes that a write is sent again, which the API does not tell from the first.
 pub(super) fn repeat<'c>(lost: &mut [LostWrite], calls: impl Iterator<Item = &'c Call>) {
-    for call in calls.filter(|call| !is_taken_once(call.kind)) {
+    for call in calls.filter(|call| !call.kind.is_taken_once()) {
         let same = lost.iter_mut().filter(|write| write.digest == call.fingerprint);
         same.for_each(|write| write.repeated = true);
     }
@@ -66,7 +68,7 @@ pub(super) fn repeat<'c>(lost: &mut [LostWrite], calls: impl Iterator<Item = &'c
 
 /// Notes that a call was carried out: where the API takes it once, no earlier try of it is any more.
 pub(super) fn carried_out(lost: &mut Vec<LostWrite>, call: &Call) {
-    if is_taken_once(call.kind) {
+    if call.kind.is_taken_once() {
         lost.retain(|write| write.digest != call.fingerprint);
     }
 }

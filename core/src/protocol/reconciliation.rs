@@ -263,6 +263,11 @@ impl<P: Planner> Reconciliation<P> {
         });
         match reply {
             Ok(()) => self.done(&call),
+            // What was to be made beside the contract is there: made by this very call, whose reply was lost. It is read next.
+            Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Add => {
+                self.planner.forget();
+                self.done(&call);
+            }
             // An edit was taken after the one that this follows: this very one, whose reply was lost, or another. What holds
             // is read next, and what was to follow is planned anew.
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Edit => {
@@ -532,6 +537,11 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether what a plan edits may be in force already and only not show yet: an edit was sent a short while ago, and
     /// this is another one. The same edit can be sent again, since the API takes it once.
     fn may_be_in_force(&self, plan: &Plan, now: DateTime<Utc>) -> bool {
+        // What has no key is added once more by a repeat, whatever was sent before.
+        let appends = plan.calls.iter().any(|call| call.kind == CallKind::Append);
+        if appends && self.recorded.unconfirmed.as_ref().is_some_and(|write| is_recent(write, now)) {
+            return true;
+        }
         let before = self.recorded.unconfirmed.as_ref().filter(|_| self.is_settling(now));
         let edit = plan.calls.iter().find(|call| call.kind == CallKind::Edit);
         before.zip(edit).is_some_and(|(before, edit)| before.digest != edit.fingerprint)
@@ -540,7 +550,7 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether an edit was sent a short while ago, which a read may not show yet.
     fn is_settling(&self, now: DateTime<Utc>) -> bool {
         let edit = self.recorded.unconfirmed.as_ref().filter(|write| write.after_edit.is_some());
-        edit.is_some_and(|write| now.signed_duration_since(write.time.0) < SETTLING)
+        edit.is_some_and(|write| is_recent(write, now))
     }
 
     /// What is remembered of a plan that is about to be carried out.
@@ -562,6 +572,11 @@ impl<P: Planner> Reconciliation<P> {
             lost: Vec::new(),
         }
     }
+}
+
+/// Whether a write was sent so short a while ago that a read may not show it yet.
+fn is_recent(write: &UnconfirmedWrite, now: DateTime<Utc>) -> bool {
+    now.signed_duration_since(write.time.0) < SETTLING
 }
 
 fn item_ids(recorded: &Recorded) -> Vec<ItemId> {

@@ -139,7 +139,7 @@ impl Together<'_> {
                         "is that of another contract too, and a key is used once",
                     ),
                     // Of one namespace and name there is only one resource, which is told elsewhere.
-                    Subject::Place(..) => continue,
+                    Subject::Item(_) | Subject::Place(..) => continue,
                     Subject::Contract(_) => (
                         Some("spec.adopt.contractId".to_owned()),
                         "is adopted by another resource too, and a contract has one",

@@ -70,17 +70,18 @@ fn balances(call: &Call, lists: &[&str], of_contracts: &str, id: &str) -> Result
     let customer = call.body.text("customer_id").unwrap_or_default();
     customers::require(call, customer).map_err(|_| Missing::V1.customer(customer))?;
     let mut found = Vec::new();
-    // There are no balances but those of contracts.
+    let mut contracts: Vec<_> = contract::beside_to_show(call, customer)?.into_iter().collect();
     if call.body.flag(of_contracts) == Some(true) {
-        for contract in contract::observe_all(call, customer)? {
-            for list in lists {
-                let wanted = contract.terms.objects(list).filter(|item| admits(call, &contract, item, id));
-                found.extend(wanted.map(|item| {
-                    let mut shown = item.clone();
-                    show(call, &mut shown);
-                    (item.text("id").unwrap_or_default().to_owned(), shown)
-                }));
-            }
+        contracts.extend(contract::observe_all(call, customer)?);
+    }
+    for contract in contracts {
+        for list in lists {
+            let wanted = contract.terms.objects(list).filter(|item| admits(call, &contract, item, id));
+            found.extend(wanted.map(|item| {
+                let mut shown = item.clone();
+                show(call, &mut shown);
+                (item.text("id").unwrap_or_default().to_owned(), shown)
+            }));
         }
     }
     if call.body.flag("exclude_zero_balances") == Some(true) {
@@ -103,7 +104,8 @@ pub(super) fn net(call: &Call) -> Result<Answer, Failure> {
         (_, unit) => unit.unwrap_or(catalog::USD),
     };
     let mut sum = BigDecimal::default();
-    for contract in contract::observe_all(call, customer)? {
+    let contracts = contract::observe_all(call, customer)?;
+    for contract in contracts.iter().chain(&contract::beside_to_show(call, customer)?) {
         for item in ["commits", "credits"].iter().flat_map(|list| contract.terms.objects(list)) {
             let access = item.object("access_schedule");
             let of_unit = access.and_then(|it| it.object("credit_type")?.text("id")) == Some(unit);

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::failure::Failure;
 use super::seats::Seats;
 use super::value::Fields;
-use super::{customers, settling};
+use super::{beside, customers, settling};
 use crate::store::{Collection, StoreError, Tx};
 
 const CONTRACTS: Collection<Contract> = Collection::new("metronome/contracts");
@@ -113,8 +113,34 @@ pub(super) fn find(tx: &Tx, id: &str) -> Result<Option<Contract>, StoreError> {
     tx.get(&CONTRACTS, id)
 }
 
-/// Every contract.
+/// How the ids of what customers have beside their contracts begin.
+const BESIDE: &str = "beside ";
+
+/// Id of what a customer has beside its contracts, which is kept as a contract is and shown as none.
+pub(super) fn beside_id(customer: &str) -> String {
+    format!("{BESIDE}{customer}")
+}
+
+/// What a customer has beside its contracts, as the API shows it; nothing before the first.
+pub(super) fn beside_to_show(call: &Call, customer: &str) -> Result<Option<Contract>, Failure> {
+    observe(call, &beside_id(customer))
+}
+
+/// What a customer has beside its contracts, to be changed.
+pub(super) fn beside_to_change(call: &Call, customer: &str) -> Result<Contract, Failure> {
+    let found = find(&call.tx, &beside_id(customer))?;
+    let mut all = found.unwrap_or_else(|| beside::none(call, customer));
+    settling::settle(&mut all, call)?;
+    Ok(all)
+}
+
+/// Every contract, without what customers have beside theirs.
 pub(super) fn all(tx: &Tx) -> Result<Vec<Contract>, StoreError> {
+    Ok(all_with_beside(tx)?.into_iter().filter(|contract| !contract.id.starts_with(BESIDE)).collect())
+}
+
+/// Every contract, and what customers have beside theirs.
+pub(super) fn all_with_beside(tx: &Tx) -> Result<Vec<Contract>, StoreError> {
     Ok(tx.all(&CONTRACTS)?.into_iter().map(|(_, contract)| contract).collect())
 }
 

@@ -266,13 +266,13 @@ async fn list_contracts(State(sim): State<Arc<Sim>>) -> Seeded {
     let contracts = carry_out(&sim, None, &[], &[], |call| {
         let mut all = contract::all(&call.tx)?;
         all.sort_by_key(|contract| contract.recorded_at);
-        Ok(all.iter().map(|contract| Json::from(shown(call, contract))).collect::<Vec<_>>())
+        all.iter().map(|contract| shown(call, contract).map(Json::from)).collect::<Result<Vec<_>, _>>()
     });
     Ok(Body(Fields::default().with("contracts", contracts.await?)))
 }
 
 async fn show_contract(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> Seeded {
-    let shown = carry_out(&sim, None, &[], &[], |call| Ok(shown(call, &required(call, &id)?)));
+    let shown = carry_out(&sim, None, &[], &[], |call| shown(call, &required(call, &id)?));
     Ok(Body(shown.await?))
 }
 
@@ -280,8 +280,18 @@ fn required(call: &Call, id: &str) -> Result<Contract, Failure> {
     contract::find(&call.tx, id)?.ok_or_else(|| Failure::not_found(format!("contract {id} not found")))
 }
 
-/// A contract with what the API does not tell: state, keys as sent, edits, invoices.
-fn shown(call: &Call, contract: &Contract) -> Fields {
+/// A contract with what the API does not tell: state, keys as sent, edits, invoices; and what its customer has beside it.
+fn shown(call: &Call, contract: &Contract) -> Result<Fields, Failure> {
+    let beside = contract::beside_to_show(call, &contract.customer_id)?;
+    let mut all = Fields::default();
+    if let Some(beside) = beside {
+        all.copy(&beside.terms, &["commits", "credits"]);
+        all.set("edits", Json::Number(beside.edits.len().to_string()));
+    }
+    Ok(told(call, contract).with("beside", all))
+}
+
+fn told(call: &Call, contract: &Contract) -> Fields {
     let (start, end) = (time::of(&contract.terms, "starting_at"), time::of(&contract.terms, "ending_before"));
     let state = match () {
         () if contract.archived_at.is_some() => "archived",
@@ -334,7 +344,14 @@ async fn list_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> S
         let mut contract = required(call, &id)?;
         settling::settle(&mut contract, call)?;
         contract.save(&call.tx)?;
-        let told = invoices::of_contract(call, &contract)?;
+        let mut told = invoices::of_contract(call, &contract)?;
+        // What the customer has beside its contracts is billed on one of them.
+        if let Some(beside) = contract::beside_to_show(call, &contract.customer_id)? {
+            let billed = invoices::of_contract(call, &beside)?;
+            told.extend(
+                billed.into_iter().filter(|invoice| invoice.text("contract_id") == Some(id.as_str())),
+            );
+        }
         Ok(told.into_iter().map(Json::from).collect::<Vec<_>>())
     });
     Ok(Body(Fields::default().with("invoices", told.await?)))
@@ -363,7 +380,7 @@ async fn mark_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body
             invoices::mark(call, &mut contract, &item, state)?;
         }
         contract.save(&call.tx)?;
-        Ok(shown(call, &contract))
+        shown(call, &contract)
     });
     Ok(Body(shown.await?))
 }
@@ -388,7 +405,7 @@ async fn disable_thresholds(State(sim): State<Arc<Sim>>, Path(id): Path<String>)
             }
         }
         contract.save(&call.tx)?;
-        Ok(shown(call, &contract))
+        shown(call, &contract)
     });
     Ok(Body(shown.await?))
 }

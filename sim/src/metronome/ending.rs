@@ -82,6 +82,15 @@ fn cut(contract: &mut Contract, at: DateTime<Utc>) {
     contract.dropped.extend(dropped);
 }
 
+/// Ends a schedule of an item early. What is on a finalized invoice stays.
+pub(super) fn end_early(contract: &Contract, item: &mut Fields, field: &str, at: DateTime<Utc>) {
+    if item.has(field) {
+        item.edit(field, |schedule| {
+            cut_schedule(contract, schedule, at, &Fields::default(), &mut Vec::new())
+        });
+    }
+}
+
 fn cut_schedule(
     contract: &Contract,
     schedule: &mut Fields,

@@ -57,11 +57,13 @@ fn drawn(call: &Call, contract: &Contract) -> Result<Vec<Drawn>, Failure> {
                     line.set("commit_type", if postpaid { "PostpaidCommit" } else { "PrepaidCommit" });
                 }
                 let kind = if consolidated { "USAGE" } else { "SCHEDULED" };
-                all.push(Drawn {
-                    key: key.to_owned(),
-                    issued_at,
-                    body: body(contract, kind, issued_at, line),
-                });
+                let mut body = body(contract, kind, issued_at, line);
+                if let Some(id) =
+                    item.object("invoice_contract").and_then(|invoiced_on| invoiced_on.text("id"))
+                {
+                    body.set("contract_id", id);
+                }
+                all.push(Drawn { key: key.to_owned(), issued_at, body });
             }
         }
     }
@@ -308,8 +310,9 @@ fn of_customer(call: &Call) -> Result<Vec<Fields>, Failure> {
     let customer = call.path("customer_id");
     customers::require(call, customer).map_err(|_| Missing::V1.customer(customer))?;
     let mut invoices = Vec::new();
-    for contract in contract::observe_all(call, customer)? {
-        invoices.extend(of_contract(call, &contract)?);
+    let contracts = contract::observe_all(call, customer)?;
+    for contract in contracts.iter().chain(&contract::beside_to_show(call, customer)?) {
+        invoices.extend(of_contract(call, contract)?);
     }
     if call.query.get("skip_zero_qty_line_items").is_some_and(|skip| skip == "true") {
         for invoice in &mut invoices {
@@ -374,7 +377,7 @@ fn missing(id: &str) -> Failure {
 /// The contract of the invoice that the body names, with the invoice's keys and status.
 fn named(call: &Call) -> Result<(Contract, Vec<String>, String), Failure> {
     let id = call.body.text("id").unwrap_or_default();
-    for contract in contract::all(&call.tx)? {
+    for contract in contract::all_with_beside(&call.tx)? {
         for (keys, invoice) in told(call, &contract)? {
             if invoice.text("id") == Some(id) {
                 return Ok((contract, keys, invoice.text("status").unwrap_or_default().to_owned()));

@@ -18,6 +18,7 @@
 //! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
 
 mod balances;
+mod beside;
 mod billing;
 mod call;
 mod catalog;

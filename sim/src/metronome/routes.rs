@@ -12,8 +12,8 @@ use axum::{Json as Body, Router};
 use super::call::{Act, Answer, Call, checked};
 use super::failure::Failure;
 use super::{
-    balances, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices, packages,
-    rates, retold,
+    balances, beside, billing, catalog, contract_calls, custom_fields, customers, edits, fields, invoices,
+    packages, rates, retold,
 };
 use crate::auth::{Caller, Role};
 use crate::call::{Api, UnknownFields};
@@ -62,6 +62,10 @@ fn routes() -> Vec<(&'static str, MethodRouter)> {
         ("/v1/contracts/archive", doing(contract_calls::archive)),
         ("/v1/contracts/customerBalances/list", doing(balances::list)),
         ("/v1/contracts/customerBalances/getNetBalance", doing(balances::net)),
+        ("/v1/contracts/customerCommits/create", doing(beside::create_commit)),
+        ("/v1/contracts/customerCommits/updateEndDate", doing(beside::end_commit)),
+        ("/v1/contracts/customerCredits/create", doing(beside::create_credit)),
+        ("/v1/contracts/customerCredits/updateEndDate", doing(beside::end_credit)),
         ("/v1/contracts/customerCommits/list", doing(balances::list_commits)),
         ("/v1/contracts/customerCredits/list", doing(balances::list_credits)),
         ("/v1/packages/create", doing(packages::create)),

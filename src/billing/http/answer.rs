@@ -81,7 +81,7 @@ const NO_REASON: &str = "no reason given";
 /// What a 409 means for a write: where the API takes a key once, that the key was used; else something of the moment. The
 /// API is known to say of a used key of an edit also 422, in its own words.
 pub(super) fn refused_key(call: &Call, error: CallError) -> CallError {
-    let has_key = matches!(call.kind, CallKind::Create | CallKind::Edit);
+    let has_key = call.kind.is_taken_once();
     match error {
         // Another conflict of an edit, such as a setting that can be made once, would be answered the same way for ever.
         CallError::Conflict { message } if call.kind == CallKind::Edit && !is_of_key(&message) => {

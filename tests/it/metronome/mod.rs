@@ -1,5 +1,6 @@
 //! Metronome contracts, from the object to what the billing API holds.
 
+mod beside;
 mod faults;
 mod leaving;
 mod lifecycle;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::support::{
     World, kstatus,
     kstatus::Standing,
-    metronome::{CREATE, Traffic, is_write, with_terms},
+    metronome::{Traffic, is_write, with_terms},
     terms::with,
 };
 
@@ -204,10 +204,11 @@ async fn seed(world: &World, count: usize) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// How often the contract of a resource was edited.
+/// How often the contract of a resource, or what is beside it, was edited.
 async fn edits(world: &World, contract: &Value) -> u64 {
     let path = format!("/metronome/contracts/{}", contract["status"]["contractId"].as_str().unwrap());
-    world.sim.control(reqwest::Method::GET, &path, &Value::Null).await["edits"].as_u64().unwrap()
+    let held = world.sim.control(reqwest::Method::GET, &path, &Value::Null).await;
+    held["edits"].as_u64().unwrap() + held["beside"]["edits"].as_u64().unwrap_or_default()
 }
 
 /// Changes one field until a value is taken or refused for good.
@@ -280,6 +281,7 @@ async fn every_field_is_written_by_one_edit_or_refused_by_name_and_nothing_is_wr
     }
     assert!(lost.is_empty(), "{:#?}", lost.iter().take(5).collect::<Vec<_>>());
 
+    let made_with = writes_by_customer(&world).await;
     let fates: Vec<_> =
         stream::iter(&walks).map(async |walk| change(&world, walk).await).buffered(16).collect().await;
     let changed = started.elapsed();
@@ -292,7 +294,12 @@ async fn every_field_is_written_by_one_edit_or_refused_by_name_and_nothing_is_wr
     for (walk, fate) in walks.iter().zip(&fates) {
         let field = walk.leaf.field.as_str();
         let mut writes = written.get(&walk.customer).cloned().unwrap_or_default();
-        writes.remove(CREATE);
+        for (path, before) in made_with.get(&walk.customer).into_iter().flatten() {
+            if let Some(count) = writes.get_mut(path) {
+                *count -= before;
+            }
+        }
+        writes.retain(|_, count| *count > 0);
         let count: usize = writes.values().sum();
         let own = || held.iter().filter(|held| held["customer_id"] == walk.customer.as_str());
         let said = match fate {
@@ -308,7 +315,7 @@ async fn every_field_is_written_by_one_edit_or_refused_by_name_and_nothing_is_wr
             Fate::InForce(value) => {
                 let derived = walk.leaf.pointer.contains("/recurringSchedule/");
                 if !derived
-                    && !own().any(|held| says(&held["contract"], value))
+                    && !own().any(|held| says(&held["contract"], value) || says(&held["beside"], value))
                     && !is_link(value)
                     && !field.contains("seat")
                 {
@@ -389,7 +396,8 @@ async fn writes_by_customer(world: &World) -> BTreeMap<String, Traffic> {
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for held in world.sim.all_held().await {
         let customer = held["customer_id"].as_str().unwrap().to_owned();
-        owners.extend(ids(&held["contract"]).into_iter().map(|id| (id, customer.clone())));
+        let all = ids(&held["contract"]).into_iter().chain(ids(&held["beside"]));
+        owners.extend(all.map(|id| (id, customer.clone())));
     }
     for request in
         world.sim.requests().await.iter().filter(|request| is_write(&request.method, &request.path))

@@ -433,6 +433,10 @@ pub struct LostWrite {
     /// Whether the same was sent again, so that what billing shows does not tell which of the two was carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// What it makes beside the contract, as `items` names it, so that it is found when the spec no longer has it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1), extend("x-kubernetes-list-type" = "atomic"))]
+    pub adds: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

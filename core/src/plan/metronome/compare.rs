@@ -31,6 +31,9 @@ pub(super) fn compare<'a>(
 
 /// What to do: nothing, the calls, a report or a refusal.
 pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
+    if !draft.unseen.is_empty() {
+        return Decision::Wait(immutable::unseen(&draft.unseen));
+    }
     if draft.rejected.iter().any(|(_, remedy)| remedy.blocks()) {
         return immutable::refusal(draft.view, &draft.rejected);
     }

@@ -2,7 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money, schedule};
+use super::{
+    CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, balances, effect, list,
+    lists::LISTS,
+    matching::{PAYMENT_GATE, REFERRING},
+    money, schedule, text,
+};
 use crate::{
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
@@ -24,11 +29,11 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
     Plan::new(&Value::Null, &desired.canonical, vec![change], effect, calls).under(policy, recorded, applied)
 }
 
-/// Whether somebody approved the create that an edit belongs to: what a contract from a package says beside the package
-/// was shown with the create, and follows it as an edit because the API takes it no other way.
+/// Whether somebody approved the create that an edit belongs to: what a contract from a package says beside the package,
+/// and what else the create does not take, was shown with the create, and follows it because the API takes it no other way.
 pub(super) fn is_approved(desired: &Desired, recorded: &Recorded, policy: &Policy) -> bool {
-    let is_follow_up =
-        desired.has_package() && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
+    let is_more = desired.has_package() || has_withheld(&desired.written);
+    let is_follow_up = is_more && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
     if !is_follow_up {
         return false;
     }
@@ -44,6 +49,7 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
     let mut terms = desired.written.clone();
     stamp_items(desired, &mut terms);
     schedule::as_sent(&mut terms);
+    withhold(&mut terms);
     if let Some(members) = terms.as_object_mut() {
         members.insert("uniquenessKey".to_owned(), json!(desired.key().as_str()));
         let fields = contract_fields(desired, members.get(CUSTOM_FIELDS));
@@ -55,6 +61,44 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
         }
     }
     Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint(desired))
+}
+
+/// Whether a commit waits for a payment, which a create does not take: whether the API drops that or refuses it, the balance
+/// could be used before it is paid for.
+fn is_withheld(commit: &Value) -> bool {
+    commit.get(PAYMENT_GATE).is_some()
+}
+
+fn has_withheld(terms: &Value) -> bool {
+    balances::has_any(terms) || list(terms, "commits").any(is_withheld)
+}
+
+/// Takes out what follows a create: the customer's balances, commits that wait for a payment, and overrides for them.
+fn withhold(terms: &mut Value) {
+    let withheld = list(terms, "commits").filter(|commit| is_withheld(commit));
+    let names: Vec<_> =
+        withheld.filter_map(|commit| text(commit, "temporaryId")).map(str::to_owned).collect();
+    let (mut own, _) = balances::apart(terms);
+    let mut retain = |name: &str, keeps: &dyn Fn(&Value) -> bool| {
+        if let Some(items) = own.get_mut(name).and_then(Value::as_array_mut) {
+            items.retain(keeps);
+        }
+    };
+    retain("commits", &|commit| !is_withheld(commit));
+    retain("overrides", &|item| !names.iter().any(|name| refers_to(item, name)));
+    *terms = own;
+}
+
+/// Whether something refers to an item by its temporary id.
+fn refers_to(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Object(members) => members.iter().any(|(member, value)| match value {
+            Value::Array(ids) if REFERRING.contains(&member.as_str()) => ids.iter().any(|id| id == name),
+            value => refers_to(value, name),
+        }),
+        Value::Array(items) => items.iter().any(|item| refers_to(item, name)),
+        _ => false,
+    }
 }
 
 /// Recognises the create of a contract, whatever its terms were then.

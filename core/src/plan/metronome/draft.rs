@@ -36,6 +36,8 @@ pub(super) struct Draft<'a> {
     pub reported: Vec<Change>,
     /// Differences that the API cannot remove, and the remedy of each.
     pub rejected: Vec<(Change, Remedy)>,
+    /// Paths of items that were made and are not shown yet.
+    pub unseen: Vec<String>,
     /// Items that could be several, as sentences.
     pub ambiguous: Vec<String>,
     /// Verbs of the edit.
@@ -75,6 +77,7 @@ impl<'a> Draft<'a> {
             changes: Vec::new(),
             reported: Vec::new(),
             rejected: Vec::new(),
+            unseen: Vec::new(),
             ambiguous: Vec::new(),
             verbs: Members::new(),
             adds: Vec::new(),
@@ -143,6 +146,11 @@ impl<'a> Draft<'a> {
     /// One more item for a verb with a list, in an edit after the first.
     pub(super) fn push_later(&mut self, verb: &'static str, part: Part) {
         push(&mut self.later, verb, part);
+    }
+
+    /// A call beside the edit, complete.
+    pub(super) fn push_call(&mut self, call: Result<Call, Refusal>) {
+        self.calls.push(call);
     }
 
     /// A call beside the edit.

@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired,
+    Desired, balances,
     draft::Draft,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted},
     money::{self, WithoutSum},
+    next_hour,
     observed::Item,
     past::BACKDATE,
     text,
@@ -102,6 +103,10 @@ pub(super) fn of_edit(draft: &Draft<'_>, matched: &Matched<'_>) -> MoneyEffect {
         if let Some(from) = &change.from {
             push(&mut before, name, key, from.clone());
             let ends = LISTS.iter().any(|of| of.name == name && of.removal == Removal::End);
+            let beside = LISTS.iter().find(|of| of.name == name && of.is_beside());
+            if let (Some(list), None) = (beside, &change.to) {
+                push(&mut after, name, key, balances::ended(list, from, next_hour(draft.now)));
+            }
             if ends {
                 let start = text(from, "startingAt").and_then(|start| start.parse().ok());
                 let mut ended = from.clone();
@@ -123,11 +128,16 @@ fn between(draft: &Draft<'_>, before: &Value, after: &Value) -> MoneyEffect {
     let new_end = draft.changes.iter().find(|change| change.path == "/endingBefore");
     let end_after = new_end.map_or(end, |change| change.to.as_ref()?.as_str()?.parse().ok());
     let (before, without_sum) = money::owed(before, start, end);
-    let (mut after, still_without) = money::owed(after, start, end_after);
+    let (own, beside) = balances::apart(after);
+    let (mut after, mut still_without) = money::owed(&own, start, end_after);
     if let (Some(_), Some(end)) = (new_end, end_after) {
         // The API takes out what is due at or after a new end.
         after.dues.retain(|due| due.time.is_none_or(|time| time < end));
     }
+    // What is beside the contract outlasts it.
+    let (beside, open_beside) = money::owed(&beside, start, None);
+    after.dues.extend(beside.dues);
+    still_without.extend(open_beside);
     let mut open = open_of(&draft.changes);
     open.extend(without_sums(&without_sum, &still_without));
     let mut effect = MoneyEffect::between(&before, &after, open);

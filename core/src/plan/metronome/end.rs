@@ -5,12 +5,13 @@ use serde_json::json;
 
 use super::{
     ObservedContract,
+    balances::{self, Endings},
     draft::call,
     next_hour,
     part::{Members, Part},
 };
 use crate::{
-    api::contract::DeletionPolicy,
+    api::{contract::DeletionPolicy, reasons},
     plan::{Call, CallKind, Change, Decision, Ending, MoneyEffect, Plan, Policy, Recorded, Refusal},
     terms::{Shape, Timestamp},
 };
@@ -66,21 +67,64 @@ pub(super) fn plan(
 ) -> Decision {
     let Ending { policy: deletion, end_at, void_invoices } = *ending;
     let call = match end(view, recorded, deletion, end_at, void_invoices, now) {
-        Ok(Some(call)) => call,
-        Ok(None) => return Decision::Settle,
+        Ok(call) => call,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    let to = if call.path == ARCHIVE {
-        json!("archived")
-    } else {
-        json!(end_at.map_or_else(|| "ends at the next full hour".to_owned(), |end| format!("ends {end}")))
+    let beside = match beside(view, recorded, deletion, end_at, now) {
+        Ok(beside) => beside,
+        Err(refusal) => return Decision::Refuse(refusal),
+    };
+    if call.is_none() && beside.calls.is_empty() {
+        return Decision::Settle;
+    }
+    let to = match &call {
+        Some(call) if call.path == ARCHIVE => json!("archived"),
+        Some(_) => {
+            json!(end_at.map_or_else(|| "ends at the next full hour".to_owned(), |end| format!("ends {end}")))
+        }
+        None => json!("stays as it is"),
     };
     let change =
         Change::new(format!("contract {}", view.contract_id), Some(json!(view.state)), Some(to.clone()));
+    let changes = call.is_some().then_some(change).into_iter().chain(beside.changes).collect();
+    let calls = call.into_iter().chain(beside.calls).collect();
     // Without a date of its own the plan stays the same from hour to hour, so that it can be approved.
     let wanted = json!([view.contract_id, to, void_invoices]);
-    Plan::new(&view.terms, &wanted, vec![change], MoneyEffect::default(), vec![call])
-        .under(policy, recorded, false)
+    Plan::new(&view.terms, &wanted, changes, MoneyEffect::default(), calls).under(policy, recorded, false)
+}
+
+/// Ends what the resource has made beside the contract, at the same time: there is no call that archives it.
+///
+/// # Errors
+/// When the API does not end all of it.
+fn beside(
+    view: &ObservedContract,
+    recorded: &Recorded,
+    policy: DeletionPolicy,
+    end_at: Option<Timestamp>,
+    now: DateTime<Utc>,
+) -> Result<Endings, Refusal> {
+    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
+    let at = match policy {
+        DeletionPolicy::Orphan => return Ok(Endings::default()),
+        DeletionPolicy::Cancel => next_hour(now),
+        DeletionPolicy::End => end_at.map_or_else(|| next_hour(now), |end| end.max(next_hour(now))),
+    };
+    if !is_held {
+        return Ok(Endings::default());
+    }
+    let endings = balances::end_all(view, recorded, at)?;
+    if endings.stuck.is_empty() {
+        return Ok(endings);
+    }
+    Err(Refusal {
+        reason: reasons::IMMUTABLE_FIELD,
+        message: format!(
+            "Nothing was written: the API ends no POSTPAID commit of a customer that has begun: {}. Ways out: end it in \
+             billing; or set `spec.deletionPolicy: Orphan`, which leaves everything as it is",
+            endings.stuck.join(", ")
+        ),
+    })
 }
 
 fn update_end_date(view: &ObservedContract, end: Timestamp) -> Result<Call, Refusal> {

@@ -59,6 +59,9 @@ impl Facts for Billed {
             }
             Need::LegacyContract(_) => shown.map(|shown| shown.legacy.clone()),
             Need::Contracts { .. } => Some(shown.map(|shown| shown.contract.clone()).into_iter().collect()),
+            Need::Balances { kind, .. } => {
+                Some(shown.and_then(|shown| shown.balances.get(kind).cloned()).unwrap_or_else(|| json!([])))
+            }
             Need::Seats { subscription_id, .. } => shown.map(|shown| shown.seats(subscription_id)),
             // Whether the customer is billed as the package says is billing's to tell.
             Need::BillingConfigurations { .. } => Some(configurations(side.package)),

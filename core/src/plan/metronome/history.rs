@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     ObservedContract, UniquenessKey,
-    lists::{LISTS, List},
+    lists::{LISTS, List, Writes},
     reply::as_written,
 };
 use crate::{
@@ -161,7 +161,10 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 
 /// The items that an edit has added, and whose ids it tells.
 fn items_added(edit: &Value) -> Vec<AddedItem> {
-    let keyed = LISTS.iter().map(|list: &List| (list.add, Some(list.name)));
+    let keyed = LISTS.iter().filter_map(|list: &List| match &list.writes {
+        Writes::Edit { add, .. } => Some((*add, Some(list.name))),
+        Writes::Beside(_) => None,
+    });
     let verbs = keyed.chain(ADD_KEYLESS.into_iter().map(|verb| (verb, None)));
     let mut added = Vec::new();
     for (verb, list) in verbs {

@@ -22,6 +22,10 @@ pub(super) enum Remedy {
     Restore,
     /// Time: an item that has not begun cannot be ended yet.
     Begin,
+    /// Another key: somebody archived the item that was made with this one.
+    Archived,
+    /// Time: a commit that is paid at its end is not ended before.
+    Postpaid,
     /// A later start, or somebody who says that the past is to be billed again.
     Past,
     /// A look at billing, or somebody who says that what it does not show is gone.
@@ -52,6 +56,14 @@ impl Remedy {
             Self::Begin => {
                 "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
                  not bill, and take it out once it has begun"
+            }
+            Self::Archived => {
+                "give the item another `key`: the one that was made with this key is archived in billing, and the API never \
+                 frees its uniqueness key"
+            }
+            Self::Postpaid => {
+                "restore it: the API ends no POSTPAID commit that has begun; or change its schedules, or leave it to billing \
+                 by naming the place in `spec.ignoreDrift`"
             }
             Self::Past => {
                 "let it begin now or later (another `key` with a new `startingAt`, or schedule items that are still to come \
@@ -105,6 +117,17 @@ pub(super) fn moved(contract_id: &str, from: &str, to: &str) -> Refusal {
             "Nothing was written: the API cannot change this in contract {contract_id} (billing -> spec): /customerId, or \
              what /customerAlias stands for: {from} -> {to}. Ways out: {}",
             Remedy::Contract.text()
+        ),
+    }
+}
+
+/// Why nothing is written yet: what was made for the customer is not shown.
+pub(super) fn unseen(paths: &[String]) -> Refusal {
+    Refusal {
+        reason: reasons::BILLING_UNREACHABLE,
+        message: format!(
+            "Nothing was written: the billing API does not show yet what it has made for the customer: {}",
+            paths.join(", ")
         ),
     }
 }

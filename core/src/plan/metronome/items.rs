@@ -3,15 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    balances,
     create::stamp_item,
     draft::Draft,
-    fields,
+    fields, gate,
     history::AddedItem,
     immutable::Remedy,
     leaving,
-    lists::{List, Removal, USAGE, item_shape, shape_at},
+    lists::{List, Removal, USAGE, Writes, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, end_of, has_ended},
     money::{Unit, units_at},
+    next_hour,
     observed::Item,
     part::{Members, Part, insert},
     past::{self, Past},
@@ -45,6 +47,14 @@ fn path(list: &List, key: &str, place: &str) -> String {
 
 fn add(draft: &mut Draft<'_>, past: &Past, list: &'static List, wanted: &Wanted) {
     let change = Change::added(path(list, &wanted.key, ""), canonical(list, wanted));
+    if balances::is_unseen(draft, list, wanted) {
+        draft.unseen.push(change.path);
+        return;
+    }
+    if !balances::can_be_made(draft, list, wanted) {
+        draft.reject(&change, Unit::Usd, Remedy::Archived);
+        return;
+    }
     if let Some(before) = missing(draft, list, wanted) {
         let path = path(list, &wanted.key, &format!("/added before as {before}"));
         draft.reject(&Change::added(path, canonical(list, wanted)), Unit::Usd, Remedy::Unseen);
@@ -83,7 +93,10 @@ fn push_item(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted) {
     stamp_item(draft.desired, &mut item);
     schedule::as_sent(&mut item);
     let recorded_as = format!("{}/{}", list.name, wanted.key);
-    draft.add(list.add, recorded_as, Part::Terms(item_shape(list.name), item));
+    match &list.writes {
+        Writes::Edit { add, .. } => draft.add(add, recorded_as, Part::Terms(item_shape(list.name), item)),
+        Writes::Beside(beside) => balances::create(draft, list, beside, wanted, item),
+    }
 }
 
 /// Changes an item in place where the API can; else it is replaced, or refused.
@@ -93,6 +106,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     let is_new = |change: &Change| differences.members.iter().all(|found| found.path != change.path);
     let left: Vec<_> = left.filter(is_new).collect();
     differences.members.extend(left);
+    differences.members.extend(gate::difference(draft, list, wanted));
     if leaving::is_free_of_charge(&draft.known, list, wanted, item) {
         let invoice = list.invoice.and_then(|invoice| item.terms.get(invoice));
         differences.invoice = schedule::differences(Kind::Invoice, &json!({}), invoice, &item.ids.invoice);
@@ -169,7 +183,10 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     }
     if !update.is_empty() {
         update.insert(list.id, Part::text(&item.ids.own));
-        draft.push(list.update, Part::Object(update));
+        match &list.writes {
+            Writes::Edit { update: verb, .. } => draft.push(verb, Part::Object(update)),
+            Writes::Beside(beside) => balances::edit(draft, beside, update),
+        }
     }
     if let Some(entity) = list.entity {
         let place = format!("{}/{}", list.name, wanted.key);
@@ -352,7 +369,8 @@ fn all_of(list: &'static List, wanted: &Wanted, differences: &Differences) -> Ve
 /// Takes out items that left the spec, and reports those that it does not explain.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let list = pairs.list;
-    let is_reported = draft.reports_foreign(list.name);
+    // What else the customer has is no affair of this contract.
+    let is_reported = !list.is_beside() && draft.reports_foreign(list.name);
     for item in &pairs.left {
         let id = item.ids.own.as_str();
         // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
@@ -360,7 +378,12 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let key =
             draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
-        let ends = is_beyond || (list.removal == Removal::End && has_ended(draft.shown, *item, draft.now));
+        let ends = match list.removal {
+            Removal::End => has_ended(draft.shown, *item, draft.now),
+            Removal::Shorten => balances::is_over(list, *item, next_hour(draft.now)),
+            Removal::Archive { .. } => false,
+        };
+        let ends = ends || is_beyond;
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
             None if is_reported && !ends && !is_recharge(draft, list, *item) => {
@@ -374,6 +397,10 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
 
 fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_>) {
     let change = Change::removed(path(list, key, ""), item.terms.clone());
+    let update = match &list.writes {
+        Writes::Edit { update, .. } => update,
+        Writes::Beside(beside) => return balances::take_out(draft, list, beside, item, &change),
+    };
     let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
     let end = draft.soonest(start);
     if list.removal == Removal::End && start.is_some_and(|start| end <= start) {
@@ -387,8 +414,8 @@ fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_
     let id = Part::text(&item.ids.own);
     match list.removal {
         Removal::Archive { verb, .. } => draft.push(verb, Part::object([("id", id)])),
-        Removal::End => {
-            draft.push(list.update, Part::object([(list.id, id), ("ending_before", Part::time(end))]));
+        Removal::End | Removal::Shorten => {
+            draft.push(update, Part::object([(list.id, id), ("ending_before", Part::time(end))]));
         }
     }
 }

@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// Fields of items, and of thresholds below their name, that an edit clears by null.
-const NULLABLE: [&str; 16] = [
+const NULLABLE: [&str; 17] = [
+    "applicableContractIds",
     "applicableProductIds",
     "applicableProductTags",
     "commit/applicableProductIds",
@@ -137,7 +138,7 @@ fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Op
     match (list, field) {
         ("subscriptions", "name") => product("/subscriptionRate/productId"),
         (_, "name") => product("/productId"),
-        ("commits" | "credits", "description") => Some(json!("")),
+        ("commits" | "credits" | "customerCommits" | "customerCredits", "description") => Some(json!("")),
         ("", _) if field.ends_with("Configuration/commit/description") => Some(json!("")),
         ("", _) if field.ends_with("Configuration/commit/rateType") => Some(json!("LIST_RATE")),
         ("", _) => {
@@ -166,7 +167,7 @@ fn says_no_more(
     }
     match (list, field) {
         ("commits", "amount") => access_amount(item).is_some_and(|sum| is_number(found, sum)),
-        ("commits", "invoiceSchedule") => schedule::items(found).is_empty(),
+        ("commits" | "customerCommits", "invoiceSchedule") => schedule::items(found).is_empty(),
         ("recurringCommits", "invoiceAmount") => ["unitPrice", "quantity"]
             .iter()
             .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),

@@ -12,11 +12,9 @@ pub(super) struct List {
     pub name: &'static str,
     /// One item, for people.
     pub noun: &'static str,
-    /// Verb of an edit that adds items.
-    pub add: &'static str,
-    /// Verb of an edit that changes items.
-    pub update: &'static str,
-    /// Name of an item's id in that verb.
+    /// How items are added and changed.
+    pub writes: Writes,
+    /// Name of an item's id where it is changed.
     pub id: &'static str,
     /// How an item is taken out.
     pub removal: Removal,
@@ -34,6 +32,38 @@ pub(super) struct List {
     pub identity: &'static [&'static str],
 }
 
+/// How the items of a list are added and changed.
+#[derive(Debug)]
+pub(super) enum Writes {
+    /// By verbs of an edit of the contract.
+    Edit {
+        /// The one that adds.
+        add: &'static str,
+        /// The one that changes.
+        update: &'static str,
+    },
+    /// By calls of their own: they are the customer's, beside the contract.
+    Beside(Beside),
+}
+
+/// Paths of the calls for items that are beside the contract.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// Makes one.
+    pub create: &'static str,
+    /// Changes one.
+    pub edit: &'static str,
+    /// Ends one.
+    pub end: &'static str,
+}
+
+impl List {
+    /// Whether its items are the customer's, beside the contract.
+    pub(super) fn is_beside(&self) -> bool {
+        matches!(self.writes, Writes::Beside(_))
+    }
+}
+
 /// How an item of a list is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removal {
@@ -46,6 +76,8 @@ pub(super) enum Removal {
     },
     /// By an end date: the API cannot remove it.
     End,
+    /// By a call that ends its schedules early.
+    Shorten,
 }
 
 /// Members that say which usage draws a balance down. What a spec leaves out of them means all usage.
@@ -75,13 +107,37 @@ const RECURRING: &[(&str, &[&str])] = &[
     ("/rateType", &["rate_type"]),
 ];
 
+const CUSTOMER_CREDIT: &[(&str, &[&str])] = &[
+    ("/applicableContractIds", &["applicable_contract_ids"]),
+    ("/applicableProductIds", &["applicable_product_ids"]),
+    ("/applicableProductTags", &["applicable_product_tags"]),
+    ("/description", &["description"]),
+    ("/name", &["name"]),
+    ("/priority", &["priority"]),
+    ("/productId", &["product_id"]),
+    ("/rateType", &["rate_type"]),
+    ("/specifiers", &["specifiers"]),
+];
+
+const CUSTOMER_COMMIT: &[(&str, &[&str])] = &[
+    ("/applicableContractIds", &["applicable_contract_ids"]),
+    ("/applicableProductIds", &["applicable_product_ids"]),
+    ("/applicableProductTags", &["applicable_product_tags"]),
+    ("/description", &["description"]),
+    ("/invoiceContractId", &["invoice_contract_id"]),
+    ("/name", &["name"]),
+    ("/priority", &["priority"]),
+    ("/productId", &["product_id"]),
+    ("/rateType", &["rate_type"]),
+    ("/specifiers", &["specifiers"]),
+];
+
 /// Every list whose items have a key.
-pub(super) static LISTS: [List; 6] = [
+pub(super) static LISTS: [List; 8] = [
     List {
         name: "subscriptions",
         noun: "subscription",
-        add: "add_subscriptions",
-        update: "update_subscriptions",
+        writes: Writes::Edit { add: "add_subscriptions", update: "update_subscriptions" },
         id: "subscription_id",
         removal: Removal::End,
         entity: Some("subscription"),
@@ -98,8 +154,7 @@ pub(super) static LISTS: [List; 6] = [
     List {
         name: "commits",
         noun: "commit",
-        add: "add_commits",
-        update: "update_commits",
+        writes: Writes::Edit { add: "add_commits", update: "update_commits" },
         id: "commit_id",
         removal: Removal::Archive { verb: "archive_commits", replaces: false },
         entity: Some("commit"),
@@ -112,8 +167,7 @@ pub(super) static LISTS: [List; 6] = [
     List {
         name: "credits",
         noun: "credit",
-        add: "add_credits",
-        update: "update_credits",
+        writes: Writes::Edit { add: "add_credits", update: "update_credits" },
         id: "credit_id",
         removal: Removal::Archive { verb: "archive_credits", replaces: false },
         entity: Some("contract_credit"),
@@ -126,8 +180,7 @@ pub(super) static LISTS: [List; 6] = [
     List {
         name: "recurringCommits",
         noun: "recurring commit",
-        add: "add_recurring_commits",
-        update: "update_recurring_commits",
+        writes: Writes::Edit { add: "add_recurring_commits", update: "update_recurring_commits" },
         id: "recurring_commit_id",
         removal: Removal::End,
         entity: None,
@@ -140,8 +193,7 @@ pub(super) static LISTS: [List; 6] = [
     List {
         name: "recurringCredits",
         noun: "recurring credit",
-        add: "add_recurring_credits",
-        update: "update_recurring_credits",
+        writes: Writes::Edit { add: "add_recurring_credits", update: "update_recurring_credits" },
         id: "recurring_credit_id",
         removal: Removal::End,
         entity: None,
@@ -154,8 +206,7 @@ pub(super) static LISTS: [List; 6] = [
     List {
         name: "scheduledCharges",
         noun: "scheduled charge",
-        add: "add_scheduled_charges",
-        update: "update_scheduled_charges",
+        writes: Writes::Edit { add: "add_scheduled_charges", update: "update_scheduled_charges" },
         id: "scheduled_charge_id",
         removal: Removal::Archive { verb: "archive_scheduled_charges", replaces: true },
         entity: Some("scheduled_charge"),
@@ -163,6 +214,40 @@ pub(super) static LISTS: [List; 6] = [
         access: None,
         invoice: Some("schedule"),
         updatable: &[("/netsuiteSalesOrderId", &["netsuite_sales_order_id"])],
+        identity: &["/productId"],
+    },
+    List {
+        name: "customerCommits",
+        noun: "customer commit",
+        writes: Writes::Beside(Beside {
+            create: "v1/contracts/customerCommits/create",
+            edit: EDIT_COMMIT,
+            end: "v1/contracts/customerCommits/updateEndDate",
+        }),
+        id: "commit_id",
+        removal: Removal::Shorten,
+        entity: Some("commit"),
+        specifiers: None,
+        access: Some("accessSchedule"),
+        invoice: Some("invoiceSchedule"),
+        updatable: CUSTOMER_COMMIT,
+        identity: &["/productId", "/type"],
+    },
+    List {
+        name: "customerCredits",
+        noun: "customer credit",
+        writes: Writes::Beside(Beside {
+            create: "v1/contracts/customerCredits/create",
+            edit: EDIT_CREDIT,
+            end: "v1/contracts/customerCredits/updateEndDate",
+        }),
+        id: "credit_id",
+        removal: Removal::Shorten,
+        entity: Some("contract_credit"),
+        specifiers: None,
+        access: Some("accessSchedule"),
+        invoice: None,
+        updatable: CUSTOMER_CREDIT,
         identity: &["/productId"],
     },
 ];

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract, balances,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::{self, USD_CENTS},
@@ -30,7 +30,10 @@ use crate::{
 };
 
 /// Members of an item that are compared by themselves, or that never come back.
-pub(super) const APART: [&str; 5] = ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity", BACKDATE];
+pub(super) const APART: [&str; 6] =
+    ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity", BACKDATE, PAYMENT_GATE];
+/// Payment that a commit waits for, which no reply tells.
+pub(super) const PAYMENT_GATE: &str = "paymentGateConfig";
 /// Members that refer to other items by their ids.
 pub(super) const REFERRING: [&str; 4] =
     ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
@@ -103,7 +106,7 @@ impl<'v> Matched<'v> {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
         let likeness = Likeness::of(desired, view, recorded);
         let known = recorded.items.values().map(String::as_str).collect();
-        let search = Matcher { view, recorded, known, likeness, now };
+        let search = Matcher { desired, view, recorded, known, likeness, now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -178,6 +181,7 @@ pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String
 
 /// Everything that matching depends on.
 struct Matcher<'a, 'v> {
+    desired: &'a Desired,
     view: &'v ObservedContract,
     recorded: &'a Recorded,
     /// Ids on record.
@@ -195,6 +199,12 @@ impl<'v> Matcher<'_, 'v> {
             |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
             |item| Some(item.ids.own.as_str()),
         );
+        if list.is_beside() {
+            pairing.by_key(
+                |wanted| Some(balances::key_of(self.desired.key(), list, &wanted.key)),
+                |item| self.view.made_key(&item.ids.own).map(str::to_owned),
+            );
+        }
         pairing.by_key(|wanted| Some(wanted.key.clone()), |item| stamp(item).map(str::to_owned));
         let same = pairing.same(
             |wanted| wanted.traits(list),
@@ -215,20 +225,24 @@ impl<'v> Matcher<'_, 'v> {
             pairing.candidates(
                 |wanted| identity(list, &wanted.compared),
                 |item| identity(list, item.terms),
-                |wanted, item| {
-                    let counts = self.likeness == Likeness::Same;
-                    let cost = || if counts { differences(list, wanted, *item).count() } else { 0 };
-                    self.is_possible(list, wanted, *item).then(cost)
-                },
+                |wanted, item| self.is_possible(list, wanted, *item).then_some(0),
             )
         };
-        let left = match self.likeness {
+        // A contract that was in force has its record: what is not on it is not the spec's.
+        let is_told = list.is_beside() && self.recorded.applied_spec.is_some();
+        let likeness = if is_told { Likeness::Other } else { self.likeness };
+        let left = match likeness {
             Likeness::Other => Vec::new(),
             Likeness::Unknown => candidates(&pairing),
-            Likeness::Same => {
-                let candidates = candidates(&pairing);
-                pairing.closest(candidates)
-            }
+            Likeness::Same => pairing.nearest(
+                |wanted| (identity(list, &wanted.compared), telling(list, wanted.traits(list))),
+                |item| (identity(list, item.terms), telling(list, traits(list, item.terms))),
+                place_of,
+                |wanted, item| {
+                    let cost = || differences(list, wanted, *item).count();
+                    self.is_possible(list, wanted, *item).then(cost)
+                },
+            ),
         };
         for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
             questions.entry(pair.position).or_default().push(pair.index);
@@ -237,7 +251,7 @@ impl<'v> Matcher<'_, 'v> {
             let Some(wanted) = wanted.get(position) else { continue };
             let ids =
                 candidates.iter().filter_map(|index| found.get(*index)).map(|item| item.ids.own.as_str());
-            let or_new = self.likeness == Likeness::Unknown && !asked.contains(&position);
+            let or_new = likeness == Likeness::Unknown && !asked.contains(&position);
             ambiguous.push(question(&format!("{}[{}]", list.name, wanted.key), list.noun, ids, or_new));
         }
         let left = pairing.free().map(|(_, item)| *item).collect();
@@ -276,7 +290,8 @@ impl<'v> Matcher<'_, 'v> {
     fn pair_ours(&self, list: &'static List, pairing: &mut Pairing<'_, Wanted, Item<'v>>) {
         let is_ours =
             |item: &Item<'_>| self.view.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str());
-        if !pairing.free().any(|(_, item)| is_ours(item)) {
+        // What is beside the contract is made with a key of its own, by which it was found.
+        if list.is_beside() || !pairing.free().any(|(_, item)| is_ours(item)) {
             return;
         }
         let wanted_identity = |wanted: &Wanted| identity(list, &wanted.compared);
@@ -300,7 +315,9 @@ impl<'v> Matcher<'_, 'v> {
         let has_ended = list.removal == Removal::End
             && wanted.written.get("endingBefore").is_none()
             && has_ended(self.view, item, self.now);
-        !has_ended && stamp(&item).is_none_or(|key| key == wanted.key)
+        // One that is made with the key of another item is that one.
+        let is_made = list.is_beside() && self.view.made_key(&item.ids.own).is_some();
+        !has_ended && !is_made && stamp(&item).is_none_or(|key| key == wanted.key)
     }
 }
 
@@ -328,6 +345,21 @@ fn traits(list: &List, terms: &Value) -> Traits {
         traits.extend(schedule::amounts(&items).map(|found| (amounts, found)));
     }
     traits
+}
+
+/// The traits by which items of one identity are told from each other.
+fn telling(list: &List, mut traits: Traits) -> Traits {
+    traits.retain(|name, _| !list.identity.contains(name));
+    traits
+}
+
+/// The place that a trait is of: the times and amounts of a schedule may differ by one item.
+fn place_of(name: &'static str) -> &'static str {
+    match name {
+        "times of access" | "amounts of access" => "access",
+        "times of invoices" | "amounts of invoices" => "invoices",
+        name => name,
+    }
 }
 
 impl Wanted {

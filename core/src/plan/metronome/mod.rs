@@ -14,6 +14,7 @@
 //! Quantities and seats of subscriptions, which applications change as they run, and thresholds that the API turned
 //! off after a failed payment, are written only when the spec changes; until then a difference is reported.
 
+mod balances;
 mod compare;
 mod create;
 mod draft;
@@ -22,6 +23,7 @@ mod end;
 mod facts;
 mod fields;
 mod find;
+mod gate;
 mod history;
 mod immutable;
 mod items;
@@ -60,11 +62,12 @@ use serde_json::{Value, json};
 
 pub(super) use self::money::outlook;
 pub use self::{
+    balances::ObservedBalances,
     facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
-    needs::{ContractId, ContractRef, CustomerId, Need, query_time},
+    needs::{Balances, ContractId, ContractRef, CustomerId, Need, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::{Record, record},

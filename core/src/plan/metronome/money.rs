@@ -151,9 +151,11 @@ pub(super) fn owed(
     end: Option<Timestamp>,
 ) -> (Owed, Vec<WithoutSum>) {
     let mut all = Sheet { owed: Owed { start, dues: Vec::new() }, open: Vec::new() };
-    for commit in list(terms, "commits") {
-        if let Some((schedule, time)) = paid(commit) {
-            all.add_schedule(&path("commits", commit), FixedKind::Commitment, schedule, time);
+    for name in ["commits", "customerCommits"] {
+        for commit in list(terms, name) {
+            if let Some((schedule, time)) = paid(commit) {
+                all.add_schedule(&path(name, commit), FixedKind::Commitment, schedule, time);
+            }
         }
     }
     for (name, kind) in [("scheduledCharges", FixedKind::Fee), ("discounts", FixedKind::Discount)] {

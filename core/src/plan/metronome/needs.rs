@@ -43,6 +43,20 @@ ids! {
     ContractId;
 }
 
+/// What lies beside a customer's contracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Balances {
+    /// Commits of the customer.
+    Commits,
+    /// Credits of the customer.
+    Credits,
+}
+
+impl Balances {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Commits, Self::Credits];
+}
+
 /// A fact of a Metronome account. Contracts and their parts are named by customer and contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -72,6 +86,13 @@ pub enum Need {
         subscription_id: String,
         /// From when on.
         from: DateTime<Utc>,
+    },
+    /// The customer's own commits or credits, archived ones as well, without those of its contracts.
+    Balances {
+        /// ID of the customer.
+        customer_id: CustomerId,
+        /// Which of them.
+        kind: Balances,
     },
     /// How a customer is billed.
     BillingConfigurations {

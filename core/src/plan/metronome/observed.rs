@@ -41,6 +41,8 @@ pub struct ObservedContract {
     pub last_edit: Option<String>,
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
+    /// Keys that this resource made items of the customer with, by their ids.
+    pub(super) keys: BTreeMap<String, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
     /// history of edits was read and does not say what became of them.
     pub(super) missing: Vec<AddedItem>,
@@ -123,9 +125,10 @@ impl ObservedContract {
         self.ids.values().flatten().map(|ids| ids.own.as_str()).chain(gone).collect()
     }
 
-    /// Whether an edit of this resource has added the item with an id, as far as that was read.
+    /// Whether an edit of this resource has added the item with an id, or a call of it has made it beside the contract, as
+    /// far as that was read.
     pub(super) fn is_ours(&self, id: &str) -> bool {
-        self.ours.as_ref().is_some_and(|ours| ours.contains(id))
+        self.ours.as_ref().is_some_and(|ours| ours.contains(id)) || self.keys.contains_key(id)
     }
 
     /// A custom field of the contract.

@@ -9,8 +9,10 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    create, end,
+    Balances, ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
+    UniquenessKey,
+    balances::ObservedBalances,
+    create, end, gate,
     history::{self, Edits},
     members::CLEARABLE,
     package, plan, record, stamp,
@@ -83,6 +85,7 @@ struct Facts {
     contracts: BTreeMap<String, Option<ObservedContract>>,
     legacy: BTreeMap<String, Option<Value>>,
     seats: BTreeMap<String, Value>,
+    balances: BTreeMap<Balances, ObservedBalances>,
     listed: Option<Vec<ObservedContract>>,
     edits: BTreeMap<String, Edits>,
     billing_configurations: Option<Value>,
@@ -432,7 +435,10 @@ impl Planner for ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
-            Ok(Some(view)) => end::plan(&view, recorded, policy, ending, now),
+            Ok(Some(mut view)) => {
+                self.add_balances(self.desired.as_ref(), &mut view, recorded)?;
+                end::plan(&view, recorded, policy, ending, now)
+            }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
         })
@@ -467,6 +473,12 @@ impl Planner for ContractPlanner {
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
             }
+            Need::Balances { kind, .. } => {
+                let told = told.unwrap_or(json!([]));
+                let read = ObservedBalances::read(*kind, &told)
+                    .map_err(|why| Unreadable(format!("the reply is no list of balances: {why}")))?;
+                facts.balances.insert(*kind, read);
+            }
             Need::BillingConfigurations { .. } => facts.billing_configurations = told.or(Some(json!([]))),
             Need::CustomFieldKeys => facts.custom_field_keys = told.or(Some(json!([]))),
             Need::Package { package_id } => drop(facts.packages.insert(package_id.clone(), told)),
@@ -490,12 +502,18 @@ impl Planner for ContractPlanner {
         }
         if call.kind == CallKind::Edit {
             recorded.items.extend(history::added(call, reply));
+            recorded.items.extend(gate::sent(call));
+        }
+        if call.kind == CallKind::Add {
+            let id = reply.get("id").and_then(Value::as_str);
+            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())
     }
 
     fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {
-        if call.kind != CallKind::Edit {
+        if !matches!(call.kind, CallKind::Edit | CallKind::Add) {
             return false;
         }
         let told = std::mem::take(&mut self.told);

@@ -10,14 +10,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ObservedContract,
+    CUSTOM_FIELDS, Desired, ObservedContract, balances,
     fields::record_prefix,
-    keyless,
+    gate, keyless,
     leaving::{self, Known},
     list,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted, has_ended},
     members::{CLEARABLE, REMEMBERED, remembered},
+    next_hour,
     observed::Item,
     subscriptions, text, thresholds,
 };
@@ -72,6 +73,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             record_fields(&mut record, recorded, &place, &item.ids.own, &wanted.written, item.terms);
             let fields = leaving::record_of_item(view, &known, pairs.list.name, &wanted.written, item);
             set.insert(place.clone(), fields);
+            record.extend(gate::record(recorded, pairs.list, wanted));
             record.insert(place, item.ids.own.clone());
             if pairs.list.name == "subscriptions" {
                 record_subscription(&mut record, view, recorded, wanted, item);
@@ -220,7 +222,12 @@ fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -
     if item.is_none() && !rest.contains('/') && has_vanished(view, name, id) {
         return true;
     }
-    let Some(item) = item.filter(|item| !(ends && has_ended(view, *item, now))) else { return false };
+    let beside = LISTS.iter().find(|list| list.name == name && list.is_beside());
+    let is_over = |item: &Item<'_>| match beside {
+        Some(list) => balances::is_over(list, *item, next_hour(now)),
+        None => ends && has_ended(view, *item, now),
+    };
+    let Some(item) = item.filter(|item| !is_over(item)) else { return false };
     match rest.split_once(&format!("/{CUSTOM_FIELDS}/")) {
         Some((_, field)) => item.terms.get(CUSTOM_FIELDS).is_some_and(|fields| fields.get(field).is_some()),
         None => !rest.contains('/'),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract, list,
+    Balances, Desired, ObservedContract, list,
     lists::{LISTS, List, item_shape, wire_name},
     money::{USD_CENTS, names_of, unit_names},
     observed::{Ids, Seats},
@@ -49,6 +49,12 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("/credits/*/accessSchedule/accessType", "SPEND"),
     ("/credits/*/accessSchedule/creditTypeId", USD_CENTS),
     ("/credits/*/priority", "100"),
+    ("/customerCommits/*/accessSchedule/accessType", "SPEND"),
+    ("/customerCommits/*/accessSchedule/creditTypeId", USD_CENTS),
+    ("/customerCommits/*/invoiceSchedule/creditTypeId", USD_CENTS),
+    ("/customerCommits/*/invoiceSchedule/doNotInvoice", "false"),
+    ("/customerCredits/*/accessSchedule/accessType", "SPEND"),
+    ("/customerCredits/*/accessSchedule/creditTypeId", USD_CENTS),
     ("/discounts/*/schedule/creditTypeId", USD_CENTS),
     ("/discounts/*/schedule/doNotInvoice", "false"),
     ("/multiplierOverridePrioritization", "LOWEST_MULTIPLIER"),
@@ -108,6 +114,12 @@ impl ObservedContract {
         let mut wire = as_written(data);
         let gone = archived_items(&wire, &contract_id);
         keep_own_items(&mut wire, &contract_id);
+        if let Some(members) = wire.as_object_mut() {
+            // These are the customer's, and told by other calls.
+            members.retain(|name, _| {
+                Balances::ALL.iter().all(|kind| *name != wire_name(&CONTRACT, kind.list()))
+            });
+        }
         let soonest = super::next_hour(now).max(starting_at);
         let planned = planned_quantities(&wire, soonest);
         fold_segments(&mut wire, &contract_id, soonest);
@@ -155,6 +167,7 @@ impl ObservedContract {
             renewed_by,
             last_edit: None,
             ours: None,
+            keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,
             gone,
@@ -226,6 +239,9 @@ pub(super) fn as_written(value: &Value) -> Value {
                 match (name.as_str(), value.get("id").and_then(Value::as_str)) {
                     ("product", Some(id)) => drop(written.insert("product_id".to_owned(), id.into())),
                     ("credit_type", Some(id)) => drop(written.insert("credit_type_id".to_owned(), id.into())),
+                    ("invoice_contract", Some(id)) => {
+                        drop(written.insert("invoice_contract_id".to_owned(), id.into()));
+                    }
                     ("override_tiers", _) => drop(written.insert("tiers".to_owned(), as_written(value))),
                     (name, _) if FREE.contains(&name) => drop(written.insert(name.to_owned(), value.clone())),
                     (name, _) => drop(written.insert(name.to_owned(), as_written(value))),
@@ -249,11 +265,16 @@ fn keep_own_items(wire: &mut Value, contract_id: &str) {
 /// one of the spec that says the same.
 fn is_own_item(item: &Value, contract_id: &str) -> bool {
     let home = item.pointer("/contract/id").and_then(Value::as_str);
-    let made = MADE_BY_THE_API.iter().any(|name| is_set(item, name));
-    !made && home.is_none_or(|home| home == contract_id)
+    !is_made_by_the_api(item) && home.is_none_or(|home| home == contract_id)
 }
 
-fn is_set(item: &Value, name: &str) -> bool {
+/// Whether the API made an item by itself.
+pub(super) fn is_made_by_the_api(item: &Value) -> bool {
+    MADE_BY_THE_API.iter().any(|name| is_set(item, name))
+}
+
+/// Whether an item has a member.
+pub(super) fn is_set(item: &Value, name: &str) -> bool {
     item.get(name).is_some_and(|value| !value.is_null())
 }
 
@@ -379,7 +400,12 @@ fn instant(segment: &Value, name: &str) -> Option<Timestamp> {
 }
 
 /// Ids of the items of a list.
-fn ids_of(wire: &Value, list: &str, access: Option<&str>, invoice: Option<&str>) -> Result<Vec<Ids>, String> {
+pub(super) fn ids_of(
+    wire: &Value,
+    list: &str,
+    access: Option<&str>,
+    invoice: Option<&str>,
+) -> Result<Vec<Ids>, String> {
     let of = |item: &Value, schedule: Option<&str>| -> Result<Vec<String>, String> {
         let Some(schedule) = schedule else { return Ok(Vec::new()) };
         let items =

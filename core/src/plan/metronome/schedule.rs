@@ -4,7 +4,7 @@
 //! was sent. So items are compared by what they come to, and a divided amount by its parts' sum: how the API rounds
 //! the parts is its own affair.
 
-use chrono::Months;
+use chrono::{Months, TimeDelta};
 use serde_json::{Map, Value};
 
 use super::money::USD_CENTS;
@@ -18,6 +18,9 @@ use crate::{
 
 /// Most items that a recurring schedule is split into; beyond them it is a mistake that `validate` tells.
 const MAX_ITEMS: u32 = 10_000;
+
+/// The interval that only edits take, not creates: its items are written out, so that both take it.
+const WEEKLY: &str = "WEEKLY";
 
 /// The two kinds of schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +103,16 @@ pub(super) fn cut(schedule: &mut Value, end: Timestamp, last: Timestamp) {
     members.insert("scheduleItems".to_owned(), left.into());
 }
 
-/// Leaves one of both where a schedule has its items and what they are parts of, as the API takes only one.
+/// Leaves one of both where a schedule has its items and what they are parts of, as the API takes only one; and writes out
+/// the items of an interval that not every call takes.
 pub(super) fn as_sent(terms: &mut Value) {
     match terms {
         Value::Object(members) => {
+            let recurring = members.get("recurringSchedule");
+            if recurring.and_then(|of| of.get("frequency")).is_some_and(|frequency| frequency == WEEKLY) {
+                let listed = recurring.and_then(split).unwrap_or_default();
+                members.entry("scheduleItems").or_insert_with(|| listed.into());
+            }
             if members.contains_key("scheduleItems") {
                 members.remove("recurringSchedule");
             }
@@ -195,10 +204,15 @@ fn occurrences(recurring: &Value) -> Option<Vec<Timestamp>> {
         "QUARTERLY" => 3,
         "SEMI_ANNUAL" => 6,
         "ANNUAL" => 12,
+        WEEKLY => 0,
         _ => return None,
     };
     let (start, end) = (time(recurring, "startingAt")?, time(recurring, "endingBefore")?);
-    let at = |index: u32| start.0.checked_add_months(Months::new(index * months)).map(Timestamp);
+    let at = |index: u32| match months {
+        0 => start.0.checked_add_signed(TimeDelta::weeks(index.into())),
+        months => start.0.checked_add_months(Months::new(index * months)),
+    };
+    let at = |index| at(index).map(Timestamp);
     Some((0..MAX_ITEMS).map_while(at).take_while(|time| *time < end).collect())
 }
 

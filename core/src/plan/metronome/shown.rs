@@ -3,9 +3,16 @@
 //! For plans without the billing API: what files mean is put in the place of what a read would tell. It is in the form of
 //! a reply, and so it is read by the same code.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{CUSTOM_FIELDS, Desired, create, lists::LISTS, reply::REQUIRED, schedule};
+use super::{
+    Balances, CUSTOM_FIELDS, Desired, balances, create, list,
+    lists::{LISTS, wire_name},
+    reply::REQUIRED,
+    schedule, text,
+};
 use crate::terms::{json::parse_exact, metronome::CONTRACT};
 
 /// Members that say how a contract is made, and that the newer read does not tell.
@@ -33,6 +40,8 @@ pub struct Shown {
     pub contract: Value,
     /// `data` of `v1/contracts/get`, as far as it is needed.
     pub legacy: Value,
+    /// What the customer has beside the contract, by kind.
+    pub balances: BTreeMap<Balances, Value>,
 }
 
 impl Desired {
@@ -48,13 +57,15 @@ impl Desired {
         if let (Some(members), false) = (terms.as_object_mut(), fields.is_empty()) {
             members.insert(CUSTOM_FIELDS.to_owned(), fields.into());
         }
+        let (terms, beside) = balances::apart(&terms);
+        let balances = self.shown_beside(&beside)?;
         let mut contract = parse_exact(&serde_json::to_string(&CONTRACT.wire(&terms))?)?;
         let start = contract.get("starting_at").cloned().unwrap_or_default();
         let legacy = json!({
             "package_id": contract.get("package_id"),
             "current": {"commits": contract.get("commits").cloned().unwrap_or_else(|| json!([]))},
         });
-        let Some(members) = contract.as_object_mut() else { return Ok(Shown { contract, legacy }) };
+        let Some(members) = contract.as_object_mut() else { return Ok(Shown { contract, legacy, balances }) };
         members.insert("id".to_owned(), contract_id.into());
         members.insert("uniqueness_key".to_owned(), self.key().as_str().into());
         for name in REQUIRED {
@@ -89,9 +100,27 @@ impl Desired {
             }
         }
         members.retain(|name, _| !NOT_TOLD.contains(&name.as_str()));
-        let mut shown = Shown { contract, legacy };
+        let mut shown = Shown { contract, legacy, balances };
         shown.copy_ids();
         Ok(shown)
+    }
+
+    /// What lists of the customer's balances would tell.
+    fn shown_beside(&self, beside: &Value) -> Result<BTreeMap<Balances, Value>, serde_json::Error> {
+        let wire = parse_exact(&serde_json::to_string(&CONTRACT.wire(beside))?)?;
+        let shown = Balances::ALL.into_iter().map(|kind| {
+            let name = wire_name(&CONTRACT, kind.list());
+            let mut items = wire.get(name).cloned().unwrap_or_else(|| json!([]));
+            let keys = list(&self.written, kind.list()).filter_map(|item| text(item, "key"));
+            let of = LISTS.iter().find(|of| of.name == kind.list());
+            let keys: Vec<_> = keys.filter_map(|key| Some(balances::key_of(self.key(), of?, key))).collect();
+            for (index, item) in items.as_array_mut().into_iter().flatten().enumerate() {
+                told(name, index, item, &Value::Null);
+                put(item, "uniqueness_key", &json!(keys.get(index)));
+            }
+            (kind, items)
+        });
+        Ok(shown.collect())
     }
 }
 

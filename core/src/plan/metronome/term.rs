@@ -25,7 +25,11 @@ fn is_dated(list: &str) -> bool {
 
 /// The lists that are cut, each with its members with schedules.
 fn lists() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    let keyed = LISTS.iter().map(|of| (of.name, of.access.into_iter().chain(of.invoice).collect()));
+    // What is beside the contract outlasts it.
+    let keyed = LISTS
+        .iter()
+        .filter(|of| !of.is_beside())
+        .map(|of| (of.name, of.access.into_iter().chain(of.invoice).collect()));
     keyed.chain(OTHERS.into_iter().map(|(name, schedule)| (name, schedule.into_iter().collect())))
 }
 

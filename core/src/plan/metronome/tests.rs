@@ -2,6 +2,7 @@
 
 mod api;
 mod behind;
+mod beside;
 mod effect;
 mod fields;
 mod fixture;
@@ -88,6 +89,10 @@ impl Bench {
             view.merge_v1(
                 &json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}),
             );
+        }
+        for kind in balances::needed(Some(desired), &self.recorded) {
+            let told = balances::ObservedBalances::read(kind, &self.api.balances(kind)).unwrap();
+            view.merge_balances(kind, &told, desired.key());
         }
         view.last_edit = Some(self.api.edits.len().to_string());
         Some(view)

@@ -25,7 +25,8 @@ pub(super) fn has_any(
     }
     let desired = &*desired.within(view, recorded);
     let matched = Matched::new(desired, view, recorded, now);
-    let is_keyed = matched.lists.iter().any(|pairs| {
+    // What lies beside the contract is made with keys, by which it is explained.
+    let is_keyed = matched.lists.iter().filter(|pairs| !pairs.list.is_beside()).any(|pairs| {
         let mut left = pairs.left.iter().filter(|item| is_unknown(&item.ids.own));
         left.any(|item| pairs.list.removal != Removal::End || !has_ended(view, *item, now))
     });

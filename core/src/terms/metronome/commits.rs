@@ -7,6 +7,7 @@ use super::{
     CustomFields, Id, Text,
     schedules::{AccessSchedule, Schedule, Segment},
     selectors::Specifier,
+    thresholds::{CommitStripeGate, PaymentGate},
 };
 use crate::terms::{
     Decimal,
@@ -90,6 +91,10 @@ pub struct Commit {
     /// NetSuite sales order. Only for accounts that have the field enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub netsuite_sales_order_id: Option<Id>,
+    /// Payment that the balance waits for. A new contract's commit with it is added after the create, which does not
+    /// take it; no reply tells it, and the API cannot change it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_gate_config: Option<PaymentGate<CommitStripeGate>>,
     /// Order in which balances are drawn down, the lowest first; the API's default is 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Decimal>,

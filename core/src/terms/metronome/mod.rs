@@ -7,6 +7,7 @@
 
 pub mod billing;
 pub mod commits;
+pub mod customer;
 pub mod overrides;
 pub mod package;
 pub mod recurring;
@@ -33,6 +34,7 @@ use self::{
         RevenueSystemConfiguration, UsageFilter, UsageStatementSchedule,
     },
     commits::{Commit, Credit},
+    customer::{CustomerCommit, CustomerCredit},
     overrides::Override,
     recurring::{RecurringCommit, RecurringCredit},
     schedules::{Charge, ScheduledCharge},
@@ -114,6 +116,16 @@ pub struct Contract {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
     pub credits: Vec<Credit>,
+    /// Amounts that the customer commits to spend across its contracts. They are made beside the contract and outlast it;
+    /// one that leaves the spec is ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
+    pub customer_commits: Vec<CustomerCommit>,
+    /// Balances that the customer is given across its contracts. They are made beside the contract and outlast it; one
+    /// that leaves the spec is ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]
+    pub customer_credits: Vec<CustomerCredit>,
     /// Templates of commits, one made every period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["key"]))]

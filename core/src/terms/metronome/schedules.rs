@@ -81,7 +81,8 @@ pub struct RecurringSchedule {
     /// Whether the amount is that of `EACH` item, or is divided among them, to the cent (`DIVIDED`) or in
     /// rounded parts (`DIVIDED_ROUNDED`).
     pub amount_distribution: AmountDistribution,
-    /// Interval of the items: `MONTHLY`, `QUARTERLY`, `SEMI_ANNUAL` or `ANNUAL`.
+    /// Interval of the items: `MONTHLY`, `QUARTERLY`, `SEMI_ANNUAL`, `ANNUAL`, or `WEEKLY`, whose items are written out,
+    /// as not every call takes it.
     pub frequency: RecurringFrequency,
     /// Time of the first item; a full hour.
     pub starting_at: Timestamp,
@@ -200,5 +201,7 @@ api_enums! { "SCREAMING_SNAKE_CASE"
         SemiAnnual,
         /// Once a year.
         Annual,
+        /// Every week.
+        Weekly,
     }
 }

@@ -99,8 +99,8 @@ pub struct PrepaidThresholdCommit {
 
 /// Payment that a balance waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentGate {
+#[serde(rename_all = "camelCase", bound(deserialize = "Stripe: Deserialize<'de>"))]
+pub struct PaymentGate<Stripe = StripeGate> {
     /// Who collects it: `STRIPE`, your own integration (`EXTERNAL`), or nobody (`NONE`).
     pub payment_gate_type: PaymentGateType,
     /// Tax that you have worked out, with `taxType: PRECALCULATED` and only then.
@@ -108,7 +108,7 @@ pub struct PaymentGate {
     pub precalculated_tax_config: Option<PrecalculatedTax>,
     /// How Stripe collects, with `paymentGateType: STRIPE` and only then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stripe_config: Option<StripeGate>,
+    pub stripe_config: Option<Stripe>,
     /// Who works out the tax: `NONE` (the default), `STRIPE` (only when Stripe collects), `ANROK`, or you
     /// (`PRECALCULATED`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,6 +136,18 @@ pub struct StripeGate {
     /// Metadata of the Stripe invoice, with `INVOICE` and only then.
     #[serde(default, skip_serializing_if = "TextMap::is_empty")]
     pub invoice_metadata: GroupValues,
+}
+
+/// How Stripe collects the payment for a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitStripeGate {
+    /// How, and with which metadata.
+    #[serde(flatten)]
+    pub stripe: StripeGate,
+    /// Whether the payer is there to confirm the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_session_payment: Option<bool>,
 }
 
 /// Discount on the charges of a threshold.

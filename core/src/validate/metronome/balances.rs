@@ -6,12 +6,14 @@ use super::{
         Total, check_duration, check_postpaid, check_relative_segments, check_schedule, check_segments,
         check_span,
     },
+    thresholds::check_gate,
 };
 use crate::{
     terms::{
         Decimal,
         metronome::{
             commits::{Balance, BalanceHierarchy, ChildAccessType, Commit, CommitType, Credit},
+            customer::{CustomerCommit, CustomerCredit},
             package::{PackageCommit, PackageCredit, PackageRecurringCommit, PackageRecurringCredit},
             recurring::{Allocation, RecurrenceFrequency, RecurringCommit, RecurringCredit, RecurringGrant},
             subscriptions::QuantityManagementMode,
@@ -32,6 +34,9 @@ pub(super) fn check_commit(commit: &Commit, found: &mut Violations) {
     if let Some(schedule) = &commit.invoice_schedule {
         found.within("invoiceSchedule", |found| check_schedule(schedule, found));
     }
+    if let Some(gate) = &commit.payment_gate_config {
+        found.within("paymentGateConfig", |found| check_gate(gate, |stripe| &stripe.stripe, found));
+    }
     if commit.r#type == CommitType::Postpaid {
         let access = commit.access_schedule.as_ref();
         let access = access.map(|schedule| Total::of_access(schedule, |segment| segment.amount));
@@ -46,6 +51,24 @@ pub(super) fn check_commit(commit: &Commit, found: &mut Violations) {
 pub(super) fn check_credit(credit: &Credit, found: &mut Violations) {
     check_balance(&credit.balance, found);
     check_hierarchy(credit.hierarchy_configuration.as_ref(), found);
+    found.within("accessSchedule", |found| check_segments(&credit.access_schedule, found));
+}
+
+pub(super) fn check_customer_commit(commit: &CustomerCommit, found: &mut Violations) {
+    check_balance(&commit.terms.balance, found);
+    found.within("accessSchedule", |found| check_segments(&commit.access_schedule, found));
+    if let Some(schedule) = &commit.invoice_schedule {
+        found.within("invoiceSchedule", |found| check_schedule(schedule, found));
+    }
+    if commit.r#type == CommitType::Postpaid {
+        let access = Total::of_access(&commit.access_schedule, |segment| segment.amount);
+        let invoice = commit.invoice_schedule.as_ref().map(Total::of_schedule);
+        check_postpaid(Some(&access), invoice.as_ref(), found);
+    }
+}
+
+pub(super) fn check_customer_credit(credit: &CustomerCredit, found: &mut Violations) {
+    check_balance(&credit.terms.balance, found);
     found.within("accessSchedule", |found| check_segments(&credit.access_schedule, found));
 }
 

@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use super::{
     ROOT,
-    balances::{check_commit, check_credit, check_daily, check_recurring_commit, check_recurring_credit},
+    balances::{
+        check_commit, check_credit, check_customer_commit, check_customer_credit, check_daily,
+        check_recurring_commit, check_recurring_credit,
+    },
     billing::check_billing,
     check_rate_card, indexed, keyed,
     overrides::check_override,
@@ -71,6 +74,20 @@ fn check(contract: &Contract, has_reference: bool) -> Result<Validated<&Contract
     references.check_unique(found);
     keyed("commits", &contract.commits, |item| &item.key, check_commit, found);
     keyed("credits", &contract.credits, |item| &item.key, check_credit, found);
+    keyed(
+        "customerCommits",
+        &contract.customer_commits,
+        |item| &item.terms.key,
+        check_customer_commit,
+        found,
+    );
+    keyed(
+        "customerCredits",
+        &contract.customer_credits,
+        |item| &item.terms.key,
+        check_customer_credit,
+        found,
+    );
     let check = |item: &_, found: &mut _| check_recurring_commit(item, &references, found);
     keyed("recurringCommits", &contract.recurring_commits, |item| &item.key, check, found);
     check_daily("recurringCommits", contract.recurring_commits.iter().map(|item| &item.grant), found);

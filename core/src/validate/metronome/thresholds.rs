@@ -5,7 +5,7 @@ use crate::{
     terms::metronome::{
         Name,
         thresholds::{
-            PaymentGate, PaymentGateType, PrepaidBalanceThreshold, SpendThreshold, SpendTracker,
+            PaymentGate, PaymentGateType, PrepaidBalanceThreshold, SpendThreshold, SpendTracker, StripeGate,
             StripePaymentType, TaxType, ThresholdTerms,
         },
     },
@@ -40,7 +40,7 @@ pub(super) fn check_thresholds(
 }
 
 fn check_terms(terms: &ThresholdTerms, is_tracker: impl Fn(&Name) -> bool, found: &mut Violations) {
-    found.within("paymentGateConfig", |found| check_gate(&terms.payment_gate_config, found));
+    found.within("paymentGateConfig", |found| check_gate(&terms.payment_gate_config, |stripe| stripe, found));
     if let Some(cap) = terms.discount_configuration.as_ref().and_then(|discount| discount.cap.as_ref()) {
         let alias = &cap.spend_tracker_alias;
         found.check(is_tracker(alias), "discountConfiguration.cap.spendTrackerAlias", || {
@@ -49,7 +49,12 @@ fn check_terms(terms: &ThresholdTerms, is_tracker: impl Fn(&Name) -> bool, found
     }
 }
 
-fn check_gate(gate: &PaymentGate, found: &mut Violations) {
+/// Rules of a payment gate; `stripe` is what its Stripe settings say of every gate.
+pub(super) fn check_gate<S>(
+    gate: &PaymentGate<S>,
+    stripe: impl FnOnce(&S) -> &StripeGate,
+    found: &mut Violations,
+) {
     let by_stripe = gate.payment_gate_type == PaymentGateType::Stripe;
     found.check(gate.stripe_config.is_none() || by_stripe, "stripeConfig", || {
         format!(
@@ -57,7 +62,7 @@ fn check_gate(gate: &PaymentGate, found: &mut Violations) {
             gate.payment_gate_type
         )
     });
-    if let Some(stripe) = &gate.stripe_config {
+    if let Some(stripe) = gate.stripe_config.as_ref().map(stripe) {
         let by_invoice = stripe.payment_type == StripePaymentType::Invoice;
         found.check(by_invoice || stripe.invoice_metadata.is_empty(), "stripeConfig.invoiceMetadata", || {
             "must be left out when `paymentType` is `PAYMENT_INTENT`; only `INVOICE` takes it".to_owned()

@@ -225,7 +225,7 @@ impl Line<'_> {
 
     /// What becomes of a call, where a fate would break a rule that the code does not hold yet.
     fn fate_of(&self, call: &Call) -> Fate {
-        let replaces = call.kind != CallKind::Create && call.kind != CallKind::Edit;
+        let replaces = !call.kind.is_taken_once();
         let may_be_late = !replaces || self.ground.rules.has(Rule::LateReplace);
         match self.fate {
             Fate::Late(_) if !may_be_late => Fate::LostRequest,
@@ -312,7 +312,7 @@ fn outcome(reply: Reply, call: Option<&Call>) -> Result<Value, CallError> {
         return Ok(body);
     }
     let message = body["message"].as_str().unwrap_or_default().to_owned();
-    let has_key = call.is_some_and(|call| matches!(call.kind, CallKind::Create | CallKind::Edit));
+    let has_key = call.is_some_and(|call| call.kind.is_taken_once());
     let edits = call.is_some_and(|call| call.kind == CallKind::Edit);
     Err(match status {
         429 => CallError::Throttled { pause: Duration::from_secs(5) },

@@ -8,7 +8,8 @@ use crate::{
     plan::{
         Before, Decision, Policy, Recorded, Refusal,
         metronome::{
-            ContractRef, Desired, Found, Need, ObservedContract, find, immutable, moved, unclaimed::kept,
+            ContractRef, CustomerId, Desired, Found, Need, ObservedContract, balances, find, immutable,
+            moved, unclaimed::kept,
         },
     },
 };
@@ -68,6 +69,7 @@ impl ContractPlanner {
                 None => return Err(Need::LegacyContract(contract)),
             }
         }
+        self.add_balances(Some(desired), &mut view, recorded)?;
         for subscription_id in view.needs_seats(desired, recorded, now) {
             match self.facts.seats.get(&subscription_id) {
                 Some(data) => view.merge_seats(&subscription_id, data),
@@ -75,6 +77,23 @@ impl ContractPlanner {
             }
         }
         Ok(view)
+    }
+
+    /// Puts the customer's own balances beside a contract, as far as the resource is concerned with them.
+    pub(super) fn add_balances(
+        &self,
+        desired: Option<&Desired>,
+        view: &mut ObservedContract,
+        recorded: &Recorded,
+    ) -> Result<(), Need> {
+        for kind in balances::needed(desired, recorded) {
+            let Some(told) = self.facts.balances.get(&kind) else {
+                let customer_id = CustomerId::from(view.customer_id.as_str());
+                return Err(Need::Balances { customer_id, kind });
+            };
+            view.merge_balances(kind, told, &self.key);
+        }
+        Ok(())
     }
 
     pub(super) fn contract(

@@ -11,9 +11,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::{plan::Call, terms::json::parse_exact};
+use crate::{
+    plan::{Call, metronome::Balances},
+    terms::json::parse_exact,
+};
 use values::{digits, list, merge, object, product, resolve, split, told};
 
+/// What the customer has beside the contract is kept with it, where no reply shows it.
+const COMMITS: &str = "beside_commits";
+const CREDITS: &str = "beside_credits";
 const USD: &str = "2714e483-4ff1-48e4-9e25-ac732e8f24f2";
 
 /// The API, with at most one contract.
@@ -24,6 +30,10 @@ pub(super) struct Api {
     pub edits: Vec<Value>,
     /// What the history tells of the edits.
     pub history: Vec<Value>,
+    /// Whether lists leave the keys out that the customer's balances were made with.
+    pub hides_keys: bool,
+    /// Id of what was last made beside the contract.
+    pub made_beside: Value,
     /// Whether what goes beyond an end stays when the end is set.
     pub keeps_after_end: bool,
     minted: usize,
@@ -37,8 +47,22 @@ impl Api {
         match call.path.as_str() {
             "v1/contracts/create" => self.create(&body),
             "v2/contracts/edit" => self.edit(&body),
-            "v2/contracts/commits/edit" => self.update("commits", "commit_id", &body),
-            "v2/contracts/credits/edit" => self.update("credits", "credit_id", &body),
+            "v2/contracts/commits/edit" => {
+                let list = self.list_of(["commits", COMMITS], &body["commit_id"]);
+                self.update(list, "commit_id", &body);
+            }
+            "v2/contracts/credits/edit" => {
+                let list = self.list_of(["credits", CREDITS], &body["credit_id"]);
+                self.update(list, "credit_id", &body);
+            }
+            "v1/contracts/customerCommits/create" => self.create_beside(COMMITS, "commits", &body),
+            "v1/contracts/customerCredits/create" => self.create_beside(CREDITS, "credits", &body),
+            "v1/contracts/customerCommits/updateEndDate" => {
+                self.end_beside(COMMITS, &body["commit_id"], &body);
+            }
+            "v1/contracts/customerCredits/updateEndDate" => {
+                self.end_beside(CREDITS, &body["credit_id"], &body);
+            }
             "v1/customFields/setValues" => {
                 let fields = self.fields(&body);
                 fields.extend(body["custom_fields"].as_object().unwrap().clone());
@@ -75,8 +99,8 @@ impl Api {
                     object(&mut self.contract).entry("custom_fields").or_insert_with(|| json!({})),
                 );
             }
-            "commit" => "commits",
-            "contract_credit" => "credits",
+            "commit" => self.list_of(["commits", COMMITS], &body["entity_id"]),
+            "contract_credit" => self.list_of(["credits", CREDITS], &body["entity_id"]),
             "discount" => "discounts",
             "professional_service" => "professional_services",
             "scheduled_charge" => "scheduled_charges",
@@ -85,6 +109,60 @@ impl Api {
         };
         let item = self.item(list, &body["entity_id"]);
         object(object(item).entry("custom_fields").or_insert_with(|| json!({})))
+    }
+
+    /// The one of two lists that has an item.
+    fn list_of(&self, lists: [&'static str; 2], id: &Value) -> &'static str {
+        let items = |name: &str| self.contract.get(name).and_then(Value::as_array).into_iter().flatten();
+        let has = |name: &&str| items(name).any(|item| item["id"] == *id);
+        lists.into_iter().find(has).unwrap_or_else(|| panic!("no {id} in {lists:?}"))
+    }
+
+    /// What the lists of the customer's balances tell.
+    pub(super) fn balances(&self, kind: Balances) -> Value {
+        let name = if kind == Balances::Commits { COMMITS } else { CREDITS };
+        let mut told = self.contract.get(name).cloned().unwrap_or_else(|| json!([]));
+        if self.hides_keys {
+            told.as_array_mut()
+                .unwrap()
+                .iter_mut()
+                .for_each(|item| drop(object(item).remove("uniqueness_key")));
+        }
+        told
+    }
+
+    fn create_beside(&mut self, name: &str, kind: &'static str, body: &Value) {
+        let used = list(&mut self.contract, name)
+            .iter()
+            .any(|item| item["uniqueness_key"] == body["uniqueness_key"]);
+        assert!(!used, "the key was used");
+        let mut item = self.made(kind, body);
+        assert_eq!(object(&mut item).remove("customer_id").as_ref(), self.contract.get("customer_id"));
+        if let Some(id) = object(&mut item).remove("invoice_contract_id") {
+            item["invoice_contract"] = json!({"id": id});
+        }
+        self.made_beside = item["id"].clone();
+        list(&mut self.contract, name).push(item);
+    }
+
+    fn end_beside(&mut self, name: &str, id: &Value, body: &Value) {
+        let item = self.item(name, id);
+        assert_ne!(item["type"], "postpaid");
+        for (member, end) in
+            [("access_schedule", "access_ending_before"), ("invoice_schedule", "invoices_ending_before")]
+        {
+            let Some(end) = body.get(end) else { continue };
+            let at = |part: &Value, name: &str| {
+                part.get(name).map(|time| time.as_str().unwrap().parse::<crate::terms::Timestamp>().unwrap())
+            };
+            let end = end.as_str().unwrap().parse::<crate::terms::Timestamp>().unwrap();
+            let parts = list(item.get_mut(member).expect("a schedule to end"), "schedule_items");
+            parts.retain(|part| at(part, "starting_at").or(at(part, "timestamp")).unwrap() < end);
+            for part in parts.iter_mut().filter(|part| at(part, "ending_before").is_some_and(|old| old > end))
+            {
+                part["ending_before"] = json!(end);
+            }
+        }
     }
 
     fn item(&mut self, name: &str, id: &Value) -> &mut Value {
@@ -396,6 +474,7 @@ impl Api {
                     let told = if name == "scheduled_charges" { "schedule" } else { member };
                     self.update_schedule(&mut item, told, value);
                 }
+                "invoice_contract_id" => item["invoice_contract"] = json!({"id": value}),
                 "product_id" => item["product"] = json!({"id": value, "name": "Another product"}),
                 "access_amount" | "invoice_amount" => merge(&mut item[member], value, &[]),
                 "proration_rounding" if name == "subscriptions" => {

@@ -9,8 +9,79 @@ const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2027-01-01T00:00:00Z";
 
 /// Every contract.
-pub(super) fn all() -> [Value; 9] {
-    [plain(), dated(), sold(), recurring(), watched(), narrow(), gated(), from_package(), by_alias()]
+pub(super) fn all() -> [Value; 11] {
+    [
+        plain(),
+        dated(),
+        sold(),
+        recurring(),
+        watched(),
+        narrow(),
+        gated(),
+        from_package(),
+        by_alias(),
+        beside(),
+        paid_first(),
+    ]
+}
+
+/// What lies beside the contract.
+pub(super) fn beside() -> Value {
+    let schedule = |distribution: &str, frequency: &str, amount: Value| {
+        let mut recurring = json!({"amountDistribution": distribution, "frequency": frequency, "startingAt": START,
+            "endingBefore": END});
+        recurring.as_object_mut().unwrap().extend(amount.as_object().unwrap().clone());
+        json!({"recurringSchedule": recurring})
+    };
+    together([
+        small(),
+        json!({
+            "customerCommits": [
+                {"key": "pool", "productId": PRODUCT, "type": "PREPAID", "name": "Pool", "description": "for all",
+                 "priority": "10", "applicableContractIds": ["contract-8", "contract-9"],
+                 "applicableProductIds": [PRODUCT], "applicableProductTags": ["api"], "rateType": "COMMIT_RATE",
+                 "customFields": {"team": "sales"}, "netsuiteSalesOrderId": "SO-9", "salesforceOpportunityId": "SF-9",
+                 "accessSchedule": {"accessType": "QUANTITY", "creditTypeId": EUR, "scheduleItems": segments("120000")},
+                 "invoiceContractId": "contract-1",
+                 "invoiceSchedule": {"creditTypeId": EUR, "doNotInvoice": false, "scheduleItems": [
+                     {"timestamp": START, "amount": "120000"},
+                     {"timestamp": "2026-07-01T00:00:00Z", "unitPrice": "500.25", "quantity": "2"}]}},
+                {"key": "yearly", "productId": OTHER, "type": "PREPAID", "priority": "1", "specifiers": specifiers(),
+                 "accessSchedule": {"scheduleItems": segments("1001")},
+                 "invoiceSchedule": schedule("DIVIDED", "QUARTERLY", json!({"amount": "1001"}))},
+                {"key": "priced", "productId": "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a103", "type": "PREPAID", "priority": "1",
+                 "accessSchedule": {"scheduleItems": segments("7")},
+                 "invoiceSchedule": schedule("EACH", "MONTHLY", json!({"unitPrice": "25", "quantity": "4"}))}],
+            "customerCredits": [
+                {"key": "gift", "productId": PRODUCT, "name": "Welcome", "description": "a gift", "priority": "5",
+                 "applicableContractIds": ["contract-8"], "applicableProductIds": [PRODUCT],
+                 "applicableProductTags": ["api"], "rateType": "LIST_RATE", "customFields": {"team": "sales"},
+                 "netsuiteSalesOrderId": "SO-10", "salesforceOpportunityId": "SF-10",
+                 "accessSchedule": {"accessType": "QUANTITY", "creditTypeId": EUR, "scheduleItems": segments("500.50")}},
+                {"key": "narrow", "productId": OTHER, "priority": "5", "specifiers": specifiers(),
+                 "accessSchedule": {"scheduleItems": segments("9")}}],
+        }),
+    ])
+}
+
+/// A commit whose balance waits for its payment, and a price that belongs to it.
+pub(super) fn paid_first() -> Value {
+    let mut gate = full_gate();
+    gate["stripeConfig"]["onSessionPayment"] = json!(true);
+    together([
+        small(),
+        json!({
+            "commits": [
+                {"key": "open", "productId": OTHER, "type": "PREPAID", "accessSchedule": {"scheduleItems": segments("5")}},
+                {"key": "gated", "productId": PRODUCT, "type": "PREPAID", "temporaryId": "tmp-gated",
+                 "accessSchedule": {"scheduleItems": segments("120000")},
+                 "invoiceSchedule": {"scheduleItems": [{"timestamp": START, "amount": "120000"}]},
+                 "paymentGateConfig": gate}],
+            "overrides": [
+                {"startingAt": START, "type": "MULTIPLIER", "multiplier": "0.8", "isCommitSpecific": true,
+                 "overrideSpecifiers": [{"productId": PRODUCT, "commitIds": ["tmp-gated"]}]}],
+        }),
+    ])
 }
 
 fn segments(amount: &str) -> Value {

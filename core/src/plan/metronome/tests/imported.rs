@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     api::contract::{Adopt, AdoptMode, ProviderRef},
-    import::{Destination, Imported, metronome_contract, seat_based},
+    import::{Beside, Destination, Imported, metronome_contract, seat_based},
 };
 
 fn import(bench: &Bench) -> Imported<crate::api::BillingContract> {
@@ -12,7 +12,9 @@ fn import(bench: &Bench) -> Imported<crate::api::BillingContract> {
     let ids = seat_based(&bench.api.contract).map(str::to_owned);
     let seats = ids.map(|id| (id.clone(), bench.api.seats_of(&id))).collect();
     let to = Destination { namespace: None, provider, labels: BTreeMap::new() };
-    metronome_contract(&bench.api.contract, &seats, &to, now()).unwrap_or_else(|why| panic!("{why}"))
+    let told = Balances::ALL.map(|kind| (kind, bench.api.balances(kind))).into();
+    let beside = Beside { told: &told, takes_unbilled: true };
+    metronome_contract(&bench.api.contract, &seats, beside, &to, now()).unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// The same contract with IDs of the form that the live API gives, which the spec may name.

@@ -68,7 +68,10 @@ fn what_was_ended_and_comes_back_goes_on_and_is_not_added_again() {
         let mut bench = Bench::created(&sold());
         bench.settle(&without(&sold(), list));
         let edit = edit_of(&written(bench.decide(&sold())));
-        let verb = lists::LISTS.iter().find(|of| of.name == list).unwrap().update;
+        let writes = &lists::LISTS.iter().find(|of| of.name == list).unwrap().writes;
+        let lists::Writes::Edit { update: verb, .. } = *writes else {
+            panic!("{list} is beside the contract")
+        };
         assert_eq!(edit[verb][0]["ending_before"], Value::Null, "{list}: {edit}");
         assert_eq!(edit.as_object().unwrap().len(), 1, "{list}: {edit}");
         assert_eq!(bench.settle(&sold()).len(), 1);

@@ -83,6 +83,7 @@ impl World {
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
+            Need::Balances { kind, .. } => Some(self.api.balances(*kind)),
             Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
         }
     }
@@ -110,6 +111,7 @@ impl World {
                 edit.iter_mut().for_each(self.alters);
                 Ok(json!({"id": self.api.contract["id"], "edit": edit}))
             }
+            None if call.kind == CallKind::Add => Ok(json!({"id": self.api.made_beside})),
             None => Ok(json!({"id": self.api.contract["id"]})),
             Some(_) => Err(CallError::Unknown("lost".into())),
         }
@@ -230,6 +232,10 @@ fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan(
         }
         for id in view.needs_seats(&desired, &Recorded::default(), now()) {
             view.merge_seats(&id, &shown.seats(&id));
+        }
+        for (kind, told) in &shown.balances {
+            let told = balances::ObservedBalances::read(*kind, told).unwrap();
+            view.merge_balances(*kind, &told, desired.key());
         }
         let recorded = Recorded { contract_id: Some("contract-1".to_owned()), ..Recorded::default() };
         let decision = plan(&desired, Some(&view), &recorded, &Policy::default(), now());

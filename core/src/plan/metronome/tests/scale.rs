@@ -1,7 +1,9 @@
 //! Contracts of many items: what planning costs grows with their number, also where nothing is on record.
 
+use std::time::{Duration, Instant};
+
 use super::*;
-use crate::plan::pairing::counted::comparisons;
+use crate::{api::contract::UnconfirmedWrite, plan::pairing::counted::comparisons, terms::Timestamp};
 
 /// Items of each kind in a large contract.
 const MANY: usize = 500;
@@ -75,4 +77,86 @@ fn a_large_contract_without_a_record_is_matched_by_few_comparisons() {
         assert_eq!(decision, Decision::Settle);
         assert!(count < 10 * MANY, "{count} comparisons");
     }
+}
+
+/// The same contract as billing tells it otherwise, right after its create, whose reply was lost.
+fn retold(spec: &Value, retell: impl Fn(&mut Value)) -> Bench {
+    let mut bench = Bench::default();
+    let plan = written(bench.decide(spec));
+    bench.carry_out(&plan);
+    for list in ["commits", "credits"] {
+        bench.api.contract[list].as_array_mut().unwrap().iter_mut().for_each(&retell);
+        bench.api.contract[list].as_array_mut().unwrap().reverse();
+    }
+    bench.recorded.unconfirmed = Some(UnconfirmedWrite {
+        digest: plan.calls[0].fingerprint.clone(),
+        time: Timestamp(now()),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+        lost: Vec::new(),
+    });
+    bench
+}
+
+#[test]
+fn a_large_contract_that_is_told_otherwise_is_matched_by_few_comparisons() {
+    let spec = large(|number, item| {
+        item["name"] = json!(format!("Item {number} "));
+        item["accessSchedule"]["scheduleItems"][0]["amount"] = json!(format!("{}.50", 1000 + number));
+        item["applicableProductTags"] = json!(["API"]);
+    });
+    let trimmed = |item: &mut Value| item["name"] = json!(item["name"].as_str().unwrap().trim());
+    let in_lower_case = |item: &mut Value| item["applicable_product_tags"] = json!(["api"]);
+    let rounded = |item: &mut Value| item["access_schedule"]["schedule_items"][0]["amount"] = json!(7);
+    let ways: [&dyn Fn(&mut Value); 3] = [&trimmed, &in_lower_case, &rounded];
+    for retell in ways {
+        let bench = retold(&spec, retell);
+        let desired = desired(&spec);
+        let view = bench.view(&desired).unwrap();
+        let mut decision = Decision::Settle;
+        let count = comparisons(|| {
+            decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+        });
+        let edit = edit_of(&written(decision));
+        for verb in ["update_commits", "update_credits"] {
+            assert_eq!(edit[verb].as_array().unwrap().len(), MANY, "each is told by what is left of it");
+        }
+        assert_eq!(edit.get("add_commits"), None);
+        assert!(count < 20 * MANY, "{count} comparisons");
+    }
+}
+
+#[test]
+fn a_large_contract_that_nothing_tells_apart_is_asked_about_without_comparing_each_with_each() {
+    let spec = large(|_, item| item["name"] = json!("Item "));
+    let bench = retold(&spec, |item| item["name"] = json!("Item"));
+    let desired = desired(&spec);
+    let view = bench.view(&desired).unwrap();
+    let mut decision = Decision::Settle;
+    let count = comparisons(|| {
+        decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+    });
+    assert_eq!(refused(decision).reason, "AmbiguousItem");
+    assert!(count < 10 * MANY, "{count} comparisons");
+}
+
+#[test]
+fn a_large_contract_without_a_record_is_found_again_in_under_two_seconds() {
+    let spec = large(|number, item| item["name"] = json!(format!("Item {number}")));
+    let mut bench = Bench::created(&spec);
+    bench.forget();
+    let started = Instant::now();
+    let desired = desired(&spec);
+    let view = bench.view(&desired).unwrap();
+    let decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+    let recorded = record(&desired, &view, &bench.recorded, now());
+    let took = started.elapsed();
+    assert_eq!(decision, Decision::Settle);
+    assert_eq!(recorded.items.iter().filter(|(path, _)| path.split('/').count() == 2).count(), 3 * MANY + 1);
+    println!("{MANY} commits, credits and overrides each, found again and recorded in {took:.1?}");
+    // Without optimization, and with other tests beside it, it takes some twenty times as long.
+    let most = Duration::from_secs(if cfg!(debug_assertions) { 40 } else { 2 });
+    assert!(took < most, "{took:.1?}");
 }

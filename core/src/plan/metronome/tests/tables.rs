@@ -98,6 +98,15 @@ fn every_place_of_the_lists_with_keys_is_in_the_shape_of_their_items() {
 }
 
 #[test]
+fn the_lists_beside_the_contract_are_those_of_the_table() {
+    let spec: crate::api::contract::BillingContractSpec =
+        serde_json::from_value(json!({"providerRef": {"name": "m"}, "metronome": fixture::plain()})).unwrap();
+    let table: Vec<_> = LISTS.iter().filter(|list| list.is_beside()).map(|list| list.name).collect();
+    assert_eq!(spec.lists_beside(), table);
+    assert_eq!(Balances::ALL.map(Balances::list).to_vec(), table);
+}
+
+#[test]
 fn every_place_of_a_threshold_is_in_its_shape() {
     for threshold in &thresholds::THRESHOLDS {
         let shape = at(&CONTRACT, threshold.name).unwrap();
