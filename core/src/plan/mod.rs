@@ -11,6 +11,7 @@ mod holders;
 pub mod metronome;
 mod model;
 mod money;
+pub mod months;
 mod numbers;
 mod ownership;
 pub mod package;
@@ -21,13 +22,14 @@ mod recorded;
 pub mod render;
 mod snapshot;
 mod three_way;
+pub mod usage;
 pub mod zoo;
 
 pub use self::{
     diff::Change,
     holders::{Holder, Holders, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
+    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, start_of_year},
     numbers::money_numbers,
     planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
     policy::Policy,

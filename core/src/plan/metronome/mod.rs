@@ -21,6 +21,7 @@ mod end;
 mod facts;
 mod fields;
 mod find;
+mod follow;
 mod history;
 mod immutable;
 mod items;

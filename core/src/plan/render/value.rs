@@ -13,7 +13,8 @@ const TITLES: [&str; 3] = ["name", "displayName", "code"];
 const KEYS: [&str; 1] = ["key"];
 
 /// An amount as a number of its unit, and the unit's name apart.
-pub(super) fn number(amount: Decimal, unit: &Unit) -> (Decimal, &str) {
+#[must_use]
+pub fn number(amount: Decimal, unit: &Unit) -> (Decimal, &str) {
     unit.in_label(amount).map_or((amount, "US cents"), |number| (number, unit.label()))
 }
 
@@ -32,7 +33,8 @@ pub(super) fn rate(name: &str, value: &Value) -> Option<Decimal> {
 }
 
 /// Text on one line: what would break a line, or drive a terminal, is a space.
-pub(super) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let is_harmless = |character: char| {
         !character.is_control() && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
