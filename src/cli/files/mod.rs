@@ -125,12 +125,13 @@ impl Files {
         }
     }
 
-    /// Adds resources of other files, unless one of that kind, namespace and name is there.
+    /// Adds what others refer to, packages and providers of other files, unless one of that kind, namespace and name is there.
     pub(super) fn join(&mut self, other: &Self) {
         let offset = self.sources.len();
         self.sources.extend(other.sources.iter().cloned());
         for resource in &other.resources {
-            if !self.resources.iter().any(|known| known.is_named_as(resource)) {
+            let is_referred_to = resource.kind != "BillingContract";
+            if is_referred_to && !self.resources.iter().any(|known| known.named() == resource.named()) {
                 self.resources.push(Resource { source: resource.source + offset, ..resource.clone() });
             }
         }
@@ -236,10 +237,6 @@ impl Resource {
     /// Kind, namespace and name.
     fn named(&self) -> (&str, Option<&str>, &str) {
         (&self.kind, self.namespace.as_deref(), &self.name)
-    }
-
-    fn is_named_as(&self, other: &Self) -> bool {
-        self.named() == other.named()
     }
 
     /// What people call it: `BillingContract acme`.

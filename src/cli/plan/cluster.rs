@@ -273,9 +273,9 @@ impl Cluster {
         })
     }
 
-    /// What the cluster has of a namespace, as files would say it.
-    pub(super) fn files(&self, namespace: &str) -> Vec<Source> {
-        let is_near = |of: Option<&str>| of == Some(namespace);
+    /// What the cluster has of some namespaces, as files would say it.
+    pub(super) fn files(&self, namespaces: &BTreeSet<String>) -> Vec<Source> {
+        let is_near = |of: Option<&str>| of.is_some_and(|of| namespaces.contains(of));
         let contracts = self.contracts.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let packages = self.packages.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let providers = self.providers.iter().filter(|found| is_near(found.metadata.namespace.as_deref()));

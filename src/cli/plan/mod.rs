@@ -159,17 +159,23 @@ impl Plan {
         let (client, of_context) = self.cluster.connect().await?;
         let namespace = self.namespace.clone().unwrap_or(of_context);
         let mut cluster = self.cluster.load(&client, &namespace).await?;
-        let (before, after, base) = if self.files.is_empty() && self.base.is_none() {
-            (None, Files::of(cluster.files(&namespace)), None)
+        let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
+            (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
         } else {
             self.read()?
         };
+        for files in before.iter_mut().chain([&mut after]) {
+            files.put_into(&namespace);
+        }
+        let all = before.iter().chain([&after]).flat_map(|files| &files.resources);
+        let namespaces = all.filter_map(|resource| resource.namespace.clone()).collect();
+        let mut there = Files::of(cluster.files(&namespaces));
+        for files in before.iter_mut().chain([&mut after]) {
+            files.join(&there);
+        }
         // What the cluster has was said before; what is not among the files is not looked at.
         let before = before.unwrap_or_else(|| {
-            let mut there = Files::of(cluster.files(&namespace));
-            let mut placed = after.clone();
-            placed.put_into(&namespace);
-            there.keep_what_is_in(&placed);
+            there.keep_what_is_in(&after);
             there
         });
         let contracts = before.contracts().chain(after.contracts());
@@ -178,7 +184,6 @@ impl Plan {
             .chain(before.packages().chain(after.packages()).filter_map(|package| {
                 Some((package.spec.provider_ref.as_ref()?, package.metadata.namespace.as_deref()))
             }));
-        let references = references.map(|(reference, of)| (reference, of.or(Some(namespace.as_str()))));
         self.cluster.connect_accounts(&mut cluster, &client, references).await;
         let accounts = Accounts::Cluster(Box::new(cluster));
         Ok(Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await })
