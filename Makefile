@@ -64,6 +64,11 @@ simulate: export SEEDS := $(SEEDS)
 simulate: tools ## Runs the fault simulation: SEEDS=n of them, or SEED=n alone
 	@$(STEP) "fault simulation" cargo run --locked --quiet --package countersign-simulation --profile simulation
 
+.PHONY: chaos
+chaos: controlplane ## Lets everything fail at once on the real parts, and counts every contract and invoice
+	cargo build --locked --package countersign --package billing-sim
+	@$(STEP) "chaos" cargo test --locked --package countersign --test it -- --ignored chaos --nocapture
+
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
 	@tests/controlplane/build

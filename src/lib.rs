@@ -12,4 +12,4 @@ pub mod controller;
 pub mod metrics;
 pub mod yaml;
 
-pub use countersign_core::{api, import, plan, protocol, review, status, terms, validate};
+pub use countersign_core::{api, import, overview, plan, protocol, review, status, terms, validate};

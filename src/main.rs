@@ -1,8 +1,8 @@
 //! The `countersign` command.
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::Parser;
+use countersign::cli::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -11,5 +11,5 @@ async fn main() -> ExitCode {
         eprintln!("countersign: another provider of cryptography is installed already");
         return ExitCode::FAILURE;
     }
-    Box::pin(countersign::cli::Cli::parse().run()).await
+    Box::pin(Cli::of(env::args_os()).run()).await
 }

@@ -9,11 +9,13 @@
 //! - [`status`]: what is written back.
 //! - [`import`]: what is billed already, as resources.
 //! - [`review`]: what people are told of files before anything is applied.
+//! - [`overview`]: how everything stands together: by customer, by month, as a tree.
 //!
 //! Time is an argument, and whatever is read is told: this crate has no client, no async runtime and no clock.
 
 pub mod api;
 pub mod import;
+pub mod overview;
 pub mod plan;
 pub mod protocol;
 pub mod review;

@@ -14,7 +14,8 @@ use crate::{
     },
     billing::{
         budget::Budget,
-        http::{Endpoint, Http, base_url},
+        endpoint::{Endpoint, base_url},
+        http::Http,
         registry::Client,
         tenure::Tenure,
     },

@@ -1,19 +1,24 @@
 //! The commands.
 
 pub mod account;
+pub mod cluster;
 pub mod crds;
 pub mod files;
+pub mod generate;
 mod git;
 pub mod import;
+pub mod kubectl;
 mod out;
+pub mod paint;
 pub mod plan;
 pub mod render;
+pub mod report;
 pub mod run;
 pub mod validate;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Keeps a billing API in step with the contracts a company keeps in Git.
 #[derive(Debug, Parser)]
@@ -35,11 +40,48 @@ enum Command {
     Render(render::Render),
     /// Writes what is billed already as files, one a contract.
     Import(import::Import),
+    /// Writes contracts as one page of HTML: terms by customer, money by month, what is not ready.
+    Report(report::Report),
+    /// Serves that page of the cluster to this machine alone.
+    View(report::view::View),
+    /// Shows how contracts stand, why they are not ready and what to do.
+    Status(kubectl::status::Status),
+    /// Asks for a look at a contract, a package or a provider now.
+    Reconcile(kubectl::act::Reconcile),
+    /// Stops all work on a contract.
+    Suspend(kubectl::act::Suspend),
+    /// Takes work on a suspended contract up again.
+    Resume(kubectl::act::Resume),
+    /// Shows the plan that waits, asks, and approves it.
+    Approve(kubectl::decide::Approve),
+    /// Says what is missing before contracts can work.
+    Check(kubectl::check::Check),
     /// Writes the custom resource definitions.
     Crds(crds::Crds),
+    /// Writes the completions of a shell.
+    Completion(generate::Completion),
+    /// Writes the pages of the manual.
+    Man(generate::Man),
 }
 
+/// What the program is called as a plugin of kubectl, which finds it by this name.
+const PLUGIN: &str = "kubectl-countersign";
+
 impl Cli {
+    /// Reads the arguments of the process, the first of which is the name that the program was called by: as a plugin it
+    /// speaks of itself as kubectl does. What cannot be read ends the process, as does a question for help.
+    #[must_use]
+    pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Self {
+        let mut arguments = arguments.into_iter().peekable();
+        let name = arguments.peek().and_then(|name| Path::new(name).file_stem().map(ToOwned::to_owned));
+        let mut commands = Self::command();
+        if name.is_some_and(|name| name == PLUGIN) {
+            commands = commands.bin_name("kubectl countersign");
+        }
+        let matches = commands.get_matches_from(arguments);
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what the arguments say.
     pub async fn run(self) -> ExitCode {
         let result = match self.command {
@@ -48,7 +90,17 @@ impl Cli {
             Command::Plan(plan) => Box::pin(plan.run()).await,
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => Box::pin(import.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::Report(report) => Box::pin(report.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::View(view) => Box::pin(view.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::Status(status) => Box::pin(status.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::Reconcile(reconcile) => Box::pin(reconcile.run()).await,
+            Command::Suspend(suspend) => Box::pin(suspend.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::Resume(resume) => Box::pin(resume.run()).await.map(|()| ExitCode::SUCCESS),
+            Command::Approve(approve) => Box::pin(approve.run()).await,
+            Command::Check(check) => Box::pin(check.run()).await,
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
+            Command::Completion(completion) => completion.run(Self::command()).map(|()| ExitCode::SUCCESS),
+            Command::Man(man) => man.run(Self::command()).map(|()| ExitCode::SUCCESS),
         };
         match result {
             Ok(code) => code,
@@ -65,8 +117,6 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use kube::{Client, Config, config::Kubeconfig};
 use tokio::{net::TcpListener, signal, sync::watch};
 use tracing_subscriber::EnvFilter;
 
-use super::Failure;
+use super::{Failure, cluster};
 use crate::{
     controller::{self, Options, kubernetes::server},
     metrics::Metrics,
@@ -61,7 +61,7 @@ impl Run {
         let mut config = Config::infer().await.map_err(|error| {
             format!("no cluster to talk to: {error}. Run inside a cluster, or point KUBECONFIG at one")
         })?;
-        if !names_a_proxy() {
+        if !Kubeconfig::read().is_ok_and(|kubeconfig| cluster::names_a_proxy(&kubeconfig, None)) {
             // `HTTPS_PROXY` is for billing APIs: the API server is reached directly, as inside of a cluster.
             config.proxy_url = None;
         }
@@ -90,16 +90,6 @@ impl Run {
         tracing::info!("stopped");
         Ok(())
     }
-}
-
-/// Whether the kubeconfig itself says that the API server is behind a proxy.
-fn names_a_proxy() -> bool {
-    let Ok(kubeconfig) = Kubeconfig::read() else { return false };
-    let context =
-        kubeconfig.contexts.iter().find(|named| Some(&named.name) == kubeconfig.current_context.as_ref());
-    let cluster = context.and_then(|named| Some(named.context.as_ref()?.cluster.as_str()));
-    let named = kubeconfig.clusters.iter().find(|named| Some(named.name.as_str()) == cluster);
-    named.and_then(|named| named.cluster.as_ref()?.proxy_url.as_ref()).is_some_and(|proxy| !proxy.is_empty())
 }
 
 fn start_logs(format: LogFormat) {

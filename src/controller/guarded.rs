@@ -44,6 +44,14 @@ impl<K> Guarded<K> {
         self.resource.as_ref()
     }
 
+    /// The decoded resource itself.
+    ///
+    /// # Errors
+    /// The reason why it could not be decoded.
+    pub fn into_decoded(self) -> Result<K, String> {
+        self.resource.map_err(|invalid| invalid.error)
+    }
+
     /// The resource as far as it can be read: for what it claims and holds, which it does whatever its terms say.
     #[must_use]
     pub fn readable(&self) -> Option<&K> {

@@ -131,6 +131,20 @@ impl BillingContractSpec {
         }
     }
 
+    /// What the spec calls the customer: an ID, an alias.
+    pub fn customer_names(&self) -> impl Iterator<Item = &str> {
+        let terms = self.metronome.as_deref();
+        let id = terms.and_then(|terms| Some(terms.customer_id.as_ref()?.as_str()));
+        let alias = terms.and_then(|terms| Some(terms.customer_alias.as_ref()?.as_str()));
+        self.sole_customer().into_iter().chain(id).chain(alias)
+    }
+
+    /// The customer as the spec names it: an ID, or with Metronome an alias of one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&str> {
+        self.customer_names().next()
+    }
+
     /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.
     #[must_use]
     pub fn given_key(&self) -> Option<&str> {

@@ -2,15 +2,34 @@
 
 use std::{fmt, sync::Arc};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// For how long what a resource has made may not show yet after it went: as long as its last request could take, the time
+/// in which that may still be carried out after it was given up, and the time by which reads are behind.
+pub const MAY_SHOW_LATER: TimeDelta = TimeDelta::seconds(90);
+
 /// A contract whose holder is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sought<'s> {
     /// ID of the contract.
     pub contract_id: &'s str,
-    /// The uniqueness key that it was made with.
-    pub key: &'s str,
-    /// Namespace and name of the resource that the key was derived from.
-    pub place: (&'s str, &'s str),
+    /// The uniqueness key that it was made with, where it has one.
+    pub key: Option<&'s str>,
+    /// Namespace and name of the resource that the key was derived from, where it was.
+    pub place: Option<(&'s str, &'s str)>,
+    /// What the answer is to keep the resource from.
+    pub before: Before,
+}
+
+/// What a resource is about to do that another one's contract could be in the way of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// To make another contract beside it.
+    Creating,
+    /// To take it for its own, though it does not have it on record.
+    Taking,
+    /// To end it, though it does not have it on record.
+    Ending,
 }
 
 /// Who holds or claims a contract.
@@ -24,29 +43,72 @@ pub enum Holder {
     OutOfSight,
 }
 
-type Find = dyn Fn(Sought<'_>) -> Holder + Send + Sync;
+/// A resource that went a short while ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departed {
+    /// Its name, as `namespace/name`.
+    pub resource: String,
+    /// When it was seen to have gone.
+    pub at: DateTime<Utc>,
+    /// The contract that it had on record.
+    pub contract_id: Option<String>,
+}
+
+/// The other resources of the cluster, as one of them sees them now.
+pub trait Others: Send + Sync {
+    /// Who holds or claims a contract.
+    fn holder(&self, sought: Sought<'_>) -> Holder;
+
+    /// Whether the resource itself is still there.
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    /// The resources of a customer, by any of its names, that went no longer than [`MAY_SHOW_LATER`] ago.
+    fn departed(&self, _customer: &[&str]) -> Vec<Departed> {
+        Vec::new()
+    }
+}
+
+impl<F: Fn(Sought<'_>) -> Holder + Send + Sync> Others for F {
+    fn holder(&self, sought: Sought<'_>) -> Holder {
+        self(sought)
+    }
+}
 
 /// Finds holders among the other resources of the cluster.
 #[derive(Clone)]
-pub struct Holders(Arc<Find>);
+pub struct Holders(Arc<dyn Others>);
 
 impl Holders {
     /// Finds them so.
-    pub fn new(find: impl Fn(Sought<'_>) -> Holder + Send + Sync + 'static) -> Self {
-        Self(Arc::new(find))
+    pub fn new(others: impl Others + 'static) -> Self {
+        Self(Arc::new(others))
     }
 
     /// Who holds or claims a contract.
     #[must_use]
     pub fn of(&self, sought: Sought<'_>) -> Holder {
-        (self.0)(sought)
+        self.0.holder(sought)
+    }
+
+    /// Whether the resource itself is still there: one that has gone makes nothing.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.0.is_there()
+    }
+
+    /// The resources of a customer that went a short while ago.
+    #[must_use]
+    pub fn departed(&self, customer: &[&str]) -> Vec<Departed> {
+        self.0.departed(customer)
     }
 }
 
 /// Where there is no cluster to look at, nothing can be told.
 impl Default for Holders {
     fn default() -> Self {
-        Self::new(|_| Holder::OutOfSight)
+        Self::new(|_: Sought<'_>| Holder::OutOfSight)
     }
 }
 

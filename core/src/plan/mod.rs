@@ -13,6 +13,7 @@ mod model;
 mod money;
 pub mod months;
 mod numbers;
+mod outlook;
 mod ownership;
 pub mod package;
 mod pairing;
@@ -27,11 +28,14 @@ pub mod zoo;
 
 pub use self::{
     diff::Change,
-    holders::{Holder, Holders, Sought},
+    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, start_of_year},
+    money::{
+        Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, start_of_year,
+    },
     numbers::money_numbers,
-    planner::{Ending, NoPackages, Observation, Planner, Reading, Unreadable},
+    outlook::{Outlook, Price, outlook},
+    planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
     policy::Policy,
     recorded::{BlockedPlan, Recorded},
     render::summarize,

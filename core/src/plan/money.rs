@@ -285,7 +285,7 @@ pub struct Open {
 
 /// Fixed money that is due at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Due {
+pub struct Due {
     /// Why.
     pub kind: FixedKind,
     /// What it is counted in.

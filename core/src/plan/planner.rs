@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, fmt, marker::PhantomData};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{Call, Decision, Holders, PackageSnapshot, Plan, Policy, Recorded, Refusal};
@@ -13,6 +13,9 @@ use crate::{
     api::contract::DeletionPolicy,
     terms::{Digest, Timestamp},
 };
+
+/// How long a read may be behind an edit.
+pub const SETTLING: TimeDelta = TimeDelta::seconds(30);
 
 /// What a billing API shows of what is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +141,11 @@ pub trait Planner {
     /// angle brackets. They are planned anew then, and never sent as they are.
     fn follow_ups(&self, _: &Plan, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Vec<Call> {
         Vec::new()
+    }
+
+    /// Puts on record what is known before a call is sent, whatever comes of the call; whether that is news.
+    fn sending(&mut self, _call: &Call, _recorded: &mut Recorded) -> bool {
+        false
     }
 
     /// Takes how holders are found among the other resources of the cluster.

@@ -29,6 +29,8 @@ pub struct Recorded {
     pub ends_on: Option<String>,
     /// Digest of the spec's terms when they were last in force.
     pub applied_spec: Option<Digest>,
+    /// Digest of what billing showed when it last agreed with the spec.
+    pub agreed_on: Option<Digest>,
     /// A write whose reply was lost, or that was taken and not seen to be in force.
     pub unconfirmed: Option<UnconfirmedWrite>,
     /// Every write whose reply did not come, oldest first.
@@ -82,6 +84,7 @@ impl Recorded {
             state: status.state.clone(),
             ends_on: status.term.as_ref().and_then(|term| term.end_date.clone()),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
+            agreed_on: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
             applied_plan: status.applied_plan.clone(),

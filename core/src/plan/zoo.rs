@@ -43,6 +43,7 @@ const MEANT_WHEN_LEFT_OUT: [&str; 2] = ["fixedFeeAmount", "tierEndExclusive"];
 const KINDS: [&str; 2] = ["kind", "unit"];
 
 pub use self::money::committed_value;
+pub(super) use self::money::outlook;
 
 /// A contract as `GET` or `PUT` returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]

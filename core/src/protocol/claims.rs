@@ -3,13 +3,14 @@
 //! A claim follows from what resources say and have on record, never from which provider happens to be ready: an expired
 //! token must not hand a contract over to somebody else.
 
+use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use url::Url;
 
 use crate::{
     api::{BillingContract, reasons},
-    plan::{Refusal, Sought},
+    plan::{Before, Departed, Refusal, Sought},
 };
 
 /// What a resource claims of a billing account.
@@ -59,13 +60,85 @@ pub fn marks(contract: &BillingContract) -> Vec<Subject> {
 
 /// Everything by which the holder of a contract can be found.
 #[must_use]
-pub fn marks_of(sought: &Sought<'_>) -> [Subject; 3] {
-    let Sought { contract_id, key, place: (namespace, name) } = *sought;
-    [
-        Subject::Contract(contract_id.to_owned()),
-        Subject::Key(key.to_owned()),
-        Subject::Place(namespace.to_owned(), name.to_owned()),
-    ]
+pub fn marks_of(sought: &Sought<'_>) -> Vec<Subject> {
+    let Sought { contract_id, key, place, .. } = *sought;
+    let key = key.map(|key| Subject::Key(key.to_owned()));
+    let place = place.map(|(namespace, name)| Subject::Place(namespace.to_owned(), name.to_owned()));
+    [Subject::Contract(contract_id.to_owned())].into_iter().chain(key).chain(place).collect()
+}
+
+/// A resource that asks what others hold, without its terms.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    uid: Option<String>,
+    rank: Rank,
+}
+
+impl Asking {
+    /// A resource that asks.
+    #[must_use]
+    pub fn of(contract: &BillingContract) -> Self {
+        Self { uid: contract.uid(), rank: rank(contract) }
+    }
+
+    /// Whether it is the resource with this UID.
+    #[must_use]
+    pub fn is(&self, uid: Option<&str>) -> bool {
+        self.uid.as_deref() == uid
+    }
+}
+
+/// The resource, among others of the same account, that holds or claims a contract which another one does not have on
+/// record, so that it must leave it alone.
+///
+/// What a resource has on record is its own, whoever is older and even while it goes. What is only claimed, by `adopt`, by a
+/// key or by the place that the key follows from, the oldest has, and who goes claims nothing beside what it holds. A
+/// resource that has another contract on record does not mean this one by its key.
+#[must_use]
+pub fn keeper<'a>(
+    this: &Asking,
+    sought: &Sought<'_>,
+    others: impl Iterator<Item = &'a BillingContract>,
+) -> Option<&'a BillingContract> {
+    let sought_marks = marks_of(sought);
+    let order = |other: &BillingContract| (!holds(other, sought.contract_id), rank(other));
+    let keeps = |other: &BillingContract| {
+        let stays = other.metadata.deletion_timestamp.is_none();
+        let has_none = held(other).is_none();
+        match sought.before {
+            _ if holds(other, sought.contract_id) => stays || sought.before != Before::Creating,
+            _ if !stays || !has_none || !marks(other).iter().any(|mark| sought_marks.contains(mark)) => false,
+            Before::Creating | Before::Ending => true,
+            Before::Taking => rank(other) < this.rank,
+        }
+    };
+    others.filter(|other| other.uid() != this.uid && keeps(other)).min_by_key(|other| order(other))
+}
+
+/// The contract that a resource has on record.
+fn held(contract: &BillingContract) -> Option<&str> {
+    contract.status.as_ref()?.contract_id.as_deref()
+}
+
+fn holds(contract: &BillingContract, contract_id: &str) -> bool {
+    held(contract) == Some(contract_id)
+}
+
+/// Everything that a resource's customer goes by.
+#[must_use]
+pub fn customers(contract: &BillingContract) -> Vec<String> {
+    let recorded = contract.status.as_ref().and_then(|status| status.customer_id.as_deref());
+    contract.spec.customer_names().chain(recorded).map(str::to_owned).collect()
+}
+
+/// What is remembered of a resource that has gone.
+#[must_use]
+pub fn departed(contract: &BillingContract, at: DateTime<Utc>) -> Departed {
+    Departed {
+        resource: format!("{}/{}", contract.namespace().unwrap_or_default(), contract.name_any()),
+        at,
+        contract_id: held(contract).map(str::to_owned),
+    }
 }
 
 /// An account as claims compare it: the address of its billing API, however it is spelled.
@@ -78,21 +151,34 @@ pub fn account(base_url: &str) -> String {
 
 /// The resource, among others of the same account, that holds what this one claims; `None` when this one does.
 ///
-/// The oldest holds it; of those created in the same second, one that has a contract already, then by name.
+/// Who has a contract on record that the other only claims comes first; then the oldest; of those created in the same
+/// second, one that has a contract already, then by name.
 pub fn holder<'a>(
     this: &BillingContract,
     others: impl Iterator<Item = &'a BillingContract>,
 ) -> Option<(&'a BillingContract, Subject)> {
-    let own = rank(this);
     let claimed = subjects(this);
     let shared = |other: &BillingContract| {
         let theirs = subjects(other);
         claimed.iter().find(|subject| theirs.contains(subject)).cloned()
     };
     others
-        .filter(|other| other.uid() != this.uid() && rank(other) < own)
+        .filter(|other| other.uid() != this.uid() && goes_before(other, this))
         .filter_map(|other| Some((other, shared(other)?)))
         .min_by_key(|(other, _)| rank(other))
+}
+
+/// Whether one of two resources that claim the same goes before the other.
+fn goes_before(one: &BillingContract, other: &BillingContract) -> bool {
+    let has_what_is_claimed = |one: &BillingContract, other: &BillingContract| {
+        let adopts = other.spec.adopt.as_ref().map(|adopt| adopt.contract_id.as_str());
+        adopts.is_some_and(|id| holds(one, id) && !holds(other, id))
+    };
+    match (has_what_is_claimed(one, other), has_what_is_claimed(other, one)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => rank(one) < rank(other),
+    }
 }
 
 /// Another resource that claims what this one has on record, or claims: it must not end along with this one.
@@ -111,16 +197,32 @@ pub fn heir<'a>(
 /// Why a resource is refused whose contract another one holds.
 #[must_use]
 pub fn refusal(holder: &BillingContract, subject: &Subject) -> Refusal {
-    let message = format!(
-        "BillingContract {}/{} claims the same contract ({subject}), and it is older. Delete one of the two",
-        holder.namespace().unwrap_or_default(),
-        holder.name_any()
-    );
+    let (namespace, name) = (holder.namespace().unwrap_or_default(), holder.name_any());
+    let message = match subject {
+        Subject::Contract(id) if holds(holder, id) => {
+            format!(
+                "BillingContract {namespace}/{name} holds the same contract ({id}). Delete one of the two"
+            )
+        }
+        subject => format!(
+            "BillingContract {namespace}/{name} claims the same contract ({subject}), and it is older. Delete one of the two"
+        ),
+    };
     Refusal { reason: reasons::DUPLICATE_CLAIM, message }
 }
 
 /// Place in the order in which resources hold what several claim: the first holds it.
 pub type Rank = (Option<Time>, bool, String, String);
+
+/// A resource's place among those that claim a subject: who has a contract on record comes before who only claims it.
+pub type RankIn = (bool, Rank);
+
+/// A resource's place among those that claim a subject.
+#[must_use]
+pub fn rank_in(contract: &BillingContract, subject: &Subject) -> RankIn {
+    let has_it = matches!(subject, Subject::Contract(id) if holds(contract, id));
+    (!has_it, rank(contract))
+}
 
 /// A resource's place: the older comes first; of those created in the same second, one that has a contract already, then by
 /// name.
@@ -187,6 +289,43 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_contract_on_record_goes_before_an_older_one_that_only_adopts_it() {
+        let adopting = adopting("old", "2026-01-01T00:00:00Z", "c");
+        let mut holding = super::tests::adopting("new", "2026-01-02T00:00:00Z", "c");
+        holding.status = Some(serde_json::from_value(json!({"contractId": "c"})).unwrap());
+        let both = [adopting.clone(), holding.clone()];
+        assert_eq!(holder_of(&adopting, &both), Some("new".to_owned()));
+        assert_eq!(holder_of(&holding, &both), None);
+        let refusal = refusal(&holding, &Subject::Contract("c".into()));
+        assert!(refusal.message.contains("billing/new holds the same contract (c)"), "{}", refusal.message);
+        // Its place among all that claim the contract, by which an index finds it without a look at the others.
+        let place = |contract: &BillingContract| rank_in(contract, &Subject::Contract("c".into()));
+        assert!(place(&holding) < place(&adopting));
+        let key = |contract: &BillingContract| rank_in(contract, &Subject::Key("k".into()));
+        assert!(key(&adopting) < key(&holding), "of anything else, the older one is the first");
+        // Where both have it on record, the older one holds it.
+        let mut second = adopting.clone();
+        second.status.clone_from(&holding.status);
+        assert_eq!(holder_of(&second, &[second.clone(), holding.clone()]), None);
+        assert_eq!(holder_of(&holding, &[second.clone(), holding.clone()]), Some("old".to_owned()));
+    }
+
+    #[test]
+    fn a_customer_is_found_by_its_id_its_alias_and_the_id_that_the_alias_meant() {
+        let mut this = adopting("a", "2026-01-01T00:00:00Z", "c");
+        this.spec.metronome = Some(
+            serde_json::from_value(json!({"customerAlias": "acme", "startingAt": "2026-01-01T00:00:00Z"}))
+                .unwrap(),
+        );
+        assert_eq!(customers(&this), ["acme"]);
+        this.status = Some(serde_json::from_value(json!({"customerId": "m", "contractId": "c"})).unwrap());
+        assert_eq!(customers(&this), ["acme", "m"]);
+        let at = "2026-01-02T00:00:00Z".parse().unwrap();
+        let expected = Departed { resource: "billing/a".into(), at, contract_id: Some("c".into()) };
+        assert_eq!(departed(&this, at), expected);
+    }
+
+    #[test]
     fn an_account_is_the_same_however_its_address_is_spelled() {
         for spelled in ["https://api.zoo.dev/", "HTTPS://API.zoo.dev", "https://api.zoo.dev:443"] {
             assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");
@@ -196,7 +335,12 @@ mod tests {
 
     #[test]
     fn a_resource_is_found_by_what_it_holds_and_by_its_place_unless_it_gives_a_key() {
-        let sought = Sought { contract_id: "c", key: "prefix/billing/a", place: ("billing", "a") };
+        let sought = Sought {
+            contract_id: "c",
+            key: Some("prefix/billing/a"),
+            place: Some(("billing", "a")),
+            before: Before::Creating,
+        };
         let finds = |this: &BillingContract| marks(this).iter().any(|mark| marks_of(&sought).contains(mark));
         assert!(finds(&contract("a", "2026-01-01T00:00:00Z", None)), "nothing is on record yet");
         assert!(finds(&contract("b", "2026-01-01T00:00:00Z", Some("c"))));

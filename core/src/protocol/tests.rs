@@ -8,6 +8,7 @@
 mod approval;
 mod ending;
 mod failing;
+mod identity;
 mod lost;
 mod metronome;
 mod metronome_end;
@@ -28,7 +29,7 @@ use crate::{
         Api, BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{DeletionPolicy, UnconfirmedWrite},
     },
-    plan::{Call, ContractSnapshot, Ending, Planner, Policy, Recorded, Refusal},
+    plan::{Call, ContractSnapshot, Ending, Holders, Planner, Policy, Recorded, Refusal},
     status,
 };
 
@@ -156,6 +157,7 @@ struct Bench<P> {
     planner: Box<dyn Fn(&BillingContract) -> P>,
     goal: Goal,
     claimed: Option<Refusal>,
+    holders: Box<dyn Fn(&BillingContract) -> Holders>,
     now: DateTime<Utc>,
     /// Calls of the last pass.
     sent: Vec<Call>,
@@ -177,6 +179,7 @@ where
             planner: Box::new(planner),
             goal: Goal::InForce,
             claimed: None,
+            holders: Box::new(|_| Holders::default()),
             now: now(),
             sent: Vec::new(),
         }
@@ -186,6 +189,7 @@ where
         let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
         Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
             .claimed_by_another(self.claimed.clone())
+            .knowing((self.holders)(&self.contract))
     }
 
     /// One pass, whose result becomes the status.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::Value;
 
 use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
@@ -21,6 +22,10 @@ const MAX_DRIFT: usize = 20;
 const MAX_PLAN: usize = 16_000;
 /// How many failed reads in a row a contract that is ready stays ready for.
 const TOLERATED_FAILURES: u32 = 2;
+
+/// What to do about items in billing that the spec does not say.
+const UNSAID: &str = ". What is in billing and not in the spec is kept by writing it into the spec, and taken out by taking it \
+                      out of the spec again or in billing; `spec.ignoreDrift` leaves it unsaid";
 
 /// What a reconcile of a contract came to.
 pub type ContractResult = ReconcileResult<ContractSnapshot>;
@@ -67,7 +72,8 @@ pub fn status(
             status.drift = drift_lines(changes);
             let text = render::drift(changes);
             drifted = Some((true, reasons::DRIFT_DETECTED, text.clone()));
-            let message = format!("Differences are only reported, not corrected: {text}");
+            let unsaid = if changes.iter().any(is_unsaid) { UNSAID } else { "" };
+            let message = format!("Differences are only reported, not corrected: {text}{unsaid}");
             Summary::ready(reasons::DRIFT_REPORTED, message)
         }
         Outcome::AwaitingApproval(plan) => {
@@ -308,9 +314,13 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
     }
 }
 
-/// A write as it is remembered: one that is on record already keeps its time, from which it is counted as late.
+/// A write as it is remembered: one that is on record already keeps its time, from which it is counted as late; once it was
+/// taken, that of the first time that this was known.
 pub(super) fn kept(before: Option<&UnconfirmedWrite>, write: &UnconfirmedWrite) -> UnconfirmedWrite {
-    let same = before.filter(|before| before.digest == write.digest && before.after_edit == write.after_edit);
+    let same = |before: &&UnconfirmedWrite| {
+        (&before.digest, &before.after_edit, before.taken) == (&write.digest, &write.after_edit, write.taken)
+    };
+    let same = before.filter(same);
     UnconfirmedWrite { time: same.map_or(write.time, |before| before.time), ..write.clone() }
 }
 
@@ -324,6 +334,13 @@ fn plan_status(plan: &Plan) -> PlanStatus {
 
 fn drift_lines(changes: &[Change]) -> Vec<String> {
     render::drift_lines(changes, MAX_DRIFT)
+}
+
+/// Whether a difference is a whole item of a list that billing has and the spec does not say.
+fn is_unsaid(change: &Change) -> bool {
+    change.to.is_none()
+        && change.from.as_ref().is_some_and(Value::is_object)
+        && change.path.split('/').count() == 3
 }
 
 fn annotation(contract: &BillingContract, name: &str) -> Option<String> {

@@ -3,23 +3,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
-    path::PathBuf,
     sync::Arc,
 };
 
 use clap::Args;
-use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, Client, Config, Resource, ResourceExt,
-    api::ListParams,
-    config::{KubeConfigOptions, Kubeconfig},
-};
-use serde::{Serialize, de::DeserializeOwned};
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    super::{Failure, account, files::Source},
+    super::{
+        Failure, account,
+        cluster::{self, name_of},
+        files::Source,
+    },
     accounts::{Account, Found},
     pairs::Key,
 };
@@ -29,102 +27,49 @@ use crate::{
         contract::{ProviderKind, ProviderRef},
         provider::BillingProviderSpec,
     },
-    billing::http::base_url,
-    controller::{Guarded, provider::token},
-    plan::{Holder, Holders, Refusal},
+    billing::endpoint::base_url,
+    controller::provider::token,
+    overview::place,
+    plan::{Holder, Holders, Refusal, Sought},
     protocol::{
         claims::{self, Subject},
         destination::{AllowedHosts, Destination},
     },
 };
 
-/// How many resources are asked for at once.
-const PAGE: u32 = 500;
-
-/// Which cluster, as kubectl would reach it.
+/// How the operator of a cluster runs, as far as it bears on what it would do.
 #[derive(Debug, Args)]
-pub(super) struct Target {
-    /// Plans as the operator in a cluster would: with the providers, tokens and records that are there. Name of a context of
-    /// the kubeconfig.
-    #[arg(long, value_name = "CONTEXT")]
-    pub(super) context: Option<String>,
-    /// The kubeconfig; `$KUBECONFIG` or `~/.kube/config` when left out.
-    #[arg(long, value_name = "FILE", requires = "context")]
-    kubeconfig: Option<PathBuf>,
+pub(super) struct Settings {
     /// The operator's own namespace, of the Secrets of cluster providers.
-    #[arg(long, value_name = "NAMESPACE", default_value = "countersign-system", requires = "context")]
+    #[arg(long, value_name = "NAMESPACE", default_value = "countersign-system")]
     own_namespace: String,
     /// Hosts that the operator may send tokens to besides the public ones, as its own `--allowed-hosts`.
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',', requires = "context")]
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     allowed_hosts: Vec<AllowedHosts>,
 }
 
 /// Names one provider: its kind, its namespace unless it is the cluster's, its name.
 type ProviderKey = (bool, Option<String>, String);
 
+/// Contracts by namespace and name.
+type Contracts = BTreeMap<(Option<String>, String), BillingContract>;
+/// Who is found by what in which account.
+type Marks = BTreeMap<(String, Subject), BTreeSet<(Option<String>, String)>>;
+
 /// What a cluster has.
 pub(super) struct Cluster {
-    contracts: BTreeMap<(Option<String>, String), BillingContract>,
+    contracts: Arc<Contracts>,
     packages: BTreeMap<(Option<String>, String), ContractPackage>,
     providers: Vec<BillingProvider>,
     cluster_providers: Vec<ClusterBillingProvider>,
     accounts: BTreeMap<ProviderKey, Result<Account, String>>,
     /// Who is found by what in which account.
-    marks: Arc<BTreeMap<(String, Subject), BTreeSet<(Option<String>, String)>>>,
+    marks: Arc<Marks>,
     /// The only namespace that can be seen, if not all can.
     scope: Option<String>,
 }
 
-impl Target {
-    /// Prepares a client, and tells the namespace of the context.
-    ///
-    /// # Errors
-    /// When there is no kubeconfig, or no such context in it.
-    pub(super) async fn connect(&self) -> Result<(Client, String), Failure> {
-        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-        let read = match &self.kubeconfig {
-            Some(file) => Kubeconfig::read_from(file),
-            None => Kubeconfig::read(),
-        };
-        let cannot = |error: &dyn std::fmt::Display| format!("no cluster to talk to: {error}");
-        let read = read.map_err(|error| cannot(&error))?;
-        let mut config =
-            Config::from_custom_kubeconfig(read, &options).await.map_err(|error| cannot(&error))?;
-        config.default_retry = false;
-        let namespace = config.default_namespace.clone();
-        Ok((Client::try_from(config).map_err(|error| cannot(&error))?, namespace))
-    }
-
-    /// Reads what a cluster has; `namespace` is the one to look at where not all can be seen.
-    ///
-    /// # Errors
-    /// When the cluster does not answer, or does not show its contracts.
-    pub(super) async fn load(&self, client: &Client, namespace: &str) -> Result<Cluster, Failure> {
-        let (contracts, scope) = near::<BillingContract>(client, namespace).await?;
-        let (packages, _) = near::<ContractPackage>(client, namespace).await?;
-        let (providers, _) = near::<BillingProvider>(client, namespace).await?;
-        let cluster_providers =
-            list::<ClusterBillingProvider>(Api::all(client.clone())).await.or_else(|error| match error {
-                kube::Error::Api(status) if status.is_forbidden() => Ok(Vec::new()),
-                error => Err(explain::<ClusterBillingProvider>(&error)),
-            })?;
-        let by_name = |contract: BillingContract| ((contract.namespace(), contract.name_any()), contract);
-        let mut cluster = Cluster {
-            contracts: contracts.into_iter().map(by_name).collect(),
-            packages: packages
-                .into_iter()
-                .map(|package| ((package.namespace(), package.name_any()), package))
-                .collect(),
-            providers,
-            cluster_providers,
-            accounts: BTreeMap::new(),
-            marks: Arc::default(),
-            scope,
-        };
-        cluster.marks = Arc::new(cluster.marked());
-        Ok(cluster)
-    }
-
+impl Settings {
     /// Makes the accounts ready that resources refer to.
     pub(super) async fn connect_accounts<'r>(
         &self,
@@ -174,6 +119,39 @@ impl Target {
 }
 
 impl Cluster {
+    /// Reads what a cluster has: everything, or what its namespace has where not all can be seen.
+    ///
+    /// # Errors
+    /// When the cluster does not answer, or does not show its contracts.
+    pub(super) async fn load(target: &cluster::Cluster) -> Result<Self, Failure> {
+        let (found, scope) = match target.resources(true).await {
+            Ok(found) => (found, None),
+            Err(_) => (target.resources(false).await?, Some(target.namespace.clone())),
+        };
+        let unreadable = found.unreadable.iter().map(|found| {
+            let name = place(found.namespace.as_deref(), &found.name);
+            format!("{} {name} cannot be read and is left out: {}", found.kind, found.why)
+        });
+        for unseen in found.unseen.iter().cloned().chain(unreadable) {
+            eprintln!("countersign: {unseen}");
+        }
+        let key =
+            |metadata: &ObjectMeta| (metadata.namespace.clone(), metadata.name.clone().unwrap_or_default());
+        let mut cluster = Self {
+            contracts: Arc::new(
+                found.contracts.into_iter().map(|found| (key(&found.metadata), found)).collect(),
+            ),
+            packages: found.packages.into_iter().map(|found| (key(&found.metadata), found)).collect(),
+            providers: found.providers,
+            cluster_providers: found.cluster_providers,
+            accounts: BTreeMap::new(),
+            marks: Arc::default(),
+            scope,
+        };
+        cluster.marks = Arc::new(cluster.marked());
+        Ok(cluster)
+    }
+
     /// The account that a resource of a namespace refers to.
     pub(super) fn account(&self, reference: &ProviderRef, namespace: Option<&str>) -> Found<'_> {
         let what = format!("{:?} {}", reference.kind, reference.name);
@@ -236,9 +214,9 @@ impl Cluster {
         said.or_else(|| contract.status.as_ref()?.account.clone())
     }
 
-    fn marked(&self) -> BTreeMap<(String, Subject), BTreeSet<(Option<String>, String)>> {
-        let mut marks: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for (key, contract) in &self.contracts {
+    fn marked(&self) -> Marks {
+        let mut marks = Marks::new();
+        for (key, contract) in &*self.contracts {
             let Some(account) = self.account_of(contract) else { continue };
             for mark in claims::marks(contract) {
                 marks.entry((account.clone(), mark)).or_default().insert(key.clone());
@@ -260,16 +238,22 @@ impl Cluster {
     /// Finds who holds a contract among the other resources.
     pub(super) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
         let own = (contract.namespace(), contract.name_any());
-        let (marks, account, scope) = (Arc::clone(&self.marks), account.to_owned(), self.scope.clone());
-        Holders::new(move |sought| {
-            if scope.as_ref().is_some_and(|scope| scope != sought.place.0) {
-                return Holder::OutOfSight;
-            }
+        let asking = claims::Asking::of(contract);
+        let (marks, contracts) = (Arc::clone(&self.marks), Arc::clone(&self.contracts));
+        let (account, scope) = (account.to_owned(), self.scope.clone());
+        Holders::new(move |sought: Sought<'_>| {
             let of = |subject| marks.get(&(account.clone(), subject)).into_iter().flatten();
-            let mut found = claims::marks_of(&sought).into_iter().flat_map(of).filter(|key| **key != own);
-            found.next().map_or(Holder::Nobody, |(namespace, name)| {
-                Holder::Resource(format!("{}/{name}", namespace.as_deref().unwrap_or_default()))
-            })
+            let others: BTreeSet<_> = claims::marks_of(&sought).into_iter().flat_map(of).collect();
+            let others = others.into_iter().filter(|key| **key != own).filter_map(|key| contracts.get(key));
+            let is_out_of_sight = || {
+                let place = sought.place.map(|(namespace, _)| namespace);
+                scope.as_deref().is_some_and(|scope| place != Some(scope))
+            };
+            match claims::keeper(&asking, &sought, &mut others.into_iter()) {
+                Some(keeper) => Holder::Resource(name_of(keeper)),
+                None if is_out_of_sight() => Holder::OutOfSight,
+                None => Holder::Nobody,
+            }
         })
     }
 
@@ -304,42 +288,4 @@ fn source<K: Resource<DynamicType = ()>>(resource: &K, spec: &impl Serialize) ->
 fn provider_key(reference: &ProviderRef, namespace: Option<&str>) -> ProviderKey {
     let is_cluster = reference.kind == ProviderKind::ClusterBillingProvider;
     (is_cluster, namespace.filter(|_| !is_cluster).map(str::to_owned), reference.name.clone())
-}
-
-/// Everything of a kind in every namespace, or in one where not all can be seen, which is then told.
-async fn near<K>(client: &Client, namespace: &str) -> Result<(Vec<K>, Option<String>), Failure>
-where
-    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug,
-{
-    match list::<K>(Api::all(client.clone())).await {
-        Ok(all) => Ok((all, None)),
-        Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            let found = list::<K>(Api::namespaced(client.clone(), namespace)).await;
-            Ok((found.map_err(|error| explain::<K>(&error))?, Some(namespace.to_owned())))
-        }
-        Err(error) => Err(explain::<K>(&error)),
-    }
-}
-
-/// Everything of a kind that this version can read, page by page.
-async fn list<K>(api: Api<Guarded<K>>) -> Result<Vec<K>, kube::Error>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let (mut all, mut parameters) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let page = api.list(&parameters).await?;
-        all.extend(page.items.into_iter().filter_map(|found| found.readable().cloned()));
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(all),
-        }
-    }
-}
-
-fn explain<K: Resource<DynamicType = ()>>(error: &kube::Error) -> Failure {
-    format!("the cluster does not show its {}: {error}", K::plural(&())).into()
 }

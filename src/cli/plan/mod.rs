@@ -30,13 +30,14 @@ use clap::{Args, ValueEnum};
 
 use self::{
     accounts::Accounts,
-    cluster::Target,
+    cluster::{Cluster, Settings},
     pairs::{Change, publish},
     planned::{Looks, Planned},
 };
 use super::{
     Failure,
     account::Token,
+    cluster::Target,
     files::{Files, Source},
     git::Repository,
     out,
@@ -71,15 +72,14 @@ pub struct Plan {
     build: Option<String>,
     /// Plans against the billing API. File with the account's `BillingProvider` or `ClusterBillingProvider`; never one that
     /// somebody else may change, as the token goes where it says.
-    #[arg(long, value_name = "FILE", conflicts_with = "context")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["context", "kubeconfig"])]
     provider: Option<PathBuf>,
     #[command(flatten)]
     token: Token,
     #[command(flatten)]
     cluster: Target,
-    /// Namespace of resources whose files say none; that of the provider or the context when left out.
-    #[arg(long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    operator: Settings,
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -106,7 +106,7 @@ enum Output {
 
 impl Plan {
     pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
-        let is_live = self.provider.is_some() || self.cluster.context.is_some();
+        let is_live = self.provider.is_some() || self.cluster.names_a_cluster();
         if self.base.is_none() && !is_live {
             return Err("name what to compare with: a Git revision by --base, an account by --provider, or a cluster by \
                         --context"
@@ -132,7 +132,7 @@ impl Plan {
     fn offline(&mut self, looks: &Looks) -> Result<Planned, Failure> {
         let (before, mut after, base) = self.read()?;
         let mut before = before.unwrap_or_default();
-        if let Some(namespace) = &self.namespace {
+        if let Some(namespace) = self.cluster.namespace() {
             before.put_into(namespace);
             after.put_into(namespace);
         }
@@ -145,7 +145,8 @@ impl Plan {
     async fn live(&mut self, looks: &Looks) -> Result<Planned, Failure> {
         if let Some(provider) = &self.provider {
             let connected = self.token.connect(provider)?;
-            let namespace = self.namespace.clone().or_else(|| connected.namespace.clone());
+            let said = self.cluster.namespace().map(str::to_owned);
+            let namespace = said.or_else(|| connected.namespace.clone());
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             let provider = provider.clone();
             let accounts = Accounts::one(connected, &namespace);
@@ -156,9 +157,9 @@ impl Plan {
             }
             return Ok(Planned { base, ..compare(before, after, &namespace, &accounts, looks).await });
         }
-        let (client, of_context) = self.cluster.connect().await?;
-        let namespace = self.namespace.clone().unwrap_or(of_context);
-        let mut cluster = self.cluster.load(&client, &namespace).await?;
+        let target = self.cluster.connect().await?;
+        let namespace = target.namespace.clone();
+        let mut cluster = Cluster::load(&target).await?;
         let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
             (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
         } else {
@@ -184,7 +185,7 @@ impl Plan {
             .chain(before.packages().chain(after.packages()).filter_map(|package| {
                 Some((package.spec.provider_ref.as_ref()?, package.metadata.namespace.as_deref()))
             }));
-        self.cluster.connect_accounts(&mut cluster, &client, references).await;
+        self.operator.connect_accounts(&mut cluster, &target.client, references).await;
         let accounts = Accounts::Cluster(Box::new(cluster));
         Ok(Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await })
     }

@@ -8,7 +8,7 @@ use crate::{
         Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
         provider::BillingProviderSpec,
     },
-    billing::http,
+    billing::endpoint,
     plan::package::{self, Unusable},
     review::{
         Finding, Rule, Severity,
@@ -89,7 +89,7 @@ fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {
     let Some((api, address)) = spec.api().map(Api::field).zip(spec.base_url()) else {
         return vec![Violation::of_no_single_api()];
     };
-    let refused = http::base_url(address).err();
+    let refused = endpoint::base_url(address).err();
     refused
         .map(|error| Violation::new(format!("spec.{api}.baseUrl"), error.to_string()))
         .into_iter()

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
 use kube::runtime::{
     reflector::{ObjectRef, Store},
     watcher,
@@ -14,10 +15,19 @@ use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
     controller::Guarded,
-    protocol::claims::{Rank, Subject, marks, rank, subjects},
+    plan::MAY_SHOW_LATER,
+    protocol::claims::{RankIn, Subject, customers, marks, rank_in, subjects},
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
+type Object = Arc<Guarded<BillingContract>>;
+
+/// What is known of a contract in the cache.
+#[derive(Clone, Default)]
+struct Known {
+    claimed: Vec<(Subject, RankIn)>,
+    object: Option<Object>,
+}
 
 /// Contracts by what they claim, whichever account they claim it in.
 pub struct ClaimIndex {
@@ -29,8 +39,12 @@ pub struct ClaimIndex {
 #[derive(Default)]
 struct Index {
     /// In the order in which they hold it.
-    by_subject: HashMap<Subject, BTreeMap<Rank, Reference>>,
-    of: HashMap<Reference, (Rank, Vec<Subject>)>,
+    by_subject: HashMap<Subject, BTreeMap<RankIn, Reference>>,
+    of: HashMap<Reference, Known>,
+    /// Contracts that went a short while ago, by what their customers go by.
+    departed: HashMap<String, Vec<(DateTime<Utc>, Object)>>,
+    /// When those that went longer ago were last forgotten.
+    swept: DateTime<Utc>,
     /// Contracts that wait for somebody to hold something, or to hold it no more.
     interested: HashMap<Subject, HashSet<Reference>>,
 }
@@ -46,17 +60,25 @@ impl ClaimIndex {
     pub fn hear(&self, event: &watcher::Event<Guarded<BillingContract>>) {
         match event {
             watcher::Event::Apply(contract) | watcher::Event::InitApply(contract) => {
-                let claimed = contract.readable().map(|contract| (rank(contract), marks(contract)));
-                self.put(&ObjectRef::from_obj(contract), claimed.as_ref());
+                let reference = ObjectRef::from_obj(contract);
+                let known = contract.readable().map(|contract| Known {
+                    claimed: marks(contract)
+                        .into_iter()
+                        .map(|subject| (subject.clone(), rank_in(contract, &subject)))
+                        .collect(),
+                    // The cache's own, so that it costs nothing.
+                    object: self.store.get(&reference),
+                });
+                self.put(&reference, known);
             }
-            watcher::Event::Delete(contract) => self.put(&ObjectRef::from_obj(contract), None),
+            watcher::Event::Delete(contract) => self.gone(&ObjectRef::from_obj(contract)),
             watcher::Event::Init => {}
             // What went while nobody watched has no event of its own.
             watcher::Event::InitDone => {
                 let gone: Vec<_> =
                     self.lock().of.keys().filter(|known| self.store.get(known).is_none()).cloned().collect();
                 for reference in &gone {
-                    self.put(reference, None);
+                    self.gone(reference);
                 }
             }
         }
@@ -116,41 +138,68 @@ impl ClaimIndex {
         found.into_iter().filter_map(|other| self.store.get(other)).collect()
     }
 
+    /// The contracts of a customer, by any of its names, that went a short while ago.
+    #[must_use]
+    pub fn departed(&self, customer: &[&str], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Object)> {
+        let index = self.lock();
+        let of_name = |name: &&str| index.departed.get(*name).into_iter().flatten();
+        let recent = customer.iter().flat_map(of_name).filter(|(at, _)| is_recent(*at, now));
+        recent.map(|(at, object)| (*at, Arc::clone(object))).collect()
+    }
+
+    /// A contract has gone: it claims nothing any more, and is remembered for as long as what it made may not show.
+    fn gone(&self, reference: &Reference) {
+        let object = self.lock().of.get(reference).and_then(|known| known.object.clone());
+        if let Some((object, contract)) =
+            object.as_ref().and_then(|object| Some((object, object.readable()?)))
+        {
+            let mut index = self.lock();
+            let now = Utc::now();
+            if !is_recent(index.swept, now) {
+                index.swept = now;
+                index.departed.retain(|_, gone| {
+                    gone.retain(|(at, _)| is_recent(*at, now));
+                    !gone.is_empty()
+                });
+            }
+            for name in customers(contract) {
+                index.departed.entry(name).or_default().push((now, Arc::clone(object)));
+            }
+        }
+        self.put(reference, None);
+    }
+
     /// Notes what a contract claims now, and wakes who may hold what it gave up.
-    fn put(&self, reference: &Reference, claimed: Option<&(Rank, Vec<Subject>)>) {
+    fn put(&self, reference: &Reference, known: Option<Known>) {
         let mut index = self.lock();
-        let before = match claimed {
-            Some(claimed) => index.of.insert(reference.clone(), claimed.clone()),
+        let before = match &known {
+            Some(known) => index.of.insert(reference.clone(), known.clone()),
             None => index.of.remove(reference),
         };
-        let (mut woken, mut gone) = (HashSet::new(), Vec::new());
-        let held_before = |subject: &Subject| before.as_ref().is_some_and(|(_, held)| held.contains(subject));
-        let added = claimed.iter().flat_map(|(_, subjects)| subjects);
-        for subject in added.filter(|subject| !held_before(subject)) {
+        let claimed = known.unwrap_or_default().claimed;
+        let before = before.unwrap_or_default().claimed;
+        let has =
+            |all: &[(Subject, RankIn)], subject: &Subject| all.iter().any(|(found, _)| found == subject);
+        let mut woken = HashSet::new();
+        for (subject, _) in claimed.iter().filter(|(subject, _)| !has(&before, subject)) {
             woken.extend(index.interested.remove(subject).into_iter().flatten());
         }
-        let kept = |subject: &Subject| claimed.as_ref().is_some_and(|(_, claimed)| claimed.contains(subject));
-        for (rank, subject) in
-            before.iter().flat_map(|(rank, subjects)| subjects.iter().map(move |s| (rank, s)))
-        {
+        for (subject, rank) in &before {
             let Some(claimants) = index.by_subject.get_mut(subject) else { continue };
             claimants.remove(rank);
-            if !kept(subject) {
-                gone.push(subject.clone());
+            let is_gone = !has(&claimed, subject);
+            if is_gone {
                 woken.extend(claimants.values().cloned());
             }
             if claimants.is_empty() {
                 index.by_subject.remove(subject);
             }
-        }
-        if let Some((rank, subjects)) = &claimed {
-            for subject in subjects {
-                let claimants = index.by_subject.entry(subject.clone()).or_default();
-                claimants.insert(rank.clone(), reference.clone());
+            if is_gone {
+                woken.extend(index.interested.remove(subject).into_iter().flatten());
             }
         }
-        for subject in &gone {
-            woken.extend(index.interested.remove(subject).into_iter().flatten());
+        for (subject, rank) in claimed {
+            index.by_subject.entry(subject).or_default().insert(rank, reference.clone());
         }
         drop(index);
         woken.remove(reference);
@@ -162,6 +211,10 @@ impl ClaimIndex {
     fn lock(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now.signed_duration_since(at) < MAY_SHOW_LATER
 }
 
 #[cfg(test)]

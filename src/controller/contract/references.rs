@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use kube::{
-    ResourceExt,
+    Resource as _, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 
@@ -19,14 +19,16 @@ use crate::{
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
+        contract::claims::ClaimIndex,
         contracts_of, decoded,
         kubernetes::queue::Fingerprint,
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Holder, Holders, Refusal, package::Unusable},
+    plan::{Departed, Holder, Holders, Others, Refusal, Sought, package::Unusable},
     protocol::{
-        Goal, ReconcileResult, Requeue, claims,
+        Goal, ReconcileResult, Requeue,
+        claims::{self, Asking},
         failure::LOOK_AGAIN,
         references::{MAY_COME, ProviderLookup, without_package},
     },
@@ -97,7 +99,7 @@ impl References {
                 renews: None,
                 account,
                 claimed: None,
-                holders: Holders::default(),
+                holders: Holders::new(OthersOf::new(contract, account, context)),
             };
             return Ok((provider, references));
         }
@@ -110,7 +112,7 @@ impl References {
             renews: self.renews(contract)?,
             account,
             claimed: claimed(contract, account, context),
-            holders: holders(contract, account, context),
+            holders: Holders::new(OthersOf::new(contract, account, context)),
         };
         Ok((provider, references))
     }
@@ -183,27 +185,68 @@ fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Opti
     holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
-/// Finds who holds a contract of an account, besides the resource itself. Where nobody does, the resource is looked at again as
-/// soon as somebody does.
-fn holders(contract: &BillingContract, own: &str, context: &Context) -> Holders {
-    let (claims, stores) = (Arc::clone(&context.claims), context.stores.clone());
-    let (this, own, scope) =
-        (ObjectRef::from_obj(contract), own.to_owned(), context.options.namespace.clone());
-    Holders::new(move |sought| {
-        if scope.as_ref().is_some_and(|scope| scope != sought.place.0) {
-            return Holder::OutOfSight;
+/// The other contracts of an account, as one of them sees them. It is looked at again as soon as what it asked for changes.
+struct OthersOf {
+    index: Arc<ClaimIndex>,
+    stores: Stores,
+    asking: Asking,
+    this: ObjectRef<BillingContract>,
+    account: String,
+    /// The one namespace that this operator sees, if it does not see all.
+    scope: Option<String>,
+}
+
+impl OthersOf {
+    fn new(contract: &BillingContract, account: &str, context: &Context) -> Self {
+        Self {
+            index: Arc::clone(&context.claims),
+            stores: context.stores.clone(),
+            asking: Asking::of(contract),
+            this: ObjectRef::from_obj(contract),
+            account: account.to_owned(),
+            scope: context.options.namespace.clone(),
         }
-        let marks = claims::marks_of(&sought);
-        let found = claims.marked(&marks, &this).into_iter().find(|other| {
-            other.readable().is_some_and(|other| {
-                other.metadata.deletion_timestamp.is_none()
-                    && account(other, &stores).as_deref() == Some(&own)
-            })
-        });
-        found.map_or(Holder::Nobody, |other| {
-            Holder::Resource(format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
-        })
-    })
+    }
+}
+
+impl Others for OthersOf {
+    fn holder(&self, sought: Sought<'_>) -> Holder {
+        let found = self.index.marked(&claims::marks_of(&sought), &self.this);
+        let others = found.iter().filter_map(|other| other.readable());
+        let mut others =
+            others.filter(|other| account(other, &self.stores).as_deref() == Some(&self.account));
+        match claims::keeper(&self.asking, &sought, &mut others) {
+            Some(keeper) => {
+                Holder::Resource(format!("{}/{}", keeper.namespace().unwrap_or_default(), keeper.name_any()))
+            }
+            None if is_out_of_sight(&sought, self.scope.as_deref()) => Holder::OutOfSight,
+            None => Holder::Nobody,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        let namespace = self.this.namespace.as_deref().unwrap_or_default();
+        let found = self.stores.contracts.get(&ObjectRef::new(&self.this.name).within(namespace));
+        found.is_some_and(|found| self.asking.is(found.meta().uid.as_deref()))
+    }
+
+    fn departed(&self, customer: &[&str]) -> Vec<Departed> {
+        let gone = self.index.departed(customer, Utc::now());
+        // Of one that never came to a status, and whose provider went with it, the account is not known.
+        let is_ours = |found: &BillingContract| {
+            account(found, &self.stores).is_none_or(|account| account == self.account)
+        };
+        // One of the same name has the same key, which the API takes once.
+        let is_other = |found: &BillingContract| ObjectRef::from_obj(found) != self.this;
+        let readable = gone.iter().filter_map(|(at, object)| Some((*at, object.readable()?)));
+        let ours = readable.filter(|(_, found)| is_ours(found) && is_other(found));
+        ours.map(|(at, found)| claims::departed(found, at)).collect()
+    }
+}
+
+/// Whether a contract may be held by what this operator does not see.
+fn is_out_of_sight(sought: &Sought<'_>, scope: Option<&str>) -> bool {
+    scope.is_some_and(|scope| sought.place.is_none_or(|(namespace, _)| namespace != scope))
 }
 
 /// Other contracts that claim something of this one in the same account.

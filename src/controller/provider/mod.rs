@@ -30,7 +30,8 @@ use crate::{
     },
     billing::{
         CallError,
-        http::{Endpoint, Http, base_url},
+        endpoint::{Endpoint, base_url},
+        http::Http,
         registry::Client,
     },
     protocol::{Requeue, destination::Destination},

@@ -12,7 +12,7 @@ use countersign::{
         BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage,
         provider::BillingProviderSpec,
     },
-    billing::http,
+    billing::endpoint,
     cli::{
         files::{Files, Source},
         validate::findings,
@@ -87,7 +87,7 @@ async fn verdict_of_the_cluster(world: &World, text: &str) -> Result<(), String>
     let told =
         |violations: Vec<validate::Violation>| Err(format!("operator: {}", validate::summary(&violations)));
     let provider = |spec: &BillingProviderSpec| {
-        http::base_url(spec.base_url().unwrap_or_default())
+        endpoint::base_url(spec.base_url().unwrap_or_default())
             .map(drop)
             .map_err(|error| format!("operator: {error}"))
     };

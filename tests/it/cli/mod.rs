@@ -4,6 +4,7 @@ mod corpus;
 mod kustomize;
 mod live;
 mod plan;
+mod plugin;
 mod validate;
 
 use std::{

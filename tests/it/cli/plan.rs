@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use serde_json::json;
-
 use super::{PROVIDER, contract, countersign, example, git, plan_of, repository, write};
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     World,
+    plane::Plane,
     sim::{Sim, TOKEN},
 };
 
@@ -203,6 +204,15 @@ impl World {
         world
     }
 
+    /// A namespace on a control plane of the caller's with an account of each billing API, and no operator yet.
+    pub(crate) async fn of_both_on(plane: &Plane) -> Self {
+        let world = Self::bare_on(plane).await;
+        world.sim.seed_catalog().await;
+        world.connect().await;
+        world.connect_metronome().await;
+        world
+    }
+
     /// The same without account and operator.
     pub(crate) async fn metronome_bare() -> Self {
         let world = Self::bare().await;
@@ -281,6 +291,14 @@ impl Sim {
     pub(crate) async fn all_held(&self) -> Vec<Value> {
         let all = self.control(Method::GET, "/metronome/contracts", &Value::Null).await;
         all["contracts"].as_array().unwrap().clone()
+    }
+
+    /// Invoices of a contract, as the API lists them.
+    pub(crate) async fn invoices(&self, contract: &str) -> Vec<Value> {
+        let listed = self
+            .control(Method::GET, &format!("/metronome/contracts/{contract}/invoices"), &Value::Null)
+            .await;
+        listed["invoices"].as_array().unwrap().clone()
     }
 
     /// Everything that the simulator holds of the only contract of a customer.

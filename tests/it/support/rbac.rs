@@ -17,7 +17,7 @@ use super::{plane::Plane, root};
 /// Where `manifests/` puts the operator.
 const NAMESPACE: &str = "countersign-system";
 /// Its `ServiceAccount`, its `ClusterRole` and its `ClusterRoleBinding`.
-const NAME: &str = "countersign";
+pub(crate) const NAME: &str = "countersign";
 const KINDS: [&str; 5] = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
 
 /// Everything in `manifests/` and `manifests/tokens` that gives rights.
@@ -50,12 +50,18 @@ pub(crate) fn moved_to(namespace: &str, rights: &[Value]) -> Vec<Value> {
     rights
 }
 
-/// A kubeconfig with nothing but a token of the `ServiceAccount`.
-pub(crate) async fn kubeconfig(client: &Client, namespace: &str, plane: &Plane, folder: &Path) -> PathBuf {
+/// A kubeconfig with nothing but a token of a `ServiceAccount`.
+pub(crate) async fn kubeconfig(
+    client: &Client,
+    namespace: &str,
+    account: &str,
+    plane: &Plane,
+    folder: &Path,
+) -> PathBuf {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let spec = TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };
     let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
-    let granted = accounts.create_token_request(NAME, &PostParams::default(), &request).await.unwrap();
+    let granted = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
     let token = granted.status.unwrap().token;
     let administrator = plane.kubectl(&["config", "view", "--raw", "--minify", "--flatten", "-o", "json"]);
     let administrator: Value = serde_json::from_str(&administrator).unwrap();
@@ -66,7 +72,7 @@ pub(crate) async fn kubeconfig(client: &Client, namespace: &str, plane: &Plane, 
         "users": [{"name": "operator", "user": {"token": token}}],
         "contexts": [{"name": "operator", "context": {"cluster": cluster["name"], "user": "operator"}}],
     });
-    let path = folder.join("kubeconfig");
+    let path = folder.join(format!("kubeconfig-{account}"));
     fs::write(&path, kubeconfig.to_string()).unwrap();
     path
 }

@@ -2,7 +2,9 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -20,8 +22,8 @@ pub(crate) const TOKEN: &str = "marker-7Qf2xW9s-billing-token";
 pub(crate) struct Sim {
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
-    child: Child,
-    _data: TempDir,
+    child: Mutex<Child>,
+    data: TempDir,
 }
 
 /// One request that the simulator got.
@@ -40,19 +42,18 @@ impl Sim {
     /// A simulator on an empty folder.
     pub(crate) fn start() -> Self {
         let data = TempDir::with_prefix("billing-sim-").unwrap();
-        let mut child = Command::new(program_beside("billing-sim"))
-            .args(["--listen", "127.0.0.1:0", "--stop-with-stdin", "--data"])
-            .arg(data.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
-        let url = ready["url"].as_str().unwrap().to_owned();
+        let (child, url) = launch("127.0.0.1:0", data.path());
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { url, client, child, _data: data }
+        Self { url, client, child: Mutex::new(child), data }
+    }
+
+    /// Kills it as `kill -9` does, and starts it again where it was, with all that it had on disk.
+    pub(crate) fn restart(&self) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        (*child, _) = launch(address, self.data.path());
     }
 
     /// A request to the control interface, which must succeed.
@@ -186,7 +187,24 @@ pub(crate) struct Calls {
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let child = self.child.get_mut().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
+}
+
+/// Starts a simulator; where it listens.
+fn launch(address: &str, data: &Path) -> (Child, String) {
+    let mut child = Command::new(program_beside("billing-sim"))
+        .args(["--listen", address, "--stop-with-stdin", "--data"])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let url = ready["url"].as_str().unwrap().to_owned();
+    (child, url)
 }

@@ -104,7 +104,7 @@ impl World {
             world.apply(&right).await;
         }
         world.options.kubeconfig =
-            rbac::kubeconfig(&world.client, &world.namespace, plane, world.folder.path()).await;
+            rbac::kubeconfig(&world.client, &world.namespace, rbac::NAME, plane, world.folder.path()).await;
         world
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign_core::api::{Api, BillingContract, REQUESTED_AT};
+use serde_json::Value;
 
 use crate::{
     check,
@@ -22,6 +23,8 @@ use crate::{
 const SETTLES_IN: i64 = 90 * MINUTE;
 /// How long it is then watched.
 const WATCHED_FOR: i64 = 45 * MINUTE;
+/// The longest time that passes at once in the calm, and so may pass beyond what is watched.
+const LONGEST_STEP: i64 = 10 * MINUTE;
 /// Most steps of one reconcile.
 const MAX_STEPS: u32 = 60;
 
@@ -62,8 +65,12 @@ impl World {
         };
         // A month that begins is news: periods close then.
         let month = month(next_month(self.ground.now)) - self.ground.now;
-        if month < WATCHED_FOR + MINUTE {
-            self.rest(month + 15 * MINUTE);
+        if month < WATCHED_FOR + LONGEST_STEP + MINUTE {
+            self.rest(month);
+        }
+        let began = month_before(self.ground.now);
+        if self.ground.now - began < 15 * MINUTE {
+            self.rest(15 * MINUTE);
         }
         let before = writes(self);
         self.rest(WATCHED_FOR);
@@ -101,7 +108,7 @@ impl World {
                 }
             }
             let next = self.next_due().map_or(SYNC_PERIOD, |due| due - self.ground.now);
-            let wait = if is_idle { next.clamp(SECOND, 10 * MINUTE) } else { 100 };
+            let wait = if is_idle { next.clamp(SECOND, LONGEST_STEP) } else { 100 };
             self.happen(&crate::event::Event::Pass(wait));
         }
     }
@@ -119,7 +126,7 @@ impl World {
             let marks = self.people.deals.get(slot_of(&object)).map(|deal| deal.marks).unwrap_or_default();
             let (ready, reason, message) = ready(&object);
             self.ground.count(reason_name(&reason));
-            if !is_expected(&object, (&reason, &message), marks) && !self.is_known(&object, &reason) {
+            if !is_expected(&object, (&reason, &message), marks) && !self.is_lost(&object, &reason) {
                 found.push(format!("{name}: at rest it is {reason}: {message}"));
             }
             if !ready || object.spec.suspend {
@@ -127,6 +134,8 @@ impl World {
             }
             let is_looked_at = !object.spec.suspend || self.ground.rules.has(Rule::Suspended);
             if reason == "InSync" && is_looked_at {
+                found
+                    .extend(self.stale_notes(&object, marks).map(|why| format!("{name}: InSync, and {why}")));
                 let lie = self.lies(&object).filter(|lie| !check::is_unrecorded(lie, &self.ground.rules));
                 found.extend(lie.map(|why| format!("{name}: at rest it is InSync, and {why}")));
             }
@@ -152,13 +161,36 @@ impl World {
         }
     }
 
-    /// Whether a resource may be so because the code does not hold a rule yet.
-    fn is_known(&self, object: &BillingContract, reason: &str) -> bool {
-        let unrecorded: &[&str] = match object.spec.api() {
+    /// Whether a resource has to ask people because a write of its own never came on record.
+    fn is_lost(&self, object: &BillingContract, reason: &str) -> bool {
+        let asked: &[&str] = match object.spec.api() {
             Some(Api::Zoo) => &["ContractExists", "ReplacedOutside"],
             _ => &["AmbiguousItem"],
         };
-        unrecorded.contains(&reason) && !self.ground.rules.has(Rule::Unrecorded)
+        let slot = slot_of(object);
+        let is_unrecorded = self.ground.unrecorded.contains(&slot);
+        // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
+        let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
+        let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        let rules = &self.ground.rules;
+        asked.contains(&reason) && (is_unrecorded || is_untold || !rules.has(Rule::Unrecorded))
+    }
+
+    /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.
+    fn stale_notes(&self, object: &BillingContract, marks: Marks) -> Option<String> {
+        let slot = slot_of(object);
+        let is_lost = marks.is_lost || marks.is_moved || marks.is_double;
+        if object.spec.api() != Some(Api::Zoo) || is_lost || self.ground.unrecorded.contains(&slot) {
+            return None;
+        }
+        let provider = self.ground.provider_of(object)?;
+        let account = self.ground.accounts.get(self.ground.account_at(provider.url)?)?;
+        let view = account.zoo.get(object.spec.sole_customer()?, self.ground.now, 0)?;
+        let deal = self.people.deals.get(slot)?;
+        let is_said = |manifest: &Value| manifest["spec"]["zoo"]["notes"] == view["notes"];
+        let says_none = crate::agree::terms(object)["notes"].is_null();
+        let was_said = view["notes"].is_string() && deal.versions.iter().any(is_said);
+        (says_none && was_said).then(|| format!("{} was once in Git and is not any more", view["notes"]))
     }
 
     /// Why what a resource says of billing is not so.
@@ -184,6 +216,11 @@ impl World {
     }
 }
 
+/// When the month began.
+fn month_before(now: i64) -> i64 {
+    month(next_month(now).saturating_sub(1))
+}
+
 /// What the `Ready` condition says.
 fn ready(object: &BillingContract) -> (bool, String, String) {
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
@@ -206,12 +243,20 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
         "DuplicateClaim" => marks.is_double,
+        // Its customer has a contract that was made under another name.
+        "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
-        "ContractExists" | "AmbiguousItem" | "OwnershipUnproven" => marks.is_lost || marks.is_moved,
+        // A double finds what the other has left, or has replaced.
+        "ContractExists" | "AmbiguousItem" | "OwnershipUnproven" => {
+            marks.is_lost || marks.is_moved || marks.is_double
+        }
         "HeldContractMissing" => marks.is_ended || marks.is_moved || marks.is_lost || marks.is_double,
-        "ReplacedOutside" => marks.is_ended || marks.is_touched,
+        "ReplacedOutside" => marks.is_ended || marks.is_touched || marks.is_double,
         "ContractArchived" | "UniquenessKeyTaken" => marks.is_ended || marks.is_lost || marks.is_double,
-        "AdoptionTargetNotFound" | "AdoptionMismatch" | "ImmutableField" => marks.is_impossible,
+        // What it trims never says what Git says, and is told so.
+        "NonConverging" => marks.is_untrimmed,
+        "ImmutableField" => marks.is_impossible || marks.is_untrimmed,
+        "AdoptionTargetNotFound" | "AdoptionMismatch" => marks.is_impossible,
         // It was yet to come when Git changed it, and is invoiced by now.
         "Rejected" => message.contains("is final"),
         _ => false,

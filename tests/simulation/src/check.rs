@@ -37,7 +37,12 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
     let account = line.ground.accounts.get(desk.account);
     if let (Some(id), Some(account)) = (touched(desk, request), account) {
         let adopted = desk.object.spec.adopt.as_ref().map(|adopt| &adopt.contract_id);
-        let is_its = desk.holds().as_ref() == Some(&id)
+        // What says exactly what a write of its own, whose reply was lost, would have said is taken for its own.
+        let status = desk.object.status.as_ref();
+        let may_be_its =
+            account.api == Api::Zoo && status.is_some_and(|status| status.unconfirmed_write.is_some());
+        let is_its = may_be_its
+            || desk.holds().as_ref() == Some(&id)
             || adopted == Some(&id)
             || account.maker(&id) == Some(desk.slot);
         if !is_its {
@@ -84,11 +89,13 @@ fn touched(desk: &Desk, request: &Request) -> Option<String> {
     named.or(shown).map(str::to_owned)
 }
 
-/// Whether another resource holds a contract before this one.
+/// Whether another resource holds a contract that this one does not hold, or held it before.
 fn holds_it(line: &Line<'_>, other: &BillingContract, id: &str) -> bool {
     let held = other.status.as_ref().and_then(|status| status.contract_id.as_deref());
-    let is_known = line.desk.holds().is_none() && !line.ground.rules.has(Rule::Found);
-    held == Some(id) && is_before(line, other) && !is_known
+    let holds = line.desk.holds();
+    let is_known = holds.is_none() && !line.ground.rules.has(Rule::Found);
+    let is_alone = holds.as_deref() != Some(id) || is_before(line, other);
+    held == Some(id) && is_alone && !is_known
 }
 
 /// Whether another resource has the same customer, where a customer has one contract, before this one.

@@ -127,7 +127,11 @@ impl Cluster {
         let Some(found) = self.stored.objects.get(name) else { return };
         let mut touched = BillingContract::clone(found);
         change(&mut touched);
-        if touched.metadata != found.metadata {
+        let is_gone = touched.metadata.deletion_timestamp.is_some()
+            && touched.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
+        if is_gone {
+            self.remove(name);
+        } else if touched.metadata != found.metadata {
             self.put(touched);
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Deal {
     pub(crate) git: Option<Value>,
     pub(crate) versions: Vec<Value>,
     items: u32,
+    /// What its resource was called before.
+    pub(crate) former: Vec<Name>,
     /// Somebody has done something to it, by which it may be refused with reason.
     pub(crate) marks: Marks,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Marks {
     pub(crate) is_double: bool,
     /// Git asks for something that cannot be.
     pub(crate) is_impossible: bool,
+    /// Git has a name that billing may trim.
+    pub(crate) is_untrimmed: bool,
 }
 
 impl Deal {
@@ -58,7 +62,17 @@ impl Deal {
         };
         let marks = Marks { is_double: matches!(slot, 0 | 2 | 4 | 5), ..Marks::default() };
         let name = name.to_owned();
-        Self { slot, api, namespace, name, git: None, versions: Vec::new(), items: 0, marks }
+        Self {
+            slot,
+            api,
+            namespace,
+            name,
+            git: None,
+            versions: Vec::new(),
+            items: 0,
+            former: Vec::new(),
+            marks,
+        }
     }
 
     pub(crate) fn object(&self) -> Name {
@@ -185,6 +199,7 @@ impl Deal {
             for item in [&mut commit, &mut charge] {
                 item["name"] = json!(format!("{key} "));
             }
+            self.marks.is_untrimmed = true;
         }
         let terms = &mut next["spec"]["metronome"];
         let add = |terms: &mut Value, list: &str, item: Value| {
@@ -248,9 +263,17 @@ impl Deal {
 
 impl Deal {
     pub(crate) fn commit_to_git(&mut self, manifest: &Value, ground: &mut Ground) -> bool {
+        if manifest["spec"]["zoo"]["notes"].is_string() {
+            ground.notes_said.insert(self.slot);
+        }
         self.versions.push(manifest.clone());
         self.git = Some(manifest.clone());
-        apply(manifest, ground)
+        let is_applied = apply(manifest, ground);
+        // What is not in Git any more goes along with whatever is applied.
+        for name in &self.former {
+            ground.cluster.delete(name, ground.now);
+        }
+        is_applied
     }
 }
 

@@ -121,7 +121,7 @@ fn act(rng: &mut fastrand::Rng) -> Act {
         26..58 => Act::Edit(slot, r),
         58..62 => Act::Revert(slot),
         62..66 => Act::Delete(slot),
-        66 => Act::Rename(slot),
+        66 => Act::Rename(slot, r.is_multiple_of(2)),
         67..70 => Act::Suspend(slot),
         70..75 => Act::Management(slot, r),
         75 | 76 => Act::Drift(slot),

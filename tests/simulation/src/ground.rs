@@ -1,6 +1,9 @@
 //! What is outside of every process: the API server, the billing APIs, the network between, and the notes of the run.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use countersign_core::{
     api::{Api, BillingContract},
@@ -54,6 +57,12 @@ pub(crate) struct Ground {
     pub(crate) mutant: Option<Mutant>,
     /// The lease says nothing of who wrote last before this moment: etcd was put back.
     pub(crate) lease_doubted_until: i64,
+    /// Deals of which a write may have been carried out and nothing is on record.
+    pub(crate) unrecorded: BTreeSet<usize>,
+    /// Deals of which a write was carried out without a reply.
+    pub(crate) unanswered: BTreeSet<usize>,
+    /// Deals whose notes Git has set, so that it may take them out.
+    pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
     pub(crate) counts: BTreeMap<&'static str, u64>,
     /// Broken promises.
@@ -90,6 +99,9 @@ impl Ground {
             rules,
             mutant,
             lease_doubted_until: 0,
+            unrecorded: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+            notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),
             trace: traced.then(Vec::new),
@@ -121,6 +133,12 @@ impl Ground {
     pub(crate) fn find(&mut self, finding: String) {
         self.note(|| format!("BROKEN: {finding}"));
         self.findings.push(finding);
+    }
+
+    /// A write was sent, and the status that was to follow is not written.
+    pub(crate) fn lost_record(&mut self, slot: usize) {
+        self.count("write not put on record");
+        self.unrecorded.insert(slot);
     }
 
     /// Notes what happened, if somebody wants to know.

@@ -27,4 +27,4 @@ mod world;
 
 pub use mutant::Mutant;
 pub use rules::{Rule, Rules};
-pub use run::{Broken, Run, Setup, run, shrink, trace};
+pub use run::{Broken, Run, Setup, run, run_without_calm, shrink, trace};

@@ -18,7 +18,7 @@ pub(crate) enum Act {
     Edit(usize, u32),
     Revert(usize),
     Delete(usize),
-    Rename(usize),
+    Rename(usize, bool),
     Suspend(usize),
     Management(usize, u32),
     Drift(usize),
@@ -42,7 +42,7 @@ impl Act {
             Self::Edit(..) => "user edits",
             Self::Revert(_) => "user reverts",
             Self::Delete(_) => "user deletes",
-            Self::Rename(_) => "user renames",
+            Self::Rename(..) => "user renames",
             Self::Suspend(_) => "user suspends or resumes",
             Self::Management(..) => "user switches management policy",
             Self::Drift(_) => "user switches drift policy",
@@ -75,7 +75,9 @@ impl People {
         let now = ground.now;
         match act {
             Act::Create(slot) => {
-                let adopted = (*slot == 5).then(|| self.contract_of(2, ground)).flatten();
+                // Who has a contract already adopts no other.
+                let has_own = ground.accounts.iter().any(|account| account.live_of(*slot, now) > 0);
+                let adopted = (*slot == 5 && !has_own).then(|| self.contract_of(2, ground)).flatten();
                 let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_none()) else {
                     return false;
                 };
@@ -108,18 +110,26 @@ impl People {
                 before["metadata"]["name"] = json!(deal.name);
                 deal.commit_to_git(&before, ground)
             }
-            Act::Rename(slot) => {
-                if !ground.rules.has(Rule::Rename) {
+            Act::Rename(slot, is_created_first) => {
+                let is_cancel = |git: &Value| git["spec"]["deletionPolicy"] == "Cancel";
+                // Whoever lets another resource adopt a contract gives it away, whatever it is called.
+                let adopts = |deal: &Deal| deal.versions.iter().any(|git| git["spec"]["adopt"].is_object());
+                if *slot == 2 && self.deals.iter().any(adopts) {
                     return false;
                 }
-                let Some(deal) = self.deals.get_mut(*slot).filter(|deal| deal.git.is_some()) else {
+                let Some(deal) = self.deals.get_mut(*slot).filter(|_| ground.rules.has(Rule::Rename)) else {
                     return false;
                 };
-                let Some(mut manifest) = deal.git.clone() else { return false };
-                ground.cluster.delete(&deal.object(), now);
+                // Who takes a contract back by its policy does not mean to keep it.
+                let Some(mut manifest) = deal.git.clone().filter(|git| !is_cancel(git)) else { return false };
                 deal.marks.is_lost = true;
+                let before = deal.object();
                 deal.name = format!("{}-new", deal.name);
                 manifest["metadata"]["name"] = json!(deal.name);
+                deal.former.push(before.clone());
+                if !is_created_first {
+                    ground.cluster.delete(&before, now);
+                }
                 deal.commit_to_git(&manifest, ground)
             }
             Act::Delete(slot) => {
@@ -139,7 +149,7 @@ impl People {
     fn act_otherwise(&mut self, act: &Act, ground: &mut Ground) -> bool {
         let now = ground.now;
         match act {
-            Act::Create(_) | Act::Edit(..) | Act::Revert(_) | Act::Rename(_) | Act::Delete(_) => false,
+            Act::Create(_) | Act::Edit(..) | Act::Revert(_) | Act::Rename(..) | Act::Delete(_) => false,
             Act::Suspend(slot) => {
                 self.set(*slot, ground, |spec| spec["suspend"] = json!(spec["suspend"] != json!(true)))
             }

@@ -49,8 +49,18 @@ impl Rule {
         Self::Move,
     ];
     /// Those that the code holds.
-    pub const HELD: &'static [Self] =
-        &[Self::Move, Self::LateReplace, Self::Revert, Self::Absence, Self::Suspended];
+    pub const HELD: &'static [Self] = &[
+        Self::Revert,
+        Self::Leave,
+        Self::Trim,
+        Self::LateReplace,
+        Self::Unrecorded,
+        Self::Suspended,
+        Self::Absence,
+        Self::Move,
+        Self::Found,
+        Self::Rename,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -87,6 +97,13 @@ impl Rules {
     #[must_use]
     pub fn with(mut self, rule: Rule) -> Self {
         self.0.insert(rule);
+        self
+    }
+
+    /// The same without one.
+    #[must_use]
+    pub fn without(mut self, rule: Rule) -> Self {
+        self.0.remove(&rule);
         self
     }
 

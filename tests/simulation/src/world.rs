@@ -98,8 +98,9 @@ impl World {
                 }
             }
             Event::Hear(operator, most) => {
+                let now = self.ground.now;
                 if let Some(memory) = self.operator(*operator).and_then(|(memory, _, _)| memory) {
-                    memory.hear(*most);
+                    memory.hear(*most, now);
                 }
             }
             Event::Renew(operator, is_lost) => {
@@ -144,6 +145,11 @@ impl World {
                 self.ground.cluster.back_up();
             }
             Event::Restore => self.restore(),
+        }
+        let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
+        let dropped: Vec<_> = memories.flat_map(|memory| std::mem::take(&mut memory.dropped)).collect();
+        for slot in dropped {
+            self.ground.lost_record(slot);
         }
         self.deliver();
     }
@@ -197,7 +203,10 @@ impl World {
         if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
         {
             self.ground.count("operator killed");
-            operator.memory = None;
+            let lost = operator.memory.take().map(|memory| memory.unrecorded());
+            for slot in lost.into_iter().flatten() {
+                self.ground.lost_record(slot);
+            }
         }
     }
 

@@ -1,16 +1,12 @@
 //! A contract compared as a whole, part by part, and what comes of the differences.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::{
     Desired, ObservedContract, draft::Draft, effect, fields, immutable, items, keyless, matching::Matched,
     members, thresholds,
 };
-use crate::{
-    plan::{Decision, Plan, Policy, Recorded},
-    terms::Digest,
-};
+use crate::plan::{Decision, Plan, Policy, Recorded};
 
 /// Compares what is wanted with what is observed; `shown` is how billing will show it once it ends when the spec says.
 pub(super) fn compare<'a>(
@@ -52,7 +48,7 @@ pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
     let (observed, wanted) = (&draft.view.terms, draft.desired.terms());
     let (policy, recorded, changes) = (draft.policy, draft.recorded, std::mem::take(&mut draft.changes));
     let effect = std::mem::take(&mut draft.effect);
-    let calls = match draft.into_calls(&Digest::of(&json!([observed, wanted]))) {
+    let calls = match draft.into_calls() {
         Ok(calls) => calls,
         Err(refusal) => return Decision::Refuse(refusal),
     };

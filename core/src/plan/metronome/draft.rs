@@ -166,6 +166,19 @@ impl<'a> Draft<'a> {
         self.keys.iter().filter(move |(_, path)| of_list(path)).map(|(id, _)| *id)
     }
 
+    /// Whether what others have put into a list is reported: where the spec has the list, or the contract is this resource's,
+    /// so that nothing in it goes unsaid. What a package has put in is not told from it.
+    pub(super) fn reports_foreign(&self, list: &str) -> bool {
+        let is_held = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id);
+        let key = self.view.uniqueness_key.as_deref();
+        let is_own = || {
+            is_held
+                || key.is_some_and(|key| self.desired.key().matches(key))
+                || self.view.is_stamped(self.desired)
+        };
+        !self.desired.has_package() && (self.desired.terms().get(list).is_some() || is_own())
+    }
+
     /// Whether the user asks for this contract to be made what the spec says, whatever it is.
     pub(super) fn overrides(&self) -> bool {
         use crate::api::contract::AdoptMode;
@@ -181,16 +194,16 @@ impl<'a> Draft<'a> {
         start.map_or(next, |start| start.max(next)).max(self.view.starting_at)
     }
 
-    /// The calls, edits first, for a plan of a digest.
+    /// The calls, edits first.
     ///
     /// # Errors
     /// When one of them cannot be written as JSON.
-    pub(super) fn into_calls(self, digest: &Digest) -> Result<Vec<Call>, Refusal> {
+    pub(super) fn into_calls(self) -> Result<Vec<Call>, Refusal> {
         let (view, desired) = (self.view, self.desired);
         let edits = [(self.verbs, self.adds), (self.later, Vec::new())].into_iter().enumerate();
         let edits = edits.filter(|(_, (verbs, _))| !verbs.is_empty());
         let edits = edits.map(|(round, (verbs, adds))| {
-            let call = edit(desired, view, verbs, digest, round)?;
+            let call = edit(desired, view, verbs, round)?;
             Ok(Call { adds, ..call })
         });
         edits.chain(self.calls).collect()
@@ -203,16 +216,17 @@ fn push(verbs: &mut Members, verb: &'static str, part: Part) {
     }
 }
 
-/// An edit of the contract. Its key follows from the contract, its last edit and the plan, so that the API takes it once,
-/// and begins with the resource's mark, by which the history of edits tells whose it was.
+/// An edit of the contract. Its key begins with the resource's mark, by which the history of edits tells whose it was, and
+/// follows from the contract and its last edit alone: of all that is planned after one edit, whatever it says, the API takes
+/// one. What was planned against an older state than it thinks, or arrives late, is refused so, and cannot add anything
+/// twice.
 fn edit(
     desired: &Desired,
     view: &ObservedContract,
     mut verbs: Members,
-    digest: &Digest,
     round: usize,
 ) -> Result<Call, Refusal> {
-    let digest = Digest::of(&json!([view.contract_id, view.last_edit, digest, round]));
+    let digest = Digest::of(&json!([view.contract_id, view.last_edit, round]));
     let key = format!("{}{digest}", history::mark(desired.key()));
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));

@@ -2,12 +2,20 @@
 //!
 //! The reply to an edit tells the ids of what it added. Where it was lost, the history tells them: an edit is known to be
 //! the resource's by its key. So nothing is added twice, whatever billing makes of it and whatever is on record.
+//!
+//! The history also tells when a read of the contract may be behind: it does not show yet what an edit, made a moment
+//! ago, has added.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::{UniquenessKey, reply::as_written};
+use super::{
+    ObservedContract, UniquenessKey,
+    lists::{LISTS, List},
+    reply::as_written,
+};
 use crate::{
     plan::{Added, Call},
     terms::{Decimal, Digest, Timestamp},
@@ -17,6 +25,17 @@ use crate::{
 const MARK: usize = 16;
 /// Verbs that the history has under another name.
 const RENAMED: [(&str, &str); 1] = [("add_professional_services", "add_pro_services")];
+/// Verbs that add an item with an id to a list without keys.
+const ADD_KEYLESS: [&str; 4] =
+    ["add_discounts", "add_overrides", "add_pro_services", "add_professional_services"];
+/// Verbs that take items out.
+const TAKE_OUT: [&str; 4] =
+    ["archive_commits", "archive_credits", "archive_scheduled_charges", "remove_overrides"];
+/// Most ids that a message names.
+const MOST_NAMED: usize = 5;
+/// For how long after an edit a read of the contract may not show it: twice what is waited for after a write, as the
+/// clock of the API and this one may differ.
+const BEHIND: TimeDelta = TimeDelta::seconds(60);
 
 /// How the keys of a resource's edits begin.
 pub(super) fn mark(key: &UniquenessKey) -> String {
@@ -29,26 +48,130 @@ pub(super) fn mark(key: &UniquenessKey) -> String {
 pub(super) struct Edits {
     /// ID of the last one; empty when there was none.
     pub last: String,
-    /// Ids of the items that the resource's own edits have added.
-    pub ours: BTreeSet<String>,
+    /// Whether there was a history at all: that none is shown proves nothing.
+    pub is_told: bool,
+    /// The resource's own edits.
+    own: Vec<OwnEdit>,
+    /// Ids of the items that an edit, whoever's, has taken out again.
+    taken_out: BTreeSet<String>,
+}
+
+/// An edit of the resource's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OwnEdit {
+    /// When it was made, as far as that is told.
+    at: Option<Timestamp>,
+    added: Vec<AddedItem>,
+}
+
+/// An item that an edit of the resource's own has added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AddedItem {
+    /// Its id.
+    pub id: String,
+    /// The list with keys that it was added to, if it is one of those.
+    pub list: Option<&'static str>,
+    /// The product that it is for, as far as that is told.
+    pub product: Option<String>,
 }
 
 impl Edits {
     /// Reads `data` of `v2/contracts/getEditHistory`, for the resource whose edits have a mark.
     pub(super) fn read(data: Option<&Value>, mark: &str) -> Self {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
-        let text = |edit: &'_ Value, name: &str| {
-            edit.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
         let time = |edit: &Value| text(edit, "timestamp").parse::<Timestamp>().ok();
         let own = edits().filter(|edit| text(edit, "uniqueness_key").starts_with(mark));
-        let added = own.flat_map(|edit| edit.as_object().into_iter().flatten());
-        let added =
-            added.filter(|(name, _)| name.starts_with("add_")).filter_map(|(_, items)| items.as_array());
-        let ids = added.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
+        let own = own.map(|edit| OwnEdit { at: time(edit), added: items_added(edit) });
+        let gone = edits().flat_map(|edit| TAKE_OUT.iter().filter_map(|verb| edit.get(*verb)?.as_array()));
+        let gone = gone.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
         let last = edits().max_by_key(|edit| time(edit)).map(|edit| text(edit, "id"));
-        Self { last: last.unwrap_or_default(), ours: ids.collect() }
+        Self {
+            last: last.unwrap_or_default().to_owned(),
+            is_told: data.is_some(),
+            own: own.collect(),
+            taken_out: gone.map(str::to_owned).collect(),
+        }
     }
+
+    /// Ids of the items that the resource's own edits have added.
+    pub(super) fn ours(&self) -> BTreeSet<String> {
+        self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.clone()).collect()
+    }
+
+    /// The own edits whose effect a read may not show yet.
+    fn recent(&self, now: DateTime<Utc>) -> impl Iterator<Item = &OwnEdit> {
+        self.own.iter().filter(move |edit| edit.is_recent(now))
+    }
+
+    /// Items that own edits have added, that nothing has taken out, and that the contract as read does not show.
+    fn unseen<'e>(
+        &'e self,
+        edits: impl Iterator<Item = &'e OwnEdit>,
+        view: &ObservedContract,
+    ) -> impl Iterator<Item = &'e AddedItem> {
+        let shown = view.all_ids();
+        edits
+            .flat_map(|edit| &edit.added)
+            .filter(move |item| !self.taken_out.contains(&item.id) && !shown.contains(item.id.as_str()))
+    }
+
+    /// Why a contract as it was read may be behind an own edit, so that a plan against it could add something once more.
+    /// What `adds_parts` to an item, which has no mark of its own, is only planned against what is known to be as new as
+    /// the last edit.
+    pub(super) fn why_behind(
+        &self,
+        view: &ObservedContract,
+        adds_parts: bool,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let mut unseen: Vec<_> =
+            self.unseen(self.recent(now), view).map(|item| item.id.as_str()).take(MOST_NAMED + 1).collect();
+        if !unseen.is_empty() {
+            let more = if unseen.len() > MOST_NAMED { " and more" } else { "" };
+            unseen.truncate(MOST_NAMED);
+            return Some(format!(
+                "it does not show {}{more}, which an edit has just added",
+                unseen.join(", ")
+            ));
+        }
+        let newest = self.recent(now).max_by_key(|edit| edit.at)?;
+        (adds_parts && newest.added.is_empty())
+            .then(|| "it may not show the last edit, which was made less than a minute ago".to_owned())
+    }
+
+    /// What own edits have added long ago and the contract as read shows neither as one of its items nor as archived.
+    pub(super) fn missing(&self, view: &ObservedContract, now: DateTime<Utc>) -> Vec<AddedItem> {
+        let old = self.own.iter().filter(|edit| !edit.is_recent(now));
+        self.unseen(old, view).cloned().collect()
+    }
+}
+
+impl OwnEdit {
+    fn is_recent(&self, now: DateTime<Utc>) -> bool {
+        self.at.is_some_and(|at| now.signed_duration_since(at.0).abs() < BEHIND)
+    }
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The items that an edit has added, and whose ids it tells.
+fn items_added(edit: &Value) -> Vec<AddedItem> {
+    let keyed = LISTS.iter().map(|list: &List| (list.add, Some(list.name)));
+    let verbs = keyed.chain(ADD_KEYLESS.into_iter().map(|verb| (verb, None)));
+    let mut added = Vec::new();
+    for (verb, list) in verbs {
+        for item in edit.get(verb).and_then(Value::as_array).into_iter().flatten().map(as_written) {
+            let mut places = ["/product_id", "/subscription_rate/product_id"].into_iter();
+            let product = places.find_map(|place| item.pointer(place)?.as_str());
+            let id = text(&item, "id").to_owned();
+            if !id.is_empty() {
+                added.push(AddedItem { id, list, product: product.map(str::to_owned) });
+            }
+        }
+    }
+    added
 }
 
 /// Ids of the items that a call has added, by what each is recorded as, as far as its reply tells them.
@@ -159,7 +282,7 @@ mod tests {
             edit("e1", 10, Some(&ours), "a")
         ]);
         let read = Edits::read(Some(&history), &mark);
-        assert_eq!(read, Edits { last: "e3".into(), ours: ["a".to_owned()].into() });
+        assert_eq!((read.last.as_str(), read.ours()), ("e3", ["a".to_owned()].into()));
         assert_eq!(Edits::read(None, &mark), Edits::default());
         assert_ne!(mark, super::mark(&UniquenessKey::given("other")));
     }

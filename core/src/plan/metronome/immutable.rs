@@ -24,6 +24,8 @@ pub(super) enum Remedy {
     Begin,
     /// A later start, or somebody who says that the past is to be billed again.
     Past,
+    /// A look at billing, or somebody who says that what it does not show is gone.
+    Unseen,
 }
 
 impl Remedy {
@@ -56,6 +58,10 @@ impl Remedy {
                  only); or, if that time is to be billed again, say `backdate: true` on the item, or approve a plan that names it \
                  (`managementPolicy: Plan`)"
             }
+            Self::Unseen => {
+                "look for the item in billing, and archive or end it there so that its history says so; or, if it is gone, approve \
+                 a plan that adds another (`managementPolicy: Plan`)"
+            }
         }
     }
 }
@@ -69,10 +75,15 @@ pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) ->
             remedies.push(*remedy);
         }
     }
-    let (reason, why) = if remedies == [Remedy::Past] {
-        (reasons::BACKDATED_ITEM, "this would bill the past again, as there is or was the like")
-    } else {
-        (reasons::IMMUTABLE_FIELD, "the API cannot change this")
+    let (reason, why) = match remedies[..] {
+        [Remedy::Past] => {
+            (reasons::BACKDATED_ITEM, "this would bill the past again, as there is or was the like")
+        }
+        [Remedy::Unseen] => (
+            reasons::AMBIGUOUS_ITEM,
+            "an edit of this resource has added the like, and billing does not show it",
+        ),
+        _ => (reasons::IMMUTABLE_FIELD, "the API cannot change this"),
     };
     let remedies: Vec<_> = remedies.into_iter().map(Remedy::text).collect();
     Decision::refuse(

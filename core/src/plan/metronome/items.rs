@@ -6,10 +6,11 @@ use super::{
     create::stamp_item,
     draft::Draft,
     fields,
+    history::AddedItem,
     immutable::Remedy,
     leaving,
     lists::{List, Removal, USAGE, item_shape, shape_at},
-    matching::{Differences, Matched, Pairs, Wanted, differences, has_ended},
+    matching::{Differences, Matched, Pairs, Wanted, differences, end_of, has_ended},
     money::{Unit, units_at},
     observed::Item,
     part::{Members, Part, insert},
@@ -18,6 +19,7 @@ use super::{
     subscriptions, text,
 };
 use crate::{
+    api::contract::ManagementPolicy,
     plan::{Change, diff::covers},
     terms::{Timestamp, shape::Spelling},
 };
@@ -43,6 +45,11 @@ fn path(list: &List, key: &str, place: &str) -> String {
 
 fn add(draft: &mut Draft<'_>, past: &Past, list: &'static List, wanted: &Wanted) {
     let change = Change::added(path(list, &wanted.key, ""), canonical(list, wanted));
+    if let Some(before) = missing(draft, list, wanted) {
+        let path = path(list, &wanted.key, &format!("/added before as {before}"));
+        draft.reject(&Change::added(path, canonical(list, wanted)), Unit::Usd, Remedy::Unseen);
+        return;
+    }
     let Ok(backdated) = past.admit(draft, list, wanted) else {
         draft.reject(&change, Unit::Usd, Remedy::Past);
         return;
@@ -53,6 +60,21 @@ fn add(draft: &mut Draft<'_>, past: &Past, list: &'static List, wanted: &Wanted)
         }
         push_item(draft, list, wanted);
     }
+}
+
+/// The id of an item for the same product that an edit of this resource has added, that is not on record, and that billing
+/// shows neither in force nor archived: to add another could bill twice. Whoever approves plans may say that it is gone.
+fn missing<'d>(draft: &Draft<'d>, list: &List, wanted: &Wanted) -> Option<&'d str> {
+    if draft.policy.management != ManagementPolicy::Apply {
+        return None;
+    }
+    let product = list.identity.iter().find(|place| place.ends_with("/productId"));
+    let product = product.and_then(|place| wanted.written.pointer(place)?.as_str());
+    let is_like = |item: &&AddedItem| {
+        item.list == Some(list.name) && item.product.as_deref().is_none_or(|found| Some(found) == product)
+    };
+    let mut missing = draft.view.missing.iter().filter(is_like);
+    missing.find(|item| draft.recorded_as(list.name, &item.id).is_none()).map(|item| item.id.as_str())
 }
 
 /// Adds an item in the edit, as the spec says.
@@ -157,12 +179,14 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     }
 }
 
-/// The end of an item that has ended although the spec has one that goes on.
+/// The end of an item that ends, or has ended, before its contract does, although the spec has one that goes on: what has no
+/// end goes on for as long as the contract. An end of the contract that was set and taken back leaves its items cut off.
 fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> Option<Change> {
     let goes_on = list.removal == Removal::End && wanted.written.get("endingBefore").is_none();
-    let has_ended = goes_on && has_ended(draft.shown, item, draft.now);
-    let end = item.terms.get("endingBefore").filter(|_| has_ended)?;
-    Some(Change::removed("/endingBefore".to_owned(), end.clone()))
+    let end = end_of(item).filter(|_| goes_on)?;
+    let of_contract = draft.desired.end_in(draft.view, draft.recorded);
+    let is_cut_off = of_contract.is_none_or(|of_contract| end < of_contract);
+    is_cut_off.then(|| Change::removed("/endingBefore".to_owned(), json!(end)))
 }
 
 /// Whether an item may go on after it has ended. Periods that it has missed since would be billed at once.
@@ -325,10 +349,10 @@ fn all_of(list: &'static List, wanted: &Wanted, differences: &Differences) -> Ve
     all.collect()
 }
 
-/// Takes out items that left the spec, and reports those that were never in it.
+/// Takes out items that left the spec, and reports those that it does not explain.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let list = pairs.list;
-    let is_set = draft.desired.canonical.get(list.name).is_some();
+    let is_reported = draft.reports_foreign(list.name);
     for item in &pairs.left {
         let id = item.ids.own.as_str();
         // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
@@ -339,7 +363,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let ends = is_beyond || (list.removal == Removal::End && has_ended(draft.shown, *item, draft.now));
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
-            None if is_set && !ends && !draft.desired.has_package() && !is_recharge(draft, list, *item) => {
+            None if is_reported && !ends && !is_recharge(draft, list, *item) => {
                 let path = path(list, &item.ids.own, "");
                 draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }

@@ -266,9 +266,9 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     }
 }
 
-/// Reports what somebody else put into a list that the spec has.
+/// Reports what somebody else put into a list.
 fn report_foreign(draft: &mut Draft<'_>, list: &str, change: &Change) {
-    if draft.desired.terms().get(list).is_some() && !draft.desired.has_package() {
+    if draft.reports_foreign(list) {
         draft.report(change, Unit::Usd);
     }
 }

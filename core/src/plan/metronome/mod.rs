@@ -8,8 +8,9 @@
 //! cleared or taken out, set to what it means when it is left out, or refused by name ([`leaving`]). The three members
 //! that say which usage draws a balance down mean all usage when they are left out, whoever set them.
 //!
-//! Items that neither the spec nor the record knows, made by somebody in the billing API, are reported and left alone.
-//! With a package they are not even reported, as most of them are the package's.
+//! Items that neither the spec nor the record knows are looked for in the history of edits: what an edit of this resource
+//! has added is its own, though its record was lost, and is taken out. What somebody else has made is reported and left
+//! alone. With a package it is not even reported, as most of it is the package's.
 //! Quantities and seats of subscriptions, which applications change as they run, and thresholds that the API turned
 //! off after a failed payment, are written only when the spec changes; until then a difference is reported.
 
@@ -48,6 +49,7 @@ mod subscriptions;
 mod term;
 mod thresholds;
 mod unclaimed;
+mod unexplained;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+pub(super) use self::money::outlook;
 pub use self::{
     facts::{Billed, settings},
     find::{Found, find, moved},

@@ -11,8 +11,8 @@ use super::{list, schedule, text};
 use crate::{
     api::contract::Amount,
     plan::{
-        Change, FixedKind, MoneyEffect, OpenCause,
-        money::{self, Due, Owed, Says, said_by},
+        Change, FixedKind, MoneyEffect, OpenCause, Outlook, Price,
+        money::{self, Due, Owed, Says, each_number, is_amount, is_rate, said_by},
     },
     terms::{Decimal, Timestamp},
 };
@@ -274,6 +274,66 @@ pub(super) fn committed_value(terms: &Value, names: &BTreeMap<String, String>) -
         Amount { amount, currency: unit.label().chars().take(MAX_NAME).collect() }
     };
     sums.into_iter().map(amount).take(MAX_UNITS).collect()
+}
+
+/// The term, what is due by the terms, and the prices that differ from the rate card's; nothing without a start.
+pub(in crate::plan) fn outlook(terms: &Value, has_package: bool) -> Option<Outlook> {
+    let time = |value: &Value, name: &str| text(value, name).and_then(|time| time.parse::<Timestamp>().ok());
+    let (start, end) = (time(terms, "startingAt")?, time(terms, "endingBefore"));
+    let (owed, without_sum) = owed(terms, Some(start), end);
+    let has = |name: &str| terms.get(name).is_some();
+    let has_package = has_package || has("packageId") || has("packageAlias");
+    let mut open: Vec<OpenCause> = without_sum.into_iter().map(|part| part.cause).collect();
+    open.extend((has("rateCardId") || has("rateCardAlias")).then_some(OpenCause::RateCard));
+    open.extend(has_package.then_some(OpenCause::Package));
+    open.sort_unstable();
+    open.dedup();
+    let mut prices = Vec::new();
+    for item in list(terms, "overrides") {
+        let applies = applies_to(item);
+        let (since, until) = (time(item, "startingAt").unwrap_or(start), time(item, "endingBefore").or(end));
+        each_number("", item, Unit::Usd.data().as_ref(), &mut |path, name, unit, digits| {
+            let (true, Ok(value)) = (is_rate(name), Decimal::from_wire(digits)) else { return };
+            let tier = path.split("tiers/").nth(1).and_then(|rest| rest.split('/').next());
+            let what = if is_amount(name) { "" } else { "factor" };
+            let part = match tier.and_then(|index| index.parse::<u32>().ok()) {
+                Some(index) => format!("{what} tier {}", index.saturating_add(1)).trim().to_owned(),
+                None => what.to_owned(),
+            };
+            // A factor is no amount, whatever unit is around it.
+            let unit = unit.filter(|_| is_amount(name)).cloned();
+            let value = unit.as_ref().and_then(|unit| unit.in_label(value)).unwrap_or(value);
+            prices.push(Price { item: applies.clone(), part, unit, value: value.normalized(), since, until });
+        });
+    }
+    Some(Outlook {
+        title: text(terms, "name").map(str::to_owned),
+        start,
+        end,
+        is_billed: true,
+        dues: owed.dues,
+        open,
+        prices,
+    })
+}
+
+/// What an override applies to, in the words of its specifiers.
+fn applies_to(item: &Value) -> String {
+    fn texts(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::String(text) => found.push(text.clone()),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for member in ["productId", "applicableProductTags", "overrideSpecifiers"] {
+        if let Some(value) = item.get(member) {
+            texts(value, &mut found);
+        }
+    }
+    if found.is_empty() { "every product".to_owned() } else { found.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! A contract as the API returned it: its terms, the ids of its items, and whose it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, list, money};
+use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -21,6 +21,8 @@ pub struct ObservedContract {
     pub uniqueness_key: Option<String>,
     /// Whether it is archived.
     pub archived: bool,
+    /// When it was archived.
+    pub archived_at: Option<Timestamp>,
     /// `active`, `upcoming`, `ended` or `archived`.
     pub state: String,
     /// Its first moment.
@@ -38,6 +40,9 @@ pub struct ObservedContract {
     pub last_edit: Option<String>,
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
+    /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
+    /// history of edits was read and does not say what became of them.
+    pub(super) missing: Vec<AddedItem>,
     /// Items that are archived, by their list: ids and terms.
     pub(super) gone: BTreeMap<&'static str, Vec<(String, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
@@ -107,6 +112,12 @@ impl ObservedContract {
     pub(super) fn items(&self, name: &str) -> impl Iterator<Item = Item<'_>> {
         let ids = self.ids.get(name).into_iter().flatten();
         ids.zip(list(&self.terms, name)).map(|(ids, terms)| Item { ids, terms })
+    }
+
+    /// The ids of all items that are shown, archived ones included.
+    pub(super) fn all_ids(&self) -> HashSet<&str> {
+        let gone = self.gone.values().flatten().map(|(id, _)| id.as_str());
+        self.ids.values().flatten().map(|ids| ids.own.as_str()).chain(gone).collect()
     }
 
     /// Whether an edit of this resource has added the item with an id, as far as that was read.

@@ -11,21 +11,25 @@ use super::{
     UniquenessKey, create, end, find, follow,
     history::{self, Edits},
     immutable, moved, package, plan, record, stamp,
-    unclaimed::{Origin, in_the_way},
+    unclaimed::{Origin, in_the_way, kept},
+    unexplained,
 };
 use crate::{
     api::{
         BillingContract, ContractPackage, REVISION,
-        contract::{ItemId, Term},
+        contract::{ItemId, Term, UnconfirmedWrite},
         reasons,
     },
     plan::{
-        Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day,
+        Before, Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner,
+        Policy, Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
     },
     terms::{Digest, metronome::Contract},
     validate::{self, Validated},
 };
+
+/// The verb of an edit that adds a part to a schedule of an item.
+const ADD_PARTS: &str = "\"add_schedule_items\"";
 
 /// What an account says about contracts, besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +117,8 @@ impl ContractPlanner {
         };
         let created = contract.creation_timestamp();
         let origin = Origin {
-            prefix: terms.uniqueness_key.is_none().then(|| account.key_prefix.clone()),
+            prefix: account.key_prefix.clone(),
+            gives_key: terms.uniqueness_key.is_some(),
             created: created.and_then(|created| DateTime::from_timestamp(created.0.as_second(), 0)),
         };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
@@ -224,12 +229,21 @@ impl ContractPlanner {
             Found::Nothing => return Ok(Observed::Nothing),
             Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
         };
+        // What another resource holds is not this one's, however it was found.
+        let is_held = recorded.contract_id.as_ref() == Some(&found.contract_id);
+        if !is_held && let Some(refusal) = self.kept(found, Before::Taking) {
+            return Ok(Observed::Blocked(refusal));
+        }
         // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
         // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
         Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
             Some(view) => Observed::Contract(Box::new(view.clone())),
             None => Observed::Waiting(unreadable(&found.contract_id)),
         })
+    }
+
+    fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
+        kept(found, &self.origin.prefix, &self.holders, before)
     }
 
     /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
@@ -310,7 +324,7 @@ impl ContractPlanner {
     ///
     /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
     /// not be taken as well. So a plan after such a write follows the same edit as that write.
-    fn read_edits(&mut self, recorded: &Recorded) -> Result<bool, Need> {
+    fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
         let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
             return Ok(false);
         };
@@ -320,21 +334,43 @@ impl ContractPlanner {
         let Some(edits) = self.facts.edits.get(&view.contract_id) else {
             return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
         };
-        let sent_after = lost_edit(recorded).map(str::to_owned);
-        view.last_edit = Some(sent_after.unwrap_or_else(|| edits.last.clone()));
-        view.ours = Some(edits.ours.clone());
+        let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
+        view.last_edit = Some(follows);
+        view.ours = Some(edits.ours());
+        view.missing = edits.missing(view, now);
         Ok(true)
     }
 
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
     fn depends_on_edits(decision: &Decision) -> bool {
         match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) => {
-                plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-            }
+            Decision::Write(plan) | Decision::AwaitApproval(plan) => edits(plan),
             Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
             _ => false,
         }
+    }
+
+    /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
+    /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
+    fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
+        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
+        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
+        !is_known && unexplained::has_any(desired, view, recorded, now)
+    }
+
+    /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
+    fn behind(&self, decision: &Decision, now: DateTime<Utc>) -> Option<Refusal> {
+        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
+        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
+        let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
+        let why = edits.why_behind(view, adds_parts, now)?;
+        Some(Refusal {
+            reason: reasons::NOT_YET_IN_FORCE,
+            message: format!(
+                "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
+                view.contract_id
+            ),
+        })
     }
 
     /// Decides by what is known now.
@@ -379,8 +415,8 @@ impl ContractPlanner {
         let Some(desired) = &self.desired else { return Ok(Ok(None)) };
         let without_adoption = Policy { adopt: None, ..policy.clone() };
         Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
-            Found::Own(view) => Some(view.clone()),
-            Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
+            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
+            Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
         }))
     }
 }
@@ -389,6 +425,27 @@ fn unreadable(contract_id: &str) -> Refusal {
     Refusal {
         reason: reasons::BILLING_UNREACHABLE,
         message: format!("Nothing was written: contract {contract_id} is listed and cannot be read"),
+    }
+}
+
+/// Whether a plan edits the contract.
+fn edits(plan: &Plan) -> bool {
+    plan.calls.iter().any(|call| call.kind == CallKind::Edit)
+}
+
+/// What the next edit follows: the last one of the history. Where an edit after that one was taken and the history does
+/// not show it long afterwards, its key is used up all the same, and the next follows that one.
+fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
+    let last = edits.last.as_str();
+    let taken = recorded.unconfirmed.as_ref().filter(|write| write.taken && edits.is_told);
+    let followed = |write: &&UnconfirmedWrite| {
+        let after = write.after_edit.as_deref();
+        after.and_then(|after| after.split(' ').next()) == Some(last)
+    };
+    let is_old = |write: &&UnconfirmedWrite| now.signed_duration_since(write.time.0) >= SETTLING;
+    match taken.filter(followed).filter(is_old) {
+        Some(write) => format!("{last} {}", write.digest.as_str().chars().take(16).collect::<String>()),
+        None => last.to_owned(),
     }
 }
 
@@ -433,17 +490,22 @@ impl Planner for ContractPlanner {
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         // What an edit without a reply has added is ours, even where the spec no longer says so.
         if lost_edit(recorded).is_some() {
-            self.read_edits(recorded)?;
+            self.read_edits(recorded, now)?;
         }
         let mut decision = self.decide(recorded, policy, now);
-        if Self::depends_on_edits(&decision) && self.read_edits(recorded)? {
+        let depends = Self::depends_on_edits(&decision) || self.has_unexplained(recorded, now);
+        if depends && self.read_edits(recorded, now)? {
             decision = self.decide(recorded, policy, now);
+        }
+        if let Some(refusal) = self.behind(&decision, now) {
+            return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
-            if let Some(stop) = in_the_way(origin, holders, desired, listed, recorded, policy, now) {
+            let meant = (desired, self.customer_alias.as_deref());
+            if let Some(stop) = in_the_way(origin, holders, meant, listed, recorded, policy, now) {
                 return Ok(stop);
             }
         }
@@ -533,10 +595,6 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            let told = std::mem::take(&mut self.told);
-            if recorded.items.is_empty() {
-                (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
-            }
             recorded.items.extend(history::added(call, reply));
         }
         Ok(())
@@ -546,6 +604,18 @@ impl Planner for ContractPlanner {
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let Some(desired) = self.desired.as_ref().filter(|_| creates) else { return Vec::new() };
         follow::edits(desired, recorded, now)
+    }
+
+    fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {
+        if call.kind != CallKind::Edit {
+            return false;
+        }
+        let told = std::mem::take(&mut self.told);
+        let is_news = recorded.items.is_empty() && !told.items.is_empty();
+        if is_news {
+            (recorded.items, recorded.set) = (told.items.into_iter().collect(), told.set);
+        }
+        is_news
     }
 
     fn know(&mut self, holders: Holders) {

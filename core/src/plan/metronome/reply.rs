@@ -97,7 +97,8 @@ impl ObservedContract {
         if let Some(missing) = REQUIRED.iter().find(|name| !data.get(**name).is_some_and(Value::is_array)) {
             return Err(format!("the reply for contract {contract_id} has no list `{missing}`"));
         }
-        let (ending_before, archived) = (time("ending_before")?, time("archived_at")?.is_some());
+        let (ending_before, archived_at) = (time("ending_before")?, time("archived_at")?);
+        let archived = archived_at.is_some();
         let state = match ending_before {
             _ if archived => "archived",
             Some(end) if end.0 <= now => "ended",
@@ -145,6 +146,7 @@ impl ObservedContract {
             customer_id,
             uniqueness_key: text("uniqueness_key").map(str::to_owned),
             archived,
+            archived_at,
             state: state.to_owned(),
             starting_at,
             ending_before,
@@ -153,6 +155,7 @@ impl ObservedContract {
             renewed_by,
             last_edit: None,
             ours: None,
+            missing: Vec::new(),
             gone,
             ids,
             soonest,

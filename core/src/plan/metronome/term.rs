@@ -83,7 +83,7 @@ pub(super) fn shorten(item: &mut Value, end: Timestamp) {
 
 impl Desired {
     /// The end that the contract is to have, given what billing shows and what the spec once said.
-    fn end_in(&self, view: &ObservedContract, recorded: &Recorded) -> Option<Timestamp> {
+    pub(super) fn end_in(&self, view: &ObservedContract, recorded: &Recorded) -> Option<Timestamp> {
         match text(&self.canonical, "endingBefore") {
             Some(end) => end.parse().ok(),
             None if recorded.items.contains_key("endingBefore") => None,

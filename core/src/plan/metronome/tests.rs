@@ -1,6 +1,7 @@
 //! Each rule of planning for Metronome, against a contract that is kept in recorded as the API keeps one.
 
 mod api;
+mod behind;
 mod effect;
 mod fields;
 mod fixture;

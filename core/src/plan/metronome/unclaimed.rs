@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Desired, ObservedContract, compare, stamp::STAMP_KEYS};
 use crate::{
     api::reasons,
-    plan::{Decision, Holder, Holders, Policy, Recorded, Refusal, Sought},
+    plan::{Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, Sought},
 };
 
 /// For how long a new resource waits for another one that may be about to go.
@@ -20,8 +20,10 @@ const RENAMING: TimeDelta = TimeDelta::seconds(30);
 /// What is known of the resource itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
-    /// Start of derived keys; nothing when the user gave the key, and so said that this contract is another.
-    pub prefix: Option<String>,
+    /// Start of derived keys.
+    pub prefix: String,
+    /// The user gave the key, and so said that this contract is another.
+    pub gives_key: bool,
     /// When the resource was made.
     pub created: Option<DateTime<Utc>>,
 }
@@ -30,18 +32,23 @@ pub(super) struct Origin {
 pub(super) fn in_the_way(
     origin: &Origin,
     holders: &Holders,
-    desired: &Desired,
+    (desired, alias): (&Desired, Option<&str>),
     listed: &[ObservedContract],
     recorded: &Recorded,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Option<Decision> {
-    let prefix = origin.prefix.as_deref()?;
+    if origin.gives_key {
+        return None;
+    }
+    if let Some(wait) = left_behind(holders, desired, alias, listed, now) {
+        return Some(wait);
+    }
     let mut held = Vec::new();
-    for view in listed.iter().filter(|view| may_be_meant(view, desired, now)) {
-        let Some(sought) = sought(view, prefix) else { continue };
+    for view in listed.iter().filter(|view| may_be_meant(view, desired)) {
+        let Some((place, sought)) = derived(view, &origin.prefix) else { continue };
         match holders.of(sought) {
-            Holder::Nobody => return Some(unclaimed(view, sought)),
+            Holder::Nobody => return Some(unclaimed(view, place, now)),
             Holder::Resource(name) => held.push((view, name)),
             Holder::OutOfSight => {}
         }
@@ -65,14 +72,41 @@ pub(super) fn in_the_way(
     })
 }
 
-/// Whether a contract could be the one that the spec means: it is in force or will be, at the same time as the spec's, and
-/// is neither another cluster's nor the one that the spec renews.
-fn may_be_meant(view: &ObservedContract, desired: &Desired, now: DateTime<Utc>) -> bool {
+/// Why a contract is not made yet: a resource of the customer has just gone, and what it may have made does not show.
+fn left_behind(
+    holders: &Holders,
+    desired: &Desired,
+    alias: Option<&str>,
+    listed: &[ObservedContract],
+    now: DateTime<Utc>,
+) -> Option<Decision> {
+    let names: Vec<&str> = [desired.customer_id()].into_iter().chain(alias).collect();
+    let is_listed = |id: &String| listed.iter().any(|view| view.contract_id == *id);
+    let departed = holders.departed(&names);
+    let mut hidden = departed.iter().filter(|gone| {
+        now.signed_duration_since(gone.at) < MAY_SHOW_LATER
+            && !gone.contract_id.as_ref().is_some_and(is_listed)
+    });
+    hidden.next().map(|gone| {
+        Decision::Wait(Refusal {
+            reason: reasons::OTHER_CONTRACT_HELD,
+            message: format!(
+                "BillingContract {}, of the same customer, has just gone, and what it may have made does not show yet. It is \
+                 looked for, for a minute and a half, before a contract is made",
+                gone.resource
+            ),
+        })
+    })
+}
+
+/// Whether a contract could be the one that the spec means: it is, was or will be in force at the same time as the spec's,
+/// and is neither another cluster's nor the one that the spec renews. One that is over counts for the time that it billed.
+fn may_be_meant(view: &ObservedContract, desired: &Desired) -> bool {
     let terms = desired.terms();
     let time = |name: &str| super::text(terms, name).and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    let ends_after = |moment: Option<DateTime<Utc>>| {
-        view.ending_before.zip(moment).is_none_or(|(end, moment)| end.0 > moment)
-    };
+    let end = [view.ending_before, view.archived_at].into_iter().flatten().min();
+    let has_time = end.is_none_or(|end| end > view.starting_at);
+    let ends_after_start = end.zip(time("startingAt")).is_none_or(|(end, start)| end.0 > start);
     let begins_before_end = time("endingBefore").is_none_or(|end| view.starting_at.0 < end);
     let renewed = terms.pointer("/transition/fromContractId").and_then(serde_json::Value::as_str);
     let [cluster, ..] = STAMP_KEYS;
@@ -80,39 +114,74 @@ fn may_be_meant(view: &ObservedContract, desired: &Desired, now: DateTime<Utc>) 
         .owner()
         .find(|(name, _)| *name == cluster)
         .is_some_and(|(_, own)| view.custom_field(cluster).is_some_and(|found| found != own));
-    !view.archived
-        && ends_after(Some(now))
-        && ends_after(time("startingAt"))
+    has_time
+        && ends_after_start
         && begins_before_end
         && renewed != Some(view.contract_id.as_str())
         && !is_elsewhere
 }
 
-/// A contract that was made by a key which was derived with this prefix.
-fn sought<'v>(view: &'v ObservedContract, prefix: &str) -> Option<Sought<'v>> {
+/// Why a contract that was found, and is not on record, is left alone: another resource holds or claims it.
+pub(super) fn kept(
+    view: &ObservedContract,
+    prefix: &str,
+    holders: &Holders,
+    before: Before,
+) -> Option<Refusal> {
+    let sought = match derived(view, prefix) {
+        Some((_, sought)) => Sought { before, ..sought },
+        None => Sought {
+            contract_id: &view.contract_id,
+            key: view.uniqueness_key.as_deref(),
+            place: None,
+            before,
+        },
+    };
+    let Holder::Resource(name) = holders.of(sought) else { return None };
+    Some(Refusal {
+        reason: reasons::DUPLICATE_CLAIM,
+        message: format!(
+            "Nothing was written: this resource finds contract {}, and BillingContract {name} holds or claims it. Delete one of \
+             the two; if another contract is meant here, set another `spec.metronome.uniquenessKey`",
+            view.contract_id
+        ),
+    })
+}
+
+/// A contract that was made by a key which was derived with this prefix, and the resource that it was derived from.
+fn derived<'v>(view: &'v ObservedContract, prefix: &str) -> Option<((&'v str, &'v str), Sought<'v>)> {
     let read = view.uniqueness_key.as_deref()?;
     let plain = |key: &'v str| {
-        let (namespace, name) = key.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
-        (!name.contains('/')).then_some(Sought {
+        let place = key.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
+        let sought = Sought {
             contract_id: &view.contract_id,
-            key,
-            place: (namespace, name),
-        })
+            key: Some(key),
+            place: Some(place),
+            before: Before::Creating,
+        };
+        (!place.1.contains('/')).then_some((place, sought))
     };
     plain(read).or_else(|| plain(read.split_once(':')?.1))
 }
 
-fn unclaimed(view: &ObservedContract, sought: Sought<'_>) -> Decision {
-    let (id, (namespace, name)) = (&view.contract_id, sought.place);
-    Decision::refuse(
-        reasons::CONTRACT_UNCLAIMED,
-        format!(
-            "Nothing was written: the customer has contract {id}, which was made from BillingContract {namespace}/{name}, and no \
-             resource holds it any more. If it is this one under its former name, take it over with `spec.adopt: \
-             {{contractId: {id}, mode: Override}}`; if another contract is meant, set `spec.metronome.uniquenessKey`; or \
-             restore the resource that held it"
+fn unclaimed(view: &ObservedContract, (namespace, name): (&str, &str), now: DateTime<Utc>) -> Decision {
+    let id = &view.contract_id;
+    let story = format!(
+        "Nothing was written: the customer has contract {id}, which was made from BillingContract {namespace}/{name}, and no \
+         resource holds it any more"
+    );
+    let message = match (view.archived_at, view.ending_before) {
+        (Some(end), _) | (None, Some(end)) if end.0 <= now => format!(
+            "{story}. It was in force until {end}, and a contract that begins before then bills that time again. If that is \
+             meant, set `spec.metronome.uniquenessKey`; or let this one begin at {end} or later"
         ),
-    )
+        _ => format!(
+            "{story}. If it is this one under its former name, take it over with `spec.adopt: {{contractId: {id}, mode: \
+             Override}}`; if another contract is meant, set `spec.metronome.uniquenessKey`; or restore the resource that \
+             held it"
+        ),
+    };
+    Decision::refuse(reasons::CONTRACT_UNCLAIMED, message)
 }
 
 fn duplicate(view: &ObservedContract, name: &str) -> Decision {

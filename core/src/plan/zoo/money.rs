@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::{
     api::contract::Amount,
     plan::{
-        FixedKind, MoneyEffect, Open, OpenCause, Unit,
-        money::{Due, Owed, open_rates, start_of_year},
+        FixedKind, MoneyEffect, Open, OpenCause, Outlook, Price, Unit,
+        money::{Due, Owed, each_number, is_rate, open_rates, start_of_year},
         usage::{self, Tier, UsagePrice},
     },
     terms::{Decimal, Timestamp},
@@ -135,6 +135,40 @@ pub fn committed_value(terms: &Value) -> Vec<Amount> {
     let totals = MoneyEffect::between(&Owed::default(), &owed, Vec::new()).totals();
     let commitments = totals.into_iter().filter(|sum| sum.kind == FixedKind::Commitment);
     commitments.map(|sum| Amount { amount: sum.after, currency: sum.unit.label().to_owned() }).collect()
+}
+
+/// The term, what is due by the terms, and their prices; nothing without a start.
+pub(in crate::plan) fn outlook(terms: &Value) -> Option<Outlook> {
+    let (start, end) = (time(terms, "effectiveAt")?, time(terms, "termEndAt"));
+    let (owed, endless) = owed(terms);
+    let unit = unit(terms);
+    let mut prices = Vec::new();
+    for item in list(terms, "items") {
+        let code = text(item, "code").unwrap_or_default();
+        each_number("", item, unit.as_ref(), &mut |path, name, unit, digits| {
+            let is_fee = name == "fixedFeeAmount";
+            let (true, Ok(value)) = (is_rate(name) || is_fee, Decimal::from_wire(digits)) else { return };
+            let tier = path.strip_prefix("/rateTiers/").and_then(|rest| rest.split('/').next());
+            let part = match tier {
+                Some(from) => format!("from {from}"),
+                None if is_fee => "fee".to_owned(),
+                None => String::new(),
+            };
+            let (item, unit) = (code.to_owned(), unit.cloned());
+            prices.push(Price { item, part, unit, value: value.normalized(), since: start, until: end });
+        });
+    }
+    let has_use = prices.iter().any(|price| price.part != "fee");
+    let open = [(has_use, OpenCause::Usage), (!endless.is_empty(), OpenCause::NoEnd)];
+    Some(Outlook {
+        title: text(terms, "name").map(str::to_owned),
+        start,
+        end,
+        is_billed: !matches!(text(terms, "status"), Some("draft" | "canceled")),
+        dues: owed.dues,
+        open: open.into_iter().filter_map(|(is_there, cause)| is_there.then_some(cause)).collect(),
+        prices,
+    })
 }
 
 fn list<'v>(terms: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {

@@ -3,7 +3,7 @@
 use super::{metronome::*, *};
 use crate::{
     api::contract::ManagementPolicy,
-    plan::{Holder, Holders, metronome::ContractPlanner},
+    plan::{Before, Holder, Holders, Sought, metronome::ContractPlanner},
 };
 
 const DUPLICATE: &str = "refused DuplicateClaim";
@@ -22,14 +22,16 @@ fn among(holder: Holder, age: i64, members: Value) -> Bench<ContractPlanner> {
     let created = now() - TimeDelta::seconds(age);
     bench.contract.metadata.creation_timestamp =
         Some(serde_json::from_value(json!(created.to_rfc3339())).unwrap());
-    bench.planner = Box::new(move |contract| {
-        let (mut planner, holder) = (planner(contract), holder.clone());
-        planner.know(Holders::new(move |sought| {
-            assert_eq!((sought.contract_id, sought.place), ("c-0", ("billing", "acme-2025")));
-            assert_eq!(sought.key, "test/billing/acme-2025");
+    bench.holders = Box::new(move |_| {
+        let holder = holder.clone();
+        Holders::new(move |sought: Sought<'_>| {
+            if sought.before != Before::Creating {
+                return Holder::Nobody;
+            }
+            assert_eq!((sought.contract_id, sought.place), ("c-0", Some(("billing", "acme-2025"))));
+            assert_eq!(sought.key, Some("test/billing/acme-2025"));
             holder.clone()
-        }));
-        planner
+        })
     });
     bench
 }
@@ -60,9 +62,9 @@ fn a_contract_of_ours_that_nobody_holds_any_more_stops_a_create_and_is_named() {
 #[test]
 fn what_cannot_be_the_same_contract_stops_nothing() {
     for members in [
-        json!({"archived_at": "2026-05-01T00:00:00Z"}),
+        json!({"archived_at": "2025-12-01T00:00:00Z"}),
         json!({"starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-01-01T00:00:00Z"}),
-        json!({"starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-06-01T00:00:00Z"}),
+        json!({"starting_at": "2025-01-01T00:00:00Z", "archived_at": "2026-01-01T00:00:00Z"}),
         json!({"uniqueness_key": "another/billing/acme-2025"}),
         json!({"uniqueness_key": "test/acme-2025"}),
         json!({"uniqueness_key": null}),
@@ -70,6 +72,21 @@ fn what_cannot_be_the_same_contract_stops_nothing() {
         let mut rows = vec![other(members)];
         rows.extend(made());
         among(Holder::Nobody, 3600, json!({})).pass(&rows);
+    }
+}
+
+#[test]
+fn what_has_ended_and_billed_the_same_time_stops_a_create_and_says_from_when_on_one_can_begin() {
+    for members in [
+        json!({"archived_at": "2026-05-01T00:00:00Z"}),
+        json!({"starting_at": "2025-01-01T00:00:00Z", "ending_before": "2026-05-01T00:00:00Z"}),
+    ] {
+        let result = among(Holder::Nobody, 3600, json!({})).pass(&[other(members), done(UNCLAIMED)]);
+        let Outcome::Refused { refusal, .. } = result.outcome else { panic!() };
+        for part in ["c-0", "in force until 2026-05-01T00:00:00Z", "spec.metronome.uniquenessKey"] {
+            assert!(refusal.message.contains(part), "{}", refusal.message);
+        }
+        assert!(!refusal.message.contains("spec.adopt"), "it is over: {}", refusal.message);
     }
 }
 

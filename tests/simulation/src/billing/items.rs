@@ -52,6 +52,8 @@ pub(crate) struct Item {
     /// The deal that added it; nobody's when somebody did in the console.
     pub(crate) maker: Option<usize>,
     pub(crate) added: i64,
+    /// Somebody approved the plan that added it, which names what of the past it bills.
+    pub(crate) may_bill_past: bool,
 }
 
 /// Numbers of IDs.
@@ -90,6 +92,7 @@ impl Item {
             is_archived: false,
             maker,
             added: now,
+            may_bill_past: false,
         };
         for sent in access["schedule_items"].as_array().into_iter().flatten() {
             item.access.push(access_of(sent, minter)?);

@@ -29,6 +29,8 @@ pub(crate) struct Contract {
     pub(crate) rest: Map<String, Value>,
     pub(crate) items: Vec<Item>,
     edits: Vec<Value>,
+    /// When its end was set.
+    end_set: i64,
     maker: Option<usize>,
 }
 
@@ -139,7 +141,7 @@ impl Metronome {
         };
         match reply {
             Ok(data) => {
-                self.cut_off();
+                self.cut_off(now);
                 self.settled = 0;
                 self.remember(now);
                 Reply::ok(json!({"data": data}))
@@ -187,6 +189,7 @@ impl Metronome {
             rest,
             items,
             edits: Vec::new(),
+            end_set: now,
             maker: Some(request.slot),
         };
         let id = contract.id.clone();
@@ -214,7 +217,7 @@ impl Metronome {
         edit["timestamp"] =
             json!(format!("{}.{:06}Z", time::text(now).trim_end_matches('Z'), contract.edits.len()));
         for (verb, value) in body.as_object().into_iter().flatten() {
-            self.verb(&mut contract, verb, value, request.slot, now, &mut edit).map_err(|why| {
+            self.verb(&mut contract, verb, value, request, now, &mut edit).map_err(|why| {
                 if why.starts_with("no such verb") {
                     findings.push(format!("the model has {why}"));
                 }
@@ -236,7 +239,7 @@ impl Metronome {
         contract: &mut Contract,
         verb: &str,
         value: &Value,
-        slot: usize,
+        request: &Request,
         now: i64,
         edit: &mut Value,
     ) -> Result<(), String> {
@@ -245,7 +248,8 @@ impl Metronome {
         if let Some((list, _)) = of("add_") {
             let mut told = Vec::new();
             for sent in sent() {
-                let item = Item::made(list, sent, Some(slot), now, &mut self.minter)?;
+                let mut item = Item::made(list, sent, Some(request.slot), now, &mut self.minter)?;
+                item.may_bill_past = request.is_approved;
                 told.push(
                     json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}),
                 );
@@ -260,6 +264,7 @@ impl Metronome {
                 }
                 find_mut(contract, list, &gone["id"])?.is_archived = true;
             }
+            edit[verb] = value.clone();
         } else if let Some((list, id_name)) = of("update_") {
             for update in sent() {
                 let lines: BTreeSet<_> = self
@@ -302,17 +307,26 @@ impl Metronome {
     /// Somebody changes a contract in the console.
     pub(crate) fn by_hand(&mut self, id: &str, now: i64, change: impl FnOnce(&mut Contract, &mut Minter)) {
         let Some(contract) = Arc::make_mut(&mut self.state).get_mut(id) else { return };
+        let before: BTreeSet<_> = contract.items.iter().map(|item| item.id.clone()).collect();
         change(contract, &mut self.minter);
-        let edit = json!({"id": self.minter.mint("edit"), "timestamp": format!("{}.{:06}Z",
+        let mut edit = json!({"id": self.minter.mint("edit"), "timestamp": format!("{}.{:06}Z",
             time::text(now).trim_end_matches('Z'), contract.edits.len())});
+        for (list, _) in LISTS {
+            let added = contract.items.iter().filter(|item| item.list == list && !before.contains(&item.id));
+            let told: Vec<_> =
+                added.map(|item| json!({"id": item.id, "product": {"id": item.product}})).collect();
+            if !told.is_empty() {
+                edit[format!("add_{list}")] = told.into();
+            }
+        }
         contract.edits.push(edit);
-        self.cut_off();
+        self.cut_off(now);
         self.settled = 0;
         self.remember(now);
     }
 
     /// What lies after the end of its contract goes when the end is set; what is added there later stays.
-    fn cut_off(&mut self) {
+    fn cut_off(&mut self, now: i64) {
         let state = Arc::clone(&self.state);
         for (id, contract) in state.iter() {
             let before = self.past.back().and_then(|(_, past)| past.get(id)).and_then(|before| before.to);
@@ -321,6 +335,7 @@ impl Metronome {
                 && let Some(contract) = Arc::make_mut(&mut self.state).get_mut(id)
             {
                 contract.items.iter_mut().for_each(|item| item.end(end));
+                contract.end_set = now;
             }
         }
     }
@@ -341,7 +356,10 @@ impl Metronome {
         for contract in state.values().filter(|contract| contract.archived.is_none()) {
             for item in contract.items.iter().filter(|item| !item.is_archived) {
                 for invoice in &item.invoices {
-                    if item.maker.is_some() && contract.to.is_some_and(|end| invoice.at >= end) {
+                    // An edit that was under way when somebody set the end is put right.
+                    let is_settled = now - contract.end_set > time::HOUR;
+                    let is_late = contract.to.is_some_and(|end| invoice.at >= end);
+                    if item.maker.is_some() && is_late && is_settled {
                         findings.push(format!(
                             "{}: {} is to be invoiced at {}, after the contract's end",
                             contract.id,
@@ -369,7 +387,7 @@ impl Metronome {
         let what = format!("{} of {} for {}", line.product, line.customer, time::text(at));
         let is_past = at < item.added - time::HOUR && item.added > contract.created;
         let was_there = |other: &Item| other.product == item.product && other.id != item.id;
-        if is_past && item.maker.is_some() && contract.items.iter().any(was_there) {
+        if is_past && item.maker.is_some() && !item.may_bill_past && contract.items.iter().any(was_there) {
             findings.push(format!(
                 "{what} was added again at {} and charged for the past",
                 time::text(item.added)

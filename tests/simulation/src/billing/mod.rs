@@ -38,6 +38,10 @@ pub(crate) struct Request {
     /// The contract that the resource has on record.
     pub(crate) holds: Option<String>,
     pub(crate) seen: Seen,
+    /// Somebody approved its plan.
+    pub(crate) is_approved: bool,
+    /// Git has set notes, and may have taken them out.
+    pub(crate) may_clear_notes: bool,
 }
 
 /// An answer.

@@ -320,7 +320,8 @@ fn reset(contract: &Contract, terms: &Value, request: &Request, findings: &mut V
         }
     }
     for name in ["notes", "external_customer_id"] {
-        if seen[name].is_string() && terms.get(name).is_none() {
+        let has_left = name == "notes" && request.may_clear_notes;
+        if seen[name].is_string() && terms.get(name).is_none() && !has_left {
             findings
                 .push(format!("deal {slot}: a replace of {} took out {name}, which was shown", contract.id));
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign_core::{
-    api::Api,
+    api::{Api, contract::ManagementPolicy},
     plan::{Call, CallKind, metronome, zoo},
     protocol::CallError,
 };
@@ -84,6 +84,11 @@ pub(crate) trait Fact {
     /// Whether it is the contract itself.
     fn is_contract(&self) -> bool;
 
+    /// Whether it is a list, which an API that answers 404 does not know the customer of.
+    fn is_list(&self) -> bool {
+        false
+    }
+
     /// Reads it as of `lag` milliseconds ago.
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError>;
 }
@@ -109,6 +114,10 @@ impl Fact for zoo::Need {
 impl Fact for metronome::Need {
     fn is_contract(&self) -> bool {
         matches!(self, Self::Contract(_))
+    }
+
+    fn is_list(&self) -> bool {
+        matches!(self, Self::Contracts { .. })
     }
 
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
@@ -151,6 +160,9 @@ impl Line<'_> {
                 Ok(None)
             }
             Fate::ForeignNotFound => outcome(Reply::foreign(404), None).map(Some).map_err(as_read),
+            Fate::NotFound if fact.is_list() => {
+                outcome(Reply::error(404, "a fault"), None).map(Some).map_err(as_read)
+            }
             Fate::NotFound if self.ground.rules.has(Rule::Absence) => {
                 if fact.is_contract() {
                     self.desk.seen = Seen::Absent;
@@ -184,6 +196,8 @@ impl Line<'_> {
             slot: self.desk.slot,
             holds: self.desk.holds(),
             seen: self.desk.seen.clone(),
+            is_approved: self.desk.object.spec.management_policy == ManagementPolicy::Plan,
+            may_clear_notes: self.ground.notes_said.contains(&self.desk.slot),
         };
         if self.ground.mutant == Some(Mutant::KeyFromUid) && call.kind == CallKind::Create {
             request.body["uniqueness_key"] = json!(self.desk.object.metadata.uid);
@@ -194,6 +208,7 @@ impl Line<'_> {
         if self.ground.mutant == Some(Mutant::StatusBeforeCall) {
             self.desk.claim_in_sync(self.ground);
         }
+        self.desk.has_sent = true;
         let fate = self.fate_of(call);
         self.ground.count(fate.name());
         self.ground.count("write sent");
@@ -224,6 +239,12 @@ impl Line<'_> {
         let lost = || Err(CallError::Unknown("no answer in time".to_owned()));
         let account = self.desk.account;
         let at = self.ground.now;
+        if matches!(
+            fate,
+            Fate::LostReply | Fate::Late(_) | Fate::StatusDone(_) | Fate::Crash | Fate::Twice(_)
+        ) {
+            self.ground.unanswered.insert(self.desk.slot);
+        }
         match fate {
             Fate::LostRequest => lost(),
             Fate::LostReply => {

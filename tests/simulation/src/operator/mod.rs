@@ -34,6 +34,8 @@ struct Rival {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) cache: BTreeMap<Name, Arc<BillingContract>>,
+    /// Contracts that it saw go, and when.
+    pub(crate) departed: Vec<(i64, Arc<BillingContract>)>,
     /// What the watch has not delivered yet.
     pub(crate) inbox: VecDeque<Change>,
     /// Objects that a watch event asks to look at.
@@ -43,6 +45,8 @@ pub(crate) struct Memory {
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
     rival: Option<Rival>,
+    /// Deals whose reconcile was given up after it had sent a write.
+    pub(crate) dropped: Vec<usize>,
 }
 
 /// A process of the operator.
@@ -110,13 +114,19 @@ impl Memory {
     /// The lease is lost: all work stops, and begins anew when it is held again.
     fn stop(&mut self) {
         self.held_until = None;
+        self.dropped.extend(self.unrecorded());
         self.tasks.clear();
         self.queue = Queue::default();
         self.touched = self.cache.keys().cloned().collect();
     }
 
+    /// Deals whose reconcile has sent a write, and not put it on record yet.
+    pub(crate) fn unrecorded(&self) -> Vec<usize> {
+        self.tasks.values().filter(|task| task.desk.has_sent).map(|task| task.desk.slot).collect()
+    }
+
     /// The watch delivers what it has, at most so many.
-    pub(crate) fn hear(&mut self, most: usize) {
+    pub(crate) fn hear(&mut self, most: usize, now: i64) {
         for _ in 0..most {
             match self.inbox.pop_front() {
                 Some(Change::Put(object)) => {
@@ -124,7 +134,9 @@ impl Memory {
                     self.touched.insert(name.clone());
                     self.cache.insert(name, object);
                 }
-                Some(Change::Gone(name)) => drop(self.cache.remove(&name)),
+                Some(Change::Gone(name)) => {
+                    self.departed.extend(self.cache.remove(&name).map(|gone| (now, gone)));
+                }
                 None => return,
             }
         }

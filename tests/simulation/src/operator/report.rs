@@ -31,24 +31,34 @@ pub(super) struct Report {
     pub(super) requeue: Requeue,
 }
 
-/// Writes a status. `Err` when that is over; true when the process died.
+/// How the writing of a status was over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Over {
+    /// The process died.
+    pub(super) is_dead: bool,
+    /// The API server took the status.
+    pub(super) is_written: bool,
+}
+
+/// Writes a status. `Err` when that is over.
 pub(super) fn write(
     desk: &Desk,
     mut report: Report,
     memory: &mut Memory,
     ground: &mut Ground,
     fate: Fate,
-) -> Result<Report, bool> {
+) -> Result<Report, Over> {
+    let given_up = Over { is_dead: false, is_written: false };
     let now = ground.now;
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
     let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
         memory.queue.retry(&uid, 0, now);
-        return Err(false);
+        return Err(given_up);
     };
     if !is_fenced {
         memory.queue.retry(&uid, 0, now);
-        return Err(false);
+        return Err(given_up);
     }
     if report.must_read {
         let found = ground.cluster.get(&Name::of(&report.object)).cloned();
@@ -65,7 +75,7 @@ pub(super) fn write(
             Some(_) => memory.queue.retry(&uid, 0, now),
             None => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
         }
-        return Err(fate == Fate::Crash);
+        return Err(Over { is_dead: fate == Fate::Crash, ..given_up });
     }
     let mut object = BillingContract::clone(&report.object);
     object.status = Some(report.status.clone());
@@ -81,8 +91,9 @@ pub(super) fn write(
             ready.unwrap_or_default()
         )
     });
+    let is_written = written.is_ok();
     if fate == Fate::Crash {
-        return Err(true);
+        return Err(Over { is_dead: true, is_written });
     }
     match written {
         _ if !hears => memory.queue.retry(&uid, 0, now),
@@ -99,7 +110,7 @@ pub(super) fn write(
         Err(Refused::Conflict) => memory.queue.retry(&uid, 0, now),
         Err(Refused::NotFound) => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
     }
-    Err(false)
+    Err(Over { is_dead: false, is_written })
 }
 
 /// What becomes of a request to the API server.

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use countersign_core::{
     api::{APPROVED_PLAN, Api, BillingContract, FINALIZER, RELEASE, REQUESTED_AT},
-    plan::{ContractSnapshot, Planner, Policy, Recorded, Refusal, metronome, zoo},
+    plan::{
+        ContractSnapshot, Departed, Holder, Holders, Others, Planner, Policy, Recorded, Refusal, Sought,
+        metronome, zoo,
+    },
     protocol::{
-        Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step, claims,
+        Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step,
+        claims::{self, Asking},
         deletion::{self, Deletion},
         references::ProviderLookup,
     },
@@ -46,6 +50,8 @@ pub(crate) struct Desk {
     /// Digest of the plan that is being carried out.
     pub(crate) plan: Option<String>,
     pub(crate) goal: Goal,
+    /// It has sent a write.
+    pub(crate) has_sent: bool,
 }
 
 impl Desk {
@@ -123,18 +129,16 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let due = memory.queue.due(&uid, version, &fingerprint, now);
     let account_name = account_of(&object, ground).unwrap_or_default();
     let account = ground.account_at(&account_name).unwrap_or_default();
-    let is_other = |(other, found): &(&Name, &Arc<BillingContract>)| {
-        *other != name && account_of(found, ground).and_then(|url| ground.account_at(&url)) == Some(account)
-    };
-    let others = memory.cache.iter().filter(is_other);
+    let others = others(memory, ground, name, account);
     let desk = Desk {
         slot: slot_of(&object),
         account,
         account_name,
         seen: Seen::Nothing,
-        others: others.map(|(_, other)| Arc::clone(other)).collect(),
+        others,
         plan: None,
         goal: Goal::InForce,
+        has_sent: false,
         object,
     };
     let finalizer = |set, then| Stage::Finalizer { set, then };
@@ -184,6 +188,57 @@ fn account_of(contract: &BillingContract, ground: &Ground) -> Option<String> {
 fn heir(desk: &Desk, ground: &Ground) -> bool {
     let mut rivals = rivals(desk, ground);
     claims::heir(&desk.object, &mut rivals).is_some()
+}
+
+/// Other contracts of the same account that the operator knows of now.
+fn others(memory: &Memory, ground: &Ground, name: &Name, account: usize) -> Vec<Arc<BillingContract>> {
+    let is_other = |(other, found): &(&Name, &Arc<BillingContract>)| {
+        *other != name && account_of(found, ground).and_then(|url| ground.account_at(&url)) == Some(account)
+    };
+    memory.cache.iter().filter(is_other).map(|(_, other)| Arc::clone(other)).collect()
+}
+
+/// What the operator knows now of the others.
+struct Known {
+    others: Vec<Arc<BillingContract>>,
+    asking: Asking,
+    is_there: bool,
+    departed: Vec<Departed>,
+}
+
+impl Known {
+    fn of(desk: &Desk, memory: &Memory, ground: &Ground) -> Self {
+        let name = Name::of(&desk.object);
+        let asking = Asking::of(&desk.object);
+        let found = memory.cache.get(&name);
+        let own = claims::customers(&desk.object);
+        let is_its = |(_, gone): &&(i64, Arc<BillingContract>)| {
+            let is_same = claims::customers(gone).iter().any(|customer| own.contains(customer));
+            is_same && Name::of(gone) != name && gone.spec.api() == desk.object.spec.api()
+        };
+        let departed = memory.departed.iter().filter(is_its);
+        Self {
+            others: others(memory, ground, &name, desk.account),
+            is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
+            departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
+            asking,
+        }
+    }
+}
+
+impl Others for Known {
+    fn holder(&self, sought: Sought<'_>) -> Holder {
+        let keeper = claims::keeper(&self.asking, &sought, self.others.iter().map(Arc::as_ref));
+        keeper.map_or(Holder::Nobody, |keeper| Holder::Resource(Name::of(keeper).to_string()))
+    }
+
+    fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    fn departed(&self, _: &[&str]) -> Vec<Departed> {
+        self.departed.clone()
+    }
 }
 
 fn rivals<'d>(desk: &'d Desk, ground: &Ground) -> impl Iterator<Item = &'d BillingContract> {
@@ -309,24 +364,39 @@ impl Task {
             Stage::Finalizer { set, then } => {
                 Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
             }
-            Stage::Report(report) => write(&desk, *report, memory, ground, fate).map_or_else(
-                |dead| if dead { Next::Dead } else { Next::Done },
-                |report| Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
-            ),
-            Stage::Zoo(mut reconciliation) => {
+            Stage::Report(report) => match write(&desk, *report, memory, ground, fate) {
+                Ok(report) => Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
+                Err(over) => {
+                    if desk.has_sent && !over.is_written {
+                        ground.lost_record(desk.slot);
+                    }
+                    if over.is_dead { Next::Dead } else { Next::Done }
+                }
+            },
+            Stage::Zoo(reconciliation) => {
+                let known = Holders::new(Known::of(&desk, memory, ground));
+                let mut reconciliation = Box::new(reconciliation.knowing(known));
                 match turn(&mut reconciliation, &mut desk, memory, ground, fate, operator, skew) {
                     Turn::On => next(Some(Self { desk, stage: Stage::Zoo(reconciliation) })),
-                    Turn::Dead => Next::Dead,
+                    Turn::Dead => {
+                        ground.lost_record(desk.slot);
+                        Next::Dead
+                    }
                     Turn::Done(result) => {
                         let stage = Stage::Finalizer { set: false, then: Then::Nothing };
                         next(Self { desk, stage }.end(*result, memory, ground, skew))
                     }
                 }
             }
-            Stage::Metronome(mut reconciliation) => {
+            Stage::Metronome(reconciliation) => {
+                let known = Holders::new(Known::of(&desk, memory, ground));
+                let mut reconciliation = Box::new(reconciliation.knowing(known));
                 match turn(&mut reconciliation, &mut desk, memory, ground, fate, operator, skew) {
                     Turn::On => next(Some(Self { desk, stage: Stage::Metronome(reconciliation) })),
-                    Turn::Dead => Next::Dead,
+                    Turn::Dead => {
+                        ground.lost_record(desk.slot);
+                        Next::Dead
+                    }
                     Turn::Done(result) => {
                         let stage = Stage::Finalizer { set: false, then: Then::Nothing };
                         next(Self { desk, stage }.end(*result, memory, ground, skew))

@@ -4,6 +4,7 @@
 //! minted, products and pricing units are told as objects, recurring schedules are split, defaults are filled in,
 //! temporary ids are resolved and forgotten.
 
+pub(super) mod end;
 mod values;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ pub(super) struct Api {
     pub edits: Vec<Value>,
     /// What the history tells of the edits.
     pub history: Vec<Value>,
+    /// Whether what goes beyond an end stays when the end is set.
+    pub keeps_after_end: bool,
     minted: usize,
     temporary: BTreeMap<String, String>,
 }
@@ -49,12 +52,19 @@ impl Api {
                 list(&mut self.contract, "usage_filter").push(segment);
             }
             "v1/contracts/updateEndDate" => {
-                object(&mut self.contract).insert("ending_before".into(), body["ending_before"].clone());
+                self.set_end(&body["ending_before"]);
             }
             "v1/contracts/archive" => {
                 object(&mut self.contract).insert("archived_at".into(), json!("2026-06-01T00:00:00+00:00"));
             }
             path => panic!("no such call: {path}"),
+        }
+    }
+
+    fn set_end(&mut self, end: &Value) {
+        object(&mut self.contract).insert("ending_before".into(), told(end));
+        if !self.keeps_after_end {
+            end::cut(&mut self.contract, end);
         }
     }
 
@@ -345,11 +355,12 @@ impl Api {
                 );
             }
         }
-        for (verb, name) in [
-            ("update_contract_end_date", "ending_before"),
-            ("update_contract_name", "name"),
-            ("update_net_payment_terms_days", "net_payment_terms_days"),
-        ] {
+        if let Some(end) = body.get("update_contract_end_date") {
+            self.set_end(end);
+        }
+        for (verb, name) in
+            [("update_contract_name", "name"), ("update_net_payment_terms_days", "net_payment_terms_days")]
+        {
             if let Some(value) = body.get(verb) {
                 object(&mut self.contract).insert(name.into(), told(value));
             }

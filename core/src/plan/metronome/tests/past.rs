@@ -103,6 +103,35 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
 }
 
 #[test]
+fn an_end_of_the_contract_that_was_set_and_is_put_back_lets_what_recurs_go_on() {
+    let earlier = "2026-09-01T00:00:00Z";
+    let items = ["recurring_commits", "recurring_credits", "subscriptions"];
+    for end in [sold()["endingBefore"].clone(), Value::Null] {
+        let spec = with(&sold(), "/endingBefore", end);
+        let mut bench = Bench::created(&spec);
+        // Where the spec has no end, whoever set one takes it back himself.
+        let end = spec.get("endingBefore").map(|_| json!(earlier));
+        bench.api.contract["ending_before"] = json!(end);
+        for list in items {
+            bench.api.contract[list][0]["ending_before"] = json!(earlier);
+        }
+        let edit = edit_of(&written(bench.decide(&spec)));
+        for list in items {
+            assert_eq!(edit[format!("update_{list}")][0]["ending_before"], Value::Null, "{edit}");
+            assert!(edit[format!("update_{list}")][0].get("ending_before").is_some(), "{edit}");
+        }
+        assert_eq!(bench.settle(&spec).len(), 1);
+        assert_eq!(bench.api.contract["ending_before"].is_null(), spec.get("endingBefore").is_none());
+        // One that the spec ends is not extended beyond that.
+        let ended = with(&spec, "/recurringCommits/0/endingBefore", json!("2026-12-01T00:00:00Z"));
+        bench.settle(&ended);
+        bench.api.contract["recurring_commits"][0]["ending_before"] = json!(earlier);
+        let edit = edit_of(&written(bench.decide(&ended)));
+        assert_eq!(edit["update_recurring_commits"][0]["ending_before"], "2026-12-01T00:00:00Z");
+    }
+}
+
+#[test]
 fn what_was_archived_or_ended_is_not_added_again_with_its_past() {
     for list in LISTS {
         for change in [renewed, |spec: &Value, _: &str| spec.clone()] {

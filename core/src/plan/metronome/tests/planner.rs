@@ -35,6 +35,12 @@ pub(super) struct World {
     pub alters: fn(&mut Value),
     /// Whether the reply to an edit tells what it has added.
     pub tells: bool,
+    /// What reads of the contract show instead of what it is, as they are behind.
+    pub behind: Option<Value>,
+    /// What reads of the history show instead.
+    pub history_behind: Option<Value>,
+    /// How much time each pass takes.
+    pub takes: TimeDelta,
 }
 
 impl World {
@@ -55,11 +61,15 @@ impl World {
             now: now(),
             alters: |_| {},
             tells: true,
+            behind: None,
+            history_behind: None,
+            takes: TimeDelta::minutes(1),
         }
     }
 
     fn read(&self, need: &Need) -> Option<Value> {
-        let mut contract = Some(self.api.contract.clone()).filter(|contract| !contract.is_null());
+        let contract = self.behind.as_ref().unwrap_or(&self.api.contract).clone();
+        let mut contract = Some(contract).filter(|contract| !contract.is_null());
         contract.iter_mut().for_each(self.alters);
         match need {
             Need::CustomerByAlias { .. } => Some(json!("customer-1")),
@@ -69,7 +79,7 @@ impl World {
                 let commits = &self.api.contract["commits"];
                 Some(json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}))
             }
-            Need::Edits(_) => Some(json!(self.api.history)),
+            Need::Edits(_) => Some(self.history_behind.clone().unwrap_or_else(|| json!(self.api.history))),
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
@@ -90,6 +100,9 @@ impl World {
         self.creates += usize::from(call.kind == CallKind::Create);
         if call.path != ADD_KEY {
             self.api.call(call);
+        }
+        if let (CallKind::Edit, Some(edit)) = (call.kind, self.api.history.last_mut()) {
+            edit["timestamp"] = json!(self.now.to_rfc3339());
         }
         match fault {
             None if call.kind == CallKind::Edit => {
@@ -122,7 +135,7 @@ impl World {
         };
         let result = ReconcileResult { account: Some(ACCOUNT.into()), ..result };
         self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
-        self.now += TimeDelta::minutes(1);
+        self.now += self.takes;
         result
     }
 

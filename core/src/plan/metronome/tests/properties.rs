@@ -1,6 +1,6 @@
 //! What holds for every pair of specs: a plan leads from one to the other, once, and leaves alone what is not the spec's.
 
-use proptest::{prelude::*, sample::Index};
+use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 
 use super::*;
 use crate::terms::Decimal;
@@ -75,8 +75,14 @@ fn indices(most: usize) -> impl Strategy<Value = Vec<(Index, Index)>> {
     prop::collection::vec(any::<(Index, Index)>(), 0..=most)
 }
 
+// The same cases every time, so that a failure is of the change at hand. More: PROPTEST_CASES=10000 PROPTEST_RNG_SEED=2.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_plan_settles_and_leaves_alone_what_is_not_the_specs(
@@ -86,7 +92,7 @@ proptest! {
         let mut bench = Bench::default();
         bench.settle_for(&fields::meant(&spec).unwrap());
         let others = add_things_of_others(&mut bench.api);
-        let untouched = bench.api.clone();
+        let edits = bench.api.edits.len();
         let desired = fields::meant(&mutated(&spec, &changes, &gone)).unwrap();
         match bench.decide_for(&desired) {
             Decision::Write(plan) => {
@@ -106,8 +112,13 @@ proptest! {
             Decision::Wait(refusal) => prop_assert!(false, "{}", refusal.message),
         }
         for (list, item) in others {
-            let kept = bench.api.contract[list].as_array().unwrap().contains(&item);
-            prop_assert!(kept, "{list} of others were touched: {:?}", bench.api.edits.iter().skip(untouched.edits.len()).collect::<Vec<_>>());
+            // Setting an earlier end cuts short what others made as well.
+            let mut alone = json!({list: [item]});
+            api::end::cut(&mut alone, &bench.api.contract["ending_before"]);
+            let kept = alone[list].as_array().unwrap().iter().all(|item| {
+                bench.api.contract[list].as_array().unwrap().contains(item)
+            });
+            prop_assert!(kept, "{list} of others were touched: {:?}", &bench.api.edits[edits..]);
         }
         prop_assert_eq!(&bench.api.contract["custom_fields"]["theirs"], "stays");
     }

@@ -33,33 +33,6 @@ fn spec() -> Value {
     spec
 }
 
-/// What the API does when a contract's end is set: it cuts the terms short.
-fn cut(contract: &mut Value, end: &str) {
-    let is_late = |item: &Value, name: &str| item[name].as_str().is_some_and(|time| time[..10] >= end[..10]);
-    for (list, schedule) in [
-        ("commits", "access_schedule"),
-        ("commits", "invoice_schedule"),
-        ("credits", "access_schedule"),
-        ("scheduled_charges", "schedule"),
-    ] {
-        for item in contract[list].as_array_mut().unwrap() {
-            let Some(items) = item.pointer_mut(&format!("/{schedule}/schedule_items")) else { continue };
-            let items = items.as_array_mut().unwrap();
-            items.retain(|item| !is_late(item, "timestamp") && !is_late(item, "starting_at"));
-            for item in items.iter_mut().filter(|item| is_late(item, "ending_before")) {
-                item["ending_before"] = json!(end);
-            }
-        }
-    }
-    for list in ["recurring_commits", "recurring_credits", "subscriptions", "overrides"] {
-        for item in contract[list].as_array_mut().unwrap() {
-            if is_late(item, "ending_before") {
-                item["ending_before"] = json!(end);
-            }
-        }
-    }
-}
-
 #[test]
 fn nothing_after_the_end_is_sent_with_a_new_contract() {
     let bench = Bench::created(&with(&spec(), "/endingBefore", json!(END)));
@@ -82,7 +55,6 @@ fn an_earlier_end_is_one_edit_and_what_it_cuts_off_is_never_put_back() {
     assert_eq!(edit_of(&plan), json!({"update_contract_end_date": END}));
     assert!(plan.summary().contains("fees"), "what is not due any more is shown: {}", plan.summary());
     bench.carry_out(&plan);
-    cut(&mut bench.api.contract, END);
     assert_eq!(bench.decide(&shorter), Decision::Settle);
     bench.remember(&desired(&shorter));
     assert_eq!(bench.decide(&shorter), Decision::Settle);
@@ -92,7 +64,7 @@ fn an_earlier_end_is_one_edit_and_what_it_cuts_off_is_never_put_back() {
 fn what_billing_keeps_after_the_end_is_taken_out() {
     let mut bench = Bench::created(&spec());
     let shorter = with(&spec(), "/endingBefore", json!(END));
-    // The API sets the end and cuts nothing.
+    bench.api.keeps_after_end = true;
     bench.carry_out(&written(bench.decide(&shorter)));
     let edit = edit_of(&written(bench.decide(&shorter)));
     let removed = &edit["update_commits"][0]["invoice_schedule"]["remove_schedule_items"];
@@ -107,7 +79,7 @@ fn an_end_that_the_spec_does_not_say_cuts_as_well() {
     let open = with(&spec(), "/endingBefore", Value::Null);
     let mut bench = Bench::created(&open);
     bench.api.contract["ending_before"] = json!(END);
-    cut(&mut bench.api.contract, END);
+    api::end::cut(&mut bench.api.contract, &json!(END));
     assert_eq!(bench.decide(&open), Decision::Settle);
 }
 

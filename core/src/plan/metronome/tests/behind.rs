@@ -1,0 +1,232 @@
+//! Reads that are behind, and records that are lost: nothing is added twice, and nothing stays in force unsaid.
+
+use super::{planner::World, *};
+use crate::{
+    api::{BillingContractStatus, contract::ManagementPolicy},
+    protocol::{Goal, Outcome},
+};
+
+fn set_terms(world: &mut World, terms: &Value) {
+    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
+    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
+}
+
+/// Items that are in force.
+fn live(world: &World, list: &str) -> usize {
+    let items = world.api.contract[list].as_array().cloned().unwrap_or_default();
+    items.iter().filter(|item| item["archived_at"].is_null() && item["ending_before"].is_null()).count()
+}
+
+/// What can be added, one of each list: its name, the terms with it, and its name on the wire.
+fn additions() -> Vec<(&'static str, Value, &'static str)> {
+    let open_ended = |list: &str| {
+        let mut item = fixture::recurring()[list][0].clone();
+        for name in ["subscriptionConfig", "endingBefore", "temporaryId"] {
+            item.as_object_mut().unwrap().remove(name);
+        }
+        item["startingAt"] = json!("2026-07-01T00:00:00Z");
+        item
+    };
+    let keyed = |list: &str| {
+        let mut item = fixture::plain()[list][0].clone();
+        item["key"] = json!("more");
+        for schedule in ["accessSchedule", "invoiceSchedule", "schedule"] {
+            for part in item[schedule]["scheduleItems"].as_array_mut().into_iter().flatten() {
+                for time in ["startingAt", "timestamp"] {
+                    if part[time].is_string() {
+                        part[time] = json!("2026-08-01T00:00:00Z");
+                    }
+                }
+            }
+        }
+        item
+    };
+    let mut override_ = fixture::plain()["overrides"][0].clone();
+    override_["productId"] = json!(fixture::OTHER);
+    let items = [
+        ("commits", keyed("commits"), "commits"),
+        ("credits", keyed("credits"), "credits"),
+        ("scheduledCharges", keyed("scheduledCharges"), "scheduled_charges"),
+        ("recurringCommits", open_ended("recurringCommits"), "recurring_commits"),
+        ("recurringCredits", open_ended("recurringCredits"), "recurring_credits"),
+        ("subscriptions", open_ended("subscriptions"), "subscriptions"),
+        ("overrides", override_, "overrides"),
+    ];
+    let with = |list: &str, item: Value| {
+        let mut terms = fixture::plain();
+        match terms[list].as_array_mut() {
+            Some(items) => items.push(item),
+            None => terms[list] = json!([item]),
+        }
+        terms
+    };
+    items.map(|(list, item, wire)| (list, with(list, item), wire)).into()
+}
+
+/// A world in which an item was added and the status write after it was lost: the contract as it was before, and the
+/// status that is left.
+fn unrecorded(terms: &Value) -> (World, Value, Option<BillingContractStatus>) {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let (contract, status) = (world.api.contract.clone(), world.contract.status.clone());
+    world.takes = TimeDelta::seconds(5);
+    set_terms(&mut world, terms);
+    let result = world.pass(Goal::InForce);
+    assert!(matches!(result.outcome, Outcome::InSync { .. }), "{:?}", result.outcome);
+    world.contract.status.clone_from(&status);
+    (world, contract, status)
+}
+
+#[test]
+fn what_an_edit_has_just_added_is_waited_for_while_a_read_does_not_show_it() {
+    for (list, terms, wire) in additions() {
+        let (mut world, before, _) = unrecorded(&terms);
+        let (expected, sends) = (live(&world, wire), world.sends);
+        world.behind = Some(before);
+        set_terms(&mut world, &with(&terms, "/name", json!("Acme 2027")));
+        for _ in 0..3 {
+            let Outcome::Waiting { reason, message } = world.pass(Goal::InForce).outcome else {
+                panic!("{list}")
+            };
+            let added = &world.api.history[0][format!("add_{wire}")][0]["id"];
+            assert_eq!(reason, "NotYetInForce", "{list}");
+            assert!(message.contains(added.as_str().unwrap()), "{list}: {message}");
+            assert_eq!(world.sends, sends, "{list}");
+        }
+        world.behind = None;
+        world.settle();
+        assert_eq!((live(&world, wire), world.api.edits.len()), (expected, 2), "{list}");
+        assert_eq!(world.api.contract["name"], "Acme 2027");
+    }
+}
+
+#[test]
+fn of_all_that_is_planned_after_one_edit_one_is_taken_though_every_read_is_behind() {
+    for (list, terms, wire) in additions() {
+        let (mut world, before, _) = unrecorded(&terms);
+        let expected = live(&world, wire);
+        (world.behind, world.history_behind) = (Some(before), Some(json!([])));
+        set_terms(&mut world, &with(&terms, "/name", json!("Acme 2027")));
+        for _ in 0..5 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            assert!(matches!(outcome, Outcome::NotInForce { .. }), "{list}: {outcome:?}");
+        }
+        (world.behind, world.history_behind) = (None, None);
+        world.takes = TimeDelta::minutes(1);
+        world.settle();
+        assert_eq!((live(&world, wire), world.api.edits.len()), (expected, 2), "{list}");
+    }
+}
+
+#[test]
+fn a_part_is_not_added_to_a_schedule_twice_by_a_read_that_is_behind() {
+    let part = json!({"timestamp": "2026-08-01T00:00:00Z", "amount": "77"});
+    let mut terms = fixture::plain();
+    terms["scheduledCharges"][0]["schedule"]["scheduleItems"].as_array_mut().unwrap().push(part);
+    let (mut world, before, _) = unrecorded(&terms);
+    world.behind = Some(before);
+    set_terms(&mut world, &with(&terms, "/name", json!("Acme 2027")));
+    let outcome = world.pass(Goal::InForce).outcome;
+    assert!(matches!(outcome, Outcome::Waiting { .. }), "{outcome:?}");
+    world.behind = None;
+    world.takes = TimeDelta::minutes(1);
+    world.settle();
+    let parts = &world.api.contract["scheduled_charges"][0]["schedule"]["schedule_items"];
+    assert_eq!(parts.as_array().unwrap().len(), 2, "{parts}");
+}
+
+#[test]
+fn a_history_that_does_not_show_an_edit_delays_the_next_and_does_not_stop_it() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.history_behind = Some(json!([]));
+    world.settle();
+    world.takes = TimeDelta::seconds(10);
+    for name in ["Acme 2027", "Acme 2028", "Acme 2029"] {
+        set_terms(&mut world, &with(&fixture::plain(), "/name", json!(name)));
+        let last = (0..12).map(|_| world.pass(Goal::InForce).outcome).last().unwrap();
+        assert!(matches!(last, Outcome::InSync { .. }), "{name}: {last:?}");
+        assert_eq!(world.api.contract["name"], name);
+    }
+    assert_eq!(world.api.edits.len(), 3);
+}
+
+#[test]
+fn what_an_edit_added_and_billing_never_shows_is_named_and_added_again_only_when_somebody_says_so() {
+    let (_, terms, _) = additions().swap_remove(3);
+    let (mut world, ..) = unrecorded(&terms);
+    let hidden = world.api.contract.as_object_mut().unwrap().remove("recurring_commits").unwrap();
+    let id = hidden[0]["id"].as_str().unwrap();
+    world.now += TimeDelta::minutes(5);
+    for _ in 0..2 {
+        let Outcome::Refused { refusal, .. } = world.pass(Goal::InForce).outcome else { panic!() };
+        assert_eq!(refusal.reason, "AmbiguousItem");
+        assert!(refusal.message.contains(id) && refusal.message.contains("Plan"), "{}", refusal.message);
+    }
+    assert_eq!(world.api.edits.len(), 1);
+    world.contract.spec.management_policy = ManagementPolicy::Plan;
+    assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::AwaitingApproval(_)));
+    // What the history says to be archived is no riddle.
+    world.contract.spec.management_policy = ManagementPolicy::Apply;
+    world.api.history.push(json!({"id": "by hand", "archive_commits": [{"id": id}]}));
+    world.settle();
+    assert_eq!(live(&world, "recurring_commits"), 1);
+}
+
+#[test]
+fn what_an_edit_added_and_left_the_spec_before_it_was_recorded_is_taken_out() {
+    for (list, terms, wire) in additions() {
+        let (mut world, ..) = unrecorded(&terms);
+        let expected = live(&world, wire) - 1;
+        world.takes = TimeDelta::minutes(1);
+        if RECURRING.contains(&list) {
+            // It has begun by then, so that it can be ended.
+            world.now = "2026-07-02T10:30:00Z".parse().unwrap();
+        }
+        set_terms(&mut world, &fixture::plain());
+        world.settle();
+        assert_eq!(live(&world, wire), expected, "{list}");
+    }
+}
+
+/// Lists whose items end.
+const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
+
+#[test]
+fn what_was_found_while_the_history_was_behind_is_looked_for_again() {
+    let (_, terms, wire) = additions().swap_remove(0);
+    let (mut world, ..) = unrecorded(&terms);
+    world.history_behind = Some(json!([]));
+    set_terms(&mut world, &fixture::plain());
+    let outcome = world.pass(Goal::InForce).outcome;
+    assert!(matches!(outcome, Outcome::Drifted { .. }), "somebody's, as far as is known: {outcome:?}");
+    world.history_behind = None;
+    world.takes = TimeDelta::minutes(1);
+    world.settle();
+    assert_eq!(live(&world, wire), 1);
+}
+
+#[test]
+fn what_others_have_put_into_a_list_that_the_spec_lacks_is_reported_and_left() {
+    for (list, terms, wire) in additions() {
+        // It was made by a create whose record was lost, or by somebody: no edit of this resource has added it.
+        let mut world = World::new(&terms, None, None);
+        world.pass(Goal::InForce);
+        world.contract.status = None;
+        let left = with(&terms, &format!("/{list}"), Value::Null);
+        set_terms(&mut world, &left);
+        for round in 0..3 {
+            let Outcome::Drifted { changes } = world.pass(Goal::InForce).outcome else {
+                panic!("{list}, {round}")
+            };
+            assert!(
+                changes.iter().all(|change| change.path.starts_with(&format!("/{list}/"))),
+                "{changes:?}"
+            );
+            let status = json!(world.contract.status.as_ref().unwrap().conditions).to_string();
+            assert!(status.contains("kept by writing it into the spec"), "{list}: {status}");
+        }
+        assert!(live(&world, wire) > 0 && world.api.edits.is_empty(), "{list}");
+        world.contract.spec.ignore_drift = vec![format!("/{list}")];
+        assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::InSync { .. }), "{list}");
+    }
+}

@@ -1,0 +1,34 @@
+//! Items of a contract that neither the spec nor the record explains: somebody else's, or ones whose record was lost.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Desired, ObservedContract, keyless,
+    lists::Removal,
+    matching::{Matched, has_ended},
+};
+use crate::plan::Recorded;
+
+/// Whether the contract has any that is in force.
+pub(super) fn has_any(
+    desired: &Desired,
+    view: &ObservedContract,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> bool {
+    let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
+    let is_unknown = |id: &str| !id.is_empty() && !known.contains(id);
+    if !view.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {
+        return false;
+    }
+    let desired = &*desired.within(view, recorded);
+    let matched = Matched::new(desired, view, recorded, now);
+    let is_keyed = matched.lists.iter().any(|pairs| {
+        let mut left = pairs.left.iter().filter(|item| is_unknown(&item.ids.own));
+        left.any(|item| pairs.list.removal != Removal::End || !has_ended(view, *item, now))
+    });
+    let keyless = || keyless::matched(desired, view, recorded, &matched.references);
+    is_keyed || keyless().iter().any(|pairs| pairs.left.iter().any(|item| is_unknown(&item.ids.own)))
+}

@@ -1,0 +1,214 @@
+//! What an answer of a billing API means, by its status, its headers and its own words. Without I/O.
+
+use std::{num::IntErrorKind, time::Duration};
+
+use chrono::{DateTime, Utc};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
+use serde::Deserialize;
+
+use super::super::{CallError, budget::LONGEST_PAUSE};
+use crate::plan::{Call, CallKind};
+
+/// Most characters of the API's own message that are passed on.
+const MAX_MESSAGE: usize = 500;
+/// Pause after a 429 that names none.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
+
+/// What an answer that is no success comes to.
+pub(super) struct Failure {
+    /// By what to do next.
+    pub(super) error: CallError,
+    /// How long every call of the provider is to be held back.
+    pub(super) hold: Option<Duration>,
+}
+
+/// What an answer that is no success means. An API whose errors have the number of the request is not the one that answers
+/// a 404 without.
+pub(super) fn failure(
+    status: StatusCode,
+    pause: Option<Duration>,
+    body: &str,
+    numbers_requests: bool,
+    path: &str,
+) -> Failure {
+    let said = api_error(body)
+        .filter(|said| status != StatusCode::NOT_FOUND || !numbers_requests || said.request_id.is_some());
+    let of_load = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    let hold = match &said {
+        _ if status == StatusCode::TOO_MANY_REQUESTS => Some(pause.unwrap_or(DEFAULT_PAUSE)),
+        Some(_) if !of_load => None,
+        _ => pause,
+    };
+    let error = match said {
+        _ if status == StatusCode::TOO_MANY_REQUESTS => {
+            CallError::Throttled { pause: hold.unwrap_or(DEFAULT_PAUSE) }
+        }
+        _ if status == StatusCode::CONFLICT && body.trim().is_empty() => {
+            CallError::Conflict { message: NO_REASON.to_owned() }
+        }
+        Some(said) => told(status, said, path),
+        None => foreign(status),
+    };
+    Failure { error, hold }
+}
+
+/// What the API's own words mean.
+fn told(status: StatusCode, ApiError { message, code: named, .. }: ApiError, path: &str) -> CallError {
+    let code = status.as_u16();
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallError::Credentials { status: code, message },
+        StatusCode::BAD_REQUEST if named.ends_with("NotFound") => {
+            CallError::NotFound { what: path.to_owned(), message }
+        }
+        StatusCode::CONFLICT => CallError::Conflict { message },
+        StatusCode::NOT_FOUND => CallError::NotFound { what: path.to_owned(), message },
+        _ if MAY_PASS.contains(&code) => CallError::Unknown(format!("HTTP {code}: {message}")),
+        _ if status.is_client_error() => CallError::Rejected { status: code, message },
+        _ => CallError::Unknown(format!("HTTP {code}")),
+    }
+}
+
+/// Client errors that say nothing final about the request: timeouts, and refusals of the moment (wrong server, locked, too
+/// early, upgrade, precondition, closed by the client).
+const MAY_PASS: [u16; 7] = [408, 421, 423, 424, 425, 426, 499];
+
+/// What stands for the words of an answer that has none.
+const NO_REASON: &str = "no reason given";
+
+/// What a 409 means for a write: where the API takes a key once, that the key was used; else something of the moment. The
+/// API is known to say of a used key of an edit also 422, in its own words.
+pub(super) fn refused_key(call: &Call, error: CallError) -> CallError {
+    let has_key = matches!(call.kind, CallKind::Create | CallKind::Edit);
+    match error {
+        // Another conflict of an edit, such as a setting that can be made once, would be answered the same way for ever.
+        CallError::Conflict { message } if call.kind == CallKind::Edit && !is_of_key(&message) => {
+            CallError::Rejected { status: 409, message }
+        }
+        CallError::Conflict { message } if has_key => CallError::KeyUsed { message },
+        CallError::Conflict { message } => CallError::Unknown(format!("HTTP 409: {message}")),
+        CallError::Rejected { status: 422, message }
+            if has_key && message.to_lowercase().contains("uniqueness key already") =>
+        {
+            CallError::KeyUsed { message }
+        }
+        error => error,
+    }
+}
+
+/// Whether a conflict may be that of a key: it says so, or says nothing.
+fn is_of_key(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["uniqueness", "already been used", "idempotency"].iter().any(|word| message.contains(word))
+        || message == NO_REASON
+}
+
+/// What an answer means that is not in the billing API's own form, such as a gateway's page: nothing is known of the
+/// request, and least of all that something does not exist.
+fn foreign(status: StatusCode) -> CallError {
+    let why = format!("HTTP {}, and the reply is not in the form of the billing API", status.as_u16());
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            CallError::Credentials { status: status.as_u16(), message: NO_REASON.to_owned() }
+        }
+        _ if status.is_server_error() => CallError::Unknown(why),
+        _ => CallError::Foreign(why),
+    }
+}
+
+/// What a failed call means when something was to be changed: a stranger's answer does not say whether it was.
+pub(super) fn as_write(error: CallError) -> CallError {
+    if let CallError::Foreign(why) = error { CallError::Unknown(why) } else { error }
+}
+
+/// What a failed call means when nothing was to be changed: that the outcome is not known does no harm.
+pub(super) fn as_read(error: CallError) -> CallError {
+    match error {
+        CallError::Unknown(why) => CallError::Unreachable(why),
+        CallError::Conflict { message } => CallError::Unreachable(format!("HTTP 409: {message}")),
+        error => error,
+    }
+}
+
+/// `Retry-After`, in seconds or as a date, within bounds.
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match text.split_once('.').map_or(text, |(whole, _)| whole).parse::<u64>() {
+        // A fraction is rounded up: the API asked for no less.
+        Ok(seconds) => Duration::from_secs(seconds.saturating_add(u64::from(text.contains('.')))),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => LONGEST_PAUSE,
+        Err(_) => {
+            let until = DateTime::parse_from_rfc2822(text).ok()?;
+            until.signed_duration_since(now).to_std().unwrap_or_default()
+        }
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+/// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code.
+#[derive(Deserialize)]
+struct ApiError {
+    message: String,
+    #[serde(default)]
+    code: String,
+    request_id: Option<String>,
+}
+
+/// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
+fn api_error(body: &str) -> Option<ApiError> {
+    let said = serde_json::from_str::<ApiError>(body).ok()?;
+    let printable = said.message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), ..said })
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_pause_is_taken_in_every_form_and_within_bounds() {
+        let now = "2026-10-21T07:27:00Z".parse().unwrap();
+        let pause = |text: &str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::try_from(text).unwrap())]), now)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(pause("90"), seconds(90));
+        assert_eq!(pause("90.5"), seconds(91));
+        assert_eq!(pause("Wed, 21 Oct 2026 07:28:00 GMT"), seconds(60));
+        assert_eq!(pause("Wed, 21 Oct 2020 07:28:00 GMT"), seconds(0));
+        assert_eq!(pause("18446744073709551615"), Some(LONGEST_PAUSE));
+        assert_eq!(pause("99999999999999999999999"), Some(LONGEST_PAUSE));
+        assert_eq!(pause("soon"), None);
+    }
+
+    #[test]
+    fn a_conflict_is_a_used_key_only_where_the_api_takes_a_key_once() {
+        let call = |kind| {
+            let body = serde_json::json!({});
+            Call::new(kind, "p", &body, crate::terms::Digest::of(&body)).unwrap()
+        };
+        let conflict = || CallError::Conflict { message: "busy".into() };
+        let used = CallError::KeyUsed { message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Create), conflict()), used);
+        let refused = CallError::Rejected { status: 409, message: "busy".into() };
+        assert_eq!(refused_key(&call(CallKind::Edit), conflict()), refused);
+        for message in ["This uniqueness key has already been used.", NO_REASON] {
+            let error = CallError::Conflict { message: message.into() };
+            assert!(matches!(refused_key(&call(CallKind::Edit), error), CallError::KeyUsed { .. }));
+        }
+        assert!(matches!(refused_key(&call(CallKind::Replace), conflict()), CallError::Unknown(_)));
+        let words = CallError::Rejected { status: 422, message: "Uniqueness key already exists".into() };
+        assert!(matches!(refused_key(&call(CallKind::Edit), words), CallError::KeyUsed { .. }));
+    }
+
+    #[test]
+    fn a_page_of_html_is_not_passed_on() {
+        assert!(api_error("<html>secret</html>").is_none());
+        let error = api_error(r#"{"message": "bad\nname", "request_id": "1"}"#).unwrap();
+        assert_eq!(error.message, "bad name");
+    }
+}

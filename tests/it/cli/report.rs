@@ -1,0 +1,33 @@
+//! `countersign report` of files, as people run it.
+
+use std::fs;
+
+use super::{PROVIDER, contract, countersign, example, folder, write};
+
+#[test]
+fn every_example_of_both_apis_is_in_the_report() {
+    let examples = crate::support::root().join("examples");
+    for (name, customers) in [("zoo", 11), ("metronome", 5), ("packages/zoo", 5), ("packages/metronome", 4)] {
+        let ran = countersign(&examples, &["report", name]);
+        assert_eq!(ran.code, 0, "{name}: {}", ran.said);
+        let count = ran.out.matches("<details class=\"customer\"").count();
+        assert_eq!(count, customers, "{name}");
+        assert!(ran.out.contains("Nothing is wrong with these files."), "{name}");
+        assert!(!ran.out.contains("with wrong terms"), "{name}");
+    }
+    assert!(example("zoo/contracts/acme-2026.yaml").contains("kind: BillingContract"));
+}
+
+#[test]
+fn what_is_wrong_with_files_is_told_with_its_place() {
+    let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract("acme", "-5"))]);
+    let ran = countersign(folder.path(), &["report", ".", "--out", "report.html"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.said);
+    let html = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(html.contains("acme.yaml:25") && html.contains("must be"), "{html}");
+    let ran = countersign(folder.path(), &["report", ".", "-A"]);
+    assert!(ran.code == 1 && ran.said.contains("of files or of a cluster"), "{}", ran.said);
+    write(folder.path(), "none/other.yaml", "kind: ConfigMap\n");
+    let ran = countersign(folder.path(), &["report", "none"]);
+    assert!(ran.code == 1 && ran.said.contains("no contract is in these files"), "{}", ran.said);
+}
