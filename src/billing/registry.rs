@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
-    plan::{ContractSnapshot, Holders, PackageSnapshot, Policy, Recorded, Refusal},
+    plan::{ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal, Sayings},
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
 };
@@ -151,6 +151,12 @@ pub struct ContractReferences<'a> {
     pub claimed: Option<Refusal>,
     /// Finds who holds a contract among the other resources.
     pub holders: Holders,
+    /// What the account demands of every plan.
+    pub demands: Demands,
+    /// What people say of the contract's plans.
+    pub sayings: Sayings,
+    /// Counts what is changed in the account.
+    pub pace: Pace,
 }
 
 /// A reconciliation of a contract that has not begun.
@@ -160,11 +166,13 @@ fn begin_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> Result<Reconciliation<A::Contract>, Refusal> {
-    let ContractReferences { package, renews, account, claimed, holders } = references;
+    let ContractReferences { package, renews, account, claimed, holders, demands, sayings, pace } =
+        references;
     let planner = api.contract(contract, *package, renews.map(str::to_owned))?;
-    let (recorded, policy) = (Recorded::of(contract, account), Policy::of(contract));
+    let policy = Policy::of(contract).under(demands.clone(), sayings.clone());
+    let recorded = Recorded::of(contract, account);
     let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
-    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()))
+    Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()).paced(pace.clone()))
 }
 
 /// A reconciliation of a package that has not begun.

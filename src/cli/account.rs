@@ -20,6 +20,7 @@ use crate::{
         tenure::Tenure,
     },
     metrics::Metrics,
+    plan::Demands,
     protocol::claims,
 };
 
@@ -52,6 +53,8 @@ pub struct Connected {
     pub namespace: Option<String>,
     /// The account, as claims and records name it.
     pub account: String,
+    /// What the account demands of every plan.
+    pub demands: Demands,
 }
 
 impl Account {
@@ -93,7 +96,8 @@ impl Token {
         };
         let client = client(spec, self.read()?)?;
         let account = spec.base_url().map(claims::account).unwrap_or_default();
-        Ok(Connected { client, provider: ProviderRef { name, kind }, namespace, account })
+        let demands = Demands::of(spec);
+        Ok(Connected { client, provider: ProviderRef { name, kind }, namespace, account, demands })
     }
 
     fn read(&self) -> Result<SecretString, Failure> {

@@ -185,6 +185,9 @@ impl Folder {
             account: "",
             claimed: None,
             holders: crate::plan::Holders::default(),
+            demands: crate::plan::Demands::default(),
+            sayings: crate::plan::Sayings::default(),
+            pace: crate::plan::Pace::default(),
         };
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
         self.keep("contract", &found, difference(preview))

@@ -54,6 +54,8 @@ enum Command {
     Resume(kubectl::act::Resume),
     /// Shows the plan that waits, asks, and approves it.
     Approve(kubectl::decide::Approve),
+    /// Shows the plan that waits, asks, and denies it.
+    Deny(kubectl::decide::Deny),
     /// Says what is missing before contracts can work.
     Check(kubectl::check::Check),
     /// Writes the custom resource definitions.
@@ -97,6 +99,7 @@ impl Cli {
             Command::Suspend(suspend) => Box::pin(suspend.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Resume(resume) => Box::pin(resume.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Approve(approve) => Box::pin(approve.run()).await,
+            Command::Deny(deny) => Box::pin(deny.run()).await,
             Command::Check(check) => Box::pin(check.run()).await,
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
             Command::Completion(completion) => completion.run(Self::command()).map(|()| ExitCode::SUCCESS),

@@ -7,10 +7,11 @@ use tokio::sync::watch;
 
 use super::{
     Guarded, Options,
+    approval::Approvals,
     contract::{claims::ClaimIndex, renewals::Renewals},
     kubernetes::{leadership::Leadership, queue::Queue},
     package::registry::PackageRegistry,
-    provider::{registry::ProviderRegistry, secrets::SecretWatches},
+    provider::{pace::Paces, registry::ProviderRegistry, secrets::SecretWatches},
 };
 use crate::{
     api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
@@ -32,6 +33,10 @@ pub struct Context {
     pub providers: ProviderRegistry,
     /// What contracts find when they look up their package.
     pub packages: PackageRegistry,
+    /// How many contracts of each account were changed lately.
+    pub paces: Arc<Paces>,
+    /// What people say of contracts' plans.
+    pub approvals: Arc<Approvals>,
     /// Contracts that wait for the contract that theirs renews.
     pub renewals: Renewals,
     /// What contracts claim.
@@ -51,7 +56,7 @@ pub struct Context {
     /// When each package is due.
     pub package_queue: Arc<Queue>,
     /// Whether each cache is filled.
-    pub filled: [watch::Receiver<bool>; 4],
+    pub filled: [watch::Receiver<bool>; 5],
 }
 
 /// The caches of what is watched.

@@ -1,10 +1,12 @@
 //! Kubernetes: what is watched, what runs when, and who may write. What is to be done is the protocol's to say.
 //!
 //! - [`contract`], [`package`], [`provider`]: a folder a kind, with its reconcile and what others look up of it;
+//! - [`approval`]: what people say of contracts' plans; it is only looked up;
 //! - [`kubernetes`]: what every kind needs of the API server;
 //! - [`guarded`]: resources as far as this version can read them;
 //! - [`context`]: what the reconciles share; [`run`](mod@run): how they are wired.
 
+pub mod approval;
 pub mod context;
 pub mod contract;
 pub mod guarded;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Context, Error, Guarded, Handled, ObjectId, Options,
+    approval::Approvals,
     context::Stores,
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
     kubernetes::{
@@ -40,7 +41,8 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind,
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage,
+        contract::ProviderKind,
     },
     billing::{
         slots::Slots,
@@ -158,6 +160,8 @@ async fn controllers(
     let (packages_cache, packages_writer) = reflector::store();
     let index = Arc::new(PackageIndex::new(contracts_cache.clone(), packages_cache.clone()));
     let hears = (Arc::clone(&claims), Arc::clone(&index));
+    let ((approvals, named), (said, has_approvals)) =
+        heard(scoped::<ContractApproval>(&client, &options), &contracts_cache);
     let (contracts, has_contracts) = watched(
         scoped::<BillingContract>(&client, &options),
         (contracts_cache.clone(), contracts_writer),
@@ -198,6 +202,8 @@ async fn controllers(
         },
         providers: provider_registry,
         packages: package_registry,
+        paces: Arc::default(),
+        approvals,
         renewals: Renewals::new(contracts_cache, wakes.clone()),
         claims,
         secrets,
@@ -207,7 +213,7 @@ async fn controllers(
         contract_queue,
         provider_queue,
         package_queue,
-        filled: [has_contracts, has_providers, has_cluster_providers, has_packages],
+        filled: [has_contracts, has_providers, has_cluster_providers, has_packages, has_approvals],
     });
 
     let (doubtful, doubtful_cluster) = by_kind(stream::select(receive(rotated), receive(suspected)));
@@ -224,7 +230,8 @@ async fn controllers(
         stream::select(by_provider, by_package).flat_map(stream::iter)
     };
     let packages = packages.reconcile_on(receive(due_packages).map(|key| package_ref(&key)));
-    let contracts = contracts.reconcile_on(affected).reconcile_on(receive(woken));
+    let contracts =
+        contracts.reconcile_on(affected).reconcile_on(receive(woken)).reconcile_on(receive(named));
 
     let all = futures::future::join4(
         drive(contracts, contract::reconcile, &context),
@@ -238,6 +245,7 @@ async fn controllers(
     };
     tokio::select! {
         _ = all => {}
+        () = said => {}
         () = keep_house(&context, &stop, ready) => {}
         () = out_of_time => tracing::warn!("work under way is given up"),
         () = look_again(&context, &wakes, &again) => {}
@@ -273,6 +281,37 @@ fn watched<K: Handled>(
     let events = reflector::reflector(writer, watch(api, watcher::Config::default())).inspect_ok(note);
     let controller = Controller::for_stream(events.touched_objects(), reader);
     (controller.reconcile_on(receive(to_controller)), cache)
+}
+
+/// The approvals, with the contracts that they name; what hears of every change of them, for as long as it is polled, and
+/// whether their cache is filled.
+#[expect(clippy::type_complexity, reason = "it is taken apart where it is made")]
+fn heard(
+    api: Api<Guarded<ContractApproval>>,
+    contracts: &Store<Guarded<BillingContract>>,
+) -> (
+    (Arc<Approvals>, mpsc::UnboundedReceiver<ObjectRef<Guarded<BillingContract>>>),
+    (impl Future<Output = ()> + use<>, watch::Receiver<bool>),
+) {
+    let (filled, cache) = watch::channel(false);
+    let (store, writer) = reflector::store();
+    let (approvals, named) = Approvals::new(store, contracts.clone());
+    let approvals = Arc::new(approvals);
+    let told = Arc::clone(&approvals);
+    let events = reflector::reflector(writer, watch(api, watcher::Config::default()));
+    let hear = move |event: watcher::Result<watcher::Event<_>>| {
+        match event {
+            Ok(event) => {
+                told.hear(&event);
+                if matches!(event, watcher::Event::InitDone) {
+                    filled.send_replace(true);
+                }
+            }
+            Err(error) => tracing::warn!(kind = "ContractApproval", error = words(&error), "the watch"),
+        }
+        std::future::ready(())
+    };
+    ((approvals, named), (events.default_backoff().for_each(hear), cache))
 }
 
 /// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.

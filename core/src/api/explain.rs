@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
 
-use super::{contract, package};
+use super::{approval, contract, package};
 
 /// What the words of our own enums mean, by the list of words. (Those of billing APIs bring it along as a title.)
 static OWN: LazyLock<BTreeMap<Vec<String>, String>> = LazyLock::new(|| {
@@ -19,6 +19,7 @@ static OWN: LazyLock<BTreeMap<Vec<String>, String>> = LazyLock::new(|| {
         meanings::<contract::ManagementPolicy>(),
         meanings::<contract::DriftPolicy>(),
         meanings::<contract::AdoptMode>(),
+        meanings::<approval::ApprovalDecision>(),
         meanings::<package::Lifecycle>(),
         meanings::<package::PackageDeletionPolicy>(),
     ]

@@ -139,12 +139,6 @@ impl BillingContractSpec {
         self.sole_customer().into_iter().chain(id).chain(alias)
     }
 
-    /// The customer as the spec names it: an ID, or with Metronome an alias of one.
-    #[must_use]
-    pub fn customer(&self) -> Option<&str> {
-        self.customer_names().next()
-    }
-
     /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.
     #[must_use]
     pub fn given_key(&self) -> Option<&str> {

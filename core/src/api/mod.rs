@@ -9,13 +9,14 @@ mod v1alpha1;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
-use kube::CustomResourceExt;
+use kube::{CustomResourceExt, Resource as _};
 use serde_json::{Value, json};
 
 pub use kind::{
     ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
 };
 pub use v1alpha1::{
+    approval::{self, ContractApproval, ContractApprovalSpec, ContractApprovalStatus},
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
     provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
@@ -24,7 +25,8 @@ pub use v1alpha1::{
 
 /// Every custom resource definition, as written to `crds/`.
 ///
-/// `status` has a default, since kstatus takes an object without a status for ready.
+/// `status` has a default, since kstatus takes an object without a status for ready. An approval is ready as it is: nothing
+/// has to become of it.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut crds = vec![
@@ -32,14 +34,17 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         ClusterBillingProvider::crd(),
         ContractPackage::crd(),
         BillingContract::crd(),
+        ContractApproval::crd(),
     ];
     for crd in &mut crds {
+        let has_generation = crd.spec.names.kind != ContractApproval::kind(&());
         for version in &mut crd.spec.versions {
             let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
             let Some(schema) = schema else { continue };
             explain::tidy(schema);
             if let Some(status) =
                 schema.properties.as_mut().and_then(|properties| properties.get_mut("status"))
+                && has_generation
             {
                 status.default = Some(JSON(json!({"observedGeneration": -1})));
             }

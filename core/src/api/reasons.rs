@@ -54,6 +54,8 @@ reasons! {
     NOT_IN_BILLING = "NotInBilling";
     /// A plan waits for its approval.
     AWAITING_APPROVAL = "AwaitingApproval";
+    /// Somebody denied the plan.
+    PLAN_DENIED = "PlanDenied";
     /// `spec.suspend` is set.
     SUSPENDED = "Suspended";
     /// `Reconciling` is true: tried again by itself.

@@ -4,8 +4,8 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
-    BillingContract, BillingContractSpec, BillingProvider, ClusterBillingProvider, ContractPackage,
-    ContractPackageSpec, GROUP, crds,
+    BillingContract, BillingContractSpec, BillingProvider, ClusterBillingProvider, ContractApproval,
+    ContractApprovalSpec, ContractPackage, ContractPackageSpec, GROUP, crds,
     provider::{BillingProviderSpec, ClusterBillingProviderSpec},
 };
 use crate::terms::shape::schema_of;
@@ -18,6 +18,7 @@ pub fn json_schemas() -> Vec<(String, Value)> {
         schema::<BillingContract>(schema_of::<BillingContractSpec>()),
         schema::<BillingProvider>(schema_of::<BillingProviderSpec>()),
         schema::<ClusterBillingProvider>(schema_of::<ClusterBillingProviderSpec>()),
+        schema::<ContractApproval>(schema_of::<ContractApprovalSpec>()),
         schema::<ContractPackage>(schema_of::<ContractPackageSpec>()),
     ]
 }
@@ -172,6 +173,7 @@ mod tests {
                 "billingcontract.json",
                 "billingprovider.json",
                 "clusterbillingprovider.json",
+                "contractapproval.json",
                 "contractpackage.json"
             ]
         );

@@ -156,7 +156,9 @@ pub fn customers(resources: &Resources, now: DateTime<Utc>, days: u32) -> Vec<Cu
     let mut groups: BTreeMap<(&'static str, String), (Api, Vec<Contract<'_>>)> = BTreeMap::new();
     for resource in &resources.contracts {
         let Some(api) = resource.spec.api() else { continue };
-        let id = resource.spec.customer().unwrap_or_default().to_owned();
+        // An alias is looked up by the operator, so that all contracts of a customer come together.
+        let told = resource.status.as_ref().and_then(|status| status.customer_id.as_deref());
+        let id = told.or(resource.spec.customer_names().next()).unwrap_or_default().to_owned();
         let package = packages.meant(resource);
         let contract = Contract {
             resource,
@@ -208,7 +210,7 @@ fn of(contract: &BillingContract, package: Option<&ContractPackage>) -> Result<O
 
 /// What comes after a contract, among all of the customer.
 fn after(contract: &Contract<'_>, all: &[Contract<'_>], now: DateTime<Utc>, days: u32) -> After {
-    let Some((start, end)) = contract.term() else { return After::Unknown };
+    let Some((_, end)) = contract.term() else { return After::Unknown };
     if !contract.is_billed() {
         return After::NotBilled;
     }
@@ -221,7 +223,7 @@ fn after(contract: &Contract<'_>, all: &[Contract<'_>], now: DateTime<Utc>, days
         })
     };
     let goes_on = |until: Option<Timestamp>| until.is_none_or(|until| until > end);
-    let covering = others().find(|(_, begin, until)| *begin <= end && goes_on(*until) && *begin >= start);
+    let covering = others().find(|(_, begin, until)| *begin <= end && goes_on(*until));
     let later = || others().filter(|(_, begin, _)| *begin > end).min_by_key(|(_, begin, _)| *begin);
     let renews = contract.resource.status.as_ref().and_then(|status| status.renewed_by.clone());
     if let Some((other, ..)) = covering.or_else(later) {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{
         BillingContract, ContractPackage,
-        contract::{Amount, ManagementPolicy, PlanStatus, ProviderKind, Term},
+        contract::{Amount, Approval, ManagementPolicy, PlanStatus, ProviderKind, Term},
         package::Lifecycle,
     },
     terms::Timestamp,
@@ -117,6 +117,9 @@ pub struct ContractNode {
     /// The plan that waits, or that cannot be made to hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
+    /// By whom a plan was last approved that was sent to the billing API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_approval: Option<Approval>,
     /// Since when a write is not confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unconfirmed_since: Option<Timestamp>,
@@ -294,7 +297,7 @@ fn node(contract: &Contract<'_>) -> ContractNode {
     ContractNode {
         namespace: resource.namespace(),
         name: resource.name_any(),
-        customer: status.customer_id.or_else(|| resource.spec.customer().map(str::to_owned)),
+        customer: status.customer_id.or_else(|| resource.spec.customer_names().next().map(str::to_owned)),
         contract_id: status.contract_id,
         state: status.state,
         standing: contract.standing.clone(),
@@ -306,6 +309,7 @@ fn node(contract: &Contract<'_>) -> ContractNode {
         last_change: status.last_applied.map(|applied| applied.time),
         drift: status.drift,
         plan: status.plan,
+        last_approval: status.last_approval,
         unconfirmed_since: status.unconfirmed_write.map(|write| write.time),
     }
 }

@@ -217,7 +217,7 @@ fn plan(
         let is_own = recorded.may_have_sent(&Digest::of(&view.terms));
         let found = Found { contract_id: &view.contract_id, customer: "customer", is_own };
         if let Err(refusal) = found.may_change(recorded, policy, &changes) {
-            return refusal;
+            return Decision::Refuse(refusal);
         }
         if changes.is_empty() {
             return Decision::Settle;

@@ -3,10 +3,12 @@
 //! Pure and synchronous; time is an argument. The controller and the command line call the same functions, and a
 //! plan's calls leave no choice to whoever carries them out.
 
+mod approval;
 pub mod diff;
 pub mod facts;
 #[cfg(feature = "fake")]
 pub mod fake;
+mod guardrails;
 mod holders;
 pub mod metronome;
 mod model;
@@ -27,7 +29,9 @@ pub mod usage;
 pub mod zoo;
 
 pub use self::{
+    approval::{Consent, Said, Sayings},
     diff::Change,
+    guardrails::{Hurry, Pace},
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{
@@ -36,7 +40,7 @@ pub use self::{
     numbers::money_numbers,
     outlook::{Outlook, Price, outlook},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
-    policy::Policy,
+    policy::{Demands, Policy},
     recorded::{BlockedPlan, Recorded},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},

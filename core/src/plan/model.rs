@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, MoneyEffect, Policy, Recorded, render};
+use super::{Change, Consent, MoneyEffect, Policy, Recorded, Said, approval, render};
 use crate::{
     api::{
         contract::{DriftPolicy, ManagementPolicy},
@@ -92,6 +92,8 @@ pub struct Plan {
     pub effect: MoneyEffect,
     /// The writes, in order.
     pub calls: Vec<Call>,
+    /// The consent that it has and needs.
+    pub consent: Consent,
 }
 
 /// Why nothing may be written until somebody changes something.
@@ -112,8 +114,10 @@ pub enum Decision {
     Write(Plan),
     /// There are differences, and the policy is to report them only.
     Report(Vec<Change>),
-    /// The plan waits for its digest in the approval annotation.
+    /// The plan waits for its approval.
     AwaitApproval(Plan),
+    /// Somebody denied the plan, which holds for as long as both stay; the refusal says who.
+    Deny(Plan, Box<Refusal>),
     /// Nothing may be written yet; it may pass by itself.
     Wait(Refusal),
     /// Nothing may be written.
@@ -148,7 +152,7 @@ impl Plan {
         calls: Vec<Call>,
     ) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
-        Self { digest, changes, effect, calls }
+        Self { digest, changes, effect, calls, consent: Consent::default() }
     }
 
     /// The changes in one line for people, with what they do to the money that the customer owes.
@@ -189,13 +193,23 @@ impl Plan {
         } else if let Some(stuck) = recorded.blocked_plan.as_ref().filter(|stuck| stuck.digest == self.digest)
         {
             Decision::Refuse(stuck.refusal.clone())
-        } else if policy.management == ManagementPolicy::Plan
-            && policy.approved.as_deref() != Some(self.digest.as_str())
-        {
-            Decision::AwaitApproval(self)
         } else {
-            Decision::Write(self)
+            self.heeding(policy)
         }
+    }
+
+    /// What people say of the plan decides, where they are asked or have spoken.
+    pub(crate) fn heeding(mut self, policy: &Policy) -> Decision {
+        let said = policy.said_of(&self.digest);
+        if let Said::Denied(by) = said {
+            let refusal = approval::denied(&by, &self);
+            return Decision::Deny(self, Box::new(refusal));
+        }
+        let given = if let Said::Approved(by) = said { Some(by) } else { None };
+        let beyond = if given.is_some() { Vec::new() } else { policy.demands.guardrails.beyond(&self) };
+        let may_be_written = given.is_some() || (beyond.is_empty() && !policy.asks());
+        self.consent = Consent::to(&self.digest, policy, given, beyond);
+        if may_be_written { Decision::Write(self) } else { Decision::AwaitApproval(self) }
     }
 }
 

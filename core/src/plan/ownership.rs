@@ -1,6 +1,6 @@
 //! Whose a contract is: what this resource cannot show to be its own is not changed without `adopt`.
 
-use super::{Change, Decision, Policy, Recorded, summarize};
+use super::{Change, Decision, Policy, Recorded, Refusal, summarize};
 use crate::api::{contract::AdoptMode, reasons};
 
 /// A contract that was found, and what is known of whose it is.
@@ -24,7 +24,7 @@ impl Found<'_> {
         recorded: &Recorded,
         policy: &Policy,
         changes: &[Change],
-    ) -> Result<(), Decision> {
+    ) -> Result<(), Refusal> {
         let (contract_id, customer) = (self.contract_id, self.customer);
         let holds = recorded.contract_id.as_deref() == Some(contract_id);
         if holds || self.is_own || (changes.is_empty() && policy.adopt.is_none()) {
@@ -42,34 +42,34 @@ impl Found<'_> {
                     format!("the {customer} has a contract already, {contract_id}"),
                 ),
             };
-            return Err(Decision::refuse(
+            return Err(Refusal {
                 reason,
-                format!(
+                message: format!(
                     "Nothing was written: {story}, and it differs. To take it over and change it, set `spec.adopt` to \
                      {{contractId: {contract_id}, mode: Override}}; to take it over as it is, write its terms into the \
                      spec. Differences: {}",
                     differences()
                 ),
-            ));
+            });
         };
         if adopt.contract_id != contract_id {
-            return Err(Decision::refuse(
-                reasons::ADOPTION_TARGET_NOT_FOUND,
-                format!(
+            return Err(Refusal {
+                reason: reasons::ADOPTION_TARGET_NOT_FOUND,
+                message: format!(
                     "Nothing was written: `spec.adopt.contractId` is {}, but the {customer}'s contract is {contract_id}",
                     adopt.contract_id
                 ),
-            ));
+            });
         }
         if adopt.mode == AdoptMode::Match && !changes.is_empty() {
-            return Err(Decision::refuse(
-                reasons::ADOPTION_MISMATCH,
-                format!(
+            return Err(Refusal {
+                reason: reasons::ADOPTION_MISMATCH,
+                message: format!(
                     "Nothing was written: contract {contract_id} is to be adopted as it is, but differs from the spec. \
                      Correct the spec, or set `spec.adopt.mode: Override` to change the contract. Differences: {}",
                     differences()
                 ),
-            ));
+            });
         }
         Ok(())
     }

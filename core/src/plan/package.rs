@@ -12,7 +12,7 @@ use crate::{
         Api, BillingContract, ContractPackage, ContractPackageSpec,
         contract::{PackageRef, ProviderKind, ProviderRef},
         package::{Alias, Lifecycle},
-        reasons,
+        reasons::{self, STALLED},
     },
     terms::{
         Digest, Timestamp, metronome,
@@ -118,14 +118,17 @@ fn missing(reference: &PackageRef, contract: &BillingContract) -> String {
 /// Whether the billing API has what contracts need of a sound package; only Metronome has packages of its own.
 ///
 /// # Errors
-/// [`Unusable::NotCreated`].
+/// [`Unusable::NotCreated`]; [`Unusable::NotReady`] where it is not being created either, as it was refused.
 pub fn created(package: &ContractPackage) -> Result<(), Unusable> {
     let id = package.status.as_ref().and_then(|status| status.package_id.as_ref());
     if !has_packages(package.spec.api()) || id.is_some() {
         return Ok(());
     }
     let name = package.name_any();
-    Err(Unusable::NotCreated(format!("ContractPackage {name} has not been created in the billing API yet")))
+    let why = format!("ContractPackage {name} has not been created in the billing API yet");
+    let mut conditions = package.status.iter().flat_map(|status| &status.conditions);
+    let is_refused = conditions.any(|condition| condition.type_ == STALLED && condition.status == "True");
+    Err(if is_refused { Unusable::NotReady(why) } else { Unusable::NotCreated(why) })
 }
 
 /// Whether packages are objects of the billing API; otherwise their terms are written into each contract.

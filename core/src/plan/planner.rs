@@ -148,6 +148,15 @@ pub trait Planner {
         false
     }
 
+    /// Optional fields that a write of what is wanted sets and that what was observed does not say, as
+    /// [`LostWrite::sets`](crate::api::contract::LostWrite::sets) has them.
+    fn sets(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Puts on record what lost writes were to set, as far as it is what was observed.
+    fn recall(&self, _recorded: &mut Recorded) {}
+
     /// Takes how holders are found among the other resources of the cluster.
     fn know(&mut self, _holders: Holders) {}
 

@@ -35,6 +35,9 @@ pub struct Recorded {
     pub unconfirmed: Option<UnconfirmedWrite>,
     /// Every write whose reply did not come, oldest first.
     pub lost: Vec<LostWrite>,
+    /// What was last written for this resource may not be on record: no status speaks of the spec as it is now, or, once it
+    /// is deleted, as it was last.
+    pub may_lack_a_write: bool,
     /// Digest of the plan that was last carried out.
     pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
@@ -67,7 +70,7 @@ impl Recorded {
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
         let nothing = || Self { account: Some(account.to_owned()), ..Self::default() };
-        let Some(status) = &contract.status else { return nothing() };
+        let Some(status) = &contract.status else { return Self { may_lack_a_write: true, ..nothing() } };
         if status.account.as_ref().is_some_and(|recorded| recorded != account) {
             return nothing();
         }
@@ -87,6 +90,7 @@ impl Recorded {
             agreed_on: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
+            may_lack_a_write: may_lack_a_write(&contract.metadata, status.observed_generation),
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
@@ -118,6 +122,13 @@ impl Recorded {
 fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&String>) -> bool {
     let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
     observed != metadata.generation || requested != handled
+}
+
+/// Whether the last report is not of the spec as it is, or was last: a deletion counts as a generation too, and one that was
+/// reported on hides what was reported before.
+fn may_lack_a_write(metadata: &ObjectMeta, observed: Option<i64>) -> bool {
+    let last = metadata.generation.map(|last| last - i64::from(metadata.deletion_timestamp.is_some()));
+    last.is_some_and(|last| observed != Some(last))
 }
 
 fn unconfirmed(write: Option<&UnconfirmedWrite>, tries_anew: bool) -> Option<UnconfirmedWrite> {

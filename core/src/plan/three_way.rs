@@ -11,10 +11,13 @@ use super::diff::diff;
 use crate::{
     api::contract::SetFields,
     terms::{
-        Shape,
+        Digest, Shape,
         shape::{Place, Spelling},
     },
 };
+
+/// Characters of a digest of a value.
+const SHORT: usize = 12;
 
 /// Paths of fields below the thing that has them, without a leading slash: `accessSchedule/creditTypeId`.
 pub(super) type Fields = BTreeSet<String>;
@@ -74,6 +77,13 @@ impl SetTerms {
         self.0.iter().any(|(path, fields)| is_of_list(path) && fields.contains(field))
     }
 
+    /// Puts more fields of a thing on record.
+    pub(super) fn add(&mut self, path: &str, fields: Fields) {
+        if !fields.is_empty() {
+            self.0.entry(path.to_owned()).or_default().extend(fields);
+        }
+    }
+
     /// Puts the fields of a thing on record.
     pub(super) fn insert(&mut self, path: String, fields: Fields) {
         if !fields.is_empty() {
@@ -119,6 +129,36 @@ fn collect(shape: &Shape, value: &Value, path: &str, apart: &dyn Fn(&str) -> boo
             found.insert(field);
         }
     }
+}
+
+/// Fields that a value sets and that what is observed does not say, each with a digest of its value.
+pub(super) fn to_set(
+    shape: &Shape,
+    wanted: &Value,
+    observed: Option<&Value>,
+    apart: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    let set = fields(shape, wanted, apart).into_iter();
+    set.filter_map(|field| {
+        let value = said(wanted, &field)?;
+        let is_there = observed.and_then(|observed| said(observed, &field)) == Some(value);
+        (!is_there).then(|| with_digest(&field, value))
+    })
+    .collect()
+}
+
+/// The fields among those that [`to_set`] named which what is observed says so.
+pub(super) fn as_set<'s>(sets: impl Iterator<Item = &'s String>, observed: &Value) -> Fields {
+    let fields = sets.filter_map(|set| {
+        let (field, _) = set.rsplit_once('=')?;
+        (with_digest(field, said(observed, field)?) == *set).then(|| field.to_owned())
+    });
+    fields.collect()
+}
+
+fn with_digest(field: &str, value: &Value) -> String {
+    let digest: String = Digest::of(value).as_str().chars().take(SHORT).collect();
+    format!("{field}={digest}")
 }
 
 /// What is to be on record of a thing: fields that the spec sets, once what they say is in force, and those that it no

@@ -138,7 +138,7 @@ pub fn plan(
     let is_own = recorded.may_have_sent(&fingerprint(&view.terms));
     let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(recorded, policy, &changes) {
-        return refusal;
+        return Decision::Refuse(refusal);
     }
     let activated_in_time = status == ContractStatus::Scheduled && view.state == "active";
     if activated_in_time && applied && desired.contract.effective_at.0 <= now {

@@ -16,6 +16,8 @@ use crate::{
 /// How long after its reply was given up a write may still be carried out. The time that a request may take is over by
 /// then already.
 pub const LATE: TimeDelta = TimeDelta::seconds(30);
+/// How many fields are remembered of one.
+const MOST_SET: usize = 64;
 /// How many writes are remembered.
 const MOST: usize = 16;
 
@@ -24,11 +26,20 @@ const fn is_taken_once(kind: CallKind) -> bool {
     matches!(kind, CallKind::Create | CallKind::Edit)
 }
 
-/// Notes a write whose reply did not come.
-pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, spec: Option<&Digest>, now: DateTime<Utc>) {
+/// Notes a write whose reply did not come, and what it was to set.
+pub(super) fn note(
+    lost: &mut Vec<LostWrite>,
+    call: &Call,
+    spec: Option<&Digest>,
+    sets: Vec<String>,
+    now: DateTime<Utc>,
+) {
     let late_until = Timestamp::whole_seconds(now + LATE);
     if let Some(before) = lost.iter_mut().find(|before| before.digest == call.fingerprint) {
         before.late_until = late_until;
+        let news = sets.into_iter().filter(|field| !before.sets.contains(field));
+        let news: Vec<_> = news.take(MOST_SET.saturating_sub(before.sets.len())).collect();
+        before.sets.extend(news);
         return;
     }
     if lost.len() >= MOST {
@@ -40,6 +51,7 @@ pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, spec: Option<&Digest>
         digest: call.fingerprint.clone(),
         late_until,
         spec_digest: spec.cloned(),
+        sets: sets.into_iter().take(MOST_SET).collect(),
         repeated: false,
     });
 }

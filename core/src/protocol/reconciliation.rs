@@ -17,8 +17,8 @@ use crate::{
         reasons::{self, Reason},
     },
     plan::{
-        Call, CallKind, Decision, Ending, Holders, Observation, Plan, Planner, Policy, Recorded, Refusal,
-        SETTLING, not_converging, summarize,
+        Call, CallKind, Decision, Ending, Holders, Observation, Pace, Plan, Planner, Policy, Recorded,
+        Refusal, SETTLING, not_converging, summarize,
     },
     terms::Timestamp,
 };
@@ -28,6 +28,8 @@ use crate::{
 const MAX_PLANS: usize = 4;
 /// How many times the same difference may be left by a write before writing stops.
 const MAX_ROUNDS: i32 = 3;
+/// How soon a contract is looked at again that waits because too many others were changed.
+const PACE: Duration = Duration::from_mins(5);
 
 /// What is to come of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub struct Reconciliation<P: Planner> {
     planner: P,
     goal: Goal,
     policy: Policy,
+    pace: Pace,
     recorded: Recorded,
     /// Why somebody else holds what this resource claims.
     claimed: Option<Refusal>,
@@ -78,6 +81,8 @@ pub struct Reconciliation<P: Planner> {
     is_absent: bool,
     /// Whether this pass has carried out a call.
     has_sent: bool,
+    /// The plan of which this pass has last sent a call.
+    sent: Option<Plan>,
     /// Items that this pass has told by what they say, before a write that may change that.
     learned: Vec<ItemId>,
     /// Whether a create or an edit of this pass was refused because its key was used before.
@@ -95,6 +100,7 @@ impl<P: Planner> Reconciliation<P> {
             planner,
             goal,
             policy,
+            pace: Pace::default(),
             recorded,
             claimed: None,
             holders: Holders::default(),
@@ -104,6 +110,7 @@ impl<P: Planner> Reconciliation<P> {
             write: None,
             is_absent: false,
             has_sent: false,
+            sent: None,
             learned: Vec::new(),
             key_was_used: false,
             ended: None,
@@ -122,6 +129,12 @@ impl<P: Planner> Reconciliation<P> {
         self.planner.know(holders.clone());
         self.holders = holders;
         self
+    }
+
+    /// The same, where changes of contracts are counted.
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// The plan that is being carried out.
@@ -183,6 +196,7 @@ impl<P: Planner> Reconciliation<P> {
                     return Ok(Decision::Refuse(refusal.clone()));
                 }
                 let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
+                self.planner.recall(&mut self.recorded);
                 self.is_absent = observation == Observation::Nothing;
                 self.note_arrived(false, now);
                 match observation {
@@ -202,7 +216,7 @@ impl<P: Planner> Reconciliation<P> {
     /// Whether a plan may be carried out; the result instead when it may not.
     fn admit(
         &mut self,
-        plan: Plan,
+        mut plan: Plan,
         now: DateTime<Utc>,
     ) -> Result<Running, Box<ReconcileResult<P::Snapshot>>> {
         let is_repeated = |before: &Plan| before.digest == plan.digest || before.overlaps(&plan);
@@ -218,10 +232,15 @@ impl<P: Planner> Reconciliation<P> {
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
-        if self.goal == Goal::InForce && !self.holders.is_there() {
+        if self.goal == Goal::InForce && self.written.is_empty() && !self.holders.is_there() {
             // Somebody else may hold by now, or make, what it meant.
-            let gone = Outcome::Ended { applied: std::mem::take(&mut self.written) };
+            let gone = Outcome::Ended { applied: Vec::new() };
             return Err(Box::new(self.result(gone, Requeue::OnChange, now)));
+        }
+        if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {
+            plan.consent.notes.insert(0, hurry.to_string());
+            let outcome = Outcome::AwaitingApproval(plan);
+            return Err(Box::new(self.result(outcome, Requeue::Within(PACE), now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
         let sending = self.sending(&plan, now);
@@ -245,6 +264,9 @@ impl<P: Planner> Reconciliation<P> {
     pub fn sent(&mut self, reply: Result<Value, CallError>, now: DateTime<Utc>) {
         let Some(running) = &mut self.running else { return };
         let Some(call) = running.left.pop_front() else { return };
+        if matches!(reply, Ok(_) | Err(CallError::Unknown(_))) {
+            self.sent = Some(running.plan.clone());
+        }
         if self.planner.sending(&call, &mut self.recorded) {
             self.learned = item_ids(&self.recorded);
         }
@@ -310,7 +332,8 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 // An end that comes late ends what has ended.
                 if self.goal == Goal::InForce {
-                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), now);
+                    let sets = self.planner.sets();
+                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), sets, now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."
@@ -349,6 +372,7 @@ impl<P: Planner> Reconciliation<P> {
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
             write,
+            sent: self.sent.take(),
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
         }));
@@ -390,6 +414,9 @@ impl<P: Planner> Reconciliation<P> {
             (Decision::Report(changes), _) => (Outcome::Drifted { changes }, true),
             (Decision::AwaitApproval(plan), _) => (Outcome::AwaitingApproval(plan), false),
             (Decision::Refuse(refusal), _) => (Outcome::Refused { refusal, blocked_plan: None }, false),
+            (Decision::Deny(plan, refusal), _) => {
+                (Outcome::Refused { refusal: *refusal, blocked_plan: Some(plan) }, false)
+            }
             (Decision::Wait(refusal), _) => {
                 (Outcome::Waiting { reason: refusal.reason, message: refusal.message }, false)
             }
@@ -487,6 +514,7 @@ impl<P: Planner> Reconciliation<P> {
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
             write: self.write.take().map(|write| self.with_lost(write)),
+            sent: self.sent.take(),
             ..ReconcileResult::new(outcome, requeue)
         }
     }

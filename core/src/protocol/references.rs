@@ -30,6 +30,69 @@ pub enum ProviderLookup<A> {
 /// After that, a name that leads nowhere is taken for a mistake, which nobody should have to wait for.
 pub const MAY_COME: Duration = Duration::from_secs(15);
 
+/// How long a new contract waits for its provider and its package before it says so.
+pub const GRACE: Duration = Duration::from_secs(3);
+
+/// How long a contract that has said nothing so far waits for a package that is being made before it says so: a new
+/// contract costs one status write, however busy the machine or the billing API is.
+pub const BEING_MADE: Duration = Duration::from_mins(1);
+
+/// How much longer a contract of this age says nothing of the package that it cannot have; nothing when it is told at once.
+/// `is_new` says that its status has said nothing so far.
+#[must_use]
+pub fn held_back(unusable: &Unusable, is_new: bool, age: Duration) -> Option<Duration> {
+    let most = match unusable {
+        Unusable::NotCreated(_) if is_new => BEING_MADE,
+        Unusable::NotCreated(_) | Unusable::Missing(_) => GRACE,
+        Unusable::NotReady(_) | Unusable::Wrong(_) => return None,
+    };
+    most.checked_sub(age).filter(|left| !left.is_zero())
+}
+
+/// Why a contract that another one renews is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRenewable {
+    /// There is no such resource; those of its namespace and billing API are called like these.
+    Missing(Vec<String>),
+    /// It has no contract yet.
+    WithoutContract,
+    /// It is of another billing API, by its name where it has one.
+    OfAnotherApi(Option<String>),
+}
+
+/// Most names that a message suggests.
+const MOST_NAMES: usize = 3;
+/// How many letters a name may differ by and still be meant.
+const MOST_LETTERS: usize = 3;
+
+/// What a contract says that renews another one, by its name, which is not there.
+#[must_use]
+pub fn not_renewable(name: &str, why: &NotRenewable) -> String {
+    let subject = format!("BillingContract {name}, which this one renews,");
+    match why {
+        NotRenewable::WithoutContract => format!("{subject} has no contract yet."),
+        NotRenewable::OfAnotherApi(other) => {
+            let other = other.as_ref().map_or_else(String::new, |other| format!(" ({other})"));
+            format!("{subject} is a contract of another billing API{other}.")
+        }
+        NotRenewable::Missing(names) => {
+            let mut near: Vec<_> = names
+                .iter()
+                .map(|known| (strsim::damerau_levenshtein(name, known), known))
+                .filter(|(distance, _)| *distance <= MOST_LETTERS)
+                .collect();
+            near.sort();
+            let near: Vec<_> = near.iter().take(MOST_NAMES).map(|(_, known)| format!("`{known}`")).collect();
+            let question = if near.is_empty() {
+                "correct `fromContractRef`, or create it".to_owned()
+            } else {
+                format!("did you mean {}?", near.join(" or "))
+            };
+            format!("{subject} does not exist in the namespace; it is waited for; {question}")
+        }
+    }
+}
+
 impl<A> ProviderLookup<A> {
     /// The account, if it may be used now; `provider` and `namespace` name it for people.
     ///
@@ -155,5 +218,48 @@ mod tests {
         assert_eq!(missing(false), ("PackageNotFound", true, said, Requeue::AfterSyncPeriod));
         assert_eq!(sentence(""), ".");
         assert_eq!(sentence("été"), "Été.");
+    }
+
+    #[test]
+    fn a_new_contract_says_nothing_of_a_package_that_is_being_made_for_a_minute() {
+        let why = || "not there".to_owned();
+        let left = |unusable: &Unusable, is_new, age| {
+            held_back(unusable, is_new, Duration::from_secs(age)).map(|left| left.as_secs())
+        };
+        let made = Unusable::NotCreated(why());
+        assert_eq!(
+            [0, 3, 59, 60, 600].map(|age| left(&made, true, age)),
+            [Some(60), Some(57), Some(1), None, None]
+        );
+        assert_eq!(
+            [0, 2, 3].map(|age| left(&made, false, age)),
+            [Some(3), Some(1), None],
+            "it has said something"
+        );
+        let missing = Unusable::Missing(why());
+        assert_eq!([0, 2, 3].map(|age| left(&missing, true, age)), [Some(3), Some(1), None]);
+        for refused in [Unusable::NotReady(why()), Unusable::Wrong(why())] {
+            assert_eq!(left(&refused, true, 0), None, "that does not pass by itself");
+        }
+    }
+
+    #[test]
+    fn a_renewal_of_what_does_not_exist_names_what_is_called_like_it() {
+        let missing = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            not_renewable("acme-2025", &NotRenewable::Missing(names))
+        };
+        let said =
+            missing(&["acme-2026", "acme-2025-q1", "globex-2025", "amce-2025", "acme-225", "acme-2027"]);
+        assert_eq!(
+            said,
+            "BillingContract acme-2025, which this one renews, does not exist in the namespace; it is waited for; \
+             did you mean `acme-2026` or `acme-2027` or `acme-225`?"
+        );
+        assert!(missing(&["globex"]).ends_with("correct `fromContractRef`, or create it"));
+        let without = not_renewable("acme", &NotRenewable::WithoutContract);
+        assert_eq!(without, "BillingContract acme, which this one renews, has no contract yet.");
+        let other = not_renewable("acme", &NotRenewable::OfAnotherApi(Some("Zoo".into())));
+        assert!(other.ends_with("is a contract of another billing API (Zoo)."), "{other}");
     }
 }

@@ -126,6 +126,8 @@ pub struct ReconcileResult<S> {
     pub items: Vec<ItemId>,
     /// A write that is to stay on record because it may be in force or is not seen to be.
     pub write: Option<UnconfirmedWrite>,
+    /// The plan of which this pass has last sent a call, carried out or not known to be.
+    pub sent: Option<Plan>,
     /// The account that was asked; nothing when none was.
     pub account: Option<String>,
     /// Whether the billing API refused the token, so that the provider has to try it.
@@ -144,6 +146,7 @@ impl<S> ReconcileResult<S> {
             customer_id: None,
             items: Vec::new(),
             write: None,
+            sent: None,
             account: None,
             suspects_token: false,
         }
@@ -172,7 +175,7 @@ impl<S> ReconcileResult<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::MoneyEffect;
+    use crate::plan::{Consent, MoneyEffect};
     use serde_json::json;
 
     #[test]
@@ -182,6 +185,7 @@ mod tests {
             changes: vec![],
             effect: MoneyEffect::default(),
             calls: vec![],
+            consent: Consent::default(),
         };
         let in_sync = |applied| Outcome::InSync { spec_digest: None, applied };
         let refusal = Refusal { reason: reasons::REJECTED, message: String::new() };

@@ -29,7 +29,9 @@ use crate::{
         Api, BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{DeletionPolicy, UnconfirmedWrite},
     },
-    plan::{Call, ContractSnapshot, Ending, Holders, Planner, Policy, Recorded, Refusal},
+    plan::{
+        Call, ContractSnapshot, Demands, Ending, Holders, Pace, Planner, Policy, Recorded, Refusal, Sayings,
+    },
     status,
 };
 
@@ -157,6 +159,10 @@ struct Bench<P> {
     planner: Box<dyn Fn(&BillingContract) -> P>,
     goal: Goal,
     claimed: Option<Refusal>,
+    /// What people say of its plans.
+    sayings: Sayings,
+    /// Counts changes of contracts.
+    pace: Pace,
     holders: Box<dyn Fn(&BillingContract) -> Holders>,
     now: DateTime<Utc>,
     /// Calls of the last pass.
@@ -179,6 +185,8 @@ where
             planner: Box::new(planner),
             goal: Goal::InForce,
             claimed: None,
+            sayings: Sayings::default(),
+            pace: Pace::default(),
             holders: Box::new(|_| Holders::default()),
             now: now(),
             sent: Vec::new(),
@@ -186,9 +194,11 @@ where
     }
 
     fn machine(&self) -> Reconciliation<P> {
-        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        let recorded = Recorded::of(&self.contract, ACCOUNT);
+        let policy = Policy::of(&self.contract).under(Demands::default(), self.sayings.clone());
         Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
             .claimed_by_another(self.claimed.clone())
+            .paced(self.pace.clone())
             .knowing((self.holders)(&self.contract))
     }
 

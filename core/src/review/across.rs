@@ -7,7 +7,7 @@ use kube::{Resource, ResourceExt, core::object::HasSpec};
 use super::{Finding, Rule};
 use crate::{
     api::{
-        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage,
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage,
         contract::{ProviderKind, ProviderRef},
         provider::BillingProviderSpec,
     },
@@ -39,6 +39,8 @@ pub struct Together<'a> {
     pub packages: Vec<Placed<'a, ContractPackage>>,
     /// Contracts.
     pub contracts: Vec<Placed<'a, BillingContract>>,
+    /// Approvals.
+    pub approvals: Vec<Placed<'a, ContractApproval>>,
 }
 
 /// Where a resource that something was found in stands in [`Together`].
@@ -52,6 +54,8 @@ pub enum Which {
     Package(usize),
     /// Among the contracts.
     Contract(usize),
+    /// Among the approvals.
+    Approval(usize),
 }
 
 impl<'a> Together<'a> {
@@ -64,6 +68,7 @@ impl<'a> Together<'a> {
         repeated(&self.cluster_providers, Which::ClusterProvider, &mut found);
         repeated(&self.packages, Which::Package, &mut found);
         repeated(&self.contracts, Which::Contract, &mut found);
+        repeated(&self.approvals, Which::Approval, &mut found);
         self.claims(&mut found);
         self.references(&mut found);
         found
@@ -195,6 +200,11 @@ impl<'a> Together<'a> {
                 found.push((which, finding));
             }
         }
+        for (index, Placed { resource: approval, .. }) in self.approvals.iter().enumerate() {
+            if let Some(finding) = self.approved(approval) {
+                found.push((Which::Approval(index), finding));
+            }
+        }
     }
 
     fn unknown_provider(&self, reference: &ProviderRef, count: usize) -> String {
@@ -251,6 +261,19 @@ impl<'a> Together<'a> {
         let message = format!("names BillingContract {renewed}, which is not in these files");
         let is_there = self.contracts.iter().any(is_it);
         (!is_there).then(|| Finding::warning(Rule::Reference, Violation::new(path, message)))
+    }
+
+    /// An approval of a plan of a contract that is not there.
+    fn approved(&self, approval: &ContractApproval) -> Option<Finding> {
+        let name = &approval.spec.contract_ref.name;
+        let is_it = |placed: &Placed<'_, BillingContract>| {
+            placed.resource.metadata.name.as_ref() == Some(name)
+                && placed.resource.metadata.namespace == approval.metadata.namespace
+        };
+        let message = format!("names BillingContract {name}, which is not in these files");
+        let is_there = self.contracts.iter().any(is_it);
+        (!is_there)
+            .then(|| Finding::warning(Rule::Reference, Violation::new("spec.contractRef.name", message)))
     }
 }
 

@@ -19,8 +19,8 @@ use crate::{
         reasons::{self, Reason},
     },
     plan::{
-        Change, ContractSnapshot, Plan, Planner, Policy, Recorded, Refusal, SetTerms, diff::covers,
-        facts::Facts, metronome, package, zoo,
+        Change, ContractSnapshot, Demands, Plan, Planner, Policy, Recorded, Refusal, Sayings, SetTerms,
+        diff::covers, facts::Facts, metronome, package, zoo,
     },
     protocol::{
         Goal, Outcome, Reconciliation, Step,
@@ -282,7 +282,8 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
         Ok(planner) => planner,
         Err(refusal) => return Effect::Refused(refusal),
     };
-    let policy = Policy::of(side.contract);
+    let demands = side.account.map(Demands::of).unwrap_or_default();
+    let policy = Policy::of(side.contract).under(demands, Sayings::default());
     let ran = run(F::API, planner, goal, recorded, policy, now, |need| facts.told(need, side));
     of_contract(ran, side.contract, before.map(|side| side.contract), &value)
 }

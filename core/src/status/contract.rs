@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
     api::{
-        APPROVED_PLAN, BillingContract, BillingContractStatus, REQUESTED_AT,
+        BillingContract, BillingContractStatus, REQUESTED_AT,
         contract::{LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
     },
@@ -20,6 +20,8 @@ use crate::{
 const MAX_DRIFT: usize = 20;
 /// Most bytes of the summary of a plan that waits.
 const MAX_PLAN: usize = 16_000;
+/// Most lines of a plan that waits.
+const MAX_LINES: usize = 100;
 /// How many failed reads in a row a contract that is ready stays ready for.
 const TOLERATED_FAILURES: u32 = 2;
 
@@ -48,14 +50,21 @@ pub fn status(
         return status;
     }
     record(&mut status, result, package);
+    if result.sent.is_some() {
+        status.last_write_at = Some(Timestamp::whole_seconds(now));
+    }
     let mut drifted = None;
     let mut summary = match &result.outcome {
         Outcome::InSync { spec_digest, applied } => {
             status.last_applied = last_applied(&previous, result, spec_digest.as_ref(), now);
-            status.plan = None;
-            if let Some(plan) = applied.last() {
-                status.applied_plan = Some(plan.digest.clone());
+            // A plan that waited, or was sent by a process that ended before it could say so, is over with the difference:
+            // whoever approved it has not approved it for another day.
+            let over = previous.plan.as_ref().filter(|_| !is_moved(&previous, result));
+            let spent = applied.last().map(|plan| &plan.digest).or(over.map(|plan| &plan.digest));
+            if let Some(digest) = spent {
+                status.applied_plan = Some(digest.clone());
             }
+            status.plan = None;
             status.drift.clear();
             drifted = Some((false, reasons::IN_SYNC, String::new()));
             let is_unseen =
@@ -98,6 +107,11 @@ pub fn status(
             Summary::waiting(reasons::ENDED, "Nothing is left to end in billing; the resource may go.")
         }
     };
+    if let (Outcome::Unconfirmed { .. } | Outcome::NotInForce { .. }, Some(plan)) =
+        (&result.outcome, approved(result))
+    {
+        status.plan = Some(plan_status(plan));
+    }
     if !matches!(result.outcome, Outcome::Ended { .. }) {
         summary.message = deletion::told(contract, &summary.message);
     }
@@ -109,6 +123,22 @@ pub fn status(
     });
     status.conditions = conditions(&previous.conditions, &summary, update.as_slice(), generation, now);
     status
+}
+
+/// Plans whose approvals count no more once this status is written: what was carried out last, and what somebody approved
+/// and is in force, or was followed by what somebody approved after it.
+#[must_use]
+pub fn spent(
+    contract: &BillingContract,
+    status: &BillingContractStatus,
+    result: &ContractResult,
+) -> Vec<Digest> {
+    let before = contract.status.as_ref().and_then(|before| before.last_approval.as_ref());
+    let last = status.last_approval.as_ref();
+    let is_in_force = matches!(result.outcome, Outcome::InSync { .. });
+    let followed = before.filter(|before| last.is_some_and(|last| last.digest != before.digest));
+    let approved = last.filter(|_| is_in_force).into_iter().chain(followed);
+    status.applied_plan.iter().chain(approved.map(|approval| &approval.digest)).cloned().collect()
 }
 
 /// Whether a contract that is ready may stay so through a short failure of the billing API, as its last words are still
@@ -146,7 +176,7 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
     };
     match &result.outcome {
         Outcome::InSync { applied, .. } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::APPLIED, summaries(applied)).about(&changes(applied)))
+            Some(EventRecord::normal(reasons::APPLIED, told_of(applied)).about(&changes(applied)))
         }
         Outcome::InSync { .. } if previous.contract_id.is_none() => {
             let snapshot = result.snapshot.as_ref()?;
@@ -169,7 +199,7 @@ pub fn event(contract: &BillingContract, result: &ContractResult) -> Option<Even
             (!was_stalled(refusal.reason, &message)).then(|| EventRecord::warning(refusal.reason, message))
         }
         Outcome::Ended { applied } if !applied.is_empty() => {
-            Some(EventRecord::normal(reasons::ENDED, summaries(applied)).about(&changes(applied)))
+            Some(EventRecord::normal(reasons::ENDED, told_of(applied)).about(&changes(applied)))
         }
         _ => None,
     }
@@ -179,8 +209,18 @@ fn changes(plans: &[Plan]) -> Vec<&Change> {
     plans.iter().flat_map(|plan| &plan.changes).collect()
 }
 
-fn summaries(plans: &[Plan]) -> String {
-    plans.iter().map(Plan::summary).collect::<Vec<_>>().join("; ")
+/// What was written, and by whose leave.
+fn told_of(plans: &[Plan]) -> String {
+    let told = |plan: &Plan| match &plan.consent.given {
+        Some(approval) => format!("[{approval}] {}", plan.summary()),
+        None => plan.summary(),
+    };
+    plans.iter().map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// The plan that this pass has sent, where somebody approved it.
+fn approved(result: &ContractResult) -> Option<&Plan> {
+    result.sent.as_ref().filter(|plan| plan.consent.given.is_some())
 }
 
 /// Whether the result speaks of another account than the status does.
@@ -255,11 +295,8 @@ fn last_applied(
 }
 
 fn awaiting(plan: &Plan) -> Summary {
-    let message = format!(
-        "To carry the plan out, annotate the contract with {APPROVED_PLAN}={}: {}",
-        plan.digest,
-        plan.summary()
-    );
+    let message =
+        format!("{}To carry the plan out, {}: {}", plan.notes(), plan.how_to_approve(), plan.summary());
     Summary {
         abnormal: Some((RECONCILING, reasons::AWAITING_APPROVAL)),
         ..Summary::waiting(reasons::AWAITING_APPROVAL, message)
@@ -277,6 +314,9 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
             account: result.account.clone(),
             ..BillingContractStatus::default()
         };
+    }
+    if let Some(approval) = approved(result).and_then(|plan| plan.consent.given.as_deref()) {
+        status.last_approval = Some(approval.clone());
     }
     if let Some(id) = &result.created_id {
         status.contract_id = Some(id.clone());
@@ -329,6 +369,7 @@ fn plan_status(plan: &Plan) -> PlanStatus {
         digest: plan.digest.clone(),
         changes: i32::try_from(plan.changes.len()).unwrap_or(i32::MAX),
         summary: render::summary_within(plan, MAX_PLAN),
+        lines: render::lines_within(plan, MAX_LINES),
     }
 }
 

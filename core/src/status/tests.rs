@@ -1,5 +1,7 @@
 //! What statuses say after each finding, and that kstatus reads them rightly.
 
+mod approval;
+
 use serde_json::json;
 
 use super::{
@@ -11,7 +13,7 @@ use crate::{
         BillingContract, BillingContractStatus,
         contract::{Amount, ItemId, Term, UnconfirmedWrite},
     },
-    plan::{Change, ContractSnapshot, MoneyEffect, Plan, Refusal},
+    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
 };
@@ -63,6 +65,7 @@ fn plan() -> Plan {
         changes: vec![Change::new("/name", Some(json!("a")), Some(json!("b")))],
         effect: MoneyEffect::default(),
         calls: vec![],
+        consent: Consent::default(),
     }
 }
 

@@ -18,6 +18,12 @@ static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok()
 pub struct Timestamp(pub DateTime<Utc>);
 
 impl Timestamp {
+    /// So many seconds after the beginning of 1970; nothing beyond the times that there are.
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
     /// A moment as a status has it.
     #[must_use]
     pub fn whole_seconds(now: DateTime<Utc>) -> Self {

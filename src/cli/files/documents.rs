@@ -158,6 +158,7 @@ fn typed(kind: &str, value: &Value) -> serde_json::Result<Typed> {
         "BillingProvider" => of(value, Typed::Provider),
         "ClusterBillingProvider" => of(value, Typed::ClusterProvider),
         "ContractPackage" => of(value, Typed::Package),
+        "ContractApproval" => of(value, Typed::Approval),
         _ => of(value, Typed::Contract),
     }
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::{
-    api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage},
+    api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage},
     review::{
         Finding,
         across::{Placed, Together, Which},
@@ -83,6 +83,8 @@ pub enum Typed {
     Package(Box<ContractPackage>),
     /// A contract.
     Contract(Box<BillingContract>),
+    /// An approval.
+    Approval(Box<ContractApproval>),
 }
 
 /// Something that was left out.
@@ -118,6 +120,7 @@ impl Files {
                 Some(Typed::Provider(found)) => &mut found.metadata,
                 Some(Typed::Package(found)) => &mut found.metadata,
                 Some(Typed::Contract(found)) => &mut found.metadata,
+                Some(Typed::Approval(found)) => &mut found.metadata,
                 Some(Typed::ClusterProvider(_)) | None => continue,
             };
             metadata.namespace.get_or_insert_with(|| namespace.to_owned());
@@ -215,6 +218,10 @@ impl Files {
                 Some(Typed::Contract(resource)) => {
                     indices.push((Which::Contract(together.contracts.len()), index));
                     together.contracts.push(Placed { place, scope, resource });
+                }
+                Some(Typed::Approval(resource)) => {
+                    indices.push((Which::Approval(together.approvals.len()), index));
+                    together.approvals.push(Placed { place, scope, resource });
                 }
                 None => {}
             }

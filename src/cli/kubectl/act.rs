@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// By which the API server knows who changed a field.
-pub(super) const MANAGER: &str = "kubectl-countersign";
+const MANAGER: &str = "kubectl-countersign";
 
 /// Kinds that can be asked to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,9 +235,9 @@ async fn set_suspend(target: &Target, name: &str, suspend: bool) -> Result<(), F
     let mut said = format!("BillingContract {}: {done}\n", name_of(&object));
     if let Some(manager) = applier(before.managed_fields()) {
         let line = if suspend { "`suspend: true`" } else { "no `suspend: true`" };
-        said += &format!(
+        said.extend([format!(
             "{manager} applies this contract: what is to last has to be in its source as well ({line}).\n"
-        );
+        )]);
     }
     out::print(&said)
 }
@@ -246,14 +246,14 @@ async fn set_suspend(target: &Target, name: &str, suspend: bool) -> Result<(), F
 fn applier(managed: &[ManagedFieldsEntry]) -> Option<&str> {
     let applies = |entry: &&ManagedFieldsEntry| {
         let has_spec = entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:spec").is_some());
-        let manager = entry.manager.as_deref().unwrap_or_default();
-        entry.operation.as_deref() == Some("Apply") && has_spec && !manager.starts_with("kubectl")
+        let name = entry.manager.as_deref().unwrap_or_default();
+        entry.operation.as_deref() == Some("Apply") && has_spec && !name.starts_with("kubectl")
     };
     managed.iter().find(applies)?.manager.as_deref()
 }
 
 /// Sets an annotation.
-pub(super) async fn annotate(
+async fn annotate(
     api: &Api<DynamicObject>,
     name: &str,
     annotation: &str,

@@ -1,12 +1,13 @@
-//! `countersign approve`: somebody reads the whole plan that waits, and says yes.
+//! `countersign approve` and `deny`: somebody reads the whole plan that waits, and says yes or no in their own name.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::Args;
-use kube::{
-    Api, ResourceExt,
-    api::{ApiResource, DynamicObject},
-};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::{Api, ResourceExt, api::PostParams};
 
 use super::{
     super::{
@@ -15,24 +16,24 @@ use super::{
         out,
         paint::{Colour, Paint, When},
     },
-    act::annotate,
+    check::may,
     text,
 };
 use crate::{
-    api::{APPROVED_PLAN, BillingContract, contract::PlanStatus},
+    api::{
+        BillingContract, ContractApproval, ContractApprovalSpec,
+        approval::{ApprovalDecision, ContractRef},
+        contract::PlanStatus,
+        reasons,
+    },
     controller::Guarded,
     overview::{Mark, Standing},
     terms::Digest,
 };
 
-/// Shows the plan that waits, asks, and approves it: exactly this plan, once.
+/// Which plan, and whether to ask.
 #[derive(Debug, Args)]
-#[command(
-    after_long_help = "Exit status: 0 when it was approved, 2 when somebody said no, 1 when there is nothing to approve or it could not be \
-    done.\n\nExamples:\n  kubectl countersign approve acme-2026\n  kubectl countersign approve acme-2026 --yes \
-    --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
-)]
-pub struct Approve {
+struct Choice {
     /// The contract.
     name: String,
     #[command(flatten)]
@@ -40,16 +41,60 @@ pub struct Approve {
     /// Does not ask.
     #[arg(long, short)]
     yes: bool,
-    /// Digest of the plan that is meant: another one is not approved, though it waits by now.
+    /// Digest of the plan that is meant: nothing is said of another one, though it waits by now.
     #[arg(long, value_name = "DIGEST")]
     plan: Option<String>,
+    /// Why, for whoever reads the contract's status.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
     /// When there are colours.
     #[arg(long, value_enum, default_value_t = When::Auto)]
     color: When,
 }
 
+/// Shows the plan that waits, asks, and approves it: exactly this plan, once.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "It writes a ContractApproval in your own name; to make one is a right of its own.\n\nExit status: 0 when it was \
+    approved, 2 when you said no, 1 when there is nothing to approve or it could not be done.\n\nExamples:\n  \
+    kubectl countersign approve acme-2026\n  kubectl countersign approve acme-2026 --yes --note 'as signed' \
+    --plan 3f2a9c0b5d6e7f80912a3b4c5d6e7f80"
+)]
+pub struct Approve {
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Shows the plan that waits, asks, and denies it: it is not carried out for as long as the denial exists.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "It writes a ContractApproval in your own name that says no; to make one is a right of its own. Whoever deletes it \
+    takes the denial back.\n\nExit status: 0 when it was denied, 2 when you said no to that, 1 when there is nothing to deny or it \
+    could not be done.\n\nExamples:\n  kubectl countersign deny acme-2026 --note 'the discount was not agreed'"
+)]
+pub struct Deny {
+    #[command(flatten)]
+    choice: Choice,
+}
+
 impl Approve {
-    pub(in crate::cli) async fn run(self) -> Result<std::process::ExitCode, Failure> {
+    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+        self.choice.make(ApprovalDecision::Approve).await
+    }
+}
+
+impl Deny {
+    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+        self.choice.make(ApprovalDecision::Deny).await
+    }
+}
+
+impl Choice {
+    async fn make(self, decision: ApprovalDecision) -> Result<ExitCode, Failure> {
+        let (question, done) = match decision {
+            ApprovalDecision::Approve => ("Approve this plan?", "approved"),
+            ApprovalDecision::Deny => ("Deny this plan?", "denied"),
+        };
         let cluster = self.target.connect().await?;
         let contract = get(&cluster, &self.name).await?;
         let plan = waiting(&contract)?;
@@ -57,33 +102,59 @@ impl Approve {
             return Err(format!("the plan that waits is {}, not {meant}: read it again", plan.digest).into());
         }
         out::print(&shown(&contract, plan, Paint::of_stdout(self.color)))?;
-        if !self.yes && !ask("Approve this plan?")? {
-            eprintln!("countersign: nothing was approved");
-            return Ok(std::process::ExitCode::from(2));
+        if !self.yes && !ask(question)? {
+            eprintln!("countersign: nothing was {done}");
+            return Ok(ExitCode::from(2));
         }
-        let how = carry(&cluster, &contract, &plan.digest).await?;
+        let approval = write(&cluster, &contract, &plan.digest, decision, self.note).await?;
         out::print(&format!(
-            "BillingContract {}: plan {} approved {how}\n",
+            "BillingContract {}: plan {} {done} by {} (ContractApproval {})\n",
             name_of(&contract),
-            plan.digest
+            plan.digest,
+            approval.spec.approved_by,
+            approval.name_any()
         ))?;
-        Ok(std::process::ExitCode::SUCCESS)
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Approves a plan. The one place that knows how that is done; says it in a few words.
-async fn carry(
+/// Says something of a plan, in the name of whoever runs this. The one place that knows how that is done.
+async fn write(
     cluster: &Cluster,
     contract: &BillingContract,
     digest: &Digest,
-) -> Result<&'static str, Failure> {
-    let resource = ApiResource::erase::<BillingContract>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), &cluster.namespace, &resource);
+    decision: ApprovalDecision,
+    note: Option<String>,
+) -> Result<ContractApproval, Failure> {
     let name = contract.name_any();
-    annotate(&api, &name, APPROVED_PLAN, digest.as_str())
-        .await
-        .map_err(|error| explain(&format!("approve the plan of BillingContract {name}"), &error))?;
-    Ok("by its annotation")
+    let what = format!("say something of the plan of BillingContract {name}");
+    let failed = |error: kube::Error| explain(&what, &error);
+    let reviews: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
+    let review =
+        reviews.create(&PostParams::default(), &SelfSubjectReview::default()).await.map_err(failed)?;
+    let user = review.status.and_then(|status| status.user_info?.username);
+    let approved_by =
+        user.ok_or("the API server does not say who you are, and an approval has a name on it")?;
+    // Only somebody who may not write the contract is another than its author.
+    let mut writes = false;
+    for verb in ["create", "update", "patch"] {
+        let named = (verb != "create").then(|| name.clone());
+        writes |=
+            may(cluster, verb, "billingcontracts", Some(&cluster.namespace), named).await.map_err(failed)?;
+    }
+    let spec = ContractApprovalSpec {
+        contract_ref: ContractRef { name: name.clone() },
+        plan_digest: digest.clone(),
+        decision,
+        approved_by,
+        independent: !writes,
+        note,
+    };
+    let mut approval = ContractApproval::new("", spec);
+    approval.metadata.name = None;
+    approval.metadata.generate_name = Some(format!("{name}-"));
+    let approvals: Api<ContractApproval> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+    approvals.create(&PostParams::default(), &approval).await.map_err(failed)
 }
 
 async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> {
@@ -116,6 +187,12 @@ fn waiting(contract: &BillingContract) -> Result<&PlanStatus, Failure> {
             Err(format!("BillingContract {name} is suspended: nothing is carried out, whatever is approved")
                 .into())
         }
+        (_, Some(plan)) if standing.reason == reasons::PLAN_DENIED.as_str() => Err(format!(
+            "plan {} of BillingContract {name} was denied ({}); to take that back, delete the ContractApproval that says so: \
+             kubectl get contractapprovals",
+            plan.digest, standing.message
+        )
+        .into()),
         (Mark::Ready, _) | (_, None) => {
             let why = if standing.reason.is_empty() { standing.mark.word() } else { &standing.reason };
             Err(format!("no plan of BillingContract {name} waits for approval: it is {why}").into())
@@ -128,17 +205,15 @@ fn waiting(contract: &BillingContract) -> Result<&PlanStatus, Failure> {
 fn shown(contract: &BillingContract, plan: &PlanStatus, paint: Paint) -> String {
     let standing = Standing::of_contract(contract);
     let mut told = text::sentence("BillingContract", &name_of(contract), &standing, paint);
-    told += &format!(
-        "\nPlan {}, {}:\n",
-        plan.digest,
-        out::count(usize::try_from(plan.changes).unwrap_or_default(), "change")
-    );
+    let changes = out::count(usize::try_from(plan.changes).unwrap_or_default(), "change");
+    told.extend([format!("\nPlan {}, {changes}:\n", plan.digest)]);
     for line in text::plan_lines(plan) {
-        told += &format!("  {line}\n");
+        told.extend([format!("  {line}\n")]);
     }
-    if plan.summary.contains(" more change") {
+    let is_cut = plan.lines.last().is_some_and(|line| line.ends_with(" more lines)"));
+    if is_cut || plan.lines.is_empty() && plan.summary.contains(" more change") {
         let more = "The status does not have all of it: `countersign plan` on the files shows every change.";
-        told += &format!("{}\n", paint.text(Colour::Yellow, more));
+        told.extend([paint.text(Colour::Yellow, more), "\n".to_owned()]);
     }
     told
 }
@@ -192,6 +267,7 @@ mod tests {
         assert!(why(contract("AwaitingApproval", 2, &plan())).contains("before its spec was changed"));
         assert!(why(contract("InSync", 1, &Value::Null)).ends_with("it is InSync"));
         assert!(why(contract("InSync", 1, &plan())).ends_with("it is InSync"));
+        assert!(why(contract("PlanDenied", 1, &plan())).contains("delete the ContractApproval"));
         let mut suspended = contract("AwaitingApproval", 1, &plan());
         suspended.spec.suspend = true;
         assert!(why(suspended).contains("suspended"));

@@ -37,7 +37,7 @@ pub(super) fn tree(tree: &Tree, detail: Detail, paint: Paint) -> String {
         parts.push(Branch { head, notes: Vec::new(), children }.draw());
     }
     for node in &tree.unreadable {
-        let head = line(&node.kind, &node.name, &node.standing, paint, Vec::new());
+        let head = line(&node.kind, &node.name, &node.standing, paint, &[]);
         parts.push(Branch { head, notes: why(&node.standing, paint), children: Vec::new() }.draw());
     }
     if parts.is_empty() {
@@ -54,7 +54,7 @@ pub(super) fn tree(tree: &Tree, detail: Detail, paint: Paint) -> String {
 
 fn provider(node: &ProviderNode, detail: Detail, paint: Paint) -> Branch {
     let name = place(node.namespace.as_deref(), &node.name);
-    let head = line(node.kind, &name, &node.standing, paint, node.address.iter().cloned().collect());
+    let head = line(node.kind, &name, &node.standing, paint, node.address.as_slice());
     let packages = node.packages.iter().map(|node| package(node, detail, paint));
     let contracts = node.contracts.iter().map(|node| contract(node, detail, paint));
     Branch { head, notes: why(&node.standing, paint), children: packages.chain(contracts).collect() }
@@ -63,7 +63,7 @@ fn provider(node: &ProviderNode, detail: Detail, paint: Paint) -> Branch {
 fn package(node: &PackageNode, detail: Detail, paint: Paint) -> Branch {
     let name = place(node.namespace.as_deref(), &node.name);
     let lifecycle = format!("{:?}", node.lifecycle);
-    let head = line("ContractPackage", &name, &node.standing, paint, vec![lifecycle]);
+    let head = line("ContractPackage", &name, &node.standing, paint, &[lifecycle]);
     let children = node.contracts.iter().map(|node| contract(node, detail, paint)).collect();
     Branch { head, notes: why(&node.standing, paint), children }
 }
@@ -83,7 +83,7 @@ fn contract(node: &ContractNode, detail: Detail, paint: Paint) -> Branch {
         ManagementPolicy::Observe => facts.push("policy Observe".to_owned()),
     }
     let name = place(node.namespace.as_deref(), &node.name);
-    let head = line("BillingContract", &name, &node.standing, paint, facts);
+    let head = line("BillingContract", &name, &node.standing, paint, &facts);
     let mut notes = why(&node.standing, paint);
     if node.is_deleted {
         notes.push(paint.text(Colour::Yellow, "being deleted"));
@@ -104,12 +104,17 @@ fn contract(node: &ContractNode, detail: Detail, paint: Paint) -> Branch {
     if let Some(plan) = &node.plan {
         notes.extend(plan_notes(plan, node, detail, paint));
     }
+    if let Some(approval) = &node.last_approval {
+        let who = approval.approved_by.as_deref().unwrap_or("an annotation");
+        let remark = approval.note.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        notes.push(paint.text(Colour::Dim, &plain(&format!("last approved by {who}{remark}"))));
+    }
     notes.extend(after(&node.after, paint));
     Branch { head, notes, children: Vec::new() }
 }
 
 /// A resource in one line: its name, how it stands, and facts.
-fn line(kind: &str, name: &str, standing: &Standing, paint: Paint, facts: Vec<String>) -> String {
+fn line(kind: &str, name: &str, standing: &Standing, paint: Paint, facts: &[String]) -> String {
     let mark = paint.text(colour(standing.mark), standing.mark.word());
     let mut parts =
         vec![format!("{} {}", paint.text(Colour::Dim, kind), paint.text(Colour::Bold, &plain(name))), mark];
@@ -151,7 +156,11 @@ fn plan_notes(plan: &PlanStatus, node: &ContractNode, detail: Detail, paint: Pai
 
 /// A plan line by line, as far as the status has it.
 pub(super) fn plan_lines(plan: &PlanStatus) -> Vec<String> {
-    plan.summary.split("; ").map(plain).collect()
+    if plan.lines.is_empty() {
+        // Of an operator that wrote one line only.
+        return plan.summary.split("; ").map(plain).collect();
+    }
+    plan.lines.iter().map(|line| plain(line)).collect()
 }
 
 fn after(after: &After, paint: Paint) -> Option<String> {
@@ -206,7 +215,7 @@ fn summary(tree: &Tree) -> String {
 
 /// How one resource stands, in a sentence.
 pub(super) fn sentence(kind: &str, name: &str, standing: &Standing, paint: Paint) -> String {
-    let head = line(kind, name, standing, paint, Vec::new());
+    let head = line(kind, name, standing, paint, &[]);
     Branch { head, notes: why(standing, paint), children: Vec::new() }.draw()
 }
 

@@ -5,7 +5,7 @@ use super::{super::account::Connected, cluster::Cluster, pairs::Key};
 use crate::{
     api::{BillingContract, ContractPackage, contract::ProviderRef},
     billing::registry::Client,
-    plan::{Holders, Refusal},
+    plan::{Demands, Holders, Refusal},
 };
 
 /// An account that can be asked.
@@ -15,6 +15,8 @@ pub(super) struct Account {
     pub(super) client: Client,
     /// The account, as claims and records name it.
     pub(super) name: String,
+    /// What it demands of every plan.
+    pub(super) demands: Demands,
 }
 
 /// What comes of looking an account up.
@@ -47,8 +49,8 @@ pub(super) enum Accounts {
 impl Accounts {
     /// The account of a provider's file; `namespace` is that of resources whose files say none.
     pub(super) fn one(connected: Connected, namespace: &str) -> Self {
-        let Connected { client, provider, namespace: said, account } = connected;
-        let account = Account { client, name: account };
+        let Connected { client, provider, namespace: said, account, demands } = connected;
+        let account = Account { client, name: account, demands };
         Self::One { account, provider, namespace: said.or_else(|| Some(namespace.to_owned())) }
     }
 

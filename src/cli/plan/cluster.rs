@@ -30,7 +30,7 @@ use crate::{
     billing::endpoint::base_url,
     controller::provider::token,
     overview::place,
-    plan::{Holder, Holders, Refusal, Sought},
+    plan::{Demands, Holder, Holders, Refusal, Sought},
     protocol::{
         claims::{self, Subject},
         destination::{AllowedHosts, Destination},
@@ -114,7 +114,7 @@ impl Settings {
             .check()?;
         }
         let client = account::client(spec, token).map_err(|error| error.to_string())?;
-        Ok(Account { client, name: claims::account(address) })
+        Ok(Account { client, name: claims::account(address), demands: Demands::of(spec) })
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         reasons,
     },
     billing::{Preview, registry::ContractReferences},
-    plan::{CallKind, ContractSnapshot, Refusal, facts::Side, package},
+    plan::{CallKind, ContractSnapshot, Pace, Refusal, Sayings, facts::Side, package},
     protocol::Goal,
     review::change::{self, Effect, ORPHANED, Ran},
 };
@@ -239,6 +239,9 @@ impl Live<'_> {
             account: &asked.account.name,
             claimed: self.accounts.claimed(contract, &asked.account.name),
             holders: self.accounts.holders(contract, &asked.account.name),
+            demands: asked.account.demands.clone(),
+            sayings: Sayings::default(),
+            pace: Pace::default(),
         }
     }
 

@@ -179,17 +179,19 @@ impl Chart {
 }
 
 type Bins = Vec<(String, Sums)>;
+/// A step of a chart: its word, and what a month's bar is called.
+type Step = (&'static str, fn(Month) -> String);
+/// Terms may reach far; beyond this many months a chart would say nothing.
+const LONGEST: usize = 12 * 400;
 
 /// Every month, quarter or year from the first to the last, whichever is not too many.
 fn bins(months: &BTreeMap<Month, Sums>) -> Option<(&'static str, Bins)> {
     let (first, last) = (*months.keys().next()?, *months.keys().next_back()?);
-    let steps: [(&'static str, fn(Month) -> String); 3] = [
+    let steps: [Step; 3] = [
         ("month", |month| month.to_string()),
         ("quarter", |month| format!("{} Q{}", month.year, month.month.div_ceil(3))),
         ("year", |month| month.year.to_string()),
     ];
-    // Terms may reach far; beyond this many months a chart would say nothing.
-    const LONGEST: usize = 12 * 400;
     for (step, name) in steps {
         let mut bins: Bins = Vec::new();
         let mut month = first;

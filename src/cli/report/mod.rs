@@ -91,6 +91,10 @@ fn of_files(paths: &[PathBuf]) -> Result<Found, Failure> {
     if resources.contracts.is_empty() && wrong.is_empty() {
         return Err("no contract is in these files".into());
     }
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    let name = |path: &PathBuf| match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => path.display().to_string(),
+    };
+    let names: Vec<_> = paths.iter().map(name).collect();
     Ok(Found { resources, scope: names.join(", "), is_cluster: false, wrong })
 }

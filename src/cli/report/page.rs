@@ -123,7 +123,8 @@ struct Note {
 struct Row {
     name: String,
     title: String,
-    term: String,
+    /// Its parts, none of which is broken.
+    term: Vec<String>,
     bar: &'static str,
     x: i64,
     width: i64,
@@ -202,17 +203,21 @@ fn tiles(customers: &[Customer<'_>], found: &Found, troubles: usize) -> Vec<Tile
         }
     };
     if found.is_cluster {
-        counts(customers).into_iter().for_each(|(mark, count)| more(count, mark.word()));
+        for (mark, count) in counts(customers) {
+            more(count, mark.word());
+        }
     } else {
-        more(troubles, "wrong");
+        more(troubles, "not ready");
     }
     more(
         all().filter(|contract| matches!(contract.after, After::RenewalDue { .. })).count(),
         "due to be renewed",
     );
     more(all().filter(|contract| matches!(contract.after, After::Lapsed { .. })).count(), "lapsed");
-    more(customers.iter().map(|customer| customer.gaps.len()).sum(), "gaps");
-    more(customers.iter().map(|customer| customer.steps.len()).sum(), "price steps");
+    let gaps = customers.iter().map(|customer| customer.gaps.len()).sum();
+    more(gaps, &plural(gaps, "gap"));
+    let steps = customers.iter().map(|customer| customer.steps.len()).sum();
+    more(steps, &plural(steps, "price step"));
     tiles
 }
 
@@ -398,9 +403,9 @@ impl Row {
         let is_told = is_cluster || !standing.reason.is_empty();
         let (x, width) = contract.term().map_or((0, 0), |(start, end)| span.bar(start, end));
         let term = match (&contract.outlook, contract.term()) {
-            (_, Some((start, Some(end)))) => format!("{} to {}", day(start), day(end)),
-            (_, Some((start, None))) => format!("from {}", day(start)),
-            (_, None) => "not known".to_owned(),
+            (_, Some((start, Some(end)))) => vec![day(start), format!("to {}", day(end))],
+            (_, Some((start, None))) => vec![format!("from {}", day(start))],
+            (_, None) => vec!["not known".to_owned()],
         };
         let bar = match standing.mark {
             _ if !contract.is_billed() => "bar idle",
@@ -441,7 +446,7 @@ impl Row {
         let (x, width) = span.bar(gap.start, Some(gap.end));
         Self {
             name: "no contract".to_owned(),
-            term: format!("{} to {}", day(gap.start), day(gap.end)),
+            term: vec![day(gap.start), format!("to {}", day(gap.end))],
             bar: "gap",
             x,
             width,

@@ -32,6 +32,7 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
             Typed::ClusterProvider(found) => terms(provider(&found.spec.account)),
             Typed::Package(found) => terms(usable(found, &packages)),
             Typed::Contract(found) => contract(found, &packages, &together),
+            Typed::Approval(_) => Vec::new(),
         };
         let was = before.resource(resource);
         // Where the operator says it as well, its words are the better ones.

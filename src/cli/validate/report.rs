@@ -23,8 +23,8 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// Resources that were checked, by their place in the sources.
     pub checked: Vec<Checked>,
-    /// How many of each there are: contracts, packages, providers.
-    pub counts: [usize; 3],
+    /// How many of each there are: contracts, packages, providers, approvals.
+    pub counts: [usize; 4],
 }
 
 /// One thing that was found.
@@ -132,6 +132,7 @@ impl Report {
                 of_kind(&["BillingContract"]),
                 of_kind(&["ContractPackage"]),
                 of_kind(&["BillingProvider", "ClusterBillingProvider"]),
+                of_kind(&["ContractApproval"]),
             ],
         }
     }
@@ -186,14 +187,14 @@ impl Report {
     /// What is there, for people: `5 contracts, 2 packages and 1 provider`.
     #[must_use]
     pub fn what(&self) -> String {
-        let [contracts, packages, providers] = self.counts;
+        let [contracts, packages, providers, approvals] = self.counts;
         let count = out::count;
-        format!(
-            "{}, {} and {}",
-            count(contracts, "contract"),
-            count(packages, "package"),
-            count(providers, "provider")
-        )
+        let (contracts, packages) = (count(contracts, "contract"), count(packages, "package"));
+        let providers = count(providers, "provider");
+        match approvals {
+            0 => format!("{contracts}, {packages} and {providers}"),
+            some => format!("{contracts}, {packages}, {providers} and {}", count(some, "approval")),
+        }
     }
 }
 

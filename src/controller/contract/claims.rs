@@ -1,14 +1,17 @@
 //! What the contracts in the cache claim, by subject, so that a claim is checked without a look at every contract.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
-use kube::runtime::{
-    reflector::{ObjectRef, Store},
-    watcher,
+use kube::{
+    ResourceExt,
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
 };
 
 use super::wakes::Wakes;
@@ -29,6 +32,9 @@ struct Known {
     object: Option<Object>,
 }
 
+/// How many names on each side of one that leads nowhere are compared with it.
+const MOST_NAMES: usize = 50;
+
 /// Contracts by what they claim, whichever account they claim it in.
 pub struct ClaimIndex {
     store: Store<Guarded<BillingContract>>,
@@ -41,6 +47,8 @@ struct Index {
     /// In the order in which they hold it.
     by_subject: HashMap<Subject, BTreeMap<RankIn, Reference>>,
     of: HashMap<Reference, Known>,
+    /// Namespaces and names of all.
+    names: BTreeSet<(String, String)>,
     /// Contracts that went a short while ago, by what their customers go by.
     departed: HashMap<String, Vec<(DateTime<Utc>, Object)>>,
     /// When those that went longer ago were last forgotten.
@@ -71,14 +79,22 @@ impl ClaimIndex {
                 });
                 self.put(&reference, known);
             }
-            watcher::Event::Delete(contract) => self.gone(&ObjectRef::from_obj(contract)),
+            watcher::Event::Delete(contract) => {
+                self.gone(&ObjectRef::from_obj(contract), Some(&Arc::new(contract.clone())));
+            }
             watcher::Event::Init => {}
             // What went while nobody watched has no event of its own.
             watcher::Event::InitDone => {
-                let gone: Vec<_> =
-                    self.lock().of.keys().filter(|known| self.store.get(known).is_none()).cloned().collect();
-                for reference in &gone {
-                    self.gone(reference);
+                let mut gone = Vec::new();
+                for (reference, known) in &mut self.lock().of {
+                    // While a list comes in, the cache has what was there before it.
+                    match self.store.get(reference) {
+                        Some(object) => known.object = Some(object),
+                        None => gone.push((reference.clone(), known.object.take())),
+                    }
+                }
+                for (reference, object) in gone {
+                    self.gone(&reference, object.as_ref());
                 }
             }
         }
@@ -138,6 +154,24 @@ impl ClaimIndex {
         found.into_iter().filter_map(|other| self.store.get(other)).collect()
     }
 
+    /// Names of other contracts of the same namespace and billing API that stand next to a name in the order of letters.
+    #[must_use]
+    pub fn near(&self, contract: &BillingContract, name: &str) -> Vec<String> {
+        let (namespace, own) = (contract.namespace().unwrap_or_default(), contract.name_any());
+        let index = self.lock();
+        let place = (namespace.clone(), name.to_owned());
+        let before = index.names.range(..place.clone()).rev().take(MOST_NAMES);
+        let near = before.chain(index.names.range(place..).take(MOST_NAMES));
+        let others = near.filter(|(found, name)| *found == namespace && *name != own);
+        let is_same_api = |name: &str| {
+            let found = self.store.get(&ObjectRef::new(name).within(&namespace));
+            found.is_some_and(|found| {
+                found.readable().is_some_and(|found| found.spec.api() == contract.spec.api())
+            })
+        };
+        others.filter(|(_, name)| is_same_api(name)).map(|(_, name)| name.clone()).collect()
+    }
+
     /// The contracts of a customer, by any of its names, that went a short while ago.
     #[must_use]
     pub fn departed(&self, customer: &[&str], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Object)> {
@@ -148,11 +182,8 @@ impl ClaimIndex {
     }
 
     /// A contract has gone: it claims nothing any more, and is remembered for as long as what it made may not show.
-    fn gone(&self, reference: &Reference) {
-        let object = self.lock().of.get(reference).and_then(|known| known.object.clone());
-        if let Some((object, contract)) =
-            object.as_ref().and_then(|object| Some((object, object.readable()?)))
-        {
+    fn gone(&self, reference: &Reference, object: Option<&Object>) {
+        if let Some((object, contract)) = object.and_then(|object| Some((object, object.readable()?))) {
             let mut index = self.lock();
             let now = Utc::now();
             if !is_recent(index.swept, now) {
@@ -176,6 +207,12 @@ impl ClaimIndex {
             Some(known) => index.of.insert(reference.clone(), known.clone()),
             None => index.of.remove(reference),
         };
+        let name = (reference.namespace.clone().unwrap_or_default(), reference.name.clone());
+        if known.is_some() {
+            index.names.insert(name);
+        } else {
+            index.names.remove(&name);
+        }
         let claimed = known.unwrap_or_default().claimed;
         let before = before.unwrap_or_default().claimed;
         let has =
@@ -219,7 +256,7 @@ fn is_recent(at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kube::{ResourceExt as _, runtime::reflector};
+    use kube::runtime::reflector;
     use serde_json::json;
 
     use super::*;
@@ -271,5 +308,30 @@ mod tests {
         assert_eq!(index.rivals(this, |_| false).len(), 0);
         index.hear(&watcher::Event::Delete(claimants[0].clone()));
         assert_eq!(index.rivals(this, |_| true).len(), 0);
+    }
+
+    #[test]
+    fn a_contract_that_went_is_known_by_its_customer_for_as_long_as_what_it_made_may_not_show() {
+        let claimants = [claimant(0, false), claimant(1, false)];
+        let index = index(&claimants);
+        let now = Utc::now();
+        assert!(index.departed(&["org"], now).is_empty());
+        index.hear(&watcher::Event::Delete(claimants[0].clone()));
+        let gone = index.departed(&["other", "org"], now);
+        assert_eq!(gone.iter().map(|(_, gone)| gone.name_any()).collect::<Vec<_>>(), ["c0000"]);
+        assert!(index.departed(&["other"], now).is_empty());
+        assert!(index.departed(&["org"], now + MAY_SHOW_LATER + chrono::TimeDelta::seconds(1)).is_empty());
+    }
+
+    #[test]
+    fn names_beside_one_that_leads_nowhere_are_found_in_its_namespace_and_without_those_that_went() {
+        let claimants: Vec<_> = (0..200).map(|n| claimant(n, false)).collect();
+        let index = index(&claimants);
+        index.hear(&watcher::Event::Delete(claimants[100].clone()));
+        let this = decoded(&claimants[101]).unwrap();
+        let near = index.near(this, "c0100x");
+        assert_eq!(near.len(), 2 * MOST_NAMES - 1, "{near:?}");
+        assert!(near.contains(&"c0099".to_owned()) && near.contains(&"c0102".to_owned()));
+        assert!(!near.contains(&"c0100".to_owned()) && !near.contains(&"c0101".to_owned()));
     }
 }

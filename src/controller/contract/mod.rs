@@ -30,7 +30,7 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{GRACE, awaits_provider, find_provider, of_provider, version as provider_version};
+pub use self::references::{awaits_provider, find_provider, of_provider, version as provider_version};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";
@@ -86,8 +86,8 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
     if contract.metadata.deletion_timestamp.is_some() {
         return delete(contract, guarded.unknown_besides_terms(), &references, turn, context).await;
     }
-    if references.are_early(contract, context) {
-        return done(Action::requeue(GRACE));
+    if let Some(wait) = references.early(contract, context) {
+        return done(Action::requeue(wait));
     }
     let slots = references.slots(contract, context);
     if !turn.has(slots) {
@@ -154,6 +154,7 @@ async fn end(
     let result = bring(contract, references, goal, context).await;
     if deletion::may_go(&result) {
         report::announce(contract, &result, context).await;
+        report::spend_on_end(contract, &result, context).await?;
         return Ok(None);
     }
     Ok(Some(result))

@@ -25,18 +25,15 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Refusal, Sought, package::Unusable},
+    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sought},
     protocol::{
         Goal, ReconcileResult, Requeue,
         claims::{self, Asking},
         failure::LOOK_AGAIN,
-        references::{MAY_COME, ProviderLookup, without_package},
+        references::{GRACE, MAY_COME, ProviderLookup, held_back, not_renewable, without_package},
     },
     status::contract::ContractResult,
 };
-
-/// How long a new contract waits for its provider and its package before it says so.
-pub const GRACE: Duration = Duration::from_secs(3);
 
 /// What a contract's meaning comes from, besides its own spec.
 pub(super) struct References {
@@ -49,13 +46,18 @@ pub(super) struct References {
     renewed: Option<Result<String, String>>,
     /// The account, as claims and records name it; nothing while its provider does not exist.
     account: Option<String>,
+    /// What people say of the contract's plans, and which version of it.
+    sayings: (Sayings, String),
 }
 
 impl References {
     /// Looks everything up.
     pub(super) fn load(contract: &BillingContract, context: &Context) -> Self {
         let provider_key = provider_key(contract);
-        let renewed = contract.spec.renews().map(|name| context.renewals.renewed(contract, name));
+        let renewed = contract.spec.renews().map(|name| {
+            let near = |name: &str| context.claims.near(contract, name);
+            context.renewals.renewed(contract, name, near).map_err(|why| not_renewable(name, &why))
+        });
         let is_deleted = contract.metadata.deletion_timestamp.is_some();
         let account = account(contract, &context.stores);
         let mut provider = find_provider(contract, &provider_key, context);
@@ -74,6 +76,7 @@ impl References {
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
+            sayings: (context.approvals.of(contract), context.approvals.version(contract)),
             provider_key,
         }
     }
@@ -100,6 +103,9 @@ impl References {
                 account,
                 claimed: None,
                 holders: Holders::new(OthersOf::new(contract, account, context)),
+                demands: provider.demands.clone(),
+                sayings: self.sayings.0.clone(),
+                pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
         }
@@ -113,8 +119,17 @@ impl References {
             account,
             claimed: claimed(contract, account, context),
             holders: Holders::new(OthersOf::new(contract, account, context)),
+            demands: provider.demands.clone(),
+            sayings: self.sayings.0.clone(),
+            pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
+    }
+
+    /// Counts changes as far as the account bounds them.
+    fn pace(&self, contract: &BillingContract, account: &ReadyProvider, context: &Context) -> Pace {
+        let limit = account.demands.guardrails.max_contracts_per_hour;
+        context.paces.of(&self.provider_key, contract, limit, &context.stores.contracts)
     }
 
     /// ID of the contract that this one renews. One whose renewal is made keeps it, as the other resource may have gone.
@@ -138,13 +153,15 @@ impl References {
         claims::heir(contract, &mut rivals).map(|heir| ObjectRef::from_obj(heir).to_string())
     }
 
-    /// Whether nothing can be said yet: the provider is being looked at, or both, or contract and package, were only just
-    /// applied.
-    pub(super) fn are_early(&self, contract: &BillingContract, context: &Context) -> bool {
-        let without_package = matches!(self.package, Err(Unusable::Missing(_) | Unusable::NotCreated(_)))
-            && !contract.spec.suspend;
-        awaits_provider(contract, &self.provider_key, &self.provider, &context.stores)
-            || (without_package && is_younger(contract, GRACE))
+    /// For how much longer nothing can be said: the provider is being looked at, or both, or contract and package, were only
+    /// just applied, or its package is being made.
+    pub(super) fn early(&self, contract: &BillingContract, context: &Context) -> Option<Duration> {
+        if awaits_provider(contract, &self.provider_key, &self.provider, &context.stores) {
+            return Some(GRACE);
+        }
+        let unusable = self.package.as_ref().err().filter(|_| !contract.spec.suspend)?;
+        let is_new = contract.status.as_ref().is_none_or(|status| status.conditions.is_empty());
+        held_back(unusable, is_new, age(contract)?)
     }
 
     /// Whose slot a reconcile takes: that of the account which it asks, so that it is in nobody else's way.
@@ -163,7 +180,11 @@ impl References {
             annotations: [REQUESTED_AT, APPROVED_PLAN, RELEASE]
                 .map(|name| contract.annotations().get(name).cloned())
                 .to_vec(),
-            dependencies: vec![version(&self.provider), registry::version(&self.package)],
+            dependencies: vec![
+                version(&self.provider),
+                registry::version(&self.package),
+                self.sayings.1.clone(),
+            ],
         }
     }
 
@@ -315,8 +336,13 @@ pub fn find_provider(
 }
 
 fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {
-    let age = object.creation_timestamp().map(|created| Utc::now().timestamp() - created.0.as_second());
-    age.and_then(|age| u64::try_from(age).ok()).is_some_and(|age| age < than.as_secs())
+    age(object).is_some_and(|age| age < than)
+}
+
+/// How old an object is, in whole seconds; nothing when it is from the future.
+fn age(object: &impl ResourceExt) -> Option<Duration> {
+    let created = object.creation_timestamp()?.0.as_second();
+    u64::try_from(Utc::now().timestamp().saturating_sub(created)).ok().map(Duration::from_secs)
 }
 
 /// The contracts of a cache that use a provider.

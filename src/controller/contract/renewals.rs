@@ -15,6 +15,7 @@ use super::wakes::Wakes;
 use crate::{
     api::BillingContract,
     controller::{Guarded, ObjectId, decoded},
+    protocol::references::NotRenewable,
 };
 
 type Reference = ObjectRef<Guarded<BillingContract>>;
@@ -37,8 +38,13 @@ impl Renewals {
     /// ID of the contract that the resource has which another renews.
     ///
     /// # Errors
-    /// Why there is none; the other is looked at again when there is one.
-    pub fn renewed(&self, contract: &BillingContract, name: &str) -> Result<String, String> {
+    /// Why there is none; the other is looked at again when there is one. `near` finds names like the one that leads nowhere.
+    pub fn renewed(
+        &self,
+        contract: &BillingContract,
+        name: &str,
+        near: impl Fn(&str) -> Vec<String>,
+    ) -> Result<String, NotRenewable> {
         let reference = sibling(contract, name);
         // Held while the cache is asked, so that a change in between still finds who waits.
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,17 +52,13 @@ impl Renewals {
         let renewed = found.as_ref().and_then(|found| decoded(found).ok());
         let api = contract.spec.api();
         if let Some(renewed) = renewed.filter(|renewed| renewed.spec.api() != api) {
-            let other = renewed.spec.api().map_or_else(String::new, |api| format!(" ({api})"));
-            return Err(format!(
-                "BillingContract {name}, which this one renews, is a contract of another billing API{other}."
-            ));
+            return Err(NotRenewable::OfAnotherApi(renewed.spec.api().map(|api| api.to_string())));
         }
         if let Some(id) = renewed.and_then(|renewed| renewed.status.as_ref()?.contract_id.clone()) {
             return Ok(id);
         }
         waiting.entry(reference).or_default().insert(sibling(contract, &contract.name_any()));
-        let why = if renewed.is_some() { "has no contract yet" } else { "does not exist" };
-        Err(format!("BillingContract {name}, which this one renews, {why}."))
+        Err(if renewed.is_some() { NotRenewable::WithoutContract } else { NotRenewable::Missing(near(name)) })
     }
 
     /// Hears of a change of a contract.

@@ -9,9 +9,11 @@ use crate::{
     api::BillingContract,
     controller::{
         Context, Error, Handled, ObjectId,
+        approval::spend,
         kubernetes::{events, status::write},
     },
-    status::contract::{ContractResult, event, is_tolerated, status},
+    protocol::Outcome,
+    status::contract::{ContractResult, event, is_tolerated, spent, status},
 };
 
 /// Writes the status if it changed, at most one event, and says when to look again.
@@ -28,11 +30,27 @@ pub(super) async fn report(
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
+        let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
         announce(contract, &result, context).await;
+        spend(contract, &spent, context).await?;
     }
     let period = sync_period(contract, references.sync_period());
     Ok(context.contract_queue.requeue(&uid, result.requeue, period))
+}
+
+/// Marks the approvals of the end that a deleted contract has come to, which no status will say any more.
+pub(super) async fn spend_on_end(
+    contract: &BillingContract,
+    result: &ContractResult,
+    context: &Context,
+) -> Result<(), Error> {
+    let Outcome::Ended { applied } = &result.outcome else { return Ok(()) };
+    // One that waited may have been carried out by a process that ended before it could say so.
+    let waited = contract.status.as_ref().and_then(|status| status.plan.as_ref());
+    let plans: Vec<_> =
+        applied.iter().map(|plan| &plan.digest).chain(waited.map(|plan| &plan.digest)).cloned().collect();
+    spend(contract, &plans, context).await
 }
 
 /// Logs and records what happened, if anything did.

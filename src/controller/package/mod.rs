@@ -31,7 +31,7 @@ use crate::{
         Goal, Outcome, Requeue,
         deletion::{self, Deletion},
         failure::RARELY,
-        references::ProviderLookup,
+        references::{GRACE, ProviderLookup},
     },
     status::{
         Summary,
@@ -107,7 +107,7 @@ async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context
     let action = match (local, due, &provider) {
         (Some(summary), ..) => report(package, &summary, None, contracts, context).await?,
         (None, Due::Now, Some((key, found))) if awaits_provider(package, key, found, &context.stores) => {
-            Action::requeue(super::contract::GRACE)
+            Action::requeue(GRACE)
         }
         (None, Due::Now, Some(provider)) => {
             let slots = slots(provider, context);

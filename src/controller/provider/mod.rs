@@ -1,5 +1,6 @@
 //! Reconcile of providers: read the token, try it once, and let contracts know.
 
+pub mod pace;
 pub mod registry;
 pub mod secrets;
 
@@ -34,6 +35,7 @@ use crate::{
         http::Http,
         registry::Client,
     },
+    plan::Demands,
     protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
 };
@@ -307,7 +309,7 @@ async fn examine(
         return Checked::invalid("exactly one billing API must be set in the spec");
     };
     let period = Duration::from_secs(u64::try_from(spec.sync_period_seconds).unwrap_or(600));
-    let account = ReadyProvider::new(client, url, budget, period, origin);
+    let account = ReadyProvider::new(client, url, budget, (period, Demands::of(spec)), origin);
     match account.client.probe().await {
         Ok(()) => Checked::ready(Arc::new(account)),
         Err(error) => Checked::failed(&error, account.client.api()),

@@ -17,6 +17,7 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     api::contract::{ProviderKind, ProviderRef},
     billing::{budget::Budget, registry::Client},
+    plan::Demands,
     protocol::{claims, references::ProviderLookup},
 };
 
@@ -66,6 +67,8 @@ pub struct ReadyProvider {
     pub budget: Budget,
     /// How often contracts in sync are compared again.
     pub sync_period: Duration,
+    /// What it demands of every plan.
+    pub demands: Demands,
     /// Grows with each new client, so that contracts notice.
     pub epoch: u64,
     built_from: Origin,
@@ -109,7 +112,7 @@ impl ReadyProvider {
         client: Client,
         base_url: &str,
         budget: Budget,
-        sync_period: Duration,
+        (sync_period, demands): (Duration, Demands),
         built_from: Origin,
     ) -> Self {
         static EPOCH: AtomicU64 = AtomicU64::new(1);
@@ -120,6 +123,7 @@ impl ReadyProvider {
             account,
             budget,
             sync_period,
+            demands,
             epoch,
             built_from,
             suspect: AtomicBool::new(false),

@@ -5,6 +5,7 @@ mod kustomize;
 mod live;
 mod plan;
 mod plugin;
+mod report;
 mod validate;
 
 use std::{

@@ -133,6 +133,25 @@ async fn a_plan_is_approved_by_who_read_it_and_no_other_plan_is() {
     world.until_ready("acme").await;
     let ran = plugin(&world, &["approve", "acme", "--yes"]);
     assert!(ran.code == 1 && ran.said.contains("no plan of BillingContract"), "{}", ran.said);
+    let ran = plugin(&world, &["status", "acme"]);
+    assert!(ran.out.contains("last approved by "), "{}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_somebody_denies_is_not_carried_out() {
+    let world = World::start().await;
+    world.apply(&terms::with(terms::acme(), "/spec/managementPolicy", json!("Plan"))).await;
+    world.until_waiting("acme", "AwaitingApproval").await;
+    let ran = plugin(&world, &["deny", "acme", "--yes", "--note", "not agreed"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains(" denied by "), "{}", ran.out);
+    let is_denied = |contract: &Value| {
+        world::reason(contract) == "PlanDenied" && world::message(contract).contains("who says: not agreed")
+    };
+    world.until("acme", is_denied).await;
+    assert!(world.sim.requests().await.iter().all(|request| request.method != "PUT"));
+    let ran = plugin(&world, &["approve", "acme", "--yes"]);
+    assert!(ran.code == 1 && ran.said.contains("delete the ContractApproval"), "{}", ran.said);
 }
 
 #[tokio::test(flavor = "multi_thread")]

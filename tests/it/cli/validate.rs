@@ -41,6 +41,28 @@ fn what_is_sound_is_counted_and_exits_with_zero() {
 }
 
 #[test]
+fn an_approval_is_checked_as_any_resource_and_against_the_contracts_beside_it() {
+    const APPROVAL: &str = "apiVersion: billing.countersign.dev/v1alpha1\nkind: ContractApproval\nmetadata: {name: first}\nspec:\n  \
+        contractRef: {name: acme}\n  planDigest: 0123456789abcdef0123456789abcdef\n  decision: Approve\n  approvedBy: ann\n";
+    let acme = contract("acme", "1000");
+    let with = |approval: &str| {
+        validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &acme), ("approval.yaml", approval)], &["."])
+    };
+    let ran = with(APPROVAL);
+    let sound = "1 contract, 0 packages, 1 provider and 1 approval are sound\n";
+    assert_eq!((ran.code, ran.out.as_str()), (0, sound), "{}", ran.said);
+    let ran = with(&APPROVAL.replace("name: acme", "name: acne"));
+    assert!(
+        ran.code == 0 && ran.out.contains("names BillingContract acne, which is not in these files"),
+        "{}",
+        ran.out
+    );
+    let ran = with(&APPROVAL.replace("Approve", "Approved").replace("0123456789abcdef0", "0"));
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("spec.decision") && ran.out.contains("spec.planDigest"), "{}", ran.out);
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_line_and_exits_with_two() {
     let wrong = contract("acme", "1000").replace("\"1000\"", "1000").replace("currency", "curency");
     let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &wrong)], &["."]);

@@ -139,6 +139,29 @@ async fn a_renamed_resource_stops_and_names_the_contract_that_nobody_holds_any_m
 }
 
 #[tokio::test]
+async fn a_contract_that_another_resource_has_adopted_is_not_taken_back_under_its_first_name() {
+    let mut world = World::metronome().await;
+    world.apply(&bare("tyrell-2026", CUSTOMER)).await;
+    let id = world.until_ready("tyrell-2026").await["status"]["contractId"].clone();
+    world.delete("tyrell-2026").await;
+    world.until_gone("tyrell-2026", 1).await;
+    let adopting =
+        with(bare("tyrell", CUSTOMER), "/spec/adopt", json!({"contractId": id, "mode": "Override"}));
+    world.apply(&adopting).await;
+    assert_eq!(world.until_ready("tyrell").await["status"]["contractId"], id);
+    // The first one comes back, and its key leads to the contract. It would write another name into it, and end it when it goes.
+    let again = with(bare("tyrell-2026", CUSTOMER), "/spec/metronome/name", json!("Tyrell"));
+    world.apply(&with(again, "/spec/deletionPolicy", json!("Cancel"))).await;
+    let why = world.until_stalled("tyrell-2026", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/tyrell", world.namespace)), "{why}");
+    world.delete("tyrell-2026").await;
+    world.until_gone("tyrell-2026", 2).await;
+    world.second_look(1).await;
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+    assert!(world.sim.only(CUSTOMER).await["archived_at"].is_null());
+}
+
+#[tokio::test]
 async fn a_second_contract_of_a_customer_is_made_once_the_holder_of_the_first_had_time_to_go() {
     let world = World::metronome().await;
     world.apply(&bare("first", CUSTOMER)).await;

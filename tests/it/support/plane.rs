@@ -85,13 +85,21 @@ impl Plane {
         }
     }
 
-    /// Installs the definitions of the tested program; that `crds/` has the same is a test of its own.
+    /// Installs the definitions of the tested program, and the policies beside them; that `crds/` has the same is a test of
+    /// its own.
     fn install(&self) {
         let folder = TempDir::with_prefix("countersign-crds-").unwrap();
         let crds = folder.path().to_str().unwrap();
         run(Command::new(env!("CARGO_BIN_EXE_countersign")).args(["crds", "--dir", crds]));
         self.kubectl(&["apply", "--server-side", "-f", crds]);
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crds", "--all"]);
+        let policies = root().join("manifests/approval-policies.yaml");
+        self.kubectl(&["apply", "--server-side", "-f", policies.to_str().unwrap()]);
+    }
+
+    /// Its kubectl with what makes it an administrator, for a shell.
+    pub(crate) fn kubectl_command(&self) -> String {
+        format!("{} --kubeconfig {}", self.kubectl.display(), self.kubeconfig.display())
     }
 
     /// What kubectl prints, as an administrator.

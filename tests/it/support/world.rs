@@ -42,6 +42,8 @@ pub(crate) struct World {
     operator: Option<Operator>,
     observer: Observer,
     folder: TempDir,
+    /// Kubeconfig of an administrator.
+    administrator: PathBuf,
 }
 
 /// An event about an object.
@@ -99,7 +101,9 @@ impl World {
         let sim = Sim::start();
         sim.admit(TOKEN).await;
         sim.register(terms::ORG).await;
-        let mut world = Self { sim, namespace, client, options, operator: None, observer, folder };
+        let administrator = plane.kubeconfig.clone();
+        let mut world =
+            Self { sim, namespace, client, options, operator: None, observer, folder, administrator };
         for right in rbac::moved_to(&world.namespace, plane.rights()) {
             world.apply(&right).await;
         }
@@ -112,6 +116,15 @@ impl World {
     pub(crate) async fn connect(&self) {
         self.apply(&terms::secret(TOKEN)).await;
         self.apply(&terms::provider(&self.sim.url)).await;
+    }
+
+    /// A client that acts as somebody else.
+    pub(crate) async fn acting_as(&self, user: &str) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.administrator).unwrap();
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.auth_info.impersonate = Some(user.to_owned());
+        Client::try_from(config).unwrap()
     }
 
     // The operator.

@@ -36,9 +36,7 @@ impl World {
         for operator in &mut self.operators {
             (operator.paused_until, operator.skew) = (0, 0);
         }
-        if let Some(second) = self.operators.get_mut(1) {
-            second.memory = None;
-        }
+        self.kill(1);
         if let Some(first) = self.operators.get_mut(0)
             && first.memory.is_none()
         {
@@ -68,8 +66,7 @@ impl World {
         if month < WATCHED_FOR + LONGEST_STEP + MINUTE {
             self.rest(month);
         }
-        let began = month_before(self.ground.now);
-        if self.ground.now - began < 15 * MINUTE {
+        if self.ground.now - month_before(self.ground.now) < 15 * MINUTE {
             self.rest(15 * MINUTE);
         }
         let before = writes(self);
@@ -140,6 +137,12 @@ impl World {
                 found.extend(lie.map(|why| format!("{name}: at rest it is InSync, and {why}")));
             }
             let status = object.status.clone().unwrap_or_default();
+            let contracts = self.ground.accounts.iter().filter_map(|account| {
+                account.metronome.contract(status.contract_id.as_deref().unwrap_or_default())
+            });
+            if reason == "InSync" {
+                found.extend(contracts.filter_map(crate::billing::metronome::Contract::late));
+            }
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
                 && let Some(other) = holders
                     .insert((countersign_core::protocol::claims::account(&account), id.clone()), name.clone())

@@ -41,7 +41,9 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
         let status = desk.object.status.as_ref();
         let may_be_its =
             account.api == Api::Zoo && status.is_some_and(|status| status.unconfirmed_write.is_some());
+        let is_renumbered = |held: String| account.zoo.by_id(&held).is_some_and(|contract| contract.id == id);
         let is_its = may_be_its
+            || desk.holds().is_some_and(is_renumbered)
             || desk.holds().as_ref() == Some(&id)
             || adopted == Some(&id)
             || account.maker(&id) == Some(desk.slot);

@@ -53,13 +53,13 @@ impl Rule {
         Self::Revert,
         Self::Leave,
         Self::Trim,
+        Self::Rename,
         Self::LateReplace,
         Self::Unrecorded,
+        Self::Found,
         Self::Suspended,
         Self::Absence,
         Self::Move,
-        Self::Found,
-        Self::Rename,
     ];
 
     /// Its name on the command line.

@@ -199,7 +199,7 @@ impl World {
         true
     }
 
-    fn kill(&mut self, operator: usize) {
+    pub(crate) fn kill(&mut self, operator: usize) {
         if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
         {
             self.ground.count("operator killed");

@@ -166,7 +166,7 @@ pub enum DeletionPolicy {
 }
 
 /// Whether changes are carried out: `Apply` does, `Plan` writes the plan to the status and waits for its digest in the
-/// annotation `billing.countersign.dev/approved-plan`, `Observe` only reports differences.
+/// annotation `billing.countersign.dev/approved-plan` or in a `ContractApproval`, `Observe` only reports differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ManagementPolicy {
     /// Carries changes out.
@@ -279,12 +279,19 @@ pub struct BillingContractStatus {
     /// A write whose outcome is not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed_write: Option<UnconfirmedWrite>,
-    /// The plan that waits for approval, or that cannot be made to hold.
+    /// The plan that waits for approval, was denied, or cannot be made to hold; and one that was approved, until it is seen to
+    /// be in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
     /// Digest of the plan that was last carried out: its approval is spent, and the same difference asks again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_plan: Option<Digest>,
+    /// The approval by which a plan was last sent to the billing API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_approval: Option<Approval>,
+    /// When something was last sent to the billing API for the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_write_at: Option<Timestamp>,
     /// Differences that are only reported, the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]
@@ -418,6 +425,11 @@ pub struct LostWrite {
     /// Digest of the spec's terms that it was to put in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_digest: Option<Digest>,
+    /// Optional fields of the contract itself that it was to set, each with a digest of its value: `notes=1f2e3d4c`. What
+    /// billing shows of them is the spec's, though it never was seen to be in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 256)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub sets: Vec<String>,
     /// Whether the same was sent again, so that what billing shows does not tell which of the two was carried out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
@@ -441,4 +453,32 @@ pub struct PlanStatus {
     /// more there are.
     #[schemars(length(max = 16384))]
     pub summary: String,
+    /// The plan line by line: its changes, then money by year. Of a very long one the first lines, the last of which says how
+    /// many more there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 1024)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub lines: Vec<String>,
+}
+
+/// Who let a plan be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// Digest of the plan.
+    pub digest: Digest,
+    /// Name of the `ContractApproval`; left out where the contract's annotation approved the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub name: Option<String>,
+    /// Who approved it, as the API server knows them; left out where the contract's annotation approved the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub approved_by: Option<String>,
+    /// What they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub note: Option<String>,
+    /// When; left out where the contract's annotation approved the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::conditions;
-use crate::api::kind::{Api, one_of};
+use crate::{
+    api::kind::{Api, one_of},
+    terms::{Decimal, decimal::non_negative},
+};
 
 /// How to reach one billing account. Exactly one of `zoo` and `metronome` is set.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +61,42 @@ pub struct BillingProviderSpec {
     #[serde(default = "sync_period_seconds")]
     #[schemars(range(min = 10, max = 604_800))]
     pub sync_period_seconds: i32,
+    /// Whether every plan in this account waits for the approval of somebody who may not write contracts, whatever the
+    /// contract's `managementPolicy`: only a `ContractApproval` with `independent: true` counts then, and no annotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_approval_by_other: bool,
+    /// Bounds to what is written without anybody's approval. A plan beyond one waits, whatever the contract's
+    /// `managementPolicy`.
+    #[serde(default, skip_serializing_if = "Guardrails::are_none")]
+    pub guardrails: Guardrails,
+}
+
+/// Bounds to what is written without anybody's approval; what is left out bounds nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Guardrails {
+    /// Most that one contract may commit its customer to over its whole term, in whole units of each currency: 500000 is
+    /// 500,000 US dollars with either billing API. It counts where a plan raises the sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "non_negative")]
+    pub max_committed: Option<Decimal>,
+    /// Most percent by which a plan may move a price or a fixed fee, up or down, from what is billed now. A price that was
+    /// 0 may not move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "non_negative")]
+    pub max_price_change_percent: Option<Decimal>,
+    /// Most contracts of this provider that may be changed within an hour, each counted once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_contracts_per_hour: Option<i32>,
+}
+
+impl Guardrails {
+    /// Whether nothing is bounded.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl BillingProviderSpec {

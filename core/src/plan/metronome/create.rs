@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::{CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, effect, lists::LISTS, money, schedule};
 use crate::{
-    api::contract::ManagementPolicy,
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
     terms::{Digest, metronome::CONTRACT},
 };
@@ -30,14 +29,15 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
 pub(super) fn is_approved(desired: &Desired, recorded: &Recorded, policy: &Policy) -> bool {
     let is_follow_up =
         desired.has_package() && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
-    if !is_follow_up || policy.management != ManagementPolicy::Plan {
+    if !is_follow_up {
         return false;
     }
     // The customer was not on record before the create, unless the spec was planned before.
     let before = Recorded { customer_id: None, ..recorded.clone() };
-    [recorded, &before]
-        .into_iter()
-        .any(|recorded| matches!(plan(desired, recorded, policy, false), Decision::Write(_)))
+    [recorded, &before].into_iter().any(|recorded| match plan(desired, recorded, policy, false) {
+        Decision::Write(plan) => plan.consent.given.is_some(),
+        _ => false,
+    })
 }
 
 fn create(desired: &Desired) -> Result<Call, Refusal> {

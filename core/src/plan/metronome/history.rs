@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
@@ -48,6 +48,8 @@ pub(super) fn mark(key: &UniquenessKey) -> String {
 pub(super) struct Edits {
     /// ID of the last one; empty when there was none.
     pub last: String,
+    /// When that was made, as far as that is told.
+    last_at: Option<Timestamp>,
     /// Whether there was a history at all: that none is shown proves nothing.
     pub is_told: bool,
     /// The resource's own edits.
@@ -84,9 +86,10 @@ impl Edits {
         let own = own.map(|edit| OwnEdit { at: time(edit), added: items_added(edit) });
         let gone = edits().flat_map(|edit| TAKE_OUT.iter().filter_map(|verb| edit.get(*verb)?.as_array()));
         let gone = gone.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
-        let last = edits().max_by_key(|edit| time(edit)).map(|edit| text(edit, "id"));
+        let last = edits().max_by_key(|edit| time(edit));
         Self {
-            last: last.unwrap_or_default().to_owned(),
+            last: last.map(|edit| text(edit, "id")).unwrap_or_default().to_owned(),
+            last_at: last.and_then(time),
             is_told: data.is_some(),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
@@ -98,9 +101,9 @@ impl Edits {
         self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.clone()).collect()
     }
 
-    /// The own edits whose effect a read may not show yet.
-    fn recent(&self, now: DateTime<Utc>) -> impl Iterator<Item = &OwnEdit> {
-        self.own.iter().filter(move |edit| edit.is_recent(now))
+    /// The own edits whose effect the contract as read may not show yet.
+    fn recent(&self, view: &ObservedContract) -> impl Iterator<Item = &OwnEdit> {
+        self.own.iter().filter(move |edit| edit.is_recent(view))
     }
 
     /// Items that own edits have added, that nothing has taken out, and that the contract as read does not show.
@@ -118,14 +121,9 @@ impl Edits {
     /// Why a contract as it was read may be behind an own edit, so that a plan against it could add something once more.
     /// What `adds_parts` to an item, which has no mark of its own, is only planned against what is known to be as new as
     /// the last edit.
-    pub(super) fn why_behind(
-        &self,
-        view: &ObservedContract,
-        adds_parts: bool,
-        now: DateTime<Utc>,
-    ) -> Option<String> {
+    pub(super) fn why_behind(&self, view: &ObservedContract, adds_parts: bool) -> Option<String> {
         let mut unseen: Vec<_> =
-            self.unseen(self.recent(now), view).map(|item| item.id.as_str()).take(MOST_NAMED + 1).collect();
+            self.unseen(self.recent(view), view).map(|item| item.id.as_str()).take(MOST_NAMED + 1).collect();
         if !unseen.is_empty() {
             let more = if unseen.len() > MOST_NAMED { " and more" } else { "" };
             unseen.truncate(MOST_NAMED);
@@ -134,21 +132,26 @@ impl Edits {
                 unseen.join(", ")
             ));
         }
-        let newest = self.recent(now).max_by_key(|edit| edit.at)?;
+        if self.last_at.is_some_and(|last| last.0 > view.read_at) {
+            return Some("it was edited after it was read".to_owned());
+        }
+        let newest = self.recent(view).max_by_key(|edit| edit.at)?;
         (adds_parts && newest.added.is_empty())
-            .then(|| "it may not show the last edit, which was made less than a minute ago".to_owned())
+            .then(|| "it may not show the last edit, which was made less than a minute before".to_owned())
     }
 
     /// What own edits have added long ago and the contract as read shows neither as one of its items nor as archived.
-    pub(super) fn missing(&self, view: &ObservedContract, now: DateTime<Utc>) -> Vec<AddedItem> {
-        let old = self.own.iter().filter(|edit| !edit.is_recent(now));
+    pub(super) fn missing(&self, view: &ObservedContract) -> Vec<AddedItem> {
+        let old = self.own.iter().filter(|edit| !edit.is_recent(view));
         self.unseen(old, view).cloned().collect()
     }
 }
 
 impl OwnEdit {
-    fn is_recent(&self, now: DateTime<Utc>) -> bool {
-        self.at.is_some_and(|at| now.signed_duration_since(at.0).abs() < BEHIND)
+    /// Whether it was made a moment before a contract was read, or since. One of the far future is a clock's fault.
+    fn is_recent(&self, view: &ObservedContract) -> bool {
+        let age = self.at.map(|at| view.read_at.signed_duration_since(at.0));
+        age.is_some_and(|age| age < BEHIND && age > -TimeDelta::days(1))
     }
 }
 

@@ -75,7 +75,7 @@ pub use self::{
 };
 use super::{Decision, Policy, Recorded, ownership};
 use crate::{
-    api::{contract::ManagementPolicy, reasons},
+    api::reasons,
     terms::{
         Digest, Timestamp,
         metronome::{CONTRACT, Contract},
@@ -233,7 +233,7 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(view, name, owner);
     }
-    let approved = Policy { management: ManagementPolicy::Apply, ..policy.clone() };
+    let approved = policy.approved();
     let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
     let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
     let desired = &*desired;
@@ -245,7 +245,7 @@ pub fn plan(
         is_own: has_key || view.is_stamped(desired),
     };
     if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
-        return refusal;
+        return Decision::Refuse(refusal);
     }
     compare::decide(draft, applied)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money};
@@ -47,6 +48,8 @@ pub struct ObservedContract {
     pub(super) gone: BTreeMap<&'static str, Vec<(String, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
     pub(super) ids: BTreeMap<&'static str, Vec<Ids>>,
+    /// When it was read.
+    pub(super) read_at: DateTime<Utc>,
     /// The first moment at which a change can apply: the next full hour after it was read, or its start. What begins
     /// later is planned, and not in force.
     pub(super) soonest: Timestamp,

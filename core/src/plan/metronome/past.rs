@@ -104,7 +104,7 @@ pub(super) fn named(
     first: Timestamp,
 ) -> Result<Change, Timestamp> {
     // Whoever approves plans sees it named there; a policy that only looks writes nothing.
-    let is_seen = draft.policy.management != ManagementPolicy::Apply;
+    let is_seen = draft.policy.asks() || draft.policy.management == ManagementPolicy::Observe;
     if !is_seen && wanted.written.get(BACKDATE) != Some(&Value::Bool(true)) {
         return Err(first);
     }

@@ -1,5 +1,7 @@
 //! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
 
+mod search;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -7,11 +9,12 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
-    ContractRef, Desired, Found, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey, create, end, find, follow,
+    ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
+    create, end, follow,
     history::{self, Edits},
-    immutable, moved, package, plan, record, stamp,
-    unclaimed::{Origin, in_the_way, kept},
+    members::CLEARABLE,
+    package, plan, record, stamp,
+    unclaimed::{Origin, in_the_way},
     unexplained,
 };
 use crate::{
@@ -21,10 +24,16 @@ use crate::{
         reasons,
     },
     plan::{
-        Before, Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner,
-        Policy, Recorded, Refusal, SETTLING, Unreadable, package::ArchivedPackage, snapshot::day,
+        Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
+        Recorded, Refusal, SETTLING, Unreadable,
+        package::ArchivedPackage,
+        snapshot::day,
+        three_way::{as_set, to_set},
     },
-    terms::{Digest, metronome::Contract},
+    terms::{
+        Digest,
+        metronome::{CONTRACT, Contract},
+    },
     validate::{self, Validated},
 };
 
@@ -213,74 +222,6 @@ impl ContractPlanner {
         Ok(Ok(()))
     }
 
-    /// Looks for the contract: by the id on record, or else among all those of its customer.
-    fn find(&self, desired: &Desired, recorded: &Recorded, policy: &Policy) -> Result<Observed, Need> {
-        if let Some(refusal) = moved(desired, recorded) {
-            return Ok(Observed::Blocked(refusal));
-        }
-        if let Some(id) = &recorded.contract_id
-            && let Some(view) = self.contract(desired.customer_id(), id)?
-        {
-            return Ok(Observed::Contract(Box::new(view.clone())));
-        }
-        let listed = self.listed(desired.customer_id())?;
-        let found = match find(desired, listed, recorded, policy) {
-            Found::Own(view) | Found::Adoptable(view) => view,
-            Found::Nothing => return Ok(Observed::Nothing),
-            Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
-        };
-        // What another resource holds is not this one's, however it was found.
-        let is_held = recorded.contract_id.as_ref() == Some(&found.contract_id);
-        if !is_held && let Some(refusal) = self.kept(found, Before::Taking) {
-            return Ok(Observed::Blocked(refusal));
-        }
-        // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
-        // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
-        Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
-            Some(view) => Observed::Contract(Box::new(view.clone())),
-            None => Observed::Waiting(unreadable(&found.contract_id)),
-        })
-    }
-
-    fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
-        kept(found, &self.origin.prefix, &self.holders, before)
-    }
-
-    /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
-    fn complete(
-        &self,
-        desired: &Desired,
-        mut view: Box<ObservedContract>,
-        recorded: &Recorded,
-        now: DateTime<Utc>,
-    ) -> Result<Box<ObservedContract>, Need> {
-        let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired, recorded) {
-            match self.facts.legacy.get(&view.contract_id) {
-                Some(Some(data)) => view.merge_v1(data),
-                Some(None) => {}
-                None => return Err(Need::LegacyContract(contract)),
-            }
-        }
-        for subscription_id in view.needs_seats(desired, recorded, now) {
-            match self.facts.seats.get(&subscription_id) {
-                Some(data) => view.merge_seats(&subscription_id, data),
-                None => return Err(Need::Seats { contract, subscription_id, from: now }),
-            }
-        }
-        Ok(view)
-    }
-
-    fn contract(&self, customer_id: &str, contract_id: &str) -> Result<Option<&ObservedContract>, Need> {
-        let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
-        known.ok_or_else(|| Need::Contract(ContractRef::new(customer_id, contract_id)))
-    }
-
-    fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
-        let listed = self.facts.listed.as_deref();
-        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.into() })
-    }
-
     /// What a plan needs besides a mere comparison, before its calls can be carried out as they are.
     fn ready(&mut self, mut plan: Plan) -> Result<Decision, Need> {
         if plan.calls.iter().any(|call| call.kind == CallKind::Create)
@@ -337,14 +278,14 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         view.last_edit = Some(follows);
         view.ours = Some(edits.ours());
-        view.missing = edits.missing(view, now);
+        view.missing = edits.missing(view);
         Ok(true)
     }
 
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
     fn depends_on_edits(decision: &Decision) -> bool {
         match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) => edits(plan),
+            Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => edits(plan),
             Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
             _ => false,
         }
@@ -359,11 +300,11 @@ impl ContractPlanner {
     }
 
     /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
-    fn behind(&self, decision: &Decision, now: DateTime<Utc>) -> Option<Refusal> {
+    fn behind(&self, decision: &Decision) -> Option<Refusal> {
         let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
         let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
         let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
-        let why = edits.why_behind(view, adds_parts, now)?;
+        let why = edits.why_behind(view, adds_parts)?;
         Some(Refusal {
             reason: reasons::NOT_YET_IN_FORCE,
             message: format!(
@@ -381,50 +322,6 @@ impl ContractPlanner {
 
     fn view(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
-    }
-
-    /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
-    /// uniqueness key or the stamp shows to be this resource's. A decision instead where the one on record cannot be read.
-    fn find_to_end(
-        &mut self,
-        recorded: &Recorded,
-        policy: &Policy,
-    ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
-        let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
-            (Some(customer_id), _) => customer_id.clone(),
-            (None, resolved) => match resolved? {
-                Ok(customer_id) => customer_id,
-                Err(_) => return Ok(Ok(None)),
-            },
-        };
-        if let Some(id) = &recorded.contract_id {
-            if let Some(view) = self.contract(&customer_id, id)? {
-                return Ok(Ok(Some(view.clone())));
-            }
-            // The API deletes no contract: one that cannot be read is looked for among all of the customer's.
-            let listed = self.listed(&customer_id)?.iter().find(|view| view.contract_id == *id);
-            return Ok(match listed {
-                Some(view) if view.archived => Ok(Some(view.clone())),
-                Some(_) => Err(Decision::Wait(unreadable(id))),
-                None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
-            });
-        }
-        if self.resolve(recorded)?.is_err() {
-            return Ok(Ok(None));
-        }
-        let Some(desired) = &self.desired else { return Ok(Ok(None)) };
-        let without_adoption = Policy { adopt: None, ..policy.clone() };
-        Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
-            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
-            Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
-        }))
-    }
-}
-
-fn unreadable(contract_id: &str) -> Refusal {
-    Refusal {
-        reason: reasons::BILLING_UNREACHABLE,
-        message: format!("Nothing was written: contract {contract_id} is listed and cannot be read"),
     }
 }
 
@@ -497,7 +394,7 @@ impl Planner for ContractPlanner {
         if depends && self.read_edits(recorded, now)? {
             decision = self.decide(recorded, policy, now);
         }
-        if let Some(refusal) = self.behind(&decision, now) {
+        if let Some(refusal) = self.behind(&decision) {
             return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
@@ -659,6 +556,21 @@ impl Planner for ContractPlanner {
 
     fn last_edit(&self) -> Option<String> {
         self.view()?.last_edit.clone()
+    }
+
+    fn sets(&self) -> Vec<String> {
+        let Some(desired) = &self.desired else { return Vec::new() };
+        let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
+        to_set(&CONTRACT, desired.terms(), self.view().map(|view| &view.terms), &is_apart)
+    }
+
+    fn recall(&self, recorded: &mut Recorded) {
+        let Some(view) = self.view() else { return };
+        // Without a record of any item, one of a field would say that every item is somebody else's.
+        if recorded.contract_id.as_ref() == Some(&view.contract_id) && !recorded.items.is_empty() {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            recorded.items.extend(set.into_iter().map(|field| (field, view.contract_id.clone())));
+        }
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {

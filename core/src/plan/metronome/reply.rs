@@ -156,6 +156,7 @@ impl ObservedContract {
             last_edit: None,
             ours: None,
             missing: Vec::new(),
+            read_at: now,
             gone,
             ids,
             soonest,

@@ -18,5 +18,7 @@ pub use self::{
     json::{drift as drift_json, plan as plan_json},
     markdown::{drift as drift_markdown, money as money_markdown, plan as plan_markdown},
     table::{Cells, Sum, open, rows as table, years},
-    text::{drift, drift_line, drift_lines, line, lines, money, summarize, summary, summary_within},
+    text::{
+        drift, drift_line, drift_lines, line, lines, lines_within, money, summarize, summary, summary_within,
+    },
 };

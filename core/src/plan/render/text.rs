@@ -71,6 +71,19 @@ pub fn lines(plan: &Plan) -> String {
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
+/// The first `most` of these lines, each cut at a bound; where there are more, the last one says how many.
+#[must_use]
+pub fn lines_within(plan: &Plan, most: usize) -> Vec<String> {
+    let text = lines(plan);
+    let count = text.lines().count();
+    let shown = if count > most { most.saturating_sub(1) } else { count };
+    let mut kept: Vec<_> = text.lines().take(shown).map(|line| cut(line.to_owned(), LINE_LENGTH)).collect();
+    if count > shown {
+        kept.push(format!("(and {} more lines)", count - shown));
+    }
+    kept
+}
+
 /// Fixed money that changes, a line each.
 #[must_use]
 pub fn money(effect: &MoneyEffect) -> Vec<String> {

@@ -34,7 +34,13 @@ pub(super) fn plan(
         (Some(view), ..) if is_own(view, recorded) => {
             end(organization_id, &view.contract_id, &view.state, view.terms.clone(), status, recorded, policy)
         }
-        (Some(view), Some(desired), None) if desired.changes(&view.terms, &[]).is_empty() => unproven(view),
+        (Some(view), Some(desired), None) if desired.changes(&view.terms, &[]).is_empty() => {
+            unproven(view, "says what the spec says")
+        }
+        // The operator may have been killed between a write and its record, and the spec have changed since.
+        (Some(view), _, None) if recorded.may_lack_a_write => {
+            unproven(view, "may have been made from the spec as it was before it was changed")
+        }
         (None, Some(desired), Some(held)) if recorded.state.as_deref() == Some("scheduled") => {
             end(organization_id, held, "scheduled", desired.written.clone(), status, recorded, policy)
         }
@@ -98,14 +104,14 @@ fn is_over(
         || recorded.may_have_sent(&mark(held, status))
 }
 
-/// The refusal to end a contract that may be this resource's: it says what the spec says, as it would if the operator had
-/// been killed right after it made it, and nothing is on record.
-fn unproven(view: &ObservedContract) -> Decision {
+/// The refusal to end a contract that may be this resource's, as it would be if the operator had been killed right after it made
+/// it, and nothing is on record.
+fn unproven(view: &ObservedContract, likeness: &str) -> Decision {
     let id = &view.contract_id;
     Decision::refuse(
         reasons::OWNERSHIP_UNPROVEN,
         format!(
-            "Nothing was written: contract {id} says what the spec says, but nothing on record shows that this resource \
+            "Nothing was written: contract {id} {likeness}, but nothing on record shows that this resource \
              made it. If it did, end the contract in billing, or by a new resource that takes it over, and let this one \
              go."
         ),

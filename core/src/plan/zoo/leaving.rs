@@ -9,7 +9,7 @@ use crate::{
         Change, Decision, Policy, Recorded, SetTerms,
         diff::covers,
         summarize,
-        three_way::{Fields, in_force, said},
+        three_way::{self, Fields, in_force, said},
     },
     terms::{
         Decimal, Shape,
@@ -108,6 +108,12 @@ impl Left {
             }
         }
     }
+}
+
+/// Fields of the contract itself that a replace sets and that billing does not say yet.
+pub(super) fn to_set(written: &Value, view: Option<&ObservedContract>) -> Vec<String> {
+    let of_contract = |field: &str| REQUIRED.contains(&field);
+    three_way::to_set(&SHAPE, written, view.map(|view| &view.terms), &of_contract)
 }
 
 /// What is to be on record of a contract: fields that the spec sets and that are in force.

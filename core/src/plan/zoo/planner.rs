@@ -8,7 +8,7 @@ use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
         Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Reading, Recorded, Refusal,
-        Unreadable, package::ArchivedPackage, snapshot::day,
+        SetTerms, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
     },
     terms::{Digest, Timestamp, json::parse_exact, zoo::SHAPE},
     validate,
@@ -179,6 +179,30 @@ impl Planner for ContractPlanner {
         };
         (is_held || says_the_same())
             .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(view) })
+    }
+
+    fn sets(&self) -> Vec<String> {
+        let Ok(desired) = &self.desired else { return Vec::new() };
+        leaving::to_set(&desired.canonical, self.shown.present())
+    }
+
+    fn recall(&self, recorded: &mut Recorded) {
+        let Some(view) = self.shown.present() else { return };
+        let is_known = recorded.contract_id.is_some();
+        if is_known && recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms)) {
+            // As it last was, under another ID: a write was carried out once more on its way, and nobody had a say in it.
+            recorded.contract_id = Some(view.contract_id.clone());
+        }
+        let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&view.contract_id);
+        if !is_held(recorded) && recorded.may_have_sent(&fingerprint(&view.terms)) {
+            // A write without a reply has made it: so it is told, whatever comes of the plan.
+            recorded.set = SetTerms::default();
+            recorded.contract_id = Some(view.contract_id.clone());
+        }
+        if is_held(recorded) {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            recorded.set.add("", set);
+        }
     }
 
     fn shows(&self, sent: &Digest) -> bool {

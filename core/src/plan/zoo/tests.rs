@@ -512,6 +512,16 @@ fn a_contract_that_may_have_been_made_right_before_a_kill_is_neither_ended_nor_l
     let mut foreign = spec.clone();
     foreign.name = "Typed by hand".into();
     assert_eq!(end(Some(&view(&foreign)), &Recorded::default(), DeletionPolicy::Cancel), None);
+    // It may be what the spec said before it was changed, unless a report speaks of the spec as it was last.
+    let lacking = Recorded { may_lack_a_write: true, ..Recorded::default() };
+    assert_eq!(kept(Some(&view(&foreign)), &lacking).reason, "OwnershipUnproven");
+    assert_eq!(end(None, &lacking, DeletionPolicy::Cancel), None);
+    let another = Recorded { contract_id: Some("contract-2".into()), ..lacking };
+    assert_eq!(
+        end(Some(&view(&foreign)), &another, DeletionPolicy::Cancel),
+        None,
+        "it has another on record"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Desired, money, put};
 use crate::{
-    api::{APPROVED_PLAN, reasons},
+    api::reasons,
     plan::{
         Change, Decision, Plan, Policy, Recorded, Refusal, ownership::nothing_to_adopt, snapshot::day,
         summarize,
@@ -42,12 +42,12 @@ pub(super) fn plan(
         Decision::Report(changes) => return Decision::Wait(missing(held, &summarize(&changes))),
         decision => return decision,
     };
-    if policy.approved.as_deref() == Some(plan.digest.as_str()) {
+    if plan.consent.given.is_some() {
         return Decision::Write(plan);
     }
     let way_out = format!(
-        "If it is gone for good and a new one is to be made, annotate the resource with {APPROVED_PLAN}={}: {}",
-        plan.digest,
+        "If it is gone for good and a new one is to be made, {}: {}",
+        plan.how_to_approve(),
         plan.summary()
     );
     match &recorded.ends_on {

@@ -47,3 +47,45 @@ fn what_is_only_observed_is_reported() {
     // Nothing in billing agrees with nothing.
     bench.pass(&[nothing(), done("waiting NotInBilling")]);
 }
+
+#[test]
+fn a_plan_that_is_denied_sends_nothing_and_goes_on_when_the_denial_goes() {
+    use crate::{api::ContractApproval, plan::Sayings};
+
+    let mut bench = under(ManagementPolicy::Plan);
+    let before = || shown(json!({"a": 0}));
+    bench.pass(&[before(), done("awaiting_approval")]);
+    let digest = bench.status().plan.unwrap().digest;
+    let approval = |name: &str, decision: &str| -> ContractApproval {
+        serde_json::from_value(json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractApproval",
+            "metadata": {"name": name},
+            "spec": {"contractRef": {"name": "acme"}, "planDigest": digest, "decision": decision, "approvedBy": "ann"},
+        }))
+        .unwrap()
+    };
+    let (yes, no) = (approval("yes", "Approve"), approval("no", "Deny"));
+    bench.sayings = Sayings::of([&yes, &no]);
+    bench.pass(&[before(), done("refused PlanDenied")]);
+    assert_eq!(bench.status().plan.map(|plan| plan.digest), Some(digest.clone()));
+    bench.sayings = Sayings::of([&yes]);
+    let result = bench.pass(&[before(), edited(), shown(json!({"a": 1})), done("applied")]);
+    let given = result.sent.and_then(|plan| plan.consent.given).unwrap();
+    assert_eq!(given.name.as_deref(), Some("yes"));
+    assert_eq!(bench.status().last_approval.and_then(|last| last.approved_by).as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_contract_waits_when_too_many_others_were_changed_and_whoever_approves_lets_it_pass() {
+    use crate::plan::{Hurry, Pace};
+
+    let mut bench = under(ManagementPolicy::Apply);
+    let before = || shown(json!({"a": 0}));
+    bench.pace = Pace::new(|| Err(Hurry { changed: 7, limit: 7 }));
+    let result = bench.pass(&[before(), done("awaiting_approval")]);
+    assert_eq!(result.requeue, Requeue::Within(std::time::Duration::from_mins(5)));
+    let Outcome::AwaitingApproval(plan) = result.outcome else { panic!() };
+    assert!(plan.notes().contains("maxContractsPerHour of 7"), "{}", plan.notes());
+    bench.annotate(APPROVED_PLAN, plan.digest.as_str());
+    bench.pass(&[before(), edited(), shown(json!({"a": 1})), done("applied")]);
+}

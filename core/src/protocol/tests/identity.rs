@@ -61,15 +61,15 @@ impl Cluster {
 
     /// A resource among them, which asks them at each step.
     fn around(&self, mut bench: Bench<ContractPlanner>) -> Bench<ContractPlanner> {
-        bench.contract.metadata.creation_timestamp = created_at("2026-05-01T00:00:00Z");
+        bench.contract.metadata.creation_timestamp = Some(created_at("2026-05-01T00:00:00Z"));
         let cluster = self.clone();
         bench.holders = Box::new(move |contract| Holders::new(Seen(cluster.clone(), Asking::of(contract))));
         bench
     }
 }
 
-fn created_at(time: &str) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time> {
-    Some(serde_json::from_value(json!(time)).unwrap())
+fn created_at(time: &str) -> k8s_openapi::apimachinery::pkg::apis::meta::v1::Time {
+    serde_json::from_value(json!(time)).unwrap()
 }
 
 /// Another resource, made at that time, with this in its spec and on record.
@@ -78,7 +78,7 @@ fn other(name: &str, created: &str, adopts: Option<&str>, holds: Option<&str>) -
     contract.metadata.name = Some(name.to_owned());
     contract.metadata.namespace = Some("sales".to_owned());
     contract.metadata.uid = Some(name.to_owned());
-    contract.metadata.creation_timestamp = created_at(created);
+    contract.metadata.creation_timestamp = Some(created_at(created));
     contract.spec.adopt = adopts.map(|id| serde_json::from_value(json!({"contractId": id})).unwrap());
     contract.status = Some(serde_json::from_value(json!({"contractId": holds})).unwrap());
     contract
@@ -88,7 +88,7 @@ const OLDER: &str = "2026-04-01T00:00:00Z";
 const YOUNGER: &str = "2026-05-02T00:00:00Z";
 
 fn going(mut contract: BillingContract) -> BillingContract {
-    contract.metadata.deletion_timestamp = created_at("2026-05-30T00:00:00Z");
+    contract.metadata.deletion_timestamp = Some(created_at("2026-05-30T00:00:00Z"));
     contract
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     api::{contract::ManagementPolicy, reasons},
-    plan::{CallKind, Change, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable},
+    plan::{CallKind, Change, Consent, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable},
     terms::Digest,
 };
 
@@ -62,16 +62,15 @@ impl Scripted {
             effect: MoneyEffect::default(),
             changes,
             calls: prepare.into_iter().chain([call]).collect(),
+            consent: Consent::default(),
         };
         if let Some(blocked) = recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == plan.digest)
         {
             return Decision::Refuse(blocked.refusal.clone());
         }
-        let is_approved = policy.approved.as_deref() == Some(plan.digest.as_str());
         match policy.management {
             ManagementPolicy::Observe => Decision::Report(plan.changes),
-            ManagementPolicy::Plan if !is_approved => Decision::AwaitApproval(plan),
-            ManagementPolicy::Plan | ManagementPolicy::Apply => Decision::Write(plan),
+            ManagementPolicy::Plan | ManagementPolicy::Apply => plan.heeding(policy),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{ContractPackage, reasons},
+    api::{ContractPackage, contract::ManagementPolicy, reasons},
     plan::zoo::ContractPlanner,
     terms::{json::parse_exact, zoo::SHAPE},
 };
@@ -92,6 +92,25 @@ fn what_is_not_shown_to_be_ours_is_not_replaced() {
     let same = || read(READ, told(&terms("Acme", "active"), "c-9"));
     bench.pass(&[same(), done("refused OwnershipUnproven")]);
     assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn a_create_that_a_kill_kept_off_the_record_is_not_left_without_a_word_whatever_the_spec_says_by_then() {
+    let mut bench = bench(&terms("Acme", "active"));
+    // It was created, and the operator killed before it could say so; then Git changes, and the resource is deleted.
+    set_name(&mut bench, "Acme 2027");
+    bench.contract.metadata.generation = Some(3);
+    bench.contract.metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-06-01T10:00:00Z")).unwrap());
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let made = || read(READ, told(&terms("Acme", "active"), "c-1"));
+    for _ in 0..2 {
+        bench.pass(&[made(), done("refused OwnershipUnproven")]);
+    }
+    assert_eq!(bench.sent, []);
+    // One that was told of its last spec before it was deleted has made nothing that is not on record.
+    bench.contract.status = Some(serde_json::from_value(json!({"observedGeneration": 2})).unwrap());
+    bench.pass(&[made(), done("ended")]);
 }
 
 #[test]
@@ -326,4 +345,51 @@ fn what_is_shown_in_the_place_of_ours_is_not_told_as_ours() {
     planner.remember(&mut recorded, now());
     assert_eq!(recorded.contract_id.as_deref(), Some("c-2"));
     assert_eq!(planner.last_edit(), None);
+}
+
+#[test]
+fn a_field_that_a_lost_replace_has_set_is_taken_out_when_it_leaves_the_spec() {
+    let old = terms("Acme", "active");
+    let mut with_notes = old.clone();
+    with_notes["notes"] = json!("ours");
+    for (notes, is_held) in [("ours", true), ("ours", false), ("theirs", true)] {
+        let mut bench = if is_held { holding(&old) } else { bench(&old) };
+        bench.contract.spec.zoo = serde_json::from_value(with_notes.clone()).unwrap();
+        bench.change();
+        let before = if is_held { read(READ, told(&old, "c-1")) } else { absent(READ) };
+        bench.pass(&[before, failed(REPLACE, unknown()), done("unconfirmed")]);
+        set_name(&mut bench, "Acme");
+        let mut shown = told(&with_notes, "c-1");
+        shown["notes"] = json!(notes);
+        if notes == "theirs" {
+            bench.pass(&[read(READ, shown), done("in_sync")]);
+            continue;
+        }
+        bench.pass(&[read(READ, shown), taken(REPLACE, told(&old, "c-1")), done("applied")]);
+        assert!(!bench.sent[0].body.contains("notes"), "{}", bench.sent[0].body);
+    }
+}
+
+#[test]
+fn what_a_lost_replace_has_made_is_on_record_although_it_is_only_reported() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    bench.pass(&[absent(READ), failed(REPLACE, unknown()), done("unconfirmed")]);
+    bench.contract.spec.management_policy = ManagementPolicy::Observe;
+    set_name(&mut bench, "Acme 2027");
+    bench.pass(&[read(READ, told(&old, "c-1")), done("drifted")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+}
+
+#[test]
+fn a_contract_as_it_last_was_is_ours_under_another_id_too() {
+    let old = terms("Acme", "active");
+    let new = || told(&terms("Acme 2027", "active"), "c-2");
+    let mut bench = holding(&old);
+    set_name(&mut bench, "Acme 2027");
+    let mut other = told(&old, "c-2");
+    other["notes"] = json!("theirs");
+    bench.pass(&[read(READ, other), done("refused ReplacedOutside")]);
+    bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, new()), done("applied")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-2"));
 }

@@ -67,7 +67,7 @@ pub(super) struct Right {
 }
 
 impl Right {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::to("list", "billingcontracts", "see contracts", true),
         Self::to("list", "contractpackages", "see packages", false),
         Self::to("list", "billingproviders", "see providers", false),
@@ -75,7 +75,8 @@ impl Right {
             is_namespaced: false,
             ..Self::to("list", "clusterbillingproviders", "see cluster providers", false)
         },
-        Self::to("patch", "billingcontracts", "reconcile, suspend, resume, approve", false),
+        Self::to("patch", "billingcontracts", "reconcile, suspend, resume", false),
+        Self::to("create", "contractapprovals", "approve, deny", false),
     ];
 
     const fn to(verb: &'static str, resource: &'static str, what: &'static str, is_needed: bool) -> Self {
@@ -274,9 +275,9 @@ pub(super) fn text(found: &[Finding], paint: Paint) -> String {
             Verdict::Note => ("note", Colour::Yellow),
             Verdict::Bad => ("FAIL", Colour::Red),
         };
-        text += &format!("{}  {}: {}\n", paint.text(colour, mark), plain(what), plain(message));
+        text.extend([format!("{}  {}: {}\n", paint.text(colour, mark), plain(what), plain(message))]);
         if let Some(cure) = cure {
-            text += &format!("      cure: {}\n", plain(cure));
+            text.extend([format!("      cure: {}\n", plain(cure))]);
         }
     }
     let bad = found.iter().filter(|finding| finding.is_bad()).count();

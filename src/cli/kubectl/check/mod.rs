@@ -136,23 +136,35 @@ async fn definition(cluster: &Cluster, ours: &CustomResourceDefinition) -> Findi
 
 /// What whoever asks may do.
 async fn rights(cluster: &Cluster, everywhere: bool) -> Vec<Finding> {
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let mut found = Vec::new();
     for right in Right::ALL {
-        let attributes = ResourceAttributes {
-            namespace: (!everywhere && right.is_namespaced).then(|| cluster.namespace.clone()),
-            verb: Some(right.verb.to_owned()),
-            group: Some(GROUP.to_owned()),
-            resource: Some(right.resource.to_owned()),
-            ..ResourceAttributes::default()
-        };
-        let spec =
-            SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
-        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
-        let answer = reviews.create(&PostParams::default(), &review).await;
-        found.push(right.finding(answer.map(|review| review.status.is_some_and(|status| status.allowed))));
+        let namespace = (!everywhere && right.is_namespaced).then_some(&*cluster.namespace);
+        found.push(right.finding(may(cluster, right.verb, right.resource, namespace, None).await));
     }
     found
+}
+
+/// Whether whoever asks may do something to our resources, or to the one of a name; everywhere without a namespace.
+pub(super) async fn may(
+    cluster: &Cluster,
+    verb: &str,
+    resource: &str,
+    namespace: Option<&str>,
+    name: Option<String>,
+) -> Result<bool, kube::Error> {
+    let attributes = ResourceAttributes {
+        namespace: namespace.map(str::to_owned),
+        verb: Some(verb.to_owned()),
+        group: Some(GROUP.to_owned()),
+        resource: Some(resource.to_owned()),
+        name,
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let answer = reviews.create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
 /// Whether the Secret is there, by its metadata alone.

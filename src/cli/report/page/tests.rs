@@ -50,7 +50,7 @@ fn a_page_has_terms_gaps_money_and_price_steps() {
     for part in [
         "<b>1</b>customer</li>",
         "gap of 31 days",
-        "2025-01-01 to 2026-01-01",
+        "<span class=\"d\">2025-01-01</span> <span class=\"d\">to 2026-01-01</span>",
         "USD: 240,001 committed",
         "<th scope=\"row\">2026-02</th><td class=\"n\">120,000.50</td>",
         "<td class=\"n\">0.50 USD</td><td class=\"n\">0.45 USD</td><td class=\"n\">-10.0 %</td>",

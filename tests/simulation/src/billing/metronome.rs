@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     LONGEST_LAG, Manner, Reply, Request,
-    items::{Item, LISTS, Minter},
+    items::{Invoice, Item, LISTS, Minter},
     view,
 };
 use crate::time;
@@ -29,12 +29,26 @@ pub(crate) struct Contract {
     pub(crate) rest: Map<String, Value>,
     pub(crate) items: Vec<Item>,
     edits: Vec<Value>,
-    /// When its end was set.
-    end_set: i64,
     maker: Option<usize>,
 }
 
 impl Contract {
+    /// What somebody's resource has put beyond the end of the contract. An edit that was under way when somebody else set
+    /// the end may do so, and is put right before it is invoiced.
+    pub(crate) fn late(&self) -> Option<String> {
+        let invoices = self.items.iter().filter(|item| !item.is_archived);
+        let mut invoices = invoices.flat_map(|item| item.invoices.iter().map(move |invoice| (item, invoice)));
+        invoices.find_map(|(item, invoice)| self.invoiced_late(item, invoice))
+    }
+
+    fn invoiced_late(&self, item: &Item, invoice: &Invoice) -> Option<String> {
+        let is_late = item.maker.is_some() && self.to.is_some_and(|end| invoice.at >= end);
+        is_late.then(|| {
+            let at = time::text(invoice.at);
+            format!("{}: {} is to be invoiced at {at}, after the contract's end", self.id, item.id)
+        })
+    }
+
     /// Whether it is in force, or will be.
     pub(crate) fn is_live(&self, now: i64) -> bool {
         self.archived.is_none() && self.to.is_none_or(|to| to > now)
@@ -141,7 +155,7 @@ impl Metronome {
         };
         match reply {
             Ok(data) => {
-                self.cut_off(now);
+                self.cut_off();
                 self.settled = 0;
                 self.remember(now);
                 Reply::ok(json!({"data": data}))
@@ -189,7 +203,6 @@ impl Metronome {
             rest,
             items,
             edits: Vec::new(),
-            end_set: now,
             maker: Some(request.slot),
         };
         let id = contract.id.clone();
@@ -320,13 +333,13 @@ impl Metronome {
             }
         }
         contract.edits.push(edit);
-        self.cut_off(now);
+        self.cut_off();
         self.settled = 0;
         self.remember(now);
     }
 
     /// What lies after the end of its contract goes when the end is set; what is added there later stays.
-    fn cut_off(&mut self, now: i64) {
+    fn cut_off(&mut self) {
         let state = Arc::clone(&self.state);
         for (id, contract) in state.iter() {
             let before = self.past.back().and_then(|(_, past)| past.get(id)).and_then(|before| before.to);
@@ -335,7 +348,6 @@ impl Metronome {
                 && let Some(contract) = Arc::make_mut(&mut self.state).get_mut(id)
             {
                 contract.items.iter_mut().for_each(|item| item.end(end));
-                contract.end_set = now;
             }
         }
     }
@@ -356,18 +368,10 @@ impl Metronome {
         for contract in state.values().filter(|contract| contract.archived.is_none()) {
             for item in contract.items.iter().filter(|item| !item.is_archived) {
                 for invoice in &item.invoices {
-                    // An edit that was under way when somebody set the end is put right.
-                    let is_settled = now - contract.end_set > time::HOUR;
-                    let is_late = contract.to.is_some_and(|end| invoice.at >= end);
-                    if item.maker.is_some() && is_late && is_settled {
-                        findings.push(format!(
-                            "{}: {} is to be invoiced at {}, after the contract's end",
-                            contract.id,
-                            item.id,
-                            time::text(invoice.at)
-                        ));
-                    }
                     if invoice.at <= now {
+                        findings.extend(
+                            contract.invoiced_late(item, invoice).map(|what| format!("{what}, and was")),
+                        );
                         self.charge(contract, item, &invoice.id, invoice.at, findings);
                     }
                 }

@@ -1,6 +1,9 @@
 //! Reads that are behind, and records that are lost: nothing is added twice, and nothing stays in force unsaid.
 
-use super::{planner::World, *};
+use super::{
+    planner::{Fault, World},
+    *,
+};
 use crate::{
     api::{BillingContractStatus, contract::ManagementPolicy},
     protocol::{Goal, Outcome},
@@ -119,6 +122,19 @@ fn of_all_that_is_planned_after_one_edit_one_is_taken_though_every_read_is_behin
 }
 
 #[test]
+fn a_contract_that_was_edited_since_it_was_read_is_read_again() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let at = world.now + TimeDelta::seconds(1);
+    world.api.history.push(json!({"id": "by hand", "timestamp": at.to_rfc3339()}));
+    set_terms(&mut world, &with(&fixture::plain(), "/name", json!("Acme 2027")));
+    let Outcome::Waiting { message, .. } = world.pass(Goal::InForce).outcome else { panic!() };
+    assert!(message.contains("edited after it was read"), "{message}");
+    world.settle();
+    assert_eq!(world.api.contract["name"], "Acme 2027");
+}
+
+#[test]
 fn a_part_is_not_added_to_a_schedule_twice_by_a_read_that_is_behind() {
     let part = json!({"timestamp": "2026-08-01T00:00:00Z", "amount": "77"});
     let mut terms = fixture::plain();
@@ -190,6 +206,25 @@ fn what_an_edit_added_and_left_the_spec_before_it_was_recorded_is_taken_out() {
 
 /// Lists whose items end.
 const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
+
+#[test]
+fn a_field_that_a_lost_edit_has_set_is_cleared_when_it_leaves_the_spec() {
+    let without = with(&fixture::plain(), "/netPaymentTermsDays", Value::Null);
+    for theirs in [false, true] {
+        let mut world = World::new(&without, None, None);
+        world.settle();
+        world.fault = Some((1, Fault::Reply));
+        set_terms(&mut world, &fixture::plain());
+        assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Unconfirmed { .. }));
+        if theirs {
+            world.api.contract["net_payment_terms_days"] = json!(45);
+        }
+        set_terms(&mut world, &without);
+        world.settle();
+        let left = if theirs { json!(45) } else { Value::Null };
+        assert_eq!(world.api.contract["net_payment_terms_days"], left);
+    }
+}
 
 #[test]
 fn what_was_found_while_the_history_was_behind_is_looked_for_again() {

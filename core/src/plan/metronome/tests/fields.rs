@@ -220,6 +220,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
         Decision::Report(changes) => panic!("{place}: {changes:?}"),
         Decision::AwaitApproval(plan) => panic!("{place}: {}", plan.summary()),
         Decision::Wait(refusal) => panic!("{place}: {}", refusal.message),
+        Decision::Deny(..) => panic!("{place}: denied"),
     }
 }
 

@@ -110,6 +110,7 @@ proptest! {
             Decision::Settle | Decision::Report(_) => {}
             Decision::AwaitApproval(plan) => prop_assert!(false, "{}", plan.summary()),
             Decision::Wait(refusal) => prop_assert!(false, "{}", refusal.message),
+            Decision::Deny(..) => prop_assert!(false, "denied"),
         }
         for (list, item) in others {
             // Setting an earlier end cuts short what others made as well.

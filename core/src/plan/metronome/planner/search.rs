@@ -1,0 +1,137 @@
+//! Looking for a resource's contract: by the id on record, by its key or stamp, by `adopt`.
+
+use chrono::{DateTime, Utc};
+
+use super::{ContractPlanner, Observed};
+use crate::{
+    api::reasons,
+    plan::{
+        Before, Decision, Policy, Recorded, Refusal,
+        metronome::{
+            ContractRef, Desired, Found, Need, ObservedContract, find, immutable, moved, unclaimed::kept,
+        },
+    },
+};
+
+impl ContractPlanner {
+    /// Looks for the contract: by the id on record, or else among all those of its customer.
+    pub(super) fn find(
+        &self,
+        desired: &Desired,
+        recorded: &Recorded,
+        policy: &Policy,
+    ) -> Result<Observed, Need> {
+        if let Some(refusal) = moved(desired, recorded) {
+            return Ok(Observed::Blocked(refusal));
+        }
+        if let Some(id) = &recorded.contract_id
+            && let Some(view) = self.contract(desired.customer_id(), id)?
+        {
+            return Ok(Observed::Contract(Box::new(view.clone())));
+        }
+        let listed = self.listed(desired.customer_id())?;
+        let found = match find(desired, listed, recorded, policy) {
+            Found::Own(view) | Found::Adoptable(view) => view,
+            Found::Nothing => return Ok(Observed::Nothing),
+            Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
+        };
+        // What another resource holds is not this one's, however it was found.
+        let is_held = recorded.contract_id.as_ref() == Some(&found.contract_id);
+        if !is_held && let Some(refusal) = self.kept(found, Before::Taking) {
+            return Ok(Observed::Blocked(refusal));
+        }
+        // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
+        // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
+        Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
+            Some(view) => Observed::Contract(Box::new(view.clone())),
+            None => Observed::Waiting(unreadable(&found.contract_id)),
+        })
+    }
+
+    pub(super) fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
+        kept(found, &self.origin.prefix, &self.holders, before)
+    }
+
+    /// Reads what only other calls show of a contract, as far as this spec is concerned with it.
+    pub(super) fn complete(
+        &self,
+        desired: &Desired,
+        mut view: Box<ObservedContract>,
+        recorded: &Recorded,
+        now: DateTime<Utc>,
+    ) -> Result<Box<ObservedContract>, Need> {
+        let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
+        if view.needs_v1(desired, recorded) {
+            match self.facts.legacy.get(&view.contract_id) {
+                Some(Some(data)) => view.merge_v1(data),
+                Some(None) => {}
+                None => return Err(Need::LegacyContract(contract)),
+            }
+        }
+        for subscription_id in view.needs_seats(desired, recorded, now) {
+            match self.facts.seats.get(&subscription_id) {
+                Some(data) => view.merge_seats(&subscription_id, data),
+                None => return Err(Need::Seats { contract, subscription_id, from: now }),
+            }
+        }
+        Ok(view)
+    }
+
+    pub(super) fn contract(
+        &self,
+        customer_id: &str,
+        contract_id: &str,
+    ) -> Result<Option<&ObservedContract>, Need> {
+        let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
+        known.ok_or_else(|| Need::Contract(ContractRef::new(customer_id, contract_id)))
+    }
+
+    pub(super) fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
+        let listed = self.facts.listed.as_deref();
+        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.into() })
+    }
+
+    /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
+    /// uniqueness key or the stamp shows to be this resource's. A decision instead where the one on record cannot be read.
+    pub(super) fn find_to_end(
+        &mut self,
+        recorded: &Recorded,
+        policy: &Policy,
+    ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
+        let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
+            (Some(customer_id), _) => customer_id.clone(),
+            (None, resolved) => match resolved? {
+                Ok(customer_id) => customer_id,
+                Err(_) => return Ok(Ok(None)),
+            },
+        };
+        if let Some(id) = &recorded.contract_id {
+            if let Some(view) = self.contract(&customer_id, id)? {
+                return Ok(Ok(Some(view.clone())));
+            }
+            // The API deletes no contract: one that cannot be read is looked for among all of the customer's.
+            let listed = self.listed(&customer_id)?.iter().find(|view| view.contract_id == *id);
+            return Ok(match listed {
+                Some(view) if view.archived => Ok(Some(view.clone())),
+                Some(_) => Err(Decision::Wait(unreadable(id))),
+                None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
+            });
+        }
+        if self.resolve(recorded)?.is_err() {
+            return Ok(Ok(None));
+        }
+        let Some(desired) = &self.desired else { return Ok(Ok(None)) };
+        let without_adoption = Policy { adopt: None, ..policy.clone() };
+        Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
+            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
+            Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
+        }))
+    }
+}
+
+fn unreadable(contract_id: &str) -> Refusal {
+    Refusal {
+        reason: reasons::BILLING_UNREACHABLE,
+        message: format!("Nothing was written: contract {contract_id} is listed and cannot be read"),
+    }
+}
