@@ -116,7 +116,12 @@ pub type Import<K> = Result<Imported<K>, Unimportable>;
 #[derive(Debug)]
 pub enum Preview<S> {
     /// Carry out this plan first.
-    Write(Plan),
+    Write {
+        /// The plan, with the calls that follow it as far as they can be told before it is carried out.
+        plan: Plan,
+        /// What was observed, where it is known to be the resource's.
+        seen: Option<S>,
+    },
     /// Nothing: this is the result.
     Done(Box<ReconcileResult<S>>),
 }
@@ -164,8 +169,8 @@ where
     loop {
         match read_on(api, &mut reconciliation, &now).await {
             Act::Send(_) => {
-                if let Some(plan) = reconciliation.plan() {
-                    return Preview::Write(plan.clone());
+                if let Some(plan) = reconciliation.foreseen(now()) {
+                    return Preview::Write { plan, seen: reconciliation.seen(now()) };
                 }
             }
             Act::Done(result) => return Preview::Done(result),

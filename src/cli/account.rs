@@ -20,6 +20,8 @@ use crate::{
         tenure::Tenure,
     },
     metrics::Metrics,
+    plan::Demands,
+    protocol::claims,
 };
 
 /// Which billing account, and how to reach it.
@@ -28,6 +30,13 @@ pub struct Account {
     /// File with the account's `BillingProvider` or `ClusterBillingProvider`, as it is applied to the cluster.
     #[arg(long, value_name = "FILE")]
     provider: PathBuf,
+    #[command(flatten)]
+    token: Token,
+}
+
+/// Where the account's token is read from.
+#[derive(Debug, Args)]
+pub struct Token {
     /// File with the API token; the environment variable `COUNTERSIGN_TOKEN` has it when left out.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -42,6 +51,10 @@ pub struct Connected {
     pub provider: ProviderRef,
     /// Namespace of the provider's file.
     pub namespace: Option<String>,
+    /// The account, as claims and records name it.
+    pub account: String,
+    /// What the account demands of every plan.
+    pub demands: Demands,
 }
 
 impl Account {
@@ -50,8 +63,18 @@ impl Account {
     /// # Errors
     /// When the file has no provider, or the token is missing.
     pub fn connect(&self) -> Result<Connected, Failure> {
-        let file = self.provider.display();
-        let files = Files::read(std::slice::from_ref(&self.provider))?;
+        self.token.connect(&self.provider)
+    }
+}
+
+impl Token {
+    /// Connects to the account of a provider's file, to read only.
+    ///
+    /// # Errors
+    /// When the file has no provider, or the token is missing.
+    pub fn connect(&self, provider: &PathBuf) -> Result<Connected, Failure> {
+        let file = provider.display();
+        let files = Files::read(std::slice::from_ref(provider))?;
         if let Some(problem) = files.first_problem() {
             return Err(problem.into());
         }
@@ -71,11 +94,13 @@ impl Account {
                 .into());
             }
         };
-        let client = client(spec, self.token()?)?;
-        Ok(Connected { client, provider: ProviderRef { name, kind }, namespace })
+        let client = client(spec, self.read()?)?;
+        let account = spec.base_url().map(claims::account).unwrap_or_default();
+        let demands = Demands::of(spec);
+        Ok(Connected { client, provider: ProviderRef { name, kind }, namespace, account, demands })
     }
 
-    fn token(&self) -> Result<SecretString, Failure> {
+    fn read(&self) -> Result<SecretString, Failure> {
         let token = match &self.token_file {
             Some(file) => fs::read_to_string(file)
                 .map_err(|error| format!("cannot read {}: {error}", file.display()))?,
@@ -87,7 +112,11 @@ impl Account {
     }
 }
 
-fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<Client, Failure> {
+/// A client of an account that refuses every write.
+///
+/// # Errors
+/// When the address is none, or the spec names no single billing API.
+pub(super) fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<Client, Failure> {
     let base = spec.base_url().ok_or("the provider must have exactly one billing API")?;
     let endpoint = Endpoint {
         base: base_url(base)?,

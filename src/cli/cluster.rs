@@ -42,6 +42,18 @@ impl Target {
         self.context.is_some() || self.kubeconfig.is_some() || self.namespace.is_some()
     }
 
+    /// Whether a cluster was named.
+    #[must_use]
+    pub fn names_a_cluster(&self) -> bool {
+        self.context.is_some() || self.kubeconfig.is_some()
+    }
+
+    /// The namespace that was given.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// Whether a namespace was given.
     #[must_use]
     pub fn names_a_namespace(&self) -> bool {

@@ -9,7 +9,7 @@ use clap::Args;
 use kube::ResourceExt;
 
 use super::{Failure, out};
-use crate::api;
+use crate::{api, review::document};
 
 /// Writes the custom resource definitions.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub struct Crds {
     /// Folder to write to, one file a kind; standard output when left out.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// JSON schemas instead, one a kind, for editors.
+    /// JSON schemas instead: one a kind, for editors, and one for what `plan --output json` prints.
     #[arg(long, conflicts_with = "kustomize")]
     json_schema: bool,
     /// The `openapi` file for kustomizations instead, by which a patch of one item leaves the others of its list.
@@ -50,13 +50,14 @@ fn write(dir: &Path, file: &str, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A JSON schema for each kind, with the name of its file.
+/// A JSON schema for each kind, and one for what `plan` prints, with the name of its file.
 ///
 /// # Errors
 /// When one cannot be written as JSON.
 pub fn json_schemas() -> serde_json::Result<Vec<(String, String)>> {
     let file = |(name, schema)| Ok((name, serde_json::to_string_pretty(&schema)? + "\n"));
-    api::schemas::json_schemas().into_iter().map(file).collect()
+    let all = api::schemas::json_schemas().into_iter().chain([document::schema()]);
+    all.map(file).collect()
 }
 
 /// The `openapi` file for kustomizations, with its name.

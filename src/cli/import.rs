@@ -279,7 +279,7 @@ fn key(package: &ContractPackage) -> Option<String> {
 /// Why a resource is not what is billed; nothing when it is.
 fn difference<S>(preview: Preview<S>) -> Option<String> {
     let result = match preview {
-        Preview::Write(plan) => return Some(format!("it would be changed: {}", plan.summary())),
+        Preview::Write { plan, .. } => return Some(format!("it would be changed: {}", plan.summary())),
         Preview::Done(result) => result,
     };
     match result.outcome {

@@ -34,7 +34,7 @@ enum Command {
     Run(run::Run),
     /// Checks resources in files: everything that is wrong with them, without a cluster.
     Validate(validate::Validate),
-    /// Shows what a change of files does in billing, without the billing API.
+    /// Shows what files do in billing, before anything is applied.
     Plan(plan::Plan),
     /// Prints the contracts that packages give terms to, in full.
     Render(render::Render),
@@ -89,7 +89,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
             Command::Validate(validate) => validate.run(),
-            Command::Plan(plan) => plan.run(),
+            Command::Plan(plan) => Box::pin(plan.run()).await,
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
             Command::Import(import) => Box::pin(import.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Report(report) => Box::pin(report.run()).await.map(|()| ExitCode::SUCCESS),

@@ -69,7 +69,20 @@ async fn come_into_force(folder: &str) {
     world.apply(&secret(TOKEN)).await;
     world.apply(&metronome::secret(TOKEN)).await;
     world.start_operator().await;
-    for name in &contracts {
+    until_in_force(&world, &contracts).await;
+    world.stop_operator().await;
+    let writes = |requests: Vec<crate::support::sim::Request>| {
+        let writes = requests.iter().filter(|request| metronome::is_write(&request.method, &request.path));
+        writes.count()
+    };
+    let before = (writes(world.sim.requests().await), world.get_all(&contracts).await);
+    world.second_look(contracts.len().try_into().unwrap()).await;
+    assert_eq!((writes(world.sim.requests().await), world.get_all(&contracts).await), before);
+}
+
+/// Waits until each contract has come to what it says, and those that are renewed know by what.
+pub(crate) async fn until_in_force(world: &World, contracts: &[String]) {
+    for name in contracts {
         let contract = world
             .until(name, |contract| {
                 let expected = match contract["spec"]["managementPolicy"].as_str() {
@@ -86,14 +99,6 @@ async fn come_into_force(folder: &str) {
             world.until(renewed, |renewed| renewed["status"]["renewedBy"] == id).await;
         }
     }
-    world.stop_operator().await;
-    let writes = |requests: Vec<crate::support::sim::Request>| {
-        let writes = requests.iter().filter(|request| metronome::is_write(&request.method, &request.path));
-        writes.count()
-    };
-    let before = (writes(world.sim.requests().await), world.get_all(&contracts).await);
-    world.second_look(contracts.len().try_into().unwrap()).await;
-    assert_eq!((writes(world.sim.requests().await), world.get_all(&contracts).await), before);
 }
 
 /// Applies a folder of examples to a world, in the order of its kustomization; the names of its contracts.

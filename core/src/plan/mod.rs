@@ -13,6 +13,7 @@ mod holders;
 pub mod metronome;
 mod model;
 mod money;
+pub mod months;
 mod numbers;
 mod outlook;
 mod ownership;
@@ -24,6 +25,7 @@ mod recorded;
 pub mod render;
 mod snapshot;
 mod three_way;
+pub mod usage;
 pub mod zoo;
 
 pub use self::{
@@ -32,7 +34,9 @@ pub use self::{
     guardrails::{Hurry, Pace},
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, start_of_year},
+    money::{
+        Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, start_of_year,
+    },
     numbers::money_numbers,
     outlook::{Outlook, Price, outlook},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},

@@ -2,9 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::{
+    months::{self, Month},
+    usage::UsagePrice,
+};
 use crate::terms::{
     Decimal, Timestamp,
     calendar::{RelativeTime, TimeUnit},
@@ -33,7 +38,7 @@ const AMOUNTS: [&str; 13] = [
 const RATES: [&str; 3] = ["multiplier", "price", "unitPrice"];
 
 /// What amounts are counted in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
     /// A currency in whole units, by its code (Zoo): `USD`.
@@ -134,7 +139,7 @@ pub(super) fn is_rate(name: &str) -> bool {
 }
 
 /// Calls `visit` with every number of money in a value, or rate: its path, its member, its unit and its digits.
-pub(super) fn each_number(
+pub fn each_number(
     path: &str,
     value: &Value,
     around: Option<&Unit>,
@@ -190,16 +195,22 @@ pub(super) fn unit_of(path: &str, value: &Value, around: Option<&Unit>) -> Optio
 }
 
 /// What a plan does to the money that the customer owes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MoneyEffect {
     /// What is owed whatever the customer uses: by unit, kind and year of the contract, what stays the same included.
     pub fixed: Vec<Fixed>,
     /// What changes and has no sum beforehand.
     pub open: Vec<Open>,
+    /// The fixed money again, by the month in which it is due.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub months: Vec<Month>,
+    /// What use costs, where the terms alone say so: what stays the same included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsagePrice>,
 }
 
 /// Why fixed money is owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FixedKind {
     /// The customer commits to spend it.
@@ -211,7 +222,7 @@ pub enum FixedKind {
 }
 
 /// Fixed money of one kind in one unit and one year, before and after a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fixed {
     /// Why it is owed.
     pub kind: FixedKind,
@@ -241,7 +252,7 @@ impl Fixed {
 }
 
 /// Why money has no sum beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OpenCause {
     /// It is owed for what is used.
@@ -257,7 +268,7 @@ pub enum OpenCause {
 }
 
 /// Money that has no sum beforehand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Open {
     /// Where it is in the terms, as a JSON pointer.
     pub path: String,
@@ -309,7 +320,8 @@ impl MoneyEffect {
             }
         }
         let fixed = |((kind, unit, year), (before, after))| Fixed { kind, unit, year, before, after };
-        Self { fixed: sums.into_iter().map(fixed).collect(), open }
+        let months = months::between(before, after);
+        Self { fixed: sums.into_iter().map(fixed).collect(), open, months, usage: Vec::new() }
     }
 
     /// Fixed money by kind and unit, over all years.
@@ -328,18 +340,27 @@ impl MoneyEffect {
         totals
     }
 
-    /// What several plans do to fixed money together, by kind and unit. What has no sum is left out.
+    /// The same with what use costs.
     #[must_use]
-    pub fn sum<'a>(effects: impl Iterator<Item = &'a Self>) -> Self {
-        let fixed = effects.flat_map(|effect| effect.fixed.iter().cloned()).collect();
-        let fixed = Self { fixed, open: Vec::new() }.totals();
-        Self { fixed, open: Vec::new() }
+    pub(super) fn with_usage(self, usage: Vec<UsagePrice>) -> Self {
+        Self { usage, ..self }
+    }
+
+    /// What several plans do to fixed money together, by kind and unit, and by month. What has no sum is left out.
+    #[must_use]
+    pub fn sum<'a>(effects: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let fixed = effects.clone().flat_map(|effect| effect.fixed.iter().cloned()).collect();
+        let fixed = Self { fixed, ..Self::default() }.totals();
+        let months = months::sum(effects.flat_map(|effect| &effect.months));
+        Self { fixed, months, ..Self::default() }
     }
 
     /// Takes the names of pricing units from names by ID.
     pub(super) fn find_names(&mut self, names: &BTreeMap<String, String>) {
         self.fixed.iter_mut().for_each(|fixed| fixed.unit.find_name(names));
         self.open.iter_mut().filter_map(|open| open.unit.as_mut()).for_each(|unit| unit.find_name(names));
+        self.months.iter_mut().for_each(|month| month.unit.find_name(names));
+        self.usage.iter_mut().for_each(|usage| usage.unit.find_name(names));
     }
 
     /// Whether the plan changes nothing about money.
@@ -350,7 +371,7 @@ impl MoneyEffect {
 }
 
 /// The sum, `None` when it or a part of it is beyond 28 digits.
-fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
+pub(super) fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
     sum?.checked_add(more?.normalized())
 }
 

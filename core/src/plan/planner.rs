@@ -8,7 +8,7 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::{Call, Decision, Holders, PackageSnapshot, Policy, Recorded, Refusal};
+use super::{Call, Decision, Holders, PackageSnapshot, Plan, Policy, Recorded, Refusal};
 use crate::{
     api::contract::DeletionPolicy,
     terms::{Digest, Timestamp},
@@ -136,6 +136,12 @@ pub trait Planner {
         recorded: &mut Recorded,
         now: DateTime<Utc>,
     ) -> Result<(), Unreadable>;
+
+    /// Calls that follow a plan once it is carried out, for people who are shown it before: what only replies tell stands in
+    /// angle brackets. They are planned anew then, and never sent as they are.
+    fn follow_ups(&self, _: &Plan, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Vec<Call> {
+        Vec::new()
+    }
 
     /// Puts on record what is known before a call is sent, whatever comes of the call; whether that is news.
     fn sending(&mut self, _call: &Call, _recorded: &mut Recorded) -> bool {

@@ -143,6 +143,20 @@ impl<P: Planner> Reconciliation<P> {
         self.running.as_ref().map(|running| &running.plan)
     }
 
+    /// The plan that is being carried out, with the calls that follow it, as far as they can be told before it is.
+    #[must_use]
+    pub fn foreseen(&self, now: DateTime<Utc>) -> Option<Plan> {
+        let mut plan = self.plan()?.clone();
+        plan.calls.extend(self.planner.follow_ups(&plan, &self.recorded, &self.policy, now));
+        Some(plan)
+    }
+
+    /// What was observed, where it is known to be this resource's.
+    #[must_use]
+    pub fn seen(&self, now: DateTime<Utc>) -> Option<P::Snapshot> {
+        self.planner.snapshot(&self.recorded, now)
+    }
+
     /// What is to be done next. Asking again without telling anything gives the same answer.
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {

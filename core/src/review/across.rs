@@ -58,7 +58,7 @@ pub enum Which {
     Approval(usize),
 }
 
-impl Together<'_> {
+impl<'a> Together<'a> {
     /// Duplicates of names and claims, and references to what is not there or may not be used. Whether packages can be
     /// used is asked where a contract is validated.
     #[must_use]
@@ -76,7 +76,11 @@ impl Together<'_> {
 
     /// The account of a provider that is among the resources.
     #[must_use]
-    pub fn provider(&self, reference: &ProviderRef, namespace: Option<&str>) -> Option<&BillingProviderSpec> {
+    pub fn provider(
+        &self,
+        reference: &ProviderRef,
+        namespace: Option<&str>,
+    ) -> Option<&'a BillingProviderSpec> {
         let is_named = |name: Option<&String>| name == Some(&reference.name);
         match reference.kind {
             ProviderKind::BillingProvider => {
@@ -99,7 +103,7 @@ impl Together<'_> {
     ///
     /// # Errors
     /// Why there is none that can be used.
-    pub fn package(&self, contract: &BillingContract) -> Result<Option<&ContractPackage>, Unusable> {
+    pub fn package(&self, contract: &BillingContract) -> Result<Option<&'a ContractPackage>, Unusable> {
         let packages: Vec<_> = self.packages.iter().map(|placed| placed.resource).collect();
         package::of(contract, &packages)
     }

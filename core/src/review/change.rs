@@ -12,19 +12,21 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        Api, ContractPackage, FINALIZER, PACKAGE_FINALIZER,
-        contract::{Amount, ManagementPolicy},
+        Api, BillingContract, BillingContractStatus, ContractPackage, FINALIZER, PACKAGE_FINALIZER,
+        contract::{Amount, LastApplied, ManagementPolicy},
         package::Lifecycle,
         provider::BillingProviderSpec,
+        reasons::{self, Reason},
     },
     plan::{
         Change, ContractSnapshot, Demands, Plan, Planner, Policy, Recorded, Refusal, Sayings, SetTerms,
-        facts::Facts, metronome, package, zoo,
+        diff::covers, facts::Facts, metronome, package, zoo,
     },
     protocol::{
         Goal, Outcome, Reconciliation, Step,
         deletion::{self, Deletion},
     },
+    terms::{Digest, Timestamp},
 };
 
 pub use crate::plan::facts::Side;
@@ -40,6 +42,8 @@ pub enum Effect {
         plan: Plan,
         /// Whether it waits for somebody's approval first.
         waits: bool,
+        /// Those of its changes that undo what somebody has changed in billing, and not what this change of files does.
+        undone: Vec<Change>,
     },
     /// The contract is left as it is, and differs from the files or is no longer watched.
     Left {
@@ -54,7 +58,36 @@ pub enum Effect {
     Refused(Refusal),
     /// Only the billing API can tell.
     Open(&'static str),
+    /// The billing API was asked, and it cannot be told.
+    Unknown(Refusal),
 }
+
+/// How a reconciliation went up to its first write.
+#[derive(Clone, Debug)]
+pub enum Ran<S> {
+    /// It would write this.
+    Planned {
+        /// What it would carry out.
+        plan: Plan,
+        /// What was observed, where it is known to be the resource's.
+        seen: Option<S>,
+    },
+    /// It came to this by reading alone.
+    Ended(Outcome, Option<S>),
+}
+
+/// Reasons for which nothing can be told until the billing API answers again.
+const NO_ANSWER: [Reason; 5] = [
+    reasons::BILLING_UNREACHABLE,
+    reasons::CREDENTIALS_REFUSED,
+    reasons::NOT_LEADER,
+    reasons::PROVIDER_NOT_READY,
+    reasons::THROTTLED,
+];
+/// Why nothing is written for a contract with `spec.suspend`.
+const SUSPENDED: &str = "it is suspended: still billed, and no longer watched";
+/// Why nothing is written for a contract under `managementPolicy: Observe`.
+const OBSERVED: &str = "its policy is to look only";
 
 /// What becomes of a contract when files change from one side to the other; a side is missing where there is no such
 /// resource.
@@ -88,18 +121,10 @@ pub fn package(
     let (before, is_wanted) = (before.filter(is_published), after.is_some_and(|after| is_published(&after)));
     let goal = match (after, before) {
         (Some(_), _) if is_wanted => Goal::InForce,
-        (None, Some(before)) => {
-            let mut held = before.clone();
-            if deletion::package_needs_finalizer(&held) {
-                held.metadata.finalizers.get_or_insert_default().push(PACKAGE_FINALIZER.to_owned());
-            }
-            match deletion::of_package(&held) {
-                Deletion::End(goal) => goal,
-                Deletion::NotOurs | Deletion::Release => {
-                    return Effect::Left { why: ORPHANED, changes: Vec::new(), value: Vec::new() };
-                }
-            }
-        }
+        (None, Some(before)) => match end_of_package(before) {
+            Some(goal) => goal,
+            None => return Effect::Left { why: ORPHANED, changes: Vec::new(), value: Vec::new() },
+        },
         _ => return Effect::Nothing,
     };
     let planner = |package| {
@@ -119,16 +144,116 @@ pub fn package(
             metronome::Need::Package { .. } => billed.clone(),
             _ => Some(billed.iter().filter(|_| matches!(need, metronome::Need::Packages)).cloned().collect()),
         });
+    of_package(ran)
+}
+
+/// What becomes of a package, by how its reconciliation went.
+#[must_use]
+pub fn of_package<S>(ran: Ran<S>) -> Effect {
     match ran {
-        Ran::Planned(plan) => Effect::Changes { plan, waits: false },
+        Ran::Planned { plan, .. } => Effect::Changes { plan, waits: false, undone: Vec::new() },
         Ran::Ended(Outcome::Refused { refusal, .. }, _) => Effect::Refused(refusal),
-        Ran::Ended(Outcome::Waiting { reason, message }, _) => Effect::Refused(Refusal { reason, message }),
+        Ran::Ended(Outcome::Waiting { reason, message }, _) => waiting(reason, message),
+        Ran::Ended(Outcome::Unconfirmed { message } | Outcome::NotInForce { message }, _) => {
+            Effect::Unknown(Refusal { reason: reasons::WRITE_UNCONFIRMED, message })
+        }
         Ran::Ended(..) => Effect::Nothing,
     }
 }
 
+fn waiting(reason: Reason, message: String) -> Effect {
+    let refusal = Refusal { reason, message };
+    if NO_ANSWER.contains(&reason) { Effect::Unknown(refusal) } else { Effect::Refused(refusal) }
+}
+
+/// What becomes of a contract, by how its reconciliation went. `was` is what its resource said before, and `value` what the
+/// customer is committed to, where nothing was observed.
+#[must_use]
+pub fn of_contract(
+    ran: Ran<ContractSnapshot>,
+    contract: &BillingContract,
+    was: Option<&BillingContract>,
+    value: &[Amount],
+) -> Effect {
+    let seen = match &ran {
+        Ran::Planned { seen, .. } | Ran::Ended(_, seen) => seen.as_ref(),
+    };
+    let value = seen.map_or(value, |seen| &seen.committed_value).to_vec();
+    let left = |why, changes| Effect::Left { why, changes, value: value.clone() };
+    let is_observed =
+        |contract: &BillingContract| contract.spec.management_policy == ManagementPolicy::Observe;
+    let effect = match ran {
+        Ran::Planned { plan, .. } => Effect::Changes { plan, waits: false, undone: Vec::new() },
+        Ran::Ended(outcome, _) => match outcome {
+            Outcome::AwaitingApproval(plan) => Effect::Changes { plan, waits: true, undone: Vec::new() },
+            Outcome::Drifted { changes } if is_observed(contract) => left(OBSERVED, changes),
+            Outcome::Drifted { changes } => left("its policy is to report drift only", changes),
+            Outcome::Waiting { reason: reasons::NOT_IN_BILLING, .. } => left(OBSERVED, Vec::new()),
+            Outcome::Refused { refusal, .. } => Effect::Refused(refusal),
+            Outcome::Waiting { reason, message } => waiting(reason, message),
+            Outcome::Unconfirmed { message } | Outcome::NotInForce { message } => {
+                Effect::Unknown(Refusal { reason: reasons::WRITE_UNCONFIRMED, message })
+            }
+            Outcome::InSync { .. } | Outcome::Suspended | Outcome::Ended { .. } => Effect::Nothing,
+        },
+    };
+    match effect {
+        Effect::Changes { plan, .. } if contract.spec.suspend => left(SUSPENDED, plan.changes),
+        Effect::Nothing if contract.spec.suspend && was.is_some_and(|was| !was.spec.suspend) => {
+            left(SUSPENDED, Vec::new())
+        }
+        Effect::Nothing if is_observed(contract) && was.is_some_and(|was| !is_observed(was)) => {
+            left(OBSERVED, Vec::new())
+        }
+        effect => effect,
+    }
+}
+
+/// Tells apart, in what a reconciliation would do, what a change of files does from what it would undo: `change` is what the
+/// change does where what the files said before is billed.
+#[must_use]
+pub fn told_apart(effect: Effect, change: &Effect) -> Effect {
+    let Effect::Changes { plan, waits, .. } = effect else { return effect };
+    let changes: &[Change] = match change {
+        Effect::Changes { plan, .. } => &plan.changes,
+        Effect::Nothing => &[],
+        // Nothing is known of what was billed.
+        _ => return Effect::Changes { plan, waits, undone: Vec::new() },
+    };
+    let is_same = |one: &str, other: &str| covers(one, other) || covers(other, one);
+    let is_undone = |found: &&Change| !changes.iter().any(|change| is_same(&change.path, &found.path));
+    let undone = plan.changes.iter().filter(is_undone).cloned().collect();
+    Effect::Changes { plan, waits, undone }
+}
+
+/// How what a contract's resource holds ends when the resource goes; nothing where it stays as it is.
+#[must_use]
+pub fn end_of_contract(contract: &BillingContract) -> Option<Goal> {
+    let mut held = contract.clone();
+    if deletion::contract_needs_finalizer(&held) {
+        held.metadata.finalizers.get_or_insert_default().push(FINALIZER.to_owned());
+    }
+    match deletion::of_contract(&held) {
+        Deletion::End(goal) => Some(goal),
+        Deletion::NotOurs | Deletion::Release => None,
+    }
+}
+
+/// The same for a package.
+#[must_use]
+pub fn end_of_package(package: &ContractPackage) -> Option<Goal> {
+    let mut held = package.clone();
+    if deletion::package_needs_finalizer(&held) {
+        held.metadata.finalizers.get_or_insert_default().push(PACKAGE_FINALIZER.to_owned());
+    }
+    match deletion::of_package(&held) {
+        Deletion::End(goal) => Some(goal),
+        Deletion::NotOurs | Deletion::Release => None,
+    }
+}
+
 /// Why something stays that has no resource any more.
-const ORPHANED: &str = "the resource is gone, and by its `deletionPolicy` what it holds stays as it is";
+pub const ORPHANED: &str = "the resource is gone, and by its `deletionPolicy` what it holds stays as it is";
 
 fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: DateTime<Utc>) -> Effect {
     let known = match before.map(|side| known::<F>(side, now)).transpose() {
@@ -147,18 +272,10 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
             }
             (after, Goal::InForce)
         }
-        (Some(before), None) => {
-            let mut held = before.contract.clone();
-            if deletion::contract_needs_finalizer(&held) {
-                held.metadata.finalizers.get_or_insert_default().push(FINALIZER.to_owned());
-            }
-            match deletion::of_contract(&held) {
-                Deletion::End(goal) => (before, goal),
-                Deletion::NotOurs | Deletion::Release => {
-                    return left(ORPHANED, Vec::new());
-                }
-            }
-        }
+        (Some(before), None) => match end_of_contract(before.contract) {
+            Some(goal) => (before, goal),
+            None => return left(ORPHANED, Vec::new()),
+        },
         (None, None) => return Effect::Nothing,
     };
     let planner = match F::planner(side) {
@@ -167,22 +284,42 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
     };
     let demands = side.account.map(Demands::of).unwrap_or_default();
     let policy = Policy::of(side.contract).under(demands, Sayings::default());
-    let effect = match run(F::API, planner, goal, recorded, policy, now, |need| facts.told(need, side)) {
-        Ran::Planned(plan) => Effect::Changes { plan, waits: false },
-        Ran::Ended(outcome, _) => match outcome {
-            Outcome::AwaitingApproval(plan) => Effect::Changes { plan, waits: true },
-            Outcome::Drifted { changes } => left("its policy is to look only", changes),
-            Outcome::Refused { refusal, .. } => Effect::Refused(refusal),
-            Outcome::Waiting { .. } if side.contract.spec.management_policy == ManagementPolicy::Observe => {
-                left("its policy is to look only", Vec::new())
-            }
-            Outcome::Waiting { reason, message } => Effect::Refused(Refusal { reason, message }),
-            _ => Effect::Nothing,
-        },
+    let ran = run(F::API, planner, goal, recorded, policy, now, |need| facts.told(need, side));
+    of_contract(ran, side.contract, before.map(|side| side.contract), &value)
+}
+
+/// What the operator would have on record of a contract that it holds, once it has carried out what the files said before:
+/// `seen` is what is billed now.
+#[must_use]
+pub fn remembered(
+    side: &Side<'_>,
+    seen: ContractSnapshot,
+    account: &str,
+    now: DateTime<Utc>,
+) -> BillingContractStatus {
+    fn applied<F: Facts>(side: &Side<'_>, now: DateTime<Utc>) -> Option<Digest> {
+        known::<F>(side, now).ok()?.1.applied_spec
+    }
+    let digest = match side.contract.spec.api() {
+        Some(Api::Zoo) => applied::<zoo::Billed>(side, now),
+        Some(Api::Metronome) => applied::<metronome::Billed>(side, now),
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => None,
+        None => None,
     };
-    match effect {
-        Effect::Changes { plan, .. } if side.contract.spec.suspend => left("it is suspended", plan.changes),
-        effect => effect,
+    let time = Timestamp::whole_seconds(now);
+    let applied = |spec_digest| LastApplied { spec_digest, observed_digest: seen.digest.clone(), time };
+    BillingContractStatus {
+        observed_generation: side.contract.metadata.generation,
+        account: Some(account.to_owned()),
+        last_applied: digest.map(applied),
+        contract_id: Some(seen.contract_id),
+        items: seen.items,
+        set_fields: seen.set_fields,
+        state: Some(seen.state),
+        term: seen.term,
+        committed_value: seen.committed_value,
+        ..BillingContractStatus::default()
     }
 }
 
@@ -220,14 +357,6 @@ fn known<F: Facts>(
     }
 }
 
-/// How a reconciliation without the billing API went.
-enum Ran<S> {
-    /// It would write this.
-    Planned(Plan),
-    /// It came to this by reading alone.
-    Ended(Outcome, Option<S>),
-}
-
 /// Runs the protocol up to the first write, on facts that are known.
 fn run<P: Planner>(
     api: Api,
@@ -246,8 +375,8 @@ fn run<P: Planner>(
                 reconciliation.told(&need, Ok(told), now);
             }
             Step::Send(_) => {
-                if let Some(plan) = reconciliation.plan() {
-                    return Ran::Planned(plan.clone());
+                if let Some(plan) = reconciliation.foreseen(now) {
+                    return Ran::Planned { plan, seen: reconciliation.seen(now) };
                 }
             }
             Step::Done(result) => return Ran::Ended(result.outcome, result.snapshot),

@@ -4,9 +4,14 @@
 //! Pure, as everything here: whoever reads the files says what is in them.
 
 pub mod across;
+pub mod alerts;
 pub mod change;
+pub mod document;
 mod finding;
 pub mod ignored;
 pub mod questions;
+pub mod term;
+pub mod volumes;
+pub mod words;
 
 pub use finding::{Finding, Rule, Severity};

@@ -34,12 +34,12 @@ pub(super) fn create_commit(call: &Call) -> Result<Answer, Failure> {
             return Err(Failure::not_found(format!("Contract {id} not found")));
         }
     }
-    create(call, "commits", |mint, sent| mint.commit(sent))
+    create(call, "commits", |mint, sent| Mint::commit(mint, sent))
 }
 
 /// `POST /v1/contracts/customerCredits/create`
 pub(super) fn create_credit(call: &Call) -> Result<Answer, Failure> {
-    create(call, "credits", |mint, sent| mint.credit(sent))
+    create(call, "credits", |mint, sent| Mint::credit(mint, sent))
 }
 
 fn create(

@@ -86,7 +86,7 @@ fn cut(contract: &mut Contract, at: DateTime<Utc>) {
 pub(super) fn end_early(contract: &Contract, item: &mut Fields, field: &str, at: DateTime<Utc>) {
     if item.has(field) {
         item.edit(field, |schedule| {
-            cut_schedule(contract, schedule, at, &Fields::default(), &mut Vec::new())
+            cut_schedule(contract, schedule, at, &Fields::default(), &mut Vec::new());
         });
     }
 }

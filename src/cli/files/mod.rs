@@ -11,7 +11,7 @@ mod kustomize;
 
 pub(super) use self::gather::is_resource_file;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde_json::Value;
 
@@ -113,6 +113,43 @@ impl Files {
         files
     }
 
+    /// Puts resources that say no namespace into one, as kubectl does; those of the cluster have none.
+    pub(super) fn put_into(&mut self, namespace: &str) {
+        for resource in &mut self.resources {
+            let metadata = match &mut resource.typed {
+                Some(Typed::Provider(found)) => &mut found.metadata,
+                Some(Typed::Package(found)) => &mut found.metadata,
+                Some(Typed::Contract(found)) => &mut found.metadata,
+                Some(Typed::Approval(found)) => &mut found.metadata,
+                Some(Typed::ClusterProvider(_)) | None => continue,
+            };
+            metadata.namespace.get_or_insert_with(|| namespace.to_owned());
+            resource.namespace.get_or_insert_with(|| namespace.to_owned());
+        }
+    }
+
+    /// Adds what others refer to, packages and providers of other files, unless one of that kind, namespace and name is there.
+    pub(super) fn join(&mut self, other: &Self) {
+        let offset = self.sources.len();
+        self.sources.extend(other.sources.iter().cloned());
+        for resource in &other.resources {
+            let is_referred_to = resource.kind != "BillingContract";
+            if is_referred_to && !self.resources.iter().any(|known| known.named() == resource.named()) {
+                self.resources.push(Resource { source: resource.source + offset, ..resource.clone() });
+            }
+        }
+    }
+
+    /// Leaves out contracts and packages that are not among others.
+    pub(super) fn keep_what_is_in(&mut self, others: &Self) {
+        let named: BTreeSet<_> = others.resources.iter().map(Resource::named).collect();
+        let is_kept = |resource: &Resource| {
+            !["BillingContract", "ContractPackage"].contains(&resource.kind.as_str())
+                || named.contains(&resource.named())
+        };
+        self.resources.retain(is_kept);
+    }
+
     /// The first thing that the API server would not take, if there is any.
     #[must_use]
     pub fn first_problem(&self) -> Option<String> {
@@ -204,6 +241,11 @@ impl Files {
 }
 
 impl Resource {
+    /// Kind, namespace and name.
+    fn named(&self) -> (&str, Option<&str>, &str) {
+        (&self.kind, self.namespace.as_deref(), &self.name)
+    }
+
     /// What people call it: `BillingContract acme`.
     #[must_use]
     pub fn label(&self) -> String {

@@ -1,52 +1,101 @@
-//! A plan for programs. `version` changes when a member changes its meaning or goes.
+//! A plan for programs, in the form that `schemas/plan.json` says.
 
-use serde_json::{Value, json};
+use super::{
+    super::validate::Entry,
+    planned::{Planned, Row},
+};
+use crate::review::{
+    change::Effect,
+    document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+};
 
-use super::pairs::{Part, Planned, Row};
-use crate::{plan::render, review::change::Effect};
-
-pub(super) fn write(planned: &Planned, base: &str) -> serde_json::Result<String> {
-    let counts: serde_json::Map<String, Value> =
-        Part::ALL.iter().map(|part| (part.word().to_owned(), planned.part(*part).count().into())).collect();
-    let value = json!({
-        "version": 1,
-        "base": base,
-        "counts": counts,
-        "resources": planned.rows.iter().map(row).collect::<Vec<_>>(),
-        "total": planned.total().fixed,
-        "findings": planned.wrong,
-    });
-    Ok(serde_json::to_string_pretty(&value)? + "\n")
+pub(super) fn write(planned: &Planned) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(&document(planned))? + "\n")
 }
 
-fn row(row: &Row) -> Value {
-    let mut value = json!({
-        "kind": row.kind,
-        "name": row.name,
-        "file": row.file,
-        "fileIs": row.how.word(),
-        "cause": row.cause,
-        "part": row.part().map(Part::word),
-        "findings": row.wrong,
-    });
-    let more = match &row.effect {
-        _ if !row.wrong.is_empty() => json!({}),
-        Effect::Changes { plan, waits } => {
-            let mut plan = render::plan_json(plan);
-            if let Some(members) = plan.as_object_mut() {
-                members.insert("waitsForApproval".to_owned(), (*waits).into());
+/// A plan as data.
+pub(super) fn document(planned: &Planned) -> Document {
+    let count = |part| planned.part(part).count();
+    let total = planned.total();
+    Document {
+        version: VERSION,
+        base: planned.base.clone(),
+        live: planned.live,
+        counts: Counts {
+            does: count(Part::Does),
+            undone: count(Part::Undone),
+            open: count(Part::Open),
+            left: count(Part::Left),
+            refused: count(Part::Refused),
+            unknown: count(Part::Unknown),
+        },
+        resources: planned.rows.iter().map(|row| resource(row, planned.live)).collect(),
+        total: total.fixed,
+        months: total.months,
+        findings: planned.wrong.iter().map(found).collect(),
+    }
+}
+
+fn resource(row: &Row, live: bool) -> Resource {
+    let mut resource = Resource {
+        kind: row.kind.to_owned(),
+        name: row.name.clone(),
+        file: row.file.clone(),
+        file_is: row.how,
+        cause: row.cause.clone(),
+        parts: row.parts(),
+        findings: row.wrong.iter().map(found).collect(),
+        digest: None,
+        changes: Vec::new(),
+        undone: Vec::new(),
+        effect: None,
+        waits_for_approval: false,
+        calls: Vec::new(),
+        why: None,
+        committed_value: Vec::new(),
+        reason: None,
+        message: None,
+        alerts: row.alerts.clone(),
+        estimates: row.estimates.clone(),
+        term: row.term,
+    };
+    if !row.wrong.is_empty() {
+        return resource;
+    }
+    match &row.effect {
+        Effect::Nothing => {}
+        Effect::Changes { plan, waits, undone } => {
+            resource.digest = Some(plan.digest.clone());
+            resource.changes.clone_from(&plan.changes);
+            resource.undone.clone_from(undone);
+            resource.effect = Some(plan.effect.clone());
+            resource.waits_for_approval = *waits;
+            if live {
+                resource.calls = plan.calls.iter().filter_map(Sent::of).collect();
             }
-            plan
         }
         Effect::Left { why, changes, value } => {
-            json!({"why": why, "changes": changes, "committedValue": value})
+            resource.why = Some((*why).to_owned());
+            resource.changes.clone_from(changes);
+            resource.committed_value.clone_from(value);
         }
-        Effect::Refused(refusal) => json!({"reason": refusal.reason.as_str(), "message": refusal.message}),
-        Effect::Open(why) => json!({"why": why}),
-        Effect::Nothing => json!({}),
-    };
-    if let (Some(members), Value::Object(more)) = (value.as_object_mut(), more) {
-        members.extend(more);
+        Effect::Open(why) => resource.why = Some((*why).to_owned()),
+        Effect::Refused(refusal) | Effect::Unknown(refusal) => {
+            resource.reason = Some(refusal.reason.to_string());
+            resource.message = Some(refusal.message.clone());
+        }
     }
-    value
+    resource
+}
+
+fn found(entry: &Entry) -> Found {
+    Found {
+        file: entry.file.clone(),
+        line: entry.line,
+        column: entry.column,
+        rule: entry.rule,
+        severity: entry.severity,
+        path: entry.path.clone(),
+        message: entry.message.clone(),
+    }
 }

@@ -1,19 +1,30 @@
-//! A plan as one comment of a pull request: counts and the total first, then a row a resource, then each in full.
+//! A plan as one comment of a pull request: counts and the total first, then charts, a row a resource, then each in full.
 //!
-//! Forges cut comments without a word. So this one is cut here, whole resources at a time, and says so.
+//! Forges cut comments without a word. So this one is cut here, whole resources at a time, and says so, and where the rest is.
 
 use super::{
-    pairs::{Part, Planned, Row},
-    text::what,
+    charts::{self, Bar, Columns},
+    planned::{Planned, Row, sum},
+    text::call,
 };
-use crate::{cli::out::count, plan::render, review::change::Effect};
+use crate::{
+    cli::{out::count, validate::Entry},
+    plan::render,
+    review::{change::Effect, document::Part, term::Span, words},
+    terms::Timestamp,
+};
 
 /// By which the comment is found again, to be updated in its place.
 pub(super) const MARKER: &str = "<!-- countersign-plan -->";
 /// Most characters that GitHub takes in a comment; GitLab takes more.
 const MOST: usize = 65_536;
 /// Characters that are kept for saying what was left out.
-const KEPT: usize = 400;
+const KEPT: usize = 600;
+/// Most contracts in a chart of terms, and most prices that are called out before the table.
+const MOST_BARS: usize = 40;
+const MOST_ALERTS: usize = 20;
+/// Where what does not fit is to be found.
+const REST: &str = "Everything is in the HTML file of this run (`countersign plan --output html`, among the job's artifacts).\n";
 
 pub(super) fn write(planned: &Planned) -> String {
     within(planned, MOST)
@@ -21,83 +32,72 @@ pub(super) fn write(planned: &Planned) -> String {
 
 fn within(planned: &Planned, most: usize) -> String {
     let mut text = format!("{MARKER}\n");
-    let counts = planned.counts();
-    if counts.is_empty() && planned.wrong.is_empty() {
+    if planned.is_empty() {
         text.extend([format!(
             "### ✅ Nothing changes in billing\n\n{}, all as they were.\n",
             count(planned.contracts, "contract")
         )]);
         return text;
     }
-    let mark = if planned.code() == 2 { "❌" } else { "💰" };
+    let counts = planned.counts();
+    let mark = match planned.code() {
+        0 => "✅",
+        3 => "💰",
+        _ => "❌",
+    };
     text.extend([format!(
         "### {mark} Billing: {}\n\n",
         if counts.is_empty() { "the files are wrong" } else { &counts }
     )]);
-    let total = planned.total();
-    match render::money_markdown(&total) {
-        table if table.is_empty() => text += "Fixed money stays as it is.\n\n",
-        table => text.extend([format!("{table}\n")]),
-    }
+    text += &total(planned);
+    text += &alerts(planned);
     for entry in &planned.wrong {
-        text.extend([format!(
-            "- {}:{}:{}: {}\n",
-            plain(&entry.file),
-            entry.line,
-            entry.column,
-            plain(&entry.message)
-        )]);
+        text += &found(entry);
+        text.push('\n');
     }
-    let rows: Vec<&Row> = Part::ALL.iter().flat_map(|part| planned.part(*part)).collect();
+    text += &over_time(planned);
+    let rows: Vec<&Row> = Part::ALL
+        .iter()
+        .flat_map(|part| planned.part(*part).filter(move |row| row.part() == Some(*part)))
+        .collect();
     let budget = most.saturating_sub(KEPT);
     text += "\n| Resource | What happens | Money |\n| --- | --- | --- |\n";
-    let mut listed = 0;
-    for row in &rows {
-        let line = format!(
-            "| {} {} | {} | {} |\n",
-            row.kind,
-            plain(&row.name),
-            plain(&happens(row)),
-            code(&money(row))
-        );
-        if length(&text) + length(&line) > budget {
-            break;
+    let mut room = budget.saturating_sub(length(&text));
+    let mut add = |text: &mut String, more: &str| {
+        let fits = length(more) <= room;
+        if fits {
+            room -= length(more);
+            text.push_str(more);
         }
-        text += &line;
-        listed += 1;
-    }
-    let mut told = 0;
-    if listed == rows.len() {
-        for row in &rows {
-            let part = row.part().map(Part::title).unwrap_or_default();
-            let summary = format!("{} {}: {}", row.kind, row.name, happens(row));
-            let detail = format!(
-                "\n<details><summary>{}</summary>\n\n{}\n\n{}\n</details>\n",
-                html(&summary),
-                part,
-                detail(row)
-            );
-            if length(&text) + length(&detail) > budget {
-                break;
-            }
-            text += &detail;
-            told += 1;
-        }
-    }
-    if listed < rows.len() {
-        let rest = rows.len() - listed;
+        fits
+    };
+    let line = |row: &&Row| {
+        format!("| {} {} | {} | {} |\n", row.kind, plain(&row.name), plain(&happens(row)), code(&money(row)))
+    };
+    let listed = rows.iter().take_while(|row| add(&mut text, &line(row))).count();
+    let shown = |row: &&Row| {
+        let parts = row.parts().into_iter().map(Part::title).collect::<Vec<_>>().join("; ");
+        let summary = format!("{} {}: {}", row.kind, row.name, happens(row));
+        format!(
+            "\n<details><summary>{}</summary>\n\n{parts}\n\n{}\n</details>\n",
+            html(&summary),
+            detail(row, planned.live)
+        )
+    };
+    let all = rows.len();
+    if listed < all {
         text.extend([format!(
-            "\n**This comment is full: {rest} of {} resources are not in the table, and none is shown in full.** ",
-            rows.len()
+            "\n**This comment is full: {} of {all} resources are not in the table, and none is shown in full.** {REST}",
+            all - listed
         )]);
-        text += "Run `countersign plan` with the same arguments, or read the job's log, to see them all.\n";
-    } else if told < rows.len() {
-        let rest = rows.len() - told;
+        return text;
+    }
+    let told = rows.iter().take_while(|row| add(&mut text, &shown(row))).count();
+    if told < all {
         text.extend([format!(
-            "\n**This comment is full: {rest} of {} resources are not shown in full.** ",
-            rows.len()
+            "\n**This comment is full: {} of {all} resources are not shown in full.** {REST}",
+            all - told
         )]);
-        text += "Run `countersign plan` with the same arguments, or read the job's log, to see them all.\n";
     }
     text
 }
@@ -106,40 +106,127 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-/// What happens, in a few words: a part, and what happened to the file.
-fn happens(row: &Row) -> String {
-    let refused = || match &row.effect {
-        Effect::Refused(refusal) if row.wrong.is_empty() => format!("refused: {}", refusal.reason),
-        _ => format!("refused: {}", count(row.wrong.len(), "violation")),
+/// What all of it does to money.
+fn total(planned: &Planned) -> String {
+    let mut text = match render::money_markdown(&planned.total()) {
+        table if table.is_empty() => "Fixed money stays as it is.\n\n".to_owned(),
+        table => format!("{table}\n"),
     };
-    match row.part() {
-        Some(Part::Refused) => refused(),
-        _ => what(row),
+    for line in words::expected(planned.rows.iter().flat_map(|row| &row.estimates)) {
+        text.extend([format!("- {}\n", code(&line))]);
+    }
+    text
+}
+
+/// Prices that deserve a look.
+fn alerts(planned: &Planned) -> String {
+    let all = planned.rows.iter().flat_map(|row| {
+        let lines = words::alerts(&row.alerts).into_iter();
+        lines.map(move |line| format!("- ⚠️ {}: {}\n", plain(&row.name), code(&line)))
+    });
+    let all: Vec<String> = all.collect();
+    let mut text: String = all.iter().take(MOST_ALERTS).map(String::as_str).collect();
+    if all.len() > MOST_ALERTS {
+        text.extend([format!("- ⚠️ and {} more, each with its resource\n", all.len() - MOST_ALERTS)]);
+    }
+    text
+}
+
+/// Terms and commitments as charts, which forges draw from Mermaid.
+fn over_time(planned: &Planned) -> String {
+    let bars = charts::terms(planned);
+    let mut charts = gantt(&bars);
+    charts.extend(charts::commitments(planned).iter().map(columns));
+    if charts.is_empty() {
+        return String::new();
+    }
+    let charts = charts.iter().map(|chart| format!("```mermaid\n{chart}```\n\n")).collect::<String>();
+    let more = bars.len().saturating_sub(MOST_BARS);
+    let more = if more > 0 {
+        format!("{} more are not in the chart of terms.\n\n", count(more, "contract"))
+    } else {
+        String::new()
+    };
+    format!("\n<details><summary>Terms and commitments over time</summary>\n\n{charts}{more}</details>\n")
+}
+
+fn gantt(bars: &[Bar<'_>]) -> Vec<String> {
+    let Some((_, last)) = charts::range(bars) else { return Vec::new() };
+    let mut chart = "gantt\n  dateFormat YYYY-MM-DD\n  axisFormat %Y-%m\n".to_owned();
+    let day = |time: Timestamp| time.0.format("%Y-%m-%d").to_string();
+    for bar in bars.iter().take(MOST_BARS) {
+        chart.extend([format!("  section {}\n", word(bar.name))]);
+        let mut line = |what: &str, style: &str, span: Option<Span>| {
+            let Some(Span { start, end }) = span else { return };
+            let goes_on = if end.is_none() { " (no end)" } else { "" };
+            chart.extend([format!(
+                "  {what}{goes_on} :{style}, {}, {}\n",
+                day(start),
+                day(end.unwrap_or(last))
+            )]);
+        };
+        line("before", "done", bar.before);
+        line("after", "active", bar.after);
+    }
+    vec![chart]
+}
+
+fn columns(chart: &Columns) -> String {
+    let list = |value: &dyn Fn(&charts::Column) -> String| {
+        chart.columns.iter().map(value).collect::<Vec<_>>().join(", ")
+    };
+    let by = if chart.by_year { "year" } else { "month" };
+    format!(
+        "xychart-beta\n  title \"Committed by {by} in {} (bars: after, line: before)\"\n  x-axis [{}]\n  bar [{}]\n  line [{}]\n",
+        word(&chart.unit),
+        list(&|column| format!("\"{}\"", column.label)),
+        list(&|column| column.after.to_string()),
+        list(&|column| column.before.to_string())
+    )
+}
+
+/// Text that Mermaid takes for nothing but text.
+fn word(text: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./ ".contains(letter);
+    text.chars().map(|letter| if is_plain(letter) { letter } else { ' ' }).collect()
+}
+
+/// What happens, in a few words: a part, and what happened to the file.
+pub(super) fn happens(row: &Row) -> String {
+    match &row.effect {
+        _ if !row.wrong.is_empty() => format!("refused: {}", count(row.wrong.len(), "violation")),
+        Effect::Refused(refusal) => format!("refused: {}", refusal.reason),
+        Effect::Unknown(refusal) => format!("not compared: {}", refusal.reason),
+        Effect::Changes { undone, .. } if !undone.is_empty() => {
+            format!("{}; undoes {} in billing", row.what(), count(undone.len(), "change"))
+        }
+        _ => row.what(),
     }
 }
 
 /// What it does to fixed money, in a cell.
-fn money(row: &Row) -> String {
+pub(super) fn money(row: &Row) -> String {
     let Some(effect) = row.money() else { return String::new() };
     let sums = render::money(&crate::plan::MoneyEffect::sum(std::iter::once(effect)));
     let open =
         (!effect.open.is_empty()).then(|| format!("{} without a sum", count(effect.open.len(), "price")));
-    sums.into_iter().chain(open).collect::<Vec<_>>().join("; ")
+    let expected = words::expected(row.estimates.iter());
+    sums.into_iter().chain(expected).chain(open).collect::<Vec<_>>().join("; ")
 }
 
-fn detail(row: &Row) -> String {
+fn found(entry: &Entry) -> String {
+    format!("- {}:{}:{}: {}", plain(&entry.file), entry.line, entry.column, plain(&entry.message))
+}
+
+fn detail(row: &Row, live: bool) -> String {
     if !row.wrong.is_empty() {
-        let line = |entry: &super::super::validate::Entry| {
-            format!("- {}:{}:{}: {}", plain(&entry.file), entry.line, entry.column, plain(&entry.message))
-        };
-        return row.wrong.iter().map(line).collect::<Vec<_>>().join("\n");
+        return row.wrong.iter().map(found).collect::<Vec<_>>().join("\n");
     }
     match &row.effect {
-        Effect::Changes { plan, .. } => render::plan_markdown(plan),
-        Effect::Refused(refusal) => plain(&refusal.message),
+        Effect::Changes { .. } => changes(row, live),
+        Effect::Refused(refusal) | Effect::Unknown(refusal) => plain(&refusal.message),
         Effect::Left { why, changes, value } => {
-            let value =
-                value.iter().map(|sum| format!("Still committed: {}.", plain(&super::text::sum(sum))));
+            let value = value.iter().map(|amount| format!("Still committed: {}.", plain(&sum(amount))));
             let changes = (!changes.is_empty()).then(|| render::drift_markdown(changes));
             std::iter::once(format!("Why: {}.", plain(why)))
                 .chain(value)
@@ -150,6 +237,27 @@ fn detail(row: &Row) -> String {
         Effect::Open(why) => format!("{}.", plain(why)),
         Effect::Nothing => String::new(),
     }
+}
+
+fn changes(row: &Row, live: bool) -> String {
+    let mut parts: Vec<String> = row.own().iter().map(render::plan_markdown).collect();
+    if !row.undone().is_empty() {
+        parts.push(format!("{}:\n\n{}", Part::Undone.title(), render::drift_markdown(row.undone())));
+    }
+    let lists = [words::estimates(&row.estimates), words::alerts(&row.alerts)];
+    parts.extend(
+        lists
+            .iter()
+            .filter(|list| !list.is_empty())
+            .map(|list| list.iter().map(|line| format!("- {}\n", code(line))).collect::<String>()),
+    );
+    let calls = row.plan().filter(|_| live).map(|plan| plan.calls.as_slice()).unwrap_or_default();
+    if !calls.is_empty() {
+        let calls: String = calls.iter().map(|sent| format!("1. {}\n", code(&call(sent)))).collect();
+        parts.push(format!("Calls, in order:\n\n{calls}"));
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
 }
 
 /// Text in which nothing is taken for markup, a mention or a reference; what it has in backticks is code.
@@ -202,7 +310,10 @@ mod tests {
     use super::*;
     use crate::cli::{
         files::{Files, Source},
-        plan::pairs::Planned,
+        plan::{
+            pairs::{Change, publish},
+            planned::{Looks, Planned},
+        },
     };
 
     fn contract(name: &str, fee: &str) -> String {
@@ -225,7 +336,10 @@ mod tests {
             };
             Files::of(all.iter().map(source).collect())
         };
-        Planned::of(&files(before), &mut files(after), "2026-06-15T10:00:00Z".parse().unwrap())
+        let (mut before, mut after) = (files(before), files(after));
+        publish(&mut before, &mut after);
+        let change = Change::of(Some(&before), &after, "2026-06-15T10:00:00Z".parse().unwrap());
+        Planned::offline(&change, &Looks { price_alert: 20.into(), ..Looks::default() })
     }
 
     #[test]
@@ -257,7 +371,7 @@ mod tests {
         let planned = planned(&[("acme", "1000")], &[("acme", "1"), ("globex", "10"), ("zeta", "7")]);
         assert_eq!((planned.code(), planned.rows.len()), (3, 3));
         for (most, part) in
-            [(2100, "resources are not shown in full"), (800, "resources are not in the table")]
+            [(2800, "resources are not shown in full"), (1900, "resources are not in the table")]
         {
             let text = within(&planned, most);
             assert!(text.chars().count() <= most && text.contains(part), "{}: {text}", text.chars().count());

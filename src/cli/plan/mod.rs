@@ -1,51 +1,94 @@
-//! `countersign plan`: what a change of files does in billing, without the billing API and without a token.
+//! `countersign plan`: what files do in billing, before anything is applied.
 //!
-//! What the files said before is taken for what is billed. So it shows what the change does, and nothing of what somebody
-//! has changed in billing since.
+//! - Between two revisions, without the billing API and without a token: what the files said before is taken for what is
+//!   billed. So it shows what the change does, and nothing of what somebody has changed in billing since.
+//! - [Live](live), against the billing API: what the operator would do now, told apart from what this change does.
+//!
+//! Either way the plan is the protocol's own, made by the planner that the operator runs.
 
+mod accounts;
 mod build;
+mod charts;
+mod cluster;
+mod html;
 mod json;
+mod live;
 mod markdown;
 mod pairs;
+mod planned;
 mod text;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use chrono::Utc;
 use clap::{Args, ValueEnum};
 
-use self::pairs::Planned;
+use self::{
+    accounts::Accounts,
+    cluster::{Cluster, Settings},
+    pairs::{Change, publish},
+    planned::{Looks, Planned},
+};
 use super::{
     Failure,
+    account::Token,
+    cluster::Target,
     files::{Files, Source},
     git::Repository,
     out,
 };
+use crate::{review::volumes::Volumes, terms::Decimal, yaml};
 
-/// Shows what a change of files does in billing.
+/// Shows what files do in billing, before anything is applied.
+///
+/// Between two Git revisions (`--base`) without the billing API; or as the operator would now, against the billing API, of
+/// which it only reads: with one account (`--provider`) or with all that a cluster knows (`--context`).
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Exit status: 0 when nothing changes, 1 when nothing could be planned, 2 when something is refused, 3 when \
-    something changes.\n\nExamples:\n  countersign plan --base origin/main contracts/\n  \
+    after_long_help = "Exit status: 0 when nothing changes, 1 when something could not be planned, 2 when something is refused, 3 \
+    when something changes.\n\nExamples:\n  countersign plan --base origin/main contracts/\n  \
     countersign plan --base v1 --head v2 --output markdown contracts/\n  \
-    countersign plan --base origin/main --build 'kustomize build .' clusters/production"
+    countersign plan --base origin/main --build 'kustomize build .' clusters/production\n  \
+    COUNTERSIGN_TOKEN=… countersign plan --provider billing/zoo.yaml --base origin/main contracts/\n  \
+    countersign plan --context production contracts/"
 )]
 pub struct Plan {
     /// Files and folders with the resources: contracts, and the packages and providers that they refer to. The current
-    /// folder when left out.
+    /// folder when left out; with --context, what the cluster has.
     files: Vec<PathBuf>,
     /// Git revision before the change; in a pull request, where it branched off.
     #[arg(long, value_name = "REVISION")]
-    base: String,
+    base: Option<String>,
     /// Git revision after the change; the files as they are when left out.
     #[arg(long, value_name = "REVISION")]
     head: Option<String>,
     /// A command that prints the resources, run in each of the folders, before and after the change: 'kustomize build .'.
     #[arg(long, value_name = "COMMAND")]
     build: Option<String>,
+    /// Plans against the billing API. File with the account's `BillingProvider` or `ClusterBillingProvider`; never one that
+    /// somebody else may change, as the token goes where it says.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["context", "kubeconfig"])]
+    provider: Option<PathBuf>,
+    #[command(flatten)]
+    token: Token,
+    #[command(flatten)]
+    cluster: Target,
+    #[command(flatten)]
+    operator: Settings,
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// File with the use that is expected: a mapping of contracts to mappings of items to units. It gives a sum to prices.
+    #[arg(long, value_name = "FILE")]
+    volumes: Option<PathBuf>,
+    /// Prices that move by more than so many percent are called out, as those are that fall to zero or change their sign.
+    #[arg(long, value_name = "PERCENT", default_value = "20", value_parser = percent)]
+    price_alert: Decimal,
 }
 
 /// How a plan is written.
@@ -53,38 +96,122 @@ pub struct Plan {
 enum Output {
     /// For a terminal.
     Text,
-    /// One JSON object.
+    /// One JSON object, as schemas/plan.json says.
     Json,
     /// A comment for a pull request.
     Markdown,
+    /// One file for a browser, which needs nothing else.
+    Html,
 }
 
 impl Plan {
-    pub(super) fn run(mut self) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
+        let is_live = self.provider.is_some() || self.cluster.names_a_cluster();
+        if self.base.is_none() && !is_live {
+            return Err("name what to compare with: a Git revision by --base, an account by --provider, or a cluster by \
+                        --context"
+                .into());
+        }
+        let looks = Looks { price_alert: self.price_alert, volumes: self.volumes()? };
+        let planned = if is_live { Box::pin(self.live(&looks)).await? } else { self.offline(&looks)? };
+        let names: BTreeSet<&str> = planned.rows.iter().map(|row| row.name.as_str()).collect();
+        for unknown in looks.volumes.unknown(&names) {
+            eprintln!("countersign: --volumes names {unknown}, of which nothing changes in these files");
+        }
+        let text = match self.output {
+            Output::Text => text::write(&planned),
+            Output::Json => json::write(&planned)?,
+            Output::Markdown => markdown::write(&planned),
+            Output::Html => html::write(&planned)?,
+        };
+        out::print(&text)?;
+        Ok(ExitCode::from(planned.code()))
+    }
+
+    /// What a change does where what the files said before is what is billed.
+    fn offline(&mut self, looks: &Looks) -> Result<Planned, Failure> {
+        let (before, mut after, base) = self.read()?;
+        let mut before = before.unwrap_or_default();
+        if let Some(namespace) = self.cluster.namespace() {
+            before.put_into(namespace);
+            after.put_into(namespace);
+        }
+        publish(&mut before, &mut after);
+        let change = Change::of(Some(&before), &after, Utc::now());
+        Ok(Planned { base, ..Planned::offline(&change, looks) })
+    }
+
+    /// What the operator would do now.
+    async fn live(&mut self, looks: &Looks) -> Result<Planned, Failure> {
+        if let Some(provider) = &self.provider {
+            let connected = self.token.connect(provider)?;
+            let said = self.cluster.namespace().map(str::to_owned);
+            let namespace = said.or_else(|| connected.namespace.clone());
+            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+            let provider = provider.clone();
+            let accounts = Accounts::one(connected, &namespace);
+            let (mut before, mut after, base) = self.read()?;
+            // A file that contracts refer to is looked at with them, wherever it stands.
+            for files in before.iter_mut().chain([&mut after]) {
+                files.join(&Files::read(std::slice::from_ref(&provider))?);
+            }
+            return Ok(Planned { base, ..compare(before, after, &namespace, &accounts, looks).await });
+        }
+        let target = self.cluster.connect().await?;
+        let namespace = target.namespace.clone();
+        let mut cluster = Cluster::load(&target).await?;
+        let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
+            (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
+        } else {
+            self.read()?
+        };
+        for files in before.iter_mut().chain([&mut after]) {
+            files.put_into(&namespace);
+        }
+        let all = before.iter().chain([&after]).flat_map(|files| &files.resources);
+        let namespaces = all.filter_map(|resource| resource.namespace.clone()).collect();
+        let mut there = Files::of(cluster.files(&namespaces));
+        for files in before.iter_mut().chain([&mut after]) {
+            files.join(&there);
+        }
+        // What the cluster has was said before; what is not among the files is not looked at.
+        let before = before.unwrap_or_else(|| {
+            there.keep_what_is_in(&after);
+            there
+        });
+        let contracts = before.contracts().chain(after.contracts());
+        let references = contracts
+            .map(|contract| (&contract.spec.provider_ref, contract.metadata.namespace.as_deref()))
+            .chain(before.packages().chain(after.packages()).filter_map(|package| {
+                Some((package.spec.provider_ref.as_ref()?, package.metadata.namespace.as_deref()))
+            }));
+        self.operator.connect_accounts(&mut cluster, &target.client, references).await;
+        let accounts = Accounts::Cluster(Box::new(cluster));
+        Ok(Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await })
+    }
+
+    /// The files before and after, and the commit before.
+    fn read(&mut self) -> Result<(Option<Files>, Files, Option<String>), Failure> {
         if self.files.is_empty() {
             self.files.push(PathBuf::from("."));
         }
+        if self.base.is_none() && self.head.is_none() && self.build.is_none() {
+            return Ok((None, Files::read(&self.files)?, None));
+        }
         let repository = Repository::around(&self.files)?;
-        let base = repository.commit(&self.base)?;
-        let before = self.at(&repository, Some(&base))?;
+        let base = self.base.as_ref().map(|base| repository.commit(base)).transpose()?;
+        let before = base.as_ref().map(|base| self.at(&repository, Some(base))).transpose()?;
         let after = match &self.head {
             Some(head) => self.at(&repository, Some(&repository.commit(head)?))?,
             None => self.at(&repository, None)?,
         };
-        if before.is_empty() && after.is_empty() {
+        if before.as_ref().is_none_or(Vec::is_empty) && after.is_empty() {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
             return Err(
                 format!("there are no files in {}, before or after the change", paths.join(", ")).into()
             );
         }
-        let planned = Planned::of(&Files::of(before), &mut Files::of(after), Utc::now());
-        let text = match self.output {
-            Output::Text => text::write(&planned),
-            Output::Json => json::write(&planned, &base)?,
-            Output::Markdown => markdown::write(&planned),
-        };
-        out::print(&text)?;
-        Ok(ExitCode::from(planned.code()))
+        Ok((before.map(Files::of), Files::of(after), base))
     }
 
     /// The texts at a commit, or as they are.
@@ -99,4 +226,46 @@ impl Plan {
             }
         }
     }
+
+    fn volumes(&self) -> Result<Volumes, Failure> {
+        self.volumes.as_deref().map_or_else(|| Ok(Volumes::default()), read_volumes)
+    }
+}
+
+/// Plans what the operator would do, with resources that say no namespace in one.
+async fn compare(
+    before: Option<Files>,
+    mut after: Files,
+    namespace: &str,
+    accounts: &Accounts,
+    looks: &Looks,
+) -> Planned {
+    let mut before = before;
+    for files in before.iter_mut().chain([&mut after]) {
+        files.put_into(namespace);
+    }
+    match &mut before {
+        Some(before) => publish(before, &mut after),
+        None => publish(&mut Files::default(), &mut after),
+    }
+    let change = Change::of(before.as_ref(), &after, Utc::now());
+    live::plan(&change, accounts, looks).await
+}
+
+fn read_volumes(file: &Path) -> Result<Volumes, Failure> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let documents = yaml::parse_documents(&text).map_err(|error| format!("{name}: {error}"))?;
+    let [document] = documents.as_slice() else {
+        return Err(format!("{name}: must be one mapping of contracts to their items").into());
+    };
+    Ok(Volumes::read(document).map_err(|error| format!("{name}: {error}"))?)
+}
+
+/// A percentage, 0 or more.
+fn percent(text: &str) -> Result<Decimal, String> {
+    let percent: Option<Decimal> = text.parse().ok();
+    percent
+        .filter(|percent| !percent.is_negative())
+        .ok_or_else(|| "must be a number of percent, 0 or more".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Resources before and after a change, paired and planned.
+//! Resources before and after a change, paired, and what a change of files alone does to each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,210 +7,213 @@ use kube::ResourceExt;
 
 use super::super::{
     files::{Files, Resource, Typed},
-    out::count,
     validate::{Entry, Report, findings},
 };
 use crate::{
-    api::{ContractPackage, ContractPackageStatus, package::Lifecycle},
-    plan::{MoneyEffect, package},
+    api::{BillingContract, ContractPackage, ContractPackageStatus, package::Lifecycle},
+    plan::package,
     review::{
         across::Together,
         change::{self, Effect, Side},
+        document::How,
     },
 };
 
-/// What a change does to every resource.
-#[derive(Debug, Default)]
-pub(super) struct Planned {
-    /// Resources to which it does something, in the order of their names.
-    pub(super) rows: Vec<Row>,
-    /// What is wrong with files and can't be told of one of the rows.
+/// Namespace and name.
+pub(super) type Key<'a> = (Option<&'a str>, &'a str);
+
+/// The kinds that mean something in billing, in the order in which they are told: packages before what is made from them.
+pub(super) const KINDS: [&str; 2] = ["ContractPackage", "BillingContract"];
+
+/// A change from some files to others.
+pub(super) struct Change<'a> {
+    /// Whether it is known what the files said before.
+    pub(super) knows_before: bool,
+    /// Everything before.
+    pub(super) old: Together<'a>,
+    /// Everything after.
+    pub(super) new: Together<'a>,
+    /// What is on one side or on both.
+    pub(super) pairs: Vec<Pair<'a>>,
+    /// What is wrong with files and can't be told of one of the pairs.
     pub(super) wrong: Vec<Entry>,
-    /// Contracts after the change.
-    pub(super) contracts: usize,
+    /// The moment for which it is planned.
+    pub(super) now: DateTime<Utc>,
 }
 
-/// What a change does to one resource.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// `BillingContract` or `ContractPackage`.
+/// One resource on both sides.
+pub(super) struct Pair<'a> {
     pub(super) kind: &'static str,
-    /// `namespace/name`, or the name where no namespace is written.
-    pub(super) name: String,
-    /// Its file, after the change or else before.
-    pub(super) file: String,
-    /// What happened to its file.
-    pub(super) how: How,
-    /// What else made the change, where its own file is the same.
-    pub(super) cause: Option<String>,
-    /// What it does.
-    pub(super) effect: Effect,
-    /// What is wrong with it; then nothing is planned.
+    pub(super) key: Key<'a>,
+    pub(super) was: Option<&'a Resource>,
+    pub(super) is: Option<&'a Resource>,
+    /// Its file.
+    pub(super) file: &'a str,
+    /// What is wrong with it.
     pub(super) wrong: Vec<Entry>,
 }
 
-/// What happened to a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum How {
-    /// It came.
-    New,
-    /// It was changed.
-    Changed,
-    /// It says the same; something that it refers to was changed.
-    Same,
-    /// It went.
-    Gone,
+/// Makes both sides ready to be compared: terms of a package that is published never change.
+pub(super) fn publish(before: &mut Files, after: &mut Files) {
+    let was: BTreeMap<(Option<String>, String), ContractPackageStatus> = before
+        .packages()
+        .filter(|package| package.spec.lifecycle != Lifecycle::Draft)
+        .map(|package| ((package.namespace(), package.name_any()), status(package, Some(package))))
+        .collect();
+    let packages = |files: &'_ mut Files, of: &dyn Fn(&ContractPackage) -> ContractPackageStatus| {
+        for resource in &mut files.resources {
+            if let Some(Typed::Package(package)) = &mut resource.typed {
+                package.status = Some(of(package));
+            }
+        }
+    };
+    packages(before, &|package| status(package, None));
+    packages(after, &|package| {
+        let known = was.get(&(package.namespace(), package.name_any()));
+        known.cloned().unwrap_or_else(|| status(package, None))
+    });
 }
 
-impl How {
-    /// In a word.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Changed => "changed",
-            Self::Same => "same",
-            Self::Gone => "gone",
-        }
+/// What the status of a package says once it is published, with the terms that it had.
+fn status(package: &ContractPackage, before: Option<&ContractPackage>) -> ContractPackageStatus {
+    ContractPackageStatus {
+        digest: before.map(|before| package::digest(&before.spec)),
+        package_id: Some(package.name_any()),
+        ..ContractPackageStatus::default()
     }
 }
 
-/// The four parts in which a change is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    /// What it does.
-    Does,
-    /// What only billing can tell.
-    Open,
-    /// What is left as it is.
-    Left,
-    /// What is refused.
-    Refused,
-}
-
-impl Part {
-    /// Every part, in their order.
-    pub(super) const ALL: [Self; 4] = [Self::Does, Self::Open, Self::Left, Self::Refused];
-
-    /// Its heading.
-    pub(super) const fn title(self) -> &'static str {
-        match self {
-            Self::Does => "This change does",
-            Self::Open => "Only the billing API can tell",
-            Self::Left => "Will be left as it is",
-            Self::Refused => "Refused",
-        }
-    }
-
-    /// Its word for programs.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Does => "does",
-            Self::Open => "open",
-            Self::Left => "left",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-impl Row {
-    /// The part that it is told in; none when nothing is to be told.
-    pub(super) fn part(&self) -> Option<Part> {
-        if !self.wrong.is_empty() {
-            return Some(Part::Refused);
-        }
-        match &self.effect {
-            Effect::Nothing => None,
-            Effect::Changes { .. } => Some(Part::Does),
-            Effect::Open(_) => Some(Part::Open),
-            Effect::Left { .. } => Some(Part::Left),
-            Effect::Refused(_) => Some(Part::Refused),
-        }
-    }
-
-    /// What it does to money.
-    pub(super) fn money(&self) -> Option<&MoneyEffect> {
-        match &self.effect {
-            Effect::Changes { plan, .. } if self.wrong.is_empty() => Some(&plan.effect),
-            _ => None,
-        }
-    }
-}
-
-type Key<'a> = (Option<&'a str>, &'a str);
-
-impl Planned {
-    /// Plans a change from some files to others.
-    pub(super) fn of(before: &Files, after: &mut Files, now: DateTime<Utc>) -> Self {
-        publish(before, after);
-        let before = &published(before);
-        let after = &*after;
+impl<'a> Change<'a> {
+    /// Pairs two sides that are [ready](publish). Without a side before, nothing is known of it.
+    pub(super) fn of(before: Option<&'a Files>, after: &'a Files, now: DateTime<Utc>) -> Self {
         let mut wrong: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
         let mut elsewhere = Report::new(after, Vec::new(), false).entries;
-        let mut pairs = Report::of_each(after, findings(after, Some(before)));
-        pairs.retain(|(_, entry)| entry.is_error());
-        for (index, entry) in pairs {
+        let mut found = Report::of_each(after, findings(after, before));
+        found.retain(|(_, entry)| entry.is_error());
+        for (index, entry) in found {
             match after.resources.get(index).map(|resource| resource.kind.as_str()) {
                 Some("BillingContract" | "ContractPackage") => wrong.entry(index).or_default().push(entry),
                 _ => elsewhere.push(entry),
             }
         }
-        let ((old, _), (new, _)) = (before.together(), after.together());
-        let mut planned = Self { wrong: elsewhere, contracts: new.contracts.len(), ..Self::default() };
-        for kind in ["ContractPackage", "BillingContract"] {
-            let (was, is) = (by_name(before, kind), by_name(after, kind));
+        let old = before.map(|before| before.together().0).unwrap_or_default();
+        let mut pairs = Vec::new();
+        for kind in KINDS {
+            let was = before.map(|before| by_name(before, kind)).unwrap_or_default();
+            let is = by_name(after, kind);
             let names: BTreeSet<Key<'_>> = was.keys().chain(is.keys()).copied().collect();
-            for name in names {
-                let (was, is) = (was.get(&name), is.get(&name));
+            for key in names {
+                let (was, is) = (was.get(&key), is.get(&key));
                 let wrong = is.and_then(|(index, _)| wrong.remove(index)).unwrap_or_default();
+                let source = match (is, was) {
+                    (Some((_, is)), _) => after.sources.get(is.source),
+                    (None, was) => {
+                        was.and_then(|(_, was)| before.and_then(|before| before.sources.get(was.source)))
+                    }
+                };
+                let file = source.map(|source| source.name.as_str()).unwrap_or_default();
                 let (was, is) = (was.map(|(_, resource)| *resource), is.map(|(_, resource)| *resource));
-                planned.rows.extend(row(kind, (was, before, &old), (is, after, &new), wrong, now));
+                pairs.push(Pair { kind, key, was, is, file, wrong });
             }
         }
-        planned.rows.retain(|row| row.part().is_some());
-        planned
+        let knows_before = before.is_some();
+        Self { knows_before, old, new: after.together().0, pairs, wrong: elsewhere, now }
     }
 
-    /// The rows of a part.
-    pub(super) fn part(&self, part: Part) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.part() == Some(part))
-    }
-
-    /// How many rows there are of each part, in words: `2 resources change, 1 is refused`.
-    pub(super) fn counts(&self) -> String {
-        let counts = Part::ALL.map(|part| (part, self.part(part).count()));
-        let mut words = Vec::new();
-        for (part, number) in counts.into_iter().filter(|(_, number)| *number > 0) {
-            let what = match (part, number) {
-                (Part::Does, 1) => "changes",
-                (Part::Does, _) => "change",
-                (Part::Open, 1) => "is open",
-                (Part::Open, _) => "are open",
-                (Part::Left, 1) => "is left as it is",
-                (Part::Left, _) => "are left as they are",
-                (Part::Refused, 1) => "is refused",
-                (Part::Refused, _) => "are refused",
-            };
-            let number = if words.is_empty() { count(number, "resource") } else { number.to_string() };
-            words.push(format!("{number} {what}"));
+    /// What a pair comes to where what the files said before is what is billed, and what else made it so.
+    pub(super) fn effect(&self, pair: &Pair<'a>) -> (Effect, Option<String>) {
+        let (was, is) = (pair.was.map(|was| &was.typed), pair.is.map(|is| &is.typed));
+        let (was, is) = match (was, is) {
+            (Some(None), _) => return (Effect::Open("what the files said of it before is invalid"), None),
+            (_, Some(None)) => return (Effect::Nothing, None),
+            (was, is) => (was.and_then(Option::as_ref), is.and_then(Option::as_ref)),
+        };
+        if pair.kind == "ContractPackage" {
+            return (self.package_effect(package_of(was), package_of(is)), None);
         }
-        words.join(", ")
+        let (was, is) = (contract_of(was), contract_of(is));
+        let (was, is) = (was.map(|was| side(was, &self.old)), is.map(|is| side(is, &self.new)));
+        let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
+        if pair.how(self.knows_before) == How::Same && cause.is_none() {
+            // What neither says something else nor refers to something else is as it was.
+            return (Effect::Nothing, None);
+        }
+        if was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is)) {
+            return (Effect::Open(MOVED), cause);
+        }
+        (change::contract(was.as_ref(), is.as_ref(), self.now), cause)
     }
 
-    /// What all of it does to fixed money.
-    pub(super) fn total(&self) -> MoneyEffect {
-        MoneyEffect::sum(self.rows.iter().filter_map(Row::money))
+    fn package_effect(&self, was: Option<&ContractPackage>, is: Option<&ContractPackage>) -> Effect {
+        let Some(package) = is.or(was) else { return Effect::Nothing };
+        let namespace = package.metadata.namespace.as_deref();
+        let account =
+            package.spec.provider_ref.as_ref().and_then(|reference| self.new.provider(reference, namespace));
+        change::package(was, is, account, self.users(package), self.now)
     }
 
-    /// The exit status.
-    pub(super) fn code(&self) -> u8 {
-        if !self.wrong.is_empty() || self.part(Part::Refused).next().is_some() {
-            2
-        } else if self.part(Part::Does).chain(self.part(Part::Open)).next().is_some() {
-            3
-        } else {
-            0
+    /// How many contracts refer to a package.
+    pub(super) fn users(&self, package: &ContractPackage) -> usize {
+        let refers = |contract: &&BillingContract| package::meant(contract, &[package]).is_some();
+        self.new.contracts.iter().map(|placed| placed.resource).filter(refers).count()
+    }
+
+    /// Contracts after the change.
+    pub(super) fn contracts(&self) -> usize {
+        self.new.contracts.len()
+    }
+}
+
+/// Why a contract that changes its account cannot be planned.
+pub(super) const MOVED: &str = "it moves to another account, and what it was in the other one stays there";
+
+impl<'a> Pair<'a> {
+    /// `namespace/name`, or the name where no namespace is written.
+    pub(super) fn name(&self) -> String {
+        let namespace = self.key.0.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        format!("{namespace}{}", self.key.1)
+    }
+
+    /// What happened to its file.
+    pub(super) fn how(&self, knows_before: bool) -> How {
+        match (self.was, self.is) {
+            _ if !knows_before => How::Read,
+            (None, _) => How::New,
+            (_, None) => How::Gone,
+            (Some(was), Some(is)) if says_the_same(was, is) => How::Same,
+            _ => How::Changed,
         }
     }
+
+    /// The contract before and after.
+    pub(super) fn contracts(&self) -> (Option<&'a BillingContract>, Option<&'a BillingContract>) {
+        let of =
+            |resource: Option<&'a Resource>| contract_of(resource.and_then(|found| found.typed.as_ref()));
+        (of(self.was), of(self.is))
+    }
+
+    /// The package before and after.
+    pub(super) fn packages(&self) -> (Option<&'a ContractPackage>, Option<&'a ContractPackage>) {
+        let of = |resource: Option<&'a Resource>| package_of(resource.and_then(|found| found.typed.as_ref()));
+        (of(self.was), of(self.is))
+    }
+}
+
+/// Whether two resources have the same spec, whatever is written of what is meant when it is left out.
+fn says_the_same(was: &Resource, is: &Resource) -> bool {
+    match (&was.typed, &is.typed) {
+        (Some(Typed::Contract(was)), Some(Typed::Contract(is))) => was.spec == is.spec,
+        (Some(Typed::Package(was)), Some(Typed::Package(is))) => was.spec == is.spec,
+        _ => was.value.get("spec") == is.value.get("spec"),
+    }
+}
+
+fn contract_of(typed: Option<&Typed>) -> Option<&BillingContract> {
+    if let Some(Typed::Contract(contract)) = typed { Some(contract) } else { None }
+}
+
+fn package_of(typed: Option<&Typed>) -> Option<&ContractPackage> {
+    if let Some(Typed::Package(package)) = typed { Some(package) } else { None }
 }
 
 /// Resources of a kind by namespace and name; the first of two that have one name.
@@ -223,79 +226,10 @@ fn by_name<'a>(files: &'a Files, kind: &str) -> BTreeMap<Key<'a>, (usize, &'a Re
     all
 }
 
-type Half<'a> = (Option<&'a Resource>, &'a Files, &'a Together<'a>);
-
-fn row(
-    kind: &'static str,
-    before: Half<'_>,
-    after: Half<'_>,
-    wrong: Vec<Entry>,
-    now: DateTime<Utc>,
-) -> Option<Row> {
-    let ((was, ..), (is, ..)) = (before, after);
-    let resource = is.or(was)?;
-    let files = if is.is_some() { after.1 } else { before.1 };
-    let how = match (was, is) {
-        (None, _) => How::New,
-        (_, None) => How::Gone,
-        (Some(was), Some(is)) if was.value.get("spec") == is.value.get("spec") => How::Same,
-        _ => How::Changed,
-    };
-    let (effect, cause) = match (was.map(|was| &was.typed), is.map(|is| &is.typed)) {
-        (Some(None), _) => (Effect::Open("what the files said of it before is invalid"), None),
-        (_, Some(None)) => (Effect::Nothing, None),
-        (was, is) => {
-            planned(was.and_then(Option::as_ref), is.and_then(Option::as_ref), before.2, after.2, how, now)
-        }
-    };
-    let namespace = resource.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-    Some(Row {
-        kind,
-        name: format!("{namespace}{}", resource.name),
-        file: files.sources.get(resource.source).map(|source| source.name.clone()).unwrap_or_default(),
-        how,
-        cause: cause.filter(|_| how == How::Same),
-        effect,
-        wrong,
-    })
-}
-
-fn planned(
-    was: Option<&Typed>,
-    is: Option<&Typed>,
-    before: &Together<'_>,
-    after: &Together<'_>,
-    how: How,
-    now: DateTime<Utc>,
-) -> (Effect, Option<String>) {
-    if let (Some(Typed::Package(_)) | None, Some(Typed::Package(_)) | None) = (was, is) {
-        let of = |typed: Option<&'_ Typed>| match typed {
-            Some(Typed::Package(package)) => Some((**package).clone()),
-            _ => None,
-        };
-        (package_effect(of(was).as_ref(), of(is).as_ref(), after, now), None)
-    } else {
-        let (was, is) = (side(was, before), side(is, after));
-        let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
-        if how == How::Same && cause.is_none() {
-            // What neither says something else nor refers to something else is as it was.
-            return (Effect::Nothing, None);
-        }
-        let moved = was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is));
-        if moved {
-            return (
-                Effect::Open("it moves to another account, and what it was in the other one stays there"),
-                cause,
-            );
-        }
-        (change::contract(was.as_ref(), is.as_ref(), now), cause)
-    }
-}
-
-fn side<'a>(typed: Option<&'a Typed>, together: &'a Together<'a>) -> Option<Side<'a>> {
-    let Some(Typed::Contract(contract)) = typed else { return None };
+/// A contract with what it refers to.
+pub(super) fn side<'a>(contract: &'a BillingContract, together: &Together<'a>) -> Side<'a> {
     let account = together.provider(&contract.spec.provider_ref, contract.metadata.namespace.as_deref());
-    Some(Side { contract, package: together.package(contract).ok().flatten(), account })
+    Side { contract, package: together.package(contract).ok().flatten(), account }
 }
 
 /// Whether a contract is no longer in the account that it was in.
@@ -316,55 +250,4 @@ fn cause(was: &Side<'_>, is: &Side<'_>) -> Option<String> {
     }
     (was.account != is.account)
         .then(|| format!("{:?} {}", is.contract.spec.provider_ref.kind, is.contract.spec.provider_ref.name))
-}
-
-fn package_effect(
-    was: Option<&ContractPackage>,
-    is: Option<&ContractPackage>,
-    after: &Together<'_>,
-    now: DateTime<Utc>,
-) -> Effect {
-    let Some(package) = is.or(was) else { return Effect::Nothing };
-    let namespace = package.metadata.namespace.as_deref();
-    let account =
-        package.spec.provider_ref.as_ref().and_then(|reference| after.provider(reference, namespace));
-    let refers = |contract: &&crate::api::BillingContract| {
-        let packages = [package];
-        package::meant(contract, &packages).is_some()
-    };
-    let contracts = after.contracts.iter().map(|placed| placed.resource).filter(refers).count();
-    change::package(was, is, account, contracts, now)
-}
-
-/// Puts on record what was published before: terms of a package that is published never change.
-fn publish(before: &Files, after: &mut Files) {
-    let was: BTreeMap<(Option<String>, String), ContractPackage> = before
-        .packages()
-        .filter(|package| package.spec.lifecycle != Lifecycle::Draft)
-        .map(|package| ((package.namespace(), package.name_any()), package.clone()))
-        .collect();
-    for resource in &mut after.resources {
-        let Some(Typed::Package(package)) = &mut resource.typed else { continue };
-        let known = was.get(&(package.namespace(), package.name_any()));
-        package.status = Some(status(package, known));
-    }
-}
-
-/// The same for the files before, where every package was what it says.
-fn published(before: &Files) -> Files {
-    let mut before = before.clone();
-    for resource in &mut before.resources {
-        let Some(Typed::Package(package)) = &mut resource.typed else { continue };
-        package.status = Some(status(package, None));
-    }
-    before
-}
-
-/// What the status of a package says once it is published.
-fn status(package: &ContractPackage, before: Option<&ContractPackage>) -> ContractPackageStatus {
-    ContractPackageStatus {
-        digest: before.map(|before| package::digest(&before.spec)),
-        package_id: Some(package.name_any()),
-        ..ContractPackageStatus::default()
-    }
 }

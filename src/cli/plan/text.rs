@@ -1,11 +1,10 @@
 //! A plan for a terminal.
 
-use super::pairs::{Part, Planned, Row};
+use super::planned::{Planned, Row, sum};
 use crate::{
-    api::contract::Amount,
     cli::out::count,
-    plan::{render, summarize},
-    review::change::Effect,
+    plan::{Call, Method, render, summarize},
+    review::{change::Effect, document::Part, words},
 };
 
 pub(super) fn write(planned: &Planned) -> String {
@@ -20,22 +19,23 @@ pub(super) fn write(planned: &Planned) -> String {
             text.extend([format!("{}:{}:{}: {}\n", entry.file, entry.line, entry.column, entry.message)]);
         }
         for row in rows {
-            text.extend([format!("{} {} ({}): {}\n", row.kind, row.name, row.file, what(row))]);
-            text.extend(body(row).lines().map(|line| format!("    {line}\n")));
+            text.extend([format!("{} {} ({}): {}\n", row.kind, row.name, row.file, row.what())]);
+            text.extend(body(row, part, planned.live).lines().map(|line| format!("    {line}\n")));
             text.push('\n');
         }
     }
-    let total = render::money(&planned.total());
-    if planned.part(Part::Does).count() > 1 && !total.is_empty() {
+    let mut total = render::money(&planned.total());
+    total.extend(words::expected(planned.rows.iter().flat_map(|row| &row.estimates)));
+    if planned.rows.iter().filter(|row| row.plan().is_some()).count() > 1 && !total.is_empty() {
         text += "All together:\n\n";
         text.extend(total.iter().map(|line| format!("    {line}\n")));
         text.push('\n');
     }
-    let counts = planned.counts();
-    if counts.is_empty() && planned.wrong.is_empty() {
+    if planned.is_empty() {
         text.extend([format!("Nothing changes in billing ({}).\n", count(planned.contracts, "contract"))]);
         return text;
     }
+    let counts = planned.counts();
     text.extend([format!(
         "{}.\n",
         if counts.is_empty() { "The files are wrong".to_owned() } else { counts }
@@ -43,27 +43,8 @@ pub(super) fn write(planned: &Planned) -> String {
     text
 }
 
-/// What happened to a resource, in a few words.
-pub(super) fn what(row: &Row) -> String {
-    let how = match &row.cause {
-        Some(cause) => format!("by {cause}"),
-        None => row.how.word().to_owned(),
-    };
-    match &row.effect {
-        Effect::Changes { waits: true, .. } => format!("{how}, waits for approval"),
-        Effect::Left { why, .. } | Effect::Open(why) => format!("{how}; {why}"),
-        _ => how,
-    }
-}
-
-/// An amount with its currency.
-pub(super) fn sum(amount: &Amount) -> String {
-    let digits = amount.amount.map_or_else(|| "more than 28 digits of".to_owned(), |sum| sum.to_string());
-    format!("{digits} {}", amount.currency)
-}
-
 /// What is told of a resource below its name.
-fn body(row: &Row) -> String {
+fn body(row: &Row, part: Part, live: bool) -> String {
     if !row.wrong.is_empty() {
         let lines = row
             .wrong
@@ -72,13 +53,46 @@ fn body(row: &Row) -> String {
         return lines.collect::<Vec<_>>().join("\n");
     }
     match &row.effect {
-        Effect::Changes { plan, .. } => render::lines(plan),
-        Effect::Refused(refusal) => format!("{}: {}", refusal.reason, refusal.message),
+        Effect::Changes { .. } => changes(row, part, live),
+        Effect::Refused(refusal) | Effect::Unknown(refusal) => {
+            format!("{}: {}", refusal.reason, refusal.message)
+        }
         Effect::Left { changes, value, .. } => {
-            let value = value.iter().map(|sum| format!("committed: {}", self::sum(sum)));
+            let value = value.iter().map(|amount| format!("committed: {}", sum(amount)));
             let changes = (!changes.is_empty()).then(|| format!("differs: {}", summarize(changes)));
             value.chain(changes).collect::<Vec<_>>().join("\n")
         }
         Effect::Nothing | Effect::Open(_) => String::new(),
     }
+}
+
+/// What a plan does, or in the part for that, what it undoes; its money stands in the first part that it is told in.
+fn changes(row: &Row, part: Part, live: bool) -> String {
+    let undone = row.undone();
+    let mut lines: Vec<String> =
+        if part == Part::Undone { render::drift_lines(undone, usize::MAX) } else { Vec::new() };
+    if row.part() == Some(part)
+        && let Some(mut own) = row.own()
+    {
+        if part == Part::Undone {
+            own.changes.clear();
+        }
+        lines.extend(render::lines(&own).lines().map(str::to_owned));
+        lines.extend(words::estimates(&row.estimates));
+        if !row.alerts.is_empty() {
+            lines.push("look at:".to_owned());
+            lines.extend(words::alerts(&row.alerts).into_iter().map(|alert| format!("  {alert}")));
+        }
+        lines.extend(own.calls.iter().filter(|_| live).map(|sent| format!("call: {}", call(sent))));
+    }
+    lines.join("\n")
+}
+
+/// A call, without its body.
+pub(super) fn call(call: &Call) -> String {
+    let method = match call.method {
+        Method::Put => "PUT",
+        Method::Post => "POST",
+    };
+    format!("{method} {}", call.path)
 }

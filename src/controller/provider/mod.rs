@@ -316,7 +316,11 @@ async fn examine(
     }
 }
 
-fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, String> {
+/// The token in a Secret.
+///
+/// # Errors
+/// Why there is none, for people.
+pub fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, String> {
     let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
         let keys: Vec<_> = secret.data.iter().flatten().map(|(key, _)| key.as_str()).collect();
         format!(

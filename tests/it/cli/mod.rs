@@ -2,6 +2,7 @@
 
 mod corpus;
 mod kustomize;
+mod live;
 mod plan;
 mod plugin;
 mod report;
@@ -37,6 +38,18 @@ impl From<Output> for Ran {
 fn countersign(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.args(arguments).current_dir(folder).env_remove("KUBECONFIG").output().unwrap().into()
+}
+
+/// A plan that was printed as JSON, which is what its schema says.
+fn plan_of(ran: &Ran) -> serde_json::Value {
+    static SCHEMA: std::sync::LazyLock<jsonschema::Validator> = std::sync::LazyLock::new(|| {
+        let text = std::fs::read_to_string(root().join("schemas/plan.json")).unwrap();
+        jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
+    });
+    let plan = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.said));
+    let wrong: Vec<_> = SCHEMA.iter_errors(&plan).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}\n{}", ran.out);
+    plan
 }
 
 /// A folder with files.

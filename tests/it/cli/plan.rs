@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
-
-use super::{PROVIDER, contract, countersign, example, git, repository, write};
+use super::{PROVIDER, contract, countersign, example, git, plan_of, repository, write};
 
 #[test]
 fn what_a_change_does_is_planned_without_a_token_or_a_cluster() {
@@ -48,7 +46,7 @@ fn what_a_change_does_is_planned_without_a_token_or_a_cluster() {
         &["plan", "--base", "before", "--head", "HEAD", "--output", "json", "contracts", "zoo.yaml"],
     );
     assert_eq!(json.code, 3, "{}", json.said);
-    let plan: Value = serde_json::from_str(&json.out).unwrap();
+    let plan = plan_of(&json);
     assert_eq!((&plan["version"], &plan["counts"]["does"]), (&1.into(), &3.into()));
     let acme = plan["resources"].as_array().unwrap().iter().find(|row| row["name"] == "acme").unwrap();
     assert_eq!(acme["changes"][0]["path"], "/items/fde/fixedFeeAmount");
@@ -138,7 +136,7 @@ fn every_example_of_both_apis_plans_to_nothing_against_itself_and_to_a_create_wh
             std::process::Command::new("cp").arg("-r").arg(&path).arg(repository.path().join("all")).status();
         assert!(copied.unwrap().success());
         let new = countersign(repository.path(), &["plan", "--base", "before", "all", "--output", "json"]);
-        let plan: Value = serde_json::from_str(&new.out).unwrap();
+        let plan = plan_of(&new);
         let counts = &plan["counts"];
         let told = |part: &str| counts[part].as_u64().unwrap();
         assert_eq!(told("refused"), 0, "{folder}: {}", new.out);
@@ -163,4 +161,87 @@ fn resources_that_a_command_builds_are_planned_before_and_after() {
     let ran = countersign(root, &["plan", "--base", "before", "--build", "exit 5", "prod"]);
     assert_eq!(ran.code, 1);
     assert!(ran.said.contains("`exit 5` failed in prod"), "{}", ran.said);
+}
+
+#[test]
+fn prices_that_move_far_are_called_out_and_expected_use_has_a_sum() {
+    let priced = |price: &str| {
+        contract("acme", "1000").replace(
+            "    periods:\n",
+            &format!(
+                "      - code: licensed_api_credits\n        displayName: API\n        kind: usage_tiered\n        unit: minute\n        \
+                 rateTiers:\n          - {{tierStartInclusive: 0, unitPrice: \"{price}\"}}\n    periods:\n"
+            ),
+        )
+    };
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &priced("0.50"))]);
+    let root = repository.path();
+    write(root, "acme.yaml", &priced("0.40"));
+    let files = ["plan", "--base", "before", "zoo.yaml", "acme.yaml"];
+    let plain = countersign(root, &files);
+    assert!(
+        plain.out.contains("without a sum:") && !plain.out.contains("look at:"),
+        "{}{}",
+        plain.out,
+        plain.said
+    );
+    write(root, "volumes.txt", "acme: {licensed_api_credits: 1000}\nglobex: {fde: 1}\n");
+    let ran =
+        countersign(root, &[&files[..], &["--volumes", "volumes.txt", "--price-alert", "19.9"]].concat());
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
+    for part in [
+        "with 1000 of licensed_api_credits: 500 USD -> 400 USD, -100 (-20 %)",
+        "/items/licensed_api_credits/rateTiers/0/unitPrice moves by -20 %: 0.50 -> 0.40 USD",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("without a sum:"), "{}", ran.out);
+    assert!(ran.said.contains("--volumes names globex"), "{}", ran.said);
+    let json = countersign(root, &[&files[..], &["--volumes", "volumes.txt", "-o", "json"]].concat());
+    let plan = plan_of(&json);
+    assert_eq!(plan["resources"][0]["estimates"][0]["after"], "400");
+    assert_eq!(plan["resources"][0]["calls"].as_array().unwrap().len(), 0, "nobody was asked");
+    write(root, "volumes.txt", "acme: {licensed_api_credits: -1}\n");
+    let wrong = countersign(root, &[&files[..], &["--volumes", "volumes.txt"]].concat());
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.said.contains("`acme.licensed_api_credits` must be a number of units"), "{}", wrong.said);
+}
+
+#[test]
+fn a_page_has_everything_and_runs_nothing() {
+    let hostile = contract("acme", "1000").replace("name: acme 2026", "name: '<script>alert(1)</script>'");
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &hostile)]);
+    let root = repository.path();
+    write(root, "acme.yaml", &contract("acme", "900").replace("2027-01-01", "2028-01-01"));
+    write(root, "hooli.yaml", &contract("hooli", "3"));
+    let ran = countersign(root, &["plan", "--base", "before", "--output", "html"]);
+    assert_eq!(ran.code, 3, "{}", ran.said);
+    let page = ran.out;
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("url("), "{page}");
+    for part in [
+        "&#60;script&#62;alert(1)&#60;/script&#62;",
+        "<h2>All together</h2>",
+        "Terms of 2 contracts",
+        "Committed by month, in USD",
+        "id=\"BillingContract-hooli-Does\"",
+        "prefers-color-scheme: dark",
+        "@media print",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    let comment = countersign(root, &["plan", "--base", "before", "--output", "markdown"]).out;
+    for part in
+        ["```mermaid\ngantt\n", "section acme\n  before :done, 2026-01-01, 2027-01-01\n", "xychart-beta\n"]
+    {
+        assert!(comment.contains(part), "{part}\n{comment}");
+    }
+}
+
+#[test]
+fn a_plan_without_anything_to_compare_with_says_what_to_name() {
+    let repository = repository(&[("zoo.yaml", PROVIDER)]);
+    let ran = countersign(repository.path(), &["plan", "zoo.yaml"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.said.contains("a Git revision by --base, an account by --provider"), "{}", ran.said);
 }

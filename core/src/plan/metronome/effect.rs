@@ -21,6 +21,7 @@ use crate::{
         Change, MoneyEffect, Open, OpenCause,
         diff::covers,
         money::{Owed, is_amount, open_rates},
+        usage,
     },
     terms::{Decimal, Timestamp},
 };
@@ -64,7 +65,7 @@ pub(super) fn of_create(desired: &Desired) -> MoneyEffect {
         let (cause, path) = (OpenCause::Package, path.to_owned());
         open.push(Open { path, cause, unit: None, before: None, after: None });
     }
-    MoneyEffect::between(&Owed::default(), &owed, open)
+    MoneyEffect::between(&Owed::default(), &owed, open).with_usage(usage::of_overrides(&changes))
 }
 
 /// The effect of an edit.
@@ -140,7 +141,8 @@ fn between(draft: &Draft<'_>, before: &Value, after: &Value) -> MoneyEffect {
     still_without.extend(open_beside);
     let mut open = open_of(&draft.changes);
     open.extend(without_sums(&without_sum, &still_without));
-    let mut effect = MoneyEffect::between(&before, &after, open);
+    let usage = usage::of_overrides(&draft.changes);
+    let mut effect = MoneyEffect::between(&before, &after, open).with_usage(usage);
     effect.find_names(&draft.view.unit_names);
     effect
 }

@@ -23,6 +23,7 @@ mod end;
 mod facts;
 mod fields;
 mod find;
+mod follow;
 mod gate;
 mod history;
 mod immutable;

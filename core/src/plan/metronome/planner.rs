@@ -12,7 +12,7 @@ use super::{
     Balances, ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
     UniquenessKey,
     balances::ObservedBalances,
-    create, end, gate,
+    create, end, follow, gate,
     history::{self, Edits},
     members::CLEARABLE,
     package, plan, record, stamp,
@@ -63,6 +63,8 @@ pub struct ContractPlanner {
     from_contract_id: Option<String>,
     package_id: Option<String>,
     package: Option<ArchivedPackage>,
+    /// Whether the package that the contract is made from is a resource, whose terms are known.
+    knows_package: bool,
     /// How the package that the contract is made from is billed, where that is known.
     billing: Option<package::Billing>,
     key: UniquenessKey,
@@ -146,6 +148,7 @@ impl ContractPlanner {
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
             package: package.and_then(ArchivedPackage::of),
+            knows_package: sheet.is_some(),
             billing: sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?)),
             key,
             stamp,
@@ -249,8 +252,8 @@ impl ContractPlanner {
         };
         let billing = match (&self.billing, desired.package_id()) {
             (Some(billing), _) => Some(billing.clone()),
-            (None, Some(id)) => of_package(id)?,
-            (None, None) => None,
+            (None, Some(id)) if !self.knows_package => of_package(id)?,
+            (None, _) => None,
         };
         let Some(billing) = billing else { return Ok(None) };
         let customer_id = desired.customer_id();
@@ -510,6 +513,12 @@ impl Planner for ContractPlanner {
             recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())
+    }
+
+    fn follow_ups(&self, plan: &Plan, recorded: &Recorded, _: &Policy, now: DateTime<Utc>) -> Vec<Call> {
+        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let Some(desired) = self.desired.as_ref().filter(|_| creates) else { return Vec::new() };
+        follow::edits(desired, recorded, now)
     }
 
     fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {

@@ -6,17 +6,19 @@
 mod json;
 mod markdown;
 mod row;
+mod table;
 mod text;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::value::{number, plain};
 pub use self::{
     json::{drift as drift_json, plan as plan_json},
     markdown::{drift as drift_markdown, money as money_markdown, plan as plan_markdown},
+    table::{Cells, Sum, open, rows as table, years},
     text::{
         drift, drift_line, drift_lines, line, lines, lines_within, money, summarize, summary, summary_within,
     },
 };
-pub use value::plain;

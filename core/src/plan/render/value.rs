@@ -13,7 +13,8 @@ const TITLES: [&str; 3] = ["name", "displayName", "code"];
 const KEYS: [&str; 1] = ["key"];
 
 /// An amount as a number of its unit, and the unit's name apart.
-pub(super) fn number(amount: Decimal, unit: &Unit) -> (Decimal, &str) {
+#[must_use]
+pub fn number(amount: Decimal, unit: &Unit) -> (Decimal, &str) {
     unit.in_label(amount).map_or((amount, "US cents"), |number| (number, unit.label()))
 }
 

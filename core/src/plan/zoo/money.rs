@@ -7,6 +7,7 @@ use crate::{
     plan::{
         FixedKind, MoneyEffect, Open, OpenCause, Outlook, Price, Unit,
         money::{Due, Owed, each_number, is_rate, open_rates, start_of_year},
+        usage::{self, Tier, UsagePrice},
     },
     terms::{Decimal, Timestamp},
 };
@@ -37,7 +38,42 @@ pub(super) fn effect(observed: Option<&Value>, sent: &Value) -> MoneyEffect {
         after: fee.before,
         ..fee.clone()
     }));
-    MoneyEffect::between(&before, &after, open)
+    let usage = usage::pair(
+        observed.map(prices).unwrap_or_default().into_iter().map(before_only).collect(),
+        prices(sent),
+    );
+    MoneyEffect::between(&before, &after, open).with_usage(usage)
+}
+
+/// What use of each item costs, by tiers that each hold for the units that they are for.
+fn prices(terms: &Value) -> Vec<UsagePrice> {
+    let Some(unit) = unit(terms) else { return Vec::new() };
+    let is_sold = |item: &&Value| item.get("active") != Some(&Value::Bool(false));
+    let price = |item: &Value| {
+        let code = text(item, "code")?;
+        let tiers: Option<Vec<Tier>> = list(item, "rateTiers").map(tier).collect();
+        let tiers = tiers.filter(|tiers| !tiers.is_empty())?;
+        let (item, path) = (code.to_owned(), format!("/items/{code}"));
+        Some(UsagePrice { item, path, unit: unit.clone(), before: None, after: Some(tiers) })
+    };
+    list(terms, "items").filter(is_sold).filter_map(price).collect()
+}
+
+fn tier(tier: &Value) -> Option<Tier> {
+    let number = |name: &str| match tier.get(name)? {
+        Value::String(digits) => Decimal::from_wire(digits).ok(),
+        Value::Number(number) => Decimal::from_wire(&number.to_string()).ok(),
+        _ => None,
+    };
+    Some(Tier {
+        from: number("tierStartInclusive")?,
+        to: number("tierEndExclusive"),
+        price: number("unitPrice")?,
+    })
+}
+
+fn before_only(price: UsagePrice) -> UsagePrice {
+    UsagePrice { before: price.after, after: None, ..price }
 }
 
 /// Everything that is owed by some terms, and fees without an end.

@@ -89,7 +89,7 @@ fn a_changed_amount_is_the_one_change() {
 fn a_new_contract_is_made_and_one_that_adopts_is_open() {
     for (api, terms) in [("zoo", zoo()), ("metronome", metronome())] {
         let new = resource(api, &terms, &json!({}));
-        let Effect::Changes { plan, waits: false } = effect(None, Some(&new)) else { panic!("{api}") };
+        let Effect::Changes { plan, waits: false, .. } = effect(None, Some(&new)) else { panic!("{api}") };
         assert!(plan.changes[0].is_new_contract());
         let adopting = resource(api, &terms, &json!({"adopt": {"contractId": "c"}}));
         assert!(matches!(effect(None, Some(&adopting)), Effect::Open(_)));

@@ -1,0 +1,57 @@
+//! The edit that follows the create of a contract from a package, told before either is carried out.
+//!
+//! A create from a package takes little beside it; what else the spec says follows as an edit. That edit is planned against
+//! what the create makes, so it is made up here from what the create says. What only replies tell stands in angle brackets.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{Desired, ObservedContract, plan};
+use crate::{
+    plan::{Call, CallKind, Decision, Policy, Recorded},
+    terms::json::parse_exact,
+};
+
+/// What stands for the ID of a contract that is not made yet.
+const CONTRACT: &str = "<ID of the new contract>";
+/// What stands for the key of an edit, which follows from the ID and what billing shows.
+const KEY: &str = "<key of this edit>";
+
+/// The edits that follow the create of a contract; none without a package.
+pub(super) fn edits(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Vec<Call> {
+    if !desired.has_package() {
+        return Vec::new();
+    }
+    let Some(view) = created(desired, now) else { return Vec::new() };
+    let recorded = Recorded {
+        contract_id: Some(view.contract_id.clone()),
+        customer_id: Some(desired.customer_id().to_owned()),
+        applied_spec: None,
+        ..recorded.clone()
+    };
+    // What was let through as a create is let through with what belongs to it.
+    match plan(desired, Some(&view), &recorded, &Policy::default(), now) {
+        Decision::Write(plan) => plan.calls.into_iter().map(without_key).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The contract as a read shows it once it is made.
+fn created(desired: &Desired, now: DateTime<Utc>) -> Option<ObservedContract> {
+    let shown = desired.shown_as_created(CONTRACT).ok()?;
+    let mut view = ObservedContract::read(&shown.contract, now).ok()?;
+    view.merge_v1(&shown.legacy);
+    (view.last_edit, view.ours) = (Some(String::new()), Some([].into()));
+    Some(view)
+}
+
+fn without_key(call: Call) -> Call {
+    if call.kind != CallKind::Edit {
+        return call;
+    }
+    let sent = parse_exact(&call.body).unwrap_or_default();
+    match sent.get("uniqueness_key").and_then(Value::as_str) {
+        Some(key) => Call { body: call.body.replace(key, KEY), ..call },
+        None => call,
+    }
+}

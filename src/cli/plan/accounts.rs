@@ -1,0 +1,98 @@
+//! The billing accounts that a plan asks, and what is on record of the contracts in them: by a provider's file alone, or as a
+//! cluster has both. Nothing here can write.
+
+use super::{super::account::Connected, cluster::Cluster, pairs::Key};
+use crate::{
+    api::{BillingContract, ContractPackage, contract::ProviderRef},
+    billing::registry::Client,
+    plan::{Demands, Holders, Refusal},
+};
+
+/// An account that can be asked.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Its client, which refuses every write.
+    pub(super) client: Client,
+    /// The account, as claims and records name it.
+    pub(super) name: String,
+    /// What it demands of every plan.
+    pub(super) demands: Demands,
+}
+
+/// What comes of looking an account up.
+pub(super) enum Found<'a> {
+    /// It can be asked.
+    Ready(&'a Account),
+    /// It is another one than the one that was named.
+    Other,
+    /// There is no such provider.
+    Missing(String),
+    /// It cannot be asked, and why.
+    NotReady(String),
+}
+
+/// The accounts that can be asked.
+pub(super) enum Accounts {
+    /// One, by its provider's file.
+    One {
+        /// The account.
+        account: Account,
+        /// What contracts name it by.
+        provider: ProviderRef,
+        /// Namespace of the provider; none of a cluster's.
+        namespace: Option<String>,
+    },
+    /// Those of a cluster.
+    Cluster(Box<Cluster>),
+}
+
+impl Accounts {
+    /// The account of a provider's file; `namespace` is that of resources whose files say none.
+    pub(super) fn one(connected: Connected, namespace: &str) -> Self {
+        let Connected { client, provider, namespace: said, account, demands } = connected;
+        let account = Account { client, name: account, demands };
+        Self::One { account, provider, namespace: said.or_else(|| Some(namespace.to_owned())) }
+    }
+
+    /// The account that a resource of a namespace refers to.
+    pub(super) fn find(&self, reference: &ProviderRef, of: Option<&str>) -> Found<'_> {
+        match self {
+            Self::One { account, provider, namespace } => {
+                let is_near = match reference.kind {
+                    crate::api::contract::ProviderKind::BillingProvider => namespace.as_deref() == of,
+                    crate::api::contract::ProviderKind::ClusterBillingProvider => true,
+                };
+                if provider == reference && is_near { Found::Ready(account) } else { Found::Other }
+            }
+            Self::Cluster(cluster) => cluster.account(reference, of),
+        }
+    }
+
+    /// Whether the status of each resource is known, so that one without has never been reconciled.
+    pub(super) const fn has_records(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// A contract's resource, where the cluster has it.
+    pub(super) fn contract(&self, key: Key<'_>) -> Option<&BillingContract> {
+        if let Self::Cluster(cluster) = self { cluster.contract(key) } else { None }
+    }
+
+    /// A package's resource, where the cluster has it.
+    pub(super) fn package(&self, key: Key<'_>) -> Option<&ContractPackage> {
+        if let Self::Cluster(cluster) = self { cluster.package(key) } else { None }
+    }
+
+    /// Why another resource of the cluster holds what this one claims. What files claim twice is found in them.
+    pub(super) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
+        if let Self::Cluster(cluster) = self { cluster.claimed(contract, account) } else { None }
+    }
+
+    /// Finds who holds a contract among the cluster's other resources.
+    pub(super) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
+        match self {
+            Self::Cluster(cluster) => cluster.holders(contract, account),
+            Self::One { .. } => Holders::default(),
+        }
+    }
+}
