@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use crate::support::{
     World, kstatus,
     metronome::{self, customer},
-    operator::Operator,
+    operator::{Operator, Options},
     plane::Plane,
     terms::{self, PRICE, organization, with},
 };
@@ -117,8 +117,7 @@ async fn befall(world: &World, plane: &Plane) {
             }
             Disaster::OperatorPaused => {
                 operator.signal("STOP");
-                let mut other = world.options.clone();
-                other.identity = "another".to_owned();
+                let other = Options { identity: "another".to_owned(), ..world.options.clone() };
                 let successor = Operator::start(&other).await;
                 sleep(Duration::from_secs(9)).await;
                 operator.signal("CONT");

@@ -34,12 +34,20 @@ pub(super) fn create_commit(call: &Call) -> Result<Answer, Failure> {
             return Err(Failure::not_found(format!("Contract {id} not found")));
         }
     }
-    create(call, "commits", |mint, sent| Mint::commit(mint, sent))
+    create(call, "commits", commit)
 }
 
 /// `POST /v1/contracts/customerCredits/create`
 pub(super) fn create_credit(call: &Call) -> Result<Answer, Failure> {
-    create(call, "credits", |mint, sent| Mint::credit(mint, sent))
+    create(call, "credits", credit)
+}
+
+fn commit(mint: &mut Mint<'_>, sent: &Fields) -> Result<Fields, Failure> {
+    mint.commit(sent)
+}
+
+fn credit(mint: &mut Mint<'_>, sent: &Fields) -> Result<Fields, Failure> {
+    mint.credit(sent)
 }
 
 fn create(

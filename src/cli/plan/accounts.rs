@@ -36,7 +36,7 @@ pub(super) enum Accounts {
     /// One, by its provider's file.
     One {
         /// The account.
-        account: Account,
+        account: Box<Account>,
         /// What contracts name it by.
         provider: ProviderRef,
         /// Namespace of the provider; none of a cluster's.
@@ -50,7 +50,7 @@ impl Accounts {
     /// The account of a provider's file; `namespace` is that of resources whose files say none.
     pub(super) fn one(connected: Connected, namespace: &str) -> Self {
         let Connected { client, provider, namespace: said, account, demands } = connected;
-        let account = Account { client, name: account, demands };
+        let account = Box::new(Account { client, name: account, demands });
         Self::One { account, provider, namespace: said.or_else(|| Some(namespace.to_owned())) }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn range(bars: &[Bar<'_>]) -> Option<(Timestamp, Timestamp)> {
 }
 
 /// What customers commit to over time, in one unit.
-pub(super) struct Columns {
+pub(super) struct Chart {
     /// The unit, for people.
     pub(super) unit: String,
     /// Whether a column is a year; else it is a month.
@@ -63,7 +63,7 @@ pub(super) struct Column {
 }
 
 /// What is committed over time by all plans together, a chart for each unit; sums beyond 28 digits are left out.
-pub(super) fn commitments(planned: &Planned) -> Vec<Columns> {
+pub(super) fn commitments(planned: &Planned) -> Vec<Chart> {
     let mut units: BTreeMap<Unit, BTreeMap<String, (Decimal, Decimal)>> = BTreeMap::new();
     for month in planned.total().months.into_iter().filter(|month| month.kind == FixedKind::Commitment) {
         if let (Some(before), Some(after)) = (month.before, month.after) {
@@ -73,7 +73,7 @@ pub(super) fn commitments(planned: &Planned) -> Vec<Columns> {
     units.into_iter().map(|(unit, months)| columns(&unit, &months)).collect()
 }
 
-fn columns(unit: &Unit, months: &BTreeMap<String, (Decimal, Decimal)>) -> Columns {
+fn columns(unit: &Unit, months: &BTreeMap<String, (Decimal, Decimal)>) -> Chart {
     let all = every_month(months.keys());
     let by_year = all.len() > MOST_MONTHS;
     let mut sums: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
@@ -87,7 +87,7 @@ fn columns(unit: &Unit, months: &BTreeMap<String, (Decimal, Decimal)>) -> Column
     let in_label = |sum: Decimal| number(sum, unit).0.normalized();
     let column =
         |(label, (before, after))| Column { label, before: in_label(before), after: in_label(after) };
-    Columns { unit: unit.label().to_owned(), by_year, columns: sums.into_iter().map(column).collect() }
+    Chart { unit: unit.label().to_owned(), by_year, columns: sums.into_iter().map(column).collect() }
 }
 
 /// Every month from the first to the last.

@@ -61,7 +61,7 @@ pub(super) struct Cluster {
     contracts: Arc<Contracts>,
     packages: BTreeMap<(Option<String>, String), ContractPackage>,
     providers: Vec<BillingProvider>,
-    cluster_providers: Vec<ClusterBillingProvider>,
+    shared_providers: Vec<ClusterBillingProvider>,
     accounts: BTreeMap<ProviderKey, Result<Account, String>>,
     /// Who is found by what in which account.
     marks: Arc<Marks>,
@@ -143,7 +143,7 @@ impl Cluster {
             ),
             packages: found.packages.into_iter().map(|found| (key(&found.metadata), found)).collect(),
             providers: found.providers,
-            cluster_providers: found.cluster_providers,
+            shared_providers: found.cluster_providers,
             accounts: BTreeMap::new(),
             marks: Arc::default(),
             scope,
@@ -169,7 +169,7 @@ impl Cluster {
         if reference.kind != ProviderKind::ClusterBillingProvider {
             return None;
         }
-        let provider = self.cluster_providers.iter().find(|found| found.name_any() == reference.name)?;
+        let provider = self.shared_providers.iter().find(|found| found.name_any() == reference.name)?;
         let namespace = namespace.unwrap_or_default();
         let is_allowed = provider.spec.allowed_namespaces.iter().any(|allowed| allowed == namespace);
         (!is_allowed).then(|| {
@@ -190,7 +190,7 @@ impl Cluster {
                 })
                 .map(|found| &found.spec),
             ProviderKind::ClusterBillingProvider => self
-                .cluster_providers
+                .shared_providers
                 .iter()
                 .find(|found| found.name_any() == reference.name)
                 .map(|found| &found.spec.account),
@@ -266,7 +266,7 @@ impl Cluster {
         let mut sources: Vec<Source> = contracts.filter_map(|found| source(found, &found.spec)).collect();
         sources.extend(packages.filter_map(|found| source(found, &found.spec)));
         sources.extend(providers.filter_map(|found| source(found, &found.spec)));
-        sources.extend(self.cluster_providers.iter().filter_map(|found| source(found, &found.spec)));
+        sources.extend(self.shared_providers.iter().filter_map(|found| source(found, &found.spec)));
         sources
     }
 }

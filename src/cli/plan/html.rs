@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::{DateTime, Datelike, Utc};
 
 use super::{
-    charts::{self, Bar, Columns},
+    charts::{self, Bar, Chart},
     markdown::{happens, money},
     planned::{Planned, Row, sum},
 };
@@ -226,7 +226,7 @@ fn timeline(bars: &[Bar<'_>]) -> Option<Drawing> {
 }
 
 /// Commitments over time, two columns each: before and after.
-fn columns(chart: &Columns) -> Drawing {
+fn columns(chart: &Chart) -> Drawing {
     let by = if chart.by_year { "year" } else { "month" };
     let most = chart.columns.iter().flat_map(|column| [column.before.abs(), column.after.abs()]).max();
     let most = most.filter(|most| *most > Decimal::ZERO).unwrap_or(Decimal::from(1));

@@ -122,19 +122,21 @@ type Told = (Effect, Option<String>);
 
 impl Live<'_> {
     /// The account of a resource, or what it comes to without.
-    fn account(&self, reference: &ProviderRef, namespace: Option<&str>) -> Result<&Account, Effect> {
+    fn account(&self, reference: &ProviderRef, namespace: Option<&str>) -> Result<&Account, Box<Effect>> {
         let comes = self.files.new.provider(reference, namespace).is_some();
         match self.accounts.find(reference, namespace) {
             Found::Ready(account) => Ok(account),
-            Found::Other => Err(Effect::Open("its account is another one than the one that was named")),
-            Found::Missing(_) if comes => Err(Effect::Open(
+            Found::Other => {
+                Err(Box::new(Effect::Open("its account is another one than the one that was named")))
+            }
+            Found::Missing(_) if comes => Err(Box::new(Effect::Open(
                 "its provider comes with this change: it can be planned once that is applied",
-            )),
+            ))),
             Found::Missing(message) => {
-                Err(Effect::Refused(Refusal { reason: reasons::PROVIDER_NOT_FOUND, message }))
+                Err(Box::new(Effect::Refused(Refusal { reason: reasons::PROVIDER_NOT_FOUND, message })))
             }
             Found::NotReady(message) => {
-                Err(Effect::Unknown(Refusal { reason: reasons::PROVIDER_NOT_READY, message }))
+                Err(Box::new(Effect::Unknown(Refusal { reason: reasons::PROVIDER_NOT_READY, message })))
             }
         }
     }
@@ -162,7 +164,7 @@ impl Live<'_> {
                 return (Effect::Open(MOVED), None);
             }
             Ok(account) => account,
-            Err(effect) => return (effect, None),
+            Err(effect) => return (*effect, None),
         };
         let mut package = written.clone();
         package.status = self.accounts.package(pair.key).and_then(|there| there.status.clone());
@@ -195,7 +197,7 @@ impl Live<'_> {
                 return (Effect::Open(MOVED), None);
             }
             Ok(account) => account,
-            Err(effect) => return (effect, None),
+            Err(effect) => return (*effect, None),
         };
         let together = if is.is_some() { &self.files.new } else { &self.files.old };
         let mut package = side(written, together).package.cloned();
@@ -208,7 +210,7 @@ impl Live<'_> {
         let placed = match self.accounts.contract(pair.key) {
             Some(there) => as_in_cluster(written, there),
             None if self.accounts.has_records() => as_new(written),
-            None => self.as_held(written, was, &asked).await,
+            None => Box::pin(self.as_held(written, was, &asked)).await,
         };
         let renewed = written.spec.renews().map(|name| self.renewed(&placed, name, ids));
         let renews = match renewed.transpose() {
@@ -216,7 +218,7 @@ impl Live<'_> {
             Err(refusal) => return (Effect::Refused(refusal), None),
         };
         if is.is_none() {
-            return (self.ended(&placed, &asked).await, None);
+            return (Box::pin(self.ended(&placed, &asked)).await, None);
         }
         let references = self.references(&placed, &asked, renews.as_deref());
         let preview = account.client.preview_contract(&placed, &references, Goal::InForce).await;

@@ -3,7 +3,7 @@
 //! Forges cut comments without a word. So this one is cut here, whole resources at a time, and says so, and where the rest is.
 
 use super::{
-    charts::{self, Bar, Columns},
+    charts::{self, Bar, Chart},
     planned::{Planned, Row, sum},
     text::call,
 };
@@ -140,7 +140,7 @@ fn over_time(planned: &Planned) -> String {
     if charts.is_empty() {
         return String::new();
     }
-    let charts = charts.iter().map(|chart| format!("```mermaid\n{chart}```\n\n")).collect::<String>();
+    let charts = charts.iter().fold(String::new(), |text, chart| text + "```mermaid\n" + chart + "```\n\n");
     let more = bars.len().saturating_sub(MOST_BARS);
     let more = if more > 0 {
         format!("{} more are not in the chart of terms.\n\n", count(more, "contract"))
@@ -171,7 +171,7 @@ fn gantt(bars: &[Bar<'_>]) -> Vec<String> {
     vec![chart]
 }
 
-fn columns(chart: &Columns) -> String {
+fn columns(chart: &Chart) -> String {
     let list = |value: &dyn Fn(&charts::Column) -> String| {
         chart.columns.iter().map(value).collect::<Vec<_>>().join(", ")
     };
@@ -249,11 +249,11 @@ fn changes(row: &Row, live: bool) -> String {
         lists
             .iter()
             .filter(|list| !list.is_empty())
-            .map(|list| list.iter().map(|line| format!("- {}\n", code(line))).collect::<String>()),
+            .map(|list| list.iter().fold(String::new(), |text, line| text + "- " + &code(line) + "\n")),
     );
     let calls = row.plan().filter(|_| live).map(|plan| plan.calls.as_slice()).unwrap_or_default();
     if !calls.is_empty() {
-        let calls: String = calls.iter().map(|sent| format!("1. {}\n", code(&call(sent)))).collect();
+        let calls = calls.iter().fold(String::new(), |text, sent| text + "1. " + &code(&call(sent)) + "\n");
         parts.push(format!("Calls, in order:\n\n{calls}"));
     }
     parts.retain(|part| !part.is_empty());

@@ -178,12 +178,12 @@ fn prices_that_move_far_are_called_out_and_expected_use_has_a_sum() {
     let root = repository.path();
     write(root, "acme.yaml", &priced("0.40"));
     let files = ["plan", "--base", "before", "zoo.yaml", "acme.yaml"];
-    let plain = countersign(root, &files);
+    let offline = countersign(root, &files);
     assert!(
-        plain.out.contains("without a sum:") && !plain.out.contains("look at:"),
+        offline.out.contains("without a sum:") && !offline.out.contains("look at:"),
         "{}{}",
-        plain.out,
-        plain.said
+        offline.out,
+        offline.said
     );
     write(root, "volumes.txt", "acme: {licensed_api_credits: 1000}\nglobex: {fde: 1}\n");
     let ran =

@@ -19,7 +19,7 @@ fn fixed(kind: FixedKind, unit: Unit, before: &str, after: &str) -> Fixed {
 }
 
 fn plan(changes: Vec<Change>, fixed: Vec<Fixed>, open: Vec<Open>) -> Plan {
-    Plan::new(&json!(1), &json!(2), changes, MoneyEffect { fixed, open }, vec![])
+    Plan::new(&json!(1), &json!(2), changes, MoneyEffect { fixed, open, ..MoneyEffect::default() }, vec![])
 }
 
 fn most(limit: &str) -> Guardrails {
