@@ -73,6 +73,19 @@ impl Accounts {
         matches!(self, Self::Cluster(_))
     }
 
+    /// Whether what a resource said before may be what is billed: in a cluster, once it has been carried out.
+    pub(super) fn has_carried_out(&self, is_package: bool, key: Key<'_>) -> bool {
+        match self {
+            Self::One { .. } => true,
+            Self::Cluster(_) if is_package => {
+                self.package(key).and_then(|there| there.status.as_ref()?.package_id.as_ref()).is_some()
+            }
+            Self::Cluster(_) => {
+                self.contract(key).and_then(|there| there.status.as_ref()?.last_applied.as_ref()).is_some()
+            }
+        }
+    }
+
     /// A contract's resource, where the cluster has it.
     pub(super) fn contract(&self, key: Key<'_>) -> Option<&BillingContract> {
         if let Self::Cluster(cluster) = self { cluster.contract(key) } else { None }

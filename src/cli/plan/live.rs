@@ -66,7 +66,11 @@ pub(super) async fn plan(files: &Change<'_>, accounts: &Accounts, looks: &Looks)
         }
     }
     let told = files.pairs.iter().zip(effects).map(|(pair, effect)| {
-        let (offline, cause) = if files.knows_before { files.effect(pair) } else { (Effect::Open(""), None) };
+        let (mut offline, mut cause) = (Effect::Open(""), None);
+        // What was never carried out was not changed by somebody else.
+        if files.knows_before && accounts.has_carried_out(pair.kind == KINDS[0], pair.key) {
+            (offline, cause) = files.effect(pair);
+        }
         let effect = change::told_apart(effect.unwrap_or(Effect::Nothing), &offline);
         Row::of(files, pair, effect, cause, looks)
     });
