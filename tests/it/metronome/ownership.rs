@@ -157,8 +157,10 @@ async fn a_contract_that_another_resource_has_adopted_is_not_taken_back_under_it
     world.delete("tyrell-2026").await;
     world.until_gone("tyrell-2026", 2).await;
     world.second_look(1).await;
-    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
-    assert!(world.sim.only(CUSTOMER).await["archived_at"].is_null());
+    // The edit is that of the one that adopts it.
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1), (EDIT, 1)]));
+    let held = world.sim.only(CUSTOMER).await;
+    assert_eq!((&held["state"], &held["contract"]["name"]), (&json!("active"), &json!("tyrell")));
 }
 
 #[tokio::test]

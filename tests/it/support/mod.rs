@@ -23,7 +23,7 @@ use serde_json::Value;
 pub(crate) use world::World;
 
 /// How long anything may take before a test gives up. An upper bound for a busy machine, and never a measure.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(5);
 
 /// The repository.
 pub(crate) fn root() -> &'static Path {

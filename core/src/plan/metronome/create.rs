@@ -32,8 +32,8 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
 /// Whether somebody approved the create that an edit belongs to: what a contract from a package says beside the package,
 /// and what else the create does not take, was shown with the create, and follows it because the API takes it no other way.
 pub(super) fn is_approved(desired: &Desired, recorded: &Recorded, policy: &Policy) -> bool {
-    let is_more = desired.has_package() || has_withheld(&desired.written);
-    let is_follow_up = is_more && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
+    let is_follow_up =
+        is_followed(desired) && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
     if !is_follow_up {
         return false;
     }
@@ -69,12 +69,14 @@ fn is_withheld(commit: &Value) -> bool {
     commit.get(PAYMENT_GATE).is_some()
 }
 
-fn has_withheld(terms: &Value) -> bool {
-    balances::has_any(terms) || list(terms, "commits").any(is_withheld)
+/// Whether something that the spec says follows the create, as the create does not take it.
+pub(super) fn is_followed(desired: &Desired) -> bool {
+    let terms = &desired.written;
+    desired.has_package() || balances::has_any(terms) || list(terms, "commits").any(is_withheld)
 }
 
 /// Takes out what follows a create: the customer's balances, commits that wait for a payment, and overrides for them.
-fn withhold(terms: &mut Value) {
+pub(super) fn withhold(terms: &mut Value) {
     let withheld = list(terms, "commits").filter(|commit| is_withheld(commit));
     let names: Vec<_> =
         withheld.filter_map(|commit| text(commit, "temporaryId")).map(str::to_owned).collect();

@@ -1,12 +1,13 @@
-//! The edit that follows the create of a contract from a package, told before either is carried out.
+//! What follows the create of a contract, told before either is carried out.
 //!
-//! A create from a package takes little beside it; what else the spec says follows as an edit. That edit is planned against
-//! what the create makes, so it is made up here from what the create says. What only replies tell stands in angle brackets.
+//! A create from a package takes little beside it, and none takes what lies beside the contract or waits for a payment; what
+//! else the spec says follows. That is planned against what the create makes, so it is made up here from what the create
+//! says. What only replies tell stands in angle brackets.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, plan};
+use super::{Desired, ObservedContract, create, plan};
 use crate::{
     plan::{Call, CallKind, Decision, Policy, Recorded},
     terms::json::parse_exact,
@@ -17,9 +18,9 @@ const CONTRACT: &str = "<ID of the new contract>";
 /// What stands for the key of an edit, which follows from the ID and what billing shows.
 const KEY: &str = "<key of this edit>";
 
-/// The edits that follow the create of a contract; none without a package.
-pub(super) fn edits(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Vec<Call> {
-    if !desired.has_package() {
+/// The writes that follow the create of a contract; none where the create takes all.
+pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Vec<Call> {
+    if !create::is_followed(desired) {
         return Vec::new();
     }
     let Some(view) = created(desired, now) else { return Vec::new() };

@@ -518,7 +518,7 @@ impl Planner for ContractPlanner {
     fn follow_ups(&self, plan: &Plan, recorded: &Recorded, _: &Policy, now: DateTime<Utc>) -> Vec<Call> {
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let Some(desired) = self.desired.as_ref().filter(|_| creates) else { return Vec::new() };
-        follow::edits(desired, recorded, now)
+        follow::writes(desired, recorded, now)
     }
 
     fn sending(&mut self, call: &Call, recorded: &mut Recorded) -> bool {

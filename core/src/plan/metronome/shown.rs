@@ -45,14 +45,15 @@ pub struct Shown {
 }
 
 impl Desired {
-    /// What reads would tell of the contract with this id, had it just been made from its package: what the API takes only
-    /// by an edit is not in it, and what the package gives is left out.
+    /// What reads would tell of the contract with this id, had it just been made: what a create does not take is not in it,
+    /// and what its package gives is left out.
     ///
     /// # Errors
     /// When the terms cannot be written as JSON.
     pub(super) fn shown_as_created(&self, contract_id: &str) -> Result<Shown, serde_json::Error> {
         let mut created = self.clone();
-        if let Some(members) = created.written.as_object_mut() {
+        create::withhold(&mut created.written);
+        if let (true, Some(members)) = (self.has_package(), created.written.as_object_mut()) {
             members.retain(|name, _| create::BESIDE_A_PACKAGE.contains(&name.as_str()));
         }
         created.shown(contract_id)
