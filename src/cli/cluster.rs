@@ -140,6 +140,8 @@ impl Cluster {
         let shared = list(Api::all(self.client.clone())).await;
         resources.cluster_providers =
             self.or_unseen(shared, "ClusterBillingProviders", &mut resources, true)?;
+        let approvals = list(self.api(everywhere)).await;
+        resources.approvals = self.or_unseen(approvals, "ContractApprovals", &mut resources, everywhere)?;
         Ok(resources)
     }
 

@@ -19,7 +19,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 pub use self::standing::{Mark, Standing};
-use crate::api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage};
+use crate::api::{
+    BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage,
+};
 
 /// Resources that are looked at together.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +34,8 @@ pub struct Resources {
     pub packages: Vec<ContractPackage>,
     /// Contracts.
     pub contracts: Vec<BillingContract>,
+    /// What people say of plans.
+    pub approvals: Vec<ContractApproval>,
     /// Resources that this version cannot read.
     pub unreadable: Vec<Unreadable>,
     /// What was not looked at, and why: `ClusterBillingProviders, as you may not list them`.

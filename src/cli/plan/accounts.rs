@@ -5,7 +5,7 @@ use super::{super::account::Connected, cluster::Cluster, pairs::Key};
 use crate::{
     api::{BillingContract, ContractPackage, contract::ProviderRef},
     billing::registry::Client,
-    plan::{Demands, Holders, Refusal},
+    plan::{Demands, Holders, Refusal, Sayings},
 };
 
 /// An account that can be asked.
@@ -99,6 +99,11 @@ impl Accounts {
     /// Why another resource of the cluster holds what this one claims. What files claim twice is found in them.
     pub(super) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
         if let Self::Cluster(cluster) = self { cluster.claimed(contract, account) } else { None }
+    }
+
+    /// What people of the cluster say of a contract's plans.
+    pub(super) fn sayings(&self, contract: &BillingContract) -> Sayings {
+        if let Self::Cluster(cluster) = self { cluster.sayings(contract) } else { Sayings::default() }
     }
 
     /// Finds who holds a contract among the cluster's other resources.

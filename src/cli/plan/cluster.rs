@@ -23,14 +23,15 @@ use super::{
 };
 use crate::{
     api::{
-        ALLOWED_HOSTS, BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage,
+        ALLOWED_HOSTS, BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval,
+        ContractPackage,
         contract::{ProviderKind, ProviderRef},
         provider::BillingProviderSpec,
     },
     billing::endpoint::base_url,
     controller::provider::token,
     overview::place,
-    plan::{Demands, Holder, Holders, Refusal, Sought},
+    plan::{Demands, Holder, Holders, Refusal, Sayings, Sought},
     protocol::{
         claims::{self, Subject},
         destination::{AllowedHosts, Destination},
@@ -62,6 +63,7 @@ pub(super) struct Cluster {
     packages: BTreeMap<(Option<String>, String), ContractPackage>,
     providers: Vec<BillingProvider>,
     shared_providers: Vec<ClusterBillingProvider>,
+    approvals: Vec<ContractApproval>,
     accounts: BTreeMap<ProviderKey, Result<Account, String>>,
     /// Who is found by what in which account.
     marks: Arc<Marks>,
@@ -144,6 +146,7 @@ impl Cluster {
             packages: found.packages.into_iter().map(|found| (key(&found.metadata), found)).collect(),
             providers: found.providers,
             shared_providers: found.cluster_providers,
+            approvals: found.approvals,
             accounts: BTreeMap::new(),
             marks: Arc::default(),
             scope,
@@ -233,6 +236,15 @@ impl Cluster {
             claims::subjects(contract).into_iter().flat_map(of).filter(|key| **key != own).collect();
         let rivals = rivals.into_iter().filter_map(|key| self.contracts.get(key));
         claims::holder(contract, rivals).map(|(holder, subject)| claims::refusal(holder, &subject))
+    }
+
+    /// What people say of a contract's plans.
+    pub(super) fn sayings(&self, contract: &BillingContract) -> Sayings {
+        let names = |approval: &&ContractApproval| {
+            approval.metadata.namespace == contract.metadata.namespace
+                && contract.metadata.name.as_ref() == Some(&approval.spec.contract_ref.name)
+        };
+        Sayings::of(self.approvals.iter().filter(names))
     }
 
     /// Finds who holds a contract among the other resources.

@@ -21,7 +21,7 @@ use crate::{
         reasons,
     },
     billing::{Preview, registry::ContractReferences},
-    plan::{CallKind, ContractSnapshot, Pace, Refusal, Sayings, facts::Side, package},
+    plan::{CallKind, ContractSnapshot, Pace, Refusal, facts::Side, package},
     protocol::Goal,
     review::change::{self, Effect, ORPHANED, Ran},
 };
@@ -246,7 +246,7 @@ impl Live<'_> {
             claimed: self.accounts.claimed(contract, &asked.account.name),
             holders: self.accounts.holders(contract, &asked.account.name),
             demands: asked.account.demands.clone(),
-            sayings: Sayings::default(),
+            sayings: self.accounts.sayings(contract),
             pace: Pace::default(),
         }
     }

@@ -19,7 +19,7 @@ use crate::support::{
 };
 
 /// A contract whose plans wait for approval.
-fn planned() -> Value {
+pub(crate) fn planned() -> Value {
     with(acme(), "/spec/managementPolicy", json!("Plan"))
 }
 
@@ -30,7 +30,7 @@ fn approvals(world: &World, client: &Client) -> Api<DynamicObject> {
 }
 
 /// Somebody who may approve in the world's namespace, and nothing else.
-async fn approver(world: &World, name: &str) -> Client {
+pub(crate) async fn approver(world: &World, name: &str) -> Client {
     bind(world, name, "countersign-approver").await;
     world.acting_as(name).await
 }
@@ -48,7 +48,7 @@ async fn bind(world: &World, name: &str, role: &str) {
 }
 
 /// A word of somebody on the plan that waits in `acme`.
-fn word(name: &str, by: &str, digest: &str, decision: &str) -> Value {
+pub(crate) fn word(name: &str, by: &str, digest: &str, decision: &str) -> Value {
     json!({
         "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractApproval", "metadata": {"name": name},
         "spec": {"contractRef": {"name": "acme"}, "planDigest": digest, "decision": decision, "approvedBy": by},
@@ -56,7 +56,7 @@ fn word(name: &str, by: &str, digest: &str, decision: &str) -> Value {
 }
 
 /// Creates an approval; what the API server refuses is its message.
-async fn say(world: &World, client: &Client, approval: Value) -> Result<(), String> {
+pub(crate) async fn say(world: &World, client: &Client, approval: Value) -> Result<(), String> {
     let give_up = std::time::Instant::now() + DEADLINE;
     loop {
         let object = serde_json::from_value(approval.clone()).unwrap();

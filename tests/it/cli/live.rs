@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Ran, git, plan_of, write};
 use crate::{
-    examples,
+    approvals, examples,
     support::{
         World, metronome, root,
         sim::{Request, TOKEN},
@@ -162,6 +162,22 @@ async fn what_is_planned_for_the_examples_of_packages_with_zoo_is_what_happens()
 #[tokio::test]
 async fn what_is_planned_for_the_examples_of_packages_with_metronome_is_what_happens() {
     plan_is_what_happens("examples/packages/metronome", 7).await;
+}
+
+#[tokio::test]
+async fn a_plan_that_somebody_of_the_cluster_has_approved_waits_for_nobody() {
+    let mut world = World::bare().await;
+    world.connect().await;
+    world.apply(&approvals::planned()).await;
+    world.start_operator().await;
+    world.until_waiting("acme", "AwaitingApproval").await;
+    let digest = world.get("acme").await["status"]["plan"]["digest"].as_str().unwrap().to_owned();
+    world.stop_operator().await;
+    let waits = || plan_of(&as_operator(&world, world.folder(), &["-o", "json"]))["resources"][0].clone();
+    assert_eq!((&waits()["waitsForApproval"], &waits()["digest"]), (&json!(true), &json!(digest)));
+    let ann = approvals::approver(&world, "ann").await;
+    approvals::say(&world, &ann, approvals::word("agreed", "ann", &digest, "Approve")).await.unwrap();
+    assert_eq!((&waits()["waitsForApproval"], &waits()["digest"]), (&json!(false), &json!(digest)));
 }
 
 #[tokio::test]
