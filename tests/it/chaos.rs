@@ -154,17 +154,22 @@ fn grown(mut contract: Value) -> Value {
     contract
 }
 
-/// Waits until every contract is as its spec says.
+/// Waits until every contract is as its spec says. One that failed often in a row waits for minutes, so a look is asked for.
 async fn at_rest(world: &World, contracts: &[Value]) {
     let give_up = Instant::now() + PATIENCE;
     for contract in contracts {
         let name = contract["metadata"]["name"].as_str().unwrap();
+        let mut asked = Instant::now();
         loop {
             let seen = world.get(name).await;
             if kstatus::compute(&seen) == kstatus::Standing::Current {
                 break;
             }
             assert!(Instant::now() < give_up, "{name}: {:#}", seen["status"]);
+            if asked.elapsed() > Duration::from_secs(5) {
+                world.ask(name).await;
+                asked = Instant::now();
+            }
             sleep(Duration::from_millis(200)).await;
         }
     }
