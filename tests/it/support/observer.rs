@@ -145,6 +145,9 @@ impl Seen {
         }) {
             return;
         }
+        // What was put back from a backup follows nothing that was seen.
+        let version = |object: &Value| object["metadata"]["resourceVersion"].as_str()?.parse::<u64>().ok();
+        let before = before.filter(|before| version(before) < version(&object));
         let before = before.filter(|_| !self.gaps.contains(kind));
         for rule in kstatus::broken_rules(before, &object) {
             self.broken_rules.push(format!("{kind} {name}: {rule}: {object}"));
