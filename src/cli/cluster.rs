@@ -39,7 +39,7 @@ impl Target {
     /// Whether any of it was given.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.context.is_some() || self.kubeconfig.is_some() || self.namespace.is_some()
+        self.names_a_cluster() || self.namespace.is_some()
     }
 
     /// Whether a cluster was named.
@@ -52,12 +52,6 @@ impl Target {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         self.namespace.as_deref()
-    }
-
-    /// Whether a namespace was given.
-    #[must_use]
-    pub fn names_a_namespace(&self) -> bool {
-        self.namespace.is_some()
     }
 
     /// Prepares a client; nothing is asked of the cluster yet.
@@ -79,7 +73,7 @@ impl Target {
             Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options)
                 .await
                 .map_err(|error| unusable(&error))?,
-            Err(error) if self.context.is_some() || self.kubeconfig.is_some() => {
+            Err(error) if self.names_a_cluster() => {
                 return Err(unusable(&error).into());
             }
             // Inside of a cluster there is none.

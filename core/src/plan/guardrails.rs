@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     FixedKind, OpenCause, Plan,
-    money::{each_number, is_rate},
+    money::{each_number, is_price},
 };
 use crate::{api::provider::Guardrails, terms::Decimal};
 
@@ -105,10 +105,9 @@ fn percent(before: Decimal, after: Decimal) -> Option<Decimal> {
 
 /// The prices in a value, by their path.
 fn prices(path: &str, value: &Value) -> BTreeMap<String, Decimal> {
-    const FEE: &str = "fixedFeeAmount";
     let mut found = BTreeMap::new();
     each_number(path, value, None, &mut |path, name, _, digits| {
-        if let (true, Ok(price)) = (is_rate(name) || name == FEE, digits.parse()) {
+        if let (true, Ok(price)) = (is_price(name), digits.parse()) {
             found.insert(path.to_owned(), price);
         }
     });

@@ -35,7 +35,8 @@ pub use self::{
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{
-        Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, start_of_year,
+        Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, is_price,
+        start_of_year,
     },
     numbers::money_numbers,
     outlook::{Outlook, Price, outlook},

@@ -36,6 +36,8 @@ const AMOUNTS: [&str; 13] = [
 ];
 /// Members whose number says what use costs, whatever the use will be.
 const RATES: [&str; 3] = ["multiplier", "price", "unitPrice"];
+/// The member whose number is a fee that is due whatever is used.
+pub(super) const FEE: &str = "fixedFeeAmount";
 
 /// What amounts are counted in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
@@ -136,6 +138,12 @@ pub(super) fn is_amount(name: &str) -> bool {
 /// Whether the number of a member of this name says what use costs.
 pub(super) fn is_rate(name: &str) -> bool {
     RATES.contains(&name)
+}
+
+/// Whether the number of a member of this name says what something costs, whatever is bought of it: a rate or a fee.
+#[must_use]
+pub fn is_price(name: &str) -> bool {
+    is_rate(name) || name == FEE
 }
 
 /// Calls `visit` with every number of money in a value, or rate: its path, its member, its unit and its digits.

@@ -6,12 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    plan::{Change, Unit, each_number},
+    plan::{Change, Unit, each_number, is_price},
     terms::Decimal,
 };
-
-/// Members that say what something costs, whatever is bought of it.
-const PRICES: [&str; 4] = ["fixedFeeAmount", "multiplier", "price", "unitPrice"];
 
 /// Why a price is called out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -82,7 +79,7 @@ fn prices(change: &Change, is_after: bool) -> Prices {
     let mut prices = Prices::new();
     let Some(value) = value else { return prices };
     each_number(&change.path, value, unit.as_ref(), &mut |path, name, unit, digits| {
-        if let (true, Ok(price)) = (PRICES.contains(&name), Decimal::from_wire(digits)) {
+        if let (true, Ok(price)) = (is_price(name), Decimal::from_wire(digits)) {
             let unit = unit.filter(|_| name != "multiplier").cloned();
             prices.insert(path.to_owned(), (unit, price));
         }

@@ -6,7 +6,7 @@ use crate::{
     api::contract::Amount,
     plan::{
         FixedKind, MoneyEffect, Open, OpenCause, Outlook, Price, Unit,
-        money::{Due, Owed, each_number, is_rate, open_rates, start_of_year},
+        money::{Due, FEE, Owed, each_number, is_price, open_rates, start_of_year},
         usage::{self, Tier, UsagePrice},
     },
     terms::{Decimal, Timestamp},
@@ -146,8 +146,8 @@ pub(in crate::plan) fn outlook(terms: &Value) -> Option<Outlook> {
     for item in list(terms, "items") {
         let code = text(item, "code").unwrap_or_default();
         each_number("", item, unit.as_ref(), &mut |path, name, unit, digits| {
-            let is_fee = name == "fixedFeeAmount";
-            let (true, Ok(value)) = (is_rate(name) || is_fee, Decimal::from_wire(digits)) else { return };
+            let is_fee = name == FEE;
+            let (true, Ok(value)) = (is_price(name), Decimal::from_wire(digits)) else { return };
             let tier = path.strip_prefix("/rateTiers/").and_then(|rest| rest.split('/').next());
             let part = match tier {
                 Some(from) => format!("from {from}"),
