@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, balances, effect, list,
     lists::LISTS,
-    matching::{PAYMENT_GATE, REFERRING},
-    money, schedule, text,
+    money, schedule,
+    tables::{PAYMENT_GATE, REFERRING},
+    text,
 };
 use crate::{
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
-    terms::{Digest, metronome::CONTRACT},
+    terms::metronome::CONTRACT,
 };
 
 /// Members that a create from a package takes; the rest follows as an edit.
@@ -60,7 +61,7 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
             members.retain(|name, _| BESIDE_A_PACKAGE.contains(&name.as_str()));
         }
     }
-    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint(desired))
+    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), desired.create_fingerprint())
 }
 
 /// Whether a commit waits for a payment, which a create does not take: whether the API drops that or refuses it, the balance
@@ -101,11 +102,6 @@ fn refers_to(value: &Value, name: &str) -> bool {
         Value::Array(items) => items.iter().any(|item| refers_to(item, name)),
         _ => false,
     }
-}
-
-/// Recognises the create of a contract, whatever its terms were then.
-pub(super) fn fingerprint(desired: &Desired) -> Digest {
-    Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]))
 }
 
 /// The custom fields of the contract: the spec's, the stamp and its notes.

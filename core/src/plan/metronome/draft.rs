@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, ObservedContract, history,
+    Desired, ObservedContract,
     immutable::Remedy,
     leaving::Known,
     money::Units,
@@ -235,7 +235,7 @@ fn edit(
     round: usize,
 ) -> Result<Call, Refusal> {
     let digest = Digest::of(&json!([view.contract_id, view.last_edit, round]));
-    let key = format!("{}{digest}", history::mark(desired.key()));
+    let key = format!("{}{digest}", desired.key().mark());
     verbs.insert("contract_id", Part::text(&view.contract_id));
     verbs.insert("customer_id", Part::text(&view.customer_id));
     verbs.insert("uniqueness_key", Part::text(key));

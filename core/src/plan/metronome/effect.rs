@@ -13,14 +13,12 @@ use super::{
     money::{self, WithoutSum},
     next_hour,
     observed::Item,
-    past::BACKDATE,
+    tables::BACKDATE,
     text,
 };
 use crate::{
     plan::{
-        Change, MoneyEffect, Open, OpenCause,
-        diff::covers,
-        money::{Owed, is_amount, open_rates},
+        Change, MoneyEffect, Open, OpenCause, diff::covers, money::open_rates, owed::Owed, unit::is_amount,
         usage,
     },
     terms::{Decimal, Timestamp},

@@ -9,20 +9,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    ObservedContract, UniquenessKey,
+    ObservedContract,
     lists::{LISTS, List, Writes},
+    observed::AddedItem,
     reply::as_written,
 };
 use crate::{
     plan::{Added, Call},
-    terms::{Decimal, Digest, Timestamp},
+    terms::{Decimal, Timestamp},
 };
 
-/// Characters of a mark.
-const MARK: usize = 16;
 /// Verbs that the history has under another name.
 const RENAMED: [(&str, &str); 1] = [("add_professional_services", "add_pro_services")];
 /// Verbs that add an item with an id to a list without keys.
@@ -36,12 +35,6 @@ const MOST_NAMED: usize = 5;
 /// For how long after an edit a read of the contract may not show it: twice what is waited for after a write, as the
 /// clock of the API and this one may differ.
 const BEHIND: TimeDelta = TimeDelta::seconds(60);
-
-/// How the keys of a resource's edits begin.
-pub(super) fn mark(key: &UniquenessKey) -> String {
-    let digest = Digest::of(&json!(["edits of", key.as_str()]));
-    digest.as_str().chars().take(MARK).chain(['-']).collect()
-}
 
 /// What a history of edits tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,17 +57,6 @@ struct OwnEdit {
     /// When it was made, as far as that is told.
     at: Option<Timestamp>,
     added: Vec<AddedItem>,
-}
-
-/// An item that an edit of the resource's own has added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AddedItem {
-    /// Its id.
-    pub id: String,
-    /// The list with keys that it was added to, if it is one of those.
-    pub list: Option<&'static str>,
-    /// The product that it is for, as far as that is told.
-    pub product: Option<String>,
 }
 
 impl Edits {
@@ -234,8 +216,13 @@ fn says_the_same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::plan::CallKind;
+    use crate::{
+        plan::{CallKind, metronome::UniquenessKey},
+        terms::Digest,
+    };
 
     fn call(body: &Value, adds: &[(&'static str, &str)]) -> Call {
         let call = Call::new(CallKind::Edit, "v2/contracts/edit", body, Digest::of(body)).unwrap();
@@ -276,7 +263,7 @@ mod tests {
 
     #[test]
     fn only_edits_with_the_mark_have_added_what_is_ours() {
-        let mark = mark(&UniquenessKey::given("acme"));
+        let mark = UniquenessKey::given("acme").mark();
         let edit = |id: &str, hour: u32, key: Option<&str>, item: &str| {
             json!({"id": id, "timestamp": format!("2026-06-01T{hour:02}:00:00+00:00"), "uniqueness_key": key,
                    "add_commits": [{"id": item}], "update_commits": [{"id": "updated"}]})
@@ -290,6 +277,6 @@ mod tests {
         let read = Edits::read(Some(&history), &mark);
         assert_eq!((read.last.as_str(), read.ours()), ("e3", ["a".to_owned()].into()));
         assert_eq!(Edits::read(None, &mark), Edits::default());
-        assert_ne!(mark, super::mark(&UniquenessKey::given("other")));
+        assert_ne!(mark, UniquenessKey::given("other").mark());
     }
 }

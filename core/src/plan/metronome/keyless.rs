@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
+    defaults::{fill_defaults, prune},
     draft::Draft,
     fields,
     immutable::Remedy,
@@ -16,15 +17,15 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::Item,
+    observed::{Item, royalty_id},
     part::Part,
-    reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
+    tables::KEYLESS,
     text,
 };
 use crate::{
     plan::{
-        Change, Recorded,
+        Change, Recorded, USD_CENTS,
         diff::diff,
         pairing::{Pairing, Traits},
     },
@@ -325,13 +326,6 @@ fn is_recorded_royalty(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> 
         && draft.recorded.items.values().any(|recorded| *recorded == royalty_id(item.terms))
 }
 
-/// What stands for the id of a royalty.
-pub(super) fn royalty_id(terms: &Value) -> String {
-    let parts = ["resellerType", "netsuiteResellerId", "startingAt"]
-        .map(|name| text(terms, name).unwrap_or_default());
-    parts.join(" ")
-}
-
 /// Spend trackers go by their alias. The API cannot change one: it is archived, and added again in a later edit, when
 /// its alias is free.
 fn compare_trackers(draft: &mut Draft<'_>) {
@@ -438,7 +432,7 @@ fn effect(mut terms: Value) -> Value {
     members.retain(|name, _| EFFECT.contains(&name.as_str()) && name != "productId" && name != "tiers");
     if let Some(rate) = members.get_mut("overwriteRate").and_then(Value::as_object_mut) {
         rate.remove("tiers");
-        rate.entry("creditTypeId").or_insert_with(|| money::USD_CENTS.into());
+        rate.entry("creditTypeId").or_insert_with(|| USD_CENTS.into());
     }
     prune(&mut terms);
     terms

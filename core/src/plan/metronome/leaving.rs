@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
-    keyless::royalty_id,
+    defaults::DEFAULTS,
     lists::{LISTS, List, item_shape},
-    matching::{APART, Wanted},
-    members::{CLEARABLE, REMEMBERED, UNSEEN},
+    matching::Wanted,
     observed::Item,
-    reply::{DEFAULTS, KEYLESS},
-    schedule, thresholds,
+    schedule,
+    tables::{APART, CLEARABLE, IS_ENABLED, KEYLESS, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
 };
 use crate::{
     plan::{
@@ -104,9 +103,8 @@ impl<'r> Known<'r> {
 
     /// Fields of an item that were set.
     pub(super) fn of_item(&self, list: &str, item: Item<'_>) -> Option<&'r Fields> {
-        let royalty = item.ids.own.is_empty().then(|| royalty_id(item.terms));
-        let id = royalty.as_deref().unwrap_or(&item.ids.own);
-        self.set.get(self.paths.get(&(list, id))?)
+        let id = item.recorded_id();
+        self.set.get(self.paths.get(&(list, &*id))?)
     }
 }
 
@@ -172,7 +170,7 @@ fn says_no_more(
             .iter()
             .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),
         (_, "endingBefore") => view.ending_before.is_some_and(|end| *found == json!(end)),
-        ("", name) if thresholds::NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
+        ("", name) if THRESHOLD_NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
         _ => found.as_object().is_some_and(|members| {
             members.iter().all(|(name, value)| {
                 is_nothing(value) || says_no_more(view, list, &format!("{field}/{name}"), value, wanted, item)
@@ -228,9 +226,9 @@ fn left(
             ));
             continue;
         }
-        if list.is_empty() && thresholds::NAMES.contains(&field.as_str()) {
+        if list.is_empty() && THRESHOLD_NAMES.contains(&field.as_str()) {
             // The API cannot remove a threshold; one that is turned off charges nobody.
-            let place = format!("{place}{}", thresholds::IS_ENABLED);
+            let place = format!("{place}{}", IS_ENABLED);
             changes.push(Change::new(place, from.get("isEnabled").cloned(), Some(json!(false))));
             continue;
         }

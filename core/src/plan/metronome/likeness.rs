@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract, create};
+use super::{Desired, ObservedContract};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -33,7 +33,7 @@ impl Likeness {
             return if is_known { Self::Other } else { Self::Unknown };
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
-        let is_new = recorded.may_have_sent(&create::fingerprint(desired));
+        let is_new = recorded.may_have_sent(&desired.create_fingerprint());
         let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_found_again = is_held || has_key() || view.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }

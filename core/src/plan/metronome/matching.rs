@@ -11,32 +11,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract, balances,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract,
+    defaults::prune,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
-    money::{self, USD_CENTS},
+    money,
     observed::Item,
-    past::BACKDATE,
     schedule::{self, Difference, Kind},
+    tables::{APART, REFERRING},
     text,
 };
 use crate::{
     plan::{
-        Change, Recorded,
+        self, Change, Recorded,
         diff::{covers, diff},
         pairing::{Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
 
-/// Members of an item that are compared by themselves, or that never come back.
-pub(super) const APART: [&str; 6] =
-    ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity", BACKDATE, PAYMENT_GATE];
-/// Payment that a commit waits for, which no reply tells.
-pub(super) const PAYMENT_GATE: &str = "paymentGateConfig";
-/// Members that refer to other items by their ids.
-pub(super) const REFERRING: [&str; 4] =
-    ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
 /// Texts and times by which items of one identity are told from each other.
 pub(super) const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
 /// Numbers by which items of one identity are told from each other.
@@ -149,7 +142,7 @@ fn wanted_items(
                     members.retain(|name, _| !names.contains(&name.as_str()));
                 }
             }
-            super::reply::prune(&mut compared);
+            prune(&mut compared);
             Wanted { key, written, compared }
         })
         .collect()
@@ -201,7 +194,7 @@ impl<'v> Matcher<'_, 'v> {
         );
         if list.is_beside() {
             pairing.by_key(
-                |wanted| Some(balances::key_of(self.desired.key(), list, &wanted.key)),
+                |wanted| Some(self.desired.key().of_item(list.name, &wanted.key)),
                 |item| self.view.made_key(&item.ids.own).map(str::to_owned),
             );
         }
@@ -436,7 +429,7 @@ pub(super) fn differences(list: &List, wanted: &Wanted, item: Item<'_>) -> Diffe
 
 /// The terms of an item in which a schedule without items stands for one that is not there.
 fn with_schedules<'t>(list: &List, terms: &'t Value) -> Cow<'t, Value> {
-    let default = json!({"accessType": "SPEND", "creditTypeId": USD_CENTS, "doNotInvoice": false});
+    let default = json!({"accessType": "SPEND", "creditTypeId": plan::USD_CENTS, "doNotInvoice": false});
     let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.fold(Cow::Borrowed(terms), |terms, schedule| {
         if terms.get(schedule).is_some() {

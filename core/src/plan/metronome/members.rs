@@ -9,7 +9,8 @@ use super::{
     lists::shape_at,
     money::Unit,
     part::{Members, Part},
-    text, thresholds,
+    tables::{CLEARABLE, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
+    text,
 };
 use crate::{
     plan::{
@@ -19,12 +20,6 @@ use crate::{
     terms::{Digest, Timestamp, metronome::CONTRACT},
 };
 
-/// Members that an edit changes, with their verbs; null clears each.
-pub(super) const CLEARABLE: [(&str, &str); 3] = [
-    ("endingBefore", "update_contract_end_date"),
-    ("name", "update_contract_name"),
-    ("netPaymentTermsDays", "update_net_payment_terms_days"),
-];
 /// Members that no call changes.
 pub(super) const IMMUTABLE: [&str; 11] = [
     "hierarchyConfiguration",
@@ -38,22 +33,6 @@ pub(super) const IMMUTABLE: [&str; 11] = [
     "totalContractValue",
     "transition",
     "usageStatementSchedule",
-];
-/// Places that no reply shows, and so cannot be compared with one.
-pub(super) const UNSEEN: [&str; 4] = [
-    "/transition/fromContractRef",
-    "/transition/futureInvoiceBehavior",
-    "/usageStatementSchedule/day",
-    "/usageStatementSchedule/invoiceGenerationStartingAt",
-];
-/// Those of them, and of the members, that are recorded when the contract is first seen, so that a later change of the
-/// spec is noticed.
-pub(super) const REMEMBERED: [&str; 5] = [
-    "/packageAlias",
-    "/rateCardAlias",
-    "/transition/futureInvoiceBehavior/trueup",
-    "/usageStatementSchedule/day",
-    "/usageStatementSchedule/invoiceGenerationStartingAt",
 ];
 /// Most characters of a record; a digest stands for what is longer.
 const RECORD_LENGTH: usize = 128;
@@ -119,7 +98,7 @@ fn compare_immutable(draft: &mut Draft<'_>) {
 fn compare_left(draft: &mut Draft<'_>) {
     for change in leaving::of_contract(draft.desired, draft.view, &draft.known) {
         let is_at = |name: &str| covers(&format!("/{name}"), &change.path);
-        if thresholds::NAMES.into_iter().any(is_at) {
+        if THRESHOLD_NAMES.into_iter().any(is_at) {
             continue;
         }
         let is_changed = ["billingProviderConfiguration", "usageFilter"].into_iter().any(is_at);

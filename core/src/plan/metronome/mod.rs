@@ -17,6 +17,7 @@
 mod balances;
 mod compare;
 mod create;
+mod defaults;
 mod draft;
 mod effect;
 mod end;
@@ -48,6 +49,7 @@ mod schedule;
 mod shown;
 mod stamp;
 mod subscriptions;
+mod tables;
 mod term;
 mod thresholds;
 mod unclaimed;
@@ -64,6 +66,7 @@ use serde_json::{Value, json};
 pub(super) use self::money::outlook;
 pub use self::{
     balances::ObservedBalances,
+    defaults::leave_out_defaults,
     facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
@@ -72,7 +75,6 @@ pub use self::{
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::{Record, record},
-    reply::leave_out_defaults,
     shown::Shown,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
@@ -196,6 +198,11 @@ impl Desired {
     /// Whether the contract is made from a package.
     fn has_package(&self) -> bool {
         ["packageId", "packageAlias"].iter().any(|name| self.canonical.get(name).is_some())
+    }
+
+    /// Recognises the create of the contract, whatever its terms were then.
+    fn create_fingerprint(&self) -> Digest {
+        Digest::of(&json!([CREATE_CONTRACT, self.key().as_str(), self.customer_id()]))
     }
 
     /// The fields that say who owns the contract.

@@ -11,7 +11,9 @@ use super::{
     lists::{LISTS, List, Removal},
     matching::{Matched, Wanted, has_ended},
     observed::Item,
-    schedule, text,
+    schedule,
+    tables::BACKDATE,
+    text,
 };
 use crate::{
     api::contract::ManagementPolicy,
@@ -19,8 +21,6 @@ use crate::{
     terms::Timestamp,
 };
 
-/// Member of an item by which its spec lets it begin in the past.
-pub(super) const BACKDATE: &str = "backdate";
 /// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
 const START: &str = "/startingAt";
 

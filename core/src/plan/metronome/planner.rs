@@ -1,33 +1,29 @@
 //! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
 
+mod edits;
+mod facts;
 mod search;
-
-use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::{edits::lost_edit, facts::Facts};
 use super::{
-    Balances, ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey,
-    balances::ObservedBalances,
-    create, end, follow, gate,
-    history::{self, Edits},
-    members::CLEARABLE,
-    package, plan, record, stamp,
+    Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey, end, follow,
+    gate, history, package, plan, record, stamp,
+    tables::CLEARABLE,
     unclaimed::{Origin, in_the_way},
-    unexplained,
 };
 use crate::{
     api::{
         BillingContract, ContractPackage, REVISION,
-        contract::{ItemId, Term, UnconfirmedWrite},
+        contract::{ItemId, Term},
         reasons,
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, SETTLING, Unreadable,
+        Recorded, Refusal, Unreadable,
         package::ArchivedPackage,
         snapshot::day,
         three_way::{as_set, to_set},
@@ -38,9 +34,6 @@ use crate::{
     },
     validate::{self, Validated},
 };
-
-/// The verb of an edit that adds a part to a schedule of an item.
-const ADD_PARTS: &str = "\"add_schedule_items\"";
 
 /// What an account says about contracts, besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,21 +71,6 @@ pub struct ContractPlanner {
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
     told: Record,
-}
-
-/// What was read.
-#[derive(Debug, Default)]
-struct Facts {
-    customer_id: Option<String>,
-    contracts: BTreeMap<String, Option<ObservedContract>>,
-    legacy: BTreeMap<String, Option<Value>>,
-    seats: BTreeMap<String, Value>,
-    balances: BTreeMap<Balances, ObservedBalances>,
-    listed: Option<Vec<ObservedContract>>,
-    edits: BTreeMap<String, Edits>,
-    billing_configurations: Option<Value>,
-    packages: BTreeMap<String, Option<Value>>,
-    custom_field_keys: Option<Value>,
 }
 
 #[derive(Debug)]
@@ -263,60 +241,6 @@ impl ContractPlanner {
         Ok(billing.obstacle(customer_id, configurations))
     }
 
-    /// Reads the history of edits of what was found: the last one, which the key of the next follows from, and what the
-    /// resource's own have added. Whether that was news.
-    ///
-    /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
-    /// not be taken as well. So a plan after such a write follows the same edit as that write.
-    fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
-        let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
-            return Ok(false);
-        };
-        if view.last_edit.is_some() {
-            return Ok(false);
-        }
-        let Some(edits) = self.facts.edits.get(&view.contract_id) else {
-            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
-        };
-        let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
-        view.last_edit = Some(follows);
-        view.ours = Some(edits.ours());
-        view.missing = edits.missing(view);
-        Ok(true)
-    }
-
-    /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
-    fn depends_on_edits(decision: &Decision) -> bool {
-        match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => edits(plan),
-            Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
-            _ => false,
-        }
-    }
-
-    /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
-    /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
-    fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
-        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
-        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
-        !is_known && unexplained::has_any(desired, view, recorded, now)
-    }
-
-    /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
-    fn behind(&self, decision: &Decision) -> Option<Refusal> {
-        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
-        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
-        let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
-        let why = edits.why_behind(view, adds_parts)?;
-        Some(Refusal {
-            reason: reasons::NOT_YET_IN_FORCE,
-            message: format!(
-                "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
-                view.contract_id
-            ),
-        })
-    }
-
     /// Decides by what is known now.
     fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
         let Some(desired) = &self.desired else { return Decision::Settle };
@@ -326,32 +250,6 @@ impl ContractPlanner {
     fn view(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
     }
-}
-
-/// Whether a plan edits the contract.
-fn edits(plan: &Plan) -> bool {
-    plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-}
-
-/// What the next edit follows: the last one of the history. Where an edit after that one was taken and the history does
-/// not show it long afterwards, its key is used up all the same, and the next follows that one.
-fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
-    let last = edits.last.as_str();
-    let taken = recorded.unconfirmed.as_ref().filter(|write| write.taken && edits.is_told);
-    let followed = |write: &&UnconfirmedWrite| {
-        let after = write.after_edit.as_deref();
-        after.and_then(|after| after.split(' ').next()) == Some(last)
-    };
-    let is_old = |write: &&UnconfirmedWrite| now.signed_duration_since(write.time.0) >= SETTLING;
-    match taken.filter(followed).filter(is_old) {
-        Some(write) => format!("{last} {}", write.digest.as_str().chars().take(16).collect::<String>()),
-        None => last.to_owned(),
-    }
-}
-
-/// The edit before one that was sent and whose reply was lost.
-fn lost_edit(recorded: &Recorded) -> Option<&str> {
-    recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
 }
 
 impl Planner for ContractPlanner {
@@ -448,47 +346,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
-        let view = |data: &Value| {
-            ObservedContract::read(data, now)
-                .map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
-        };
-        let facts = &mut self.facts;
-        match need {
-            Need::CustomerByAlias { .. } => {
-                let id = told.as_ref().and_then(Value::as_str).map(str::to_owned);
-                facts.customer_id = Some(id.ok_or_else(|| Unreadable("no customer was told".to_owned()))?);
-            }
-            Need::Contract(contract) => {
-                let read = told.as_ref().map(view).transpose()?;
-                facts.contracts.insert(contract.contract_id.to_string(), read);
-            }
-            Need::LegacyContract(contract) => {
-                facts.legacy.insert(contract.contract_id.to_string(), told);
-            }
-            Need::Contracts { .. } => {
-                let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
-                facts.listed = Some(listed.map(view).collect::<Result<_, _>>()?);
-            }
-            Need::Edits(contract) => {
-                let edits = Edits::read(told.as_ref(), &history::mark(&self.key));
-                facts.edits.insert(contract.contract_id.to_string(), edits);
-            }
-            Need::Seats { subscription_id, .. } => {
-                facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
-            }
-            Need::Balances { kind, .. } => {
-                let told = told.unwrap_or(json!([]));
-                let read = ObservedBalances::read(*kind, &told)
-                    .map_err(|why| Unreadable(format!("the reply is no list of balances: {why}")))?;
-                facts.balances.insert(*kind, read);
-            }
-            Need::BillingConfigurations { .. } => facts.billing_configurations = told.or(Some(json!([]))),
-            Need::CustomFieldKeys => facts.custom_field_keys = told.or(Some(json!([]))),
-            Need::Package { package_id } => drop(facts.packages.insert(package_id.clone(), told)),
-            // A contract asks for no such fact.
-            Need::Packages | Need::ContractsOnPackage { .. } => {}
-        }
-        Ok(())
+        self.facts.learn(need, told, &self.key, now)
     }
 
     fn wrote(
@@ -538,10 +396,7 @@ impl Planner for ContractPlanner {
     }
 
     fn forget(&mut self) {
-        let Facts { customer_id, billing_configurations, packages, custom_field_keys, .. } =
-            std::mem::take(&mut self.facts);
-        self.facts =
-            Facts { customer_id, billing_configurations, packages, custom_field_keys, ..Facts::default() };
+        self.facts.forget();
         self.observed = None;
     }
 
@@ -594,7 +449,7 @@ impl Planner for ContractPlanner {
     fn shows(&self, fingerprint: &Digest) -> bool {
         self.view()
             .and(self.desired.as_ref())
-            .is_some_and(|desired| create::fingerprint(desired) == *fingerprint)
+            .is_some_and(|desired| desired.create_fingerprint() == *fingerprint)
     }
 
     fn customer_id(&self) -> Option<&str> {

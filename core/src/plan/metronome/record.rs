@@ -17,10 +17,12 @@ use super::{
     list,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted, has_ended},
-    members::{CLEARABLE, REMEMBERED, remembered},
+    members::remembered,
     next_hour,
     observed::Item,
-    subscriptions, text, thresholds,
+    subscriptions,
+    tables::{CLEARABLE, REMEMBERED, THRESHOLD_NAMES},
+    text, thresholds,
 };
 use crate::plan::{Recorded, SetTerms};
 
@@ -85,9 +87,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             record_fields(&mut record, recorded, &wanted.path, &item.ids.own, &wanted.written, item.terms);
             let fields = leaving::record_of_item(view, &known, pairs.list, &wanted.written, item);
             set.insert(wanted.path.clone(), fields);
-            let id =
-                if item.ids.own.is_empty() { keyless::royalty_id(item.terms) } else { item.ids.own.clone() };
-            record.insert(wanted.path.clone(), id);
+            record.insert(wanted.path.clone(), item.recorded_id().into_owned());
         }
     }
     for alias in list(desired.terms(), "spendTrackers").filter_map(|tracker| text(tracker, "alias")) {
@@ -95,7 +95,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             record.insert(format!("spendTrackers/{alias}"), alias.to_owned());
         }
     }
-    for name in thresholds::NAMES {
+    for name in THRESHOLD_NAMES {
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
         // One that left the spec is off from then on, and the spec may turn it on again.
         let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
@@ -216,9 +216,7 @@ fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -
         return list(&view.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
     }
     let ends = LISTS.iter().any(|list| list.name == name && list.removal == Removal::End);
-    let item = view.items(name).find(|item| {
-        item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
-    });
+    let item = view.items(name).find(|item| item.recorded_id() == id);
     if item.is_none() && !rest.contains('/') && has_vanished(view, name, id) {
         return true;
     }

@@ -6,12 +6,13 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Desired, ObservedContract,
     lists::{LISTS, Removal},
-    schedule, text,
+    schedule::{self, shorten},
+    text,
 };
 use crate::{plan::Recorded, terms::Timestamp};
 
@@ -75,14 +76,6 @@ fn starts_late(item: &Value, end: Timestamp) -> bool {
 fn last_moment(item: &Value, schedule: &str, end: Timestamp) -> Timestamp {
     let settles = schedule == "invoiceSchedule" && text(item, "type") == Some("POSTPAID");
     if settles { Timestamp(end.0 + TimeDelta::nanoseconds(1)) } else { end }
-}
-
-/// Ends an item with the contract where it would go on.
-pub(super) fn shorten(item: &mut Value, end: Timestamp) {
-    let until = text(item, "endingBefore").and_then(|until| until.parse::<Timestamp>().ok());
-    if let (true, Some(members)) = (until.is_some_and(|until| until > end), item.as_object_mut()) {
-        members.insert("endingBefore".to_owned(), json!(end));
-    }
 }
 
 impl Desired {

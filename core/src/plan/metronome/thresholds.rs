@@ -10,6 +10,7 @@ use super::{
     matching::unnamed_usage,
     money::{Unit, unit_at, units_at},
     part::{Members, Part, insert},
+    tables::IS_ENABLED,
 };
 use crate::{
     plan::{
@@ -68,11 +69,6 @@ pub(super) const THRESHOLDS: [Threshold; 2] = [
         ],
     },
 ];
-
-/// Names of the members that are thresholds.
-pub(super) const NAMES: [&str; 2] = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
-/// Whether a threshold is watched.
-pub(super) const IS_ENABLED: &str = "/isEnabled";
 
 /// Path under which it is recorded whether a threshold was last watched.
 pub(super) fn enabled_path(name: &str) -> String {
