@@ -183,9 +183,10 @@ impl Plan {
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
         if policy.management == ManagementPolicy::Observe || only_report {
             Decision::Report(self.changes)
-        } else if let Some(stuck) = recorded.blocked_plan.as_ref().filter(|stuck| stuck.digest == self.digest)
+        } else if let Some(blocked) =
+            recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == self.digest)
         {
-            Decision::Refuse(stuck.refusal.clone())
+            Decision::Refuse(blocked.refusal.clone())
         } else {
             self.heeding(policy)
         }

@@ -206,10 +206,10 @@ pub(super) fn create(
         item.get(invoice).is_some_and(|schedule| schedule.get("doNotInvoice") != Some(&Value::Bool(true)))
     });
     if let (true, Some(members)) = (is_invoiced, item.as_object_mut()) {
-        members.entry(INVOICE_CONTRACT).or_insert_with(|| json!(draft.view.contract_id));
+        members.entry(INVOICE_CONTRACT).or_insert_with(|| json!(draft.observed.contract_id));
     }
     let mut body = Members::from([
-        ("customer_id", Part::text(&draft.view.customer_id)),
+        ("customer_id", Part::text(&draft.observed.customer_id)),
         ("uniqueness_key", Part::text(draft.desired.key().of_item(list.name, &wanted.key))),
     ]);
     let shape = item_shape(list.name);
@@ -228,13 +228,13 @@ pub(super) fn create(
 /// Whether an item of the spec can be made: the API never frees the key of one that somebody archived.
 pub(super) fn can_be_made(draft: &Draft<'_>, list: &'static List, wanted: &Wanted) -> bool {
     let key = draft.desired.key().of_item(list.name, &wanted.key);
-    !(list.is_beside() && draft.view.holds_archived(list, &key))
+    !(list.is_beside() && draft.observed.holds_archived(list, &key))
 }
 
 /// Whether an item was made and is not shown: the API deletes none, so what it shows is behind.
 pub(super) fn is_unseen(draft: &Draft<'_>, list: &'static List, wanted: &Wanted) -> bool {
     let made = draft.recorded(&format!("{}/{}", list.name, wanted.key)).filter(|id| !id.is_empty());
-    list.is_beside() && made.is_some_and(|id| !draft.view.all_ids().contains(id))
+    list.is_beside() && made.is_some_and(|id| !draft.observed.all_ids().contains(id))
 }
 
 /// Changes an item in place.
@@ -243,7 +243,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, beside: &Beside, mut update: Members) 
     // The call has no key: what it adds to a schedule, a repeat would add once more.
     let kind =
         if adds("access_schedule") || adds("invoice_schedule") { CallKind::Append } else { CallKind::Other };
-    update.insert("customer_id", Part::text(&draft.view.customer_id));
+    update.insert("customer_id", Part::text(&draft.observed.customer_id));
     draft.push_call(call(kind, beside.edit, &update));
 }
 
@@ -255,7 +255,7 @@ pub(super) fn take_out(
     item: Item<'_>,
     change: &Change,
 ) {
-    let customer_id = draft.view.customer_id.clone();
+    let customer_id = draft.observed.customer_id.clone();
     match end(list, beside, &customer_id, item, next_hour(draft.now)) {
         None => draft.reject(change, Unit::Usd, Remedy::Postpaid),
         Some(call) => {
@@ -320,7 +320,7 @@ fn end(
 pub(super) struct Endings {
     pub calls: Vec<Call>,
     pub changes: Vec<Change>,
-    pub stuck: Vec<String>,
+    pub without_end: Vec<String>,
 }
 
 /// Ends everything that a resource has made beside its contract.
@@ -328,7 +328,7 @@ pub(super) struct Endings {
 /// # Errors
 /// When a body cannot be written as JSON.
 pub(super) fn end_all(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     at: Timestamp,
 ) -> Result<Endings, Refusal> {
@@ -341,15 +341,17 @@ pub(super) fn end_all(
             .filter(|(path, _)| is_of(path, list.name) && path.split('/').count() == 2)
             .map(|(_, id)| id.as_str())
             .collect();
-        let is_own = |id: &str| known.contains(id) || view.made_key(id).is_some();
-        for item in view.items(list.name).filter(|item| is_own(&item.ids.own) && !is_over(list, *item, at)) {
+        let is_own = |id: &str| known.contains(id) || observed.made_key(id).is_some();
+        for item in
+            observed.items(list.name).filter(|item| is_own(&item.ids.own) && !is_over(list, *item, at))
+        {
             let path = format!("/{}/{}", list.name, item.ids.own);
-            match end(list, beside, &view.customer_id, item, at) {
+            match end(list, beside, &observed.customer_id, item, at) {
                 Some(call) => {
                     endings.calls.push(call?);
                     endings.changes.push(Change::removed(path, item.terms.clone()));
                 }
-                None => endings.stuck.push(path),
+                None => endings.without_end.push(path),
             }
         }
     }

@@ -114,8 +114,8 @@ pub(super) fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<Str
 
 /// Puts the key of each item on it, where contracts are stamped and the item can have custom fields.
 pub(super) fn stamp_items(desired: &Desired, terms: &mut Value) {
-    for of in LISTS.iter().filter(|of| of.entity.is_some()) {
-        let items = terms.get_mut(of.name).and_then(Value::as_array_mut).into_iter().flatten();
+    for list in LISTS.iter().filter(|list| list.entity.is_some()) {
+        let items = terms.get_mut(list.name).and_then(Value::as_array_mut).into_iter().flatten();
         items.for_each(|item| stamp_item(desired, item));
     }
 }

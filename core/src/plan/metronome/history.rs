@@ -84,17 +84,17 @@ impl Edits {
     }
 
     /// The own edits whose effect the contract as read may not show yet.
-    fn recent(&self, view: &ObservedContract) -> impl Iterator<Item = &OwnEdit> {
-        self.own.iter().filter(move |edit| edit.is_recent(view))
+    fn recent(&self, observed: &ObservedContract) -> impl Iterator<Item = &OwnEdit> {
+        self.own.iter().filter(move |edit| edit.is_recent(observed))
     }
 
     /// Items that own edits have added, that nothing has taken out, and that the contract as read does not show.
     fn unseen<'e>(
         &'e self,
         edits: impl Iterator<Item = &'e OwnEdit>,
-        view: &ObservedContract,
+        observed: &ObservedContract,
     ) -> impl Iterator<Item = &'e AddedItem> {
-        let shown = view.all_ids();
+        let shown = observed.all_ids();
         edits
             .flat_map(|edit| &edit.added)
             .filter(move |item| !self.taken_out.contains(&item.id) && !shown.contains(item.id.as_str()))
@@ -103,9 +103,12 @@ impl Edits {
     /// Why a contract as it was read may be behind an own edit, so that a plan against it could add something once more.
     /// What `adds_parts` to an item, which has no mark of its own, is only planned against what is known to be as new as
     /// the last edit.
-    pub(super) fn why_behind(&self, view: &ObservedContract, adds_parts: bool) -> Option<String> {
-        let mut unseen: Vec<_> =
-            self.unseen(self.recent(view), view).map(|item| item.id.as_str()).take(MOST_NAMED + 1).collect();
+    pub(super) fn why_behind(&self, observed: &ObservedContract, adds_parts: bool) -> Option<String> {
+        let mut unseen: Vec<_> = self
+            .unseen(self.recent(observed), observed)
+            .map(|item| item.id.as_str())
+            .take(MOST_NAMED + 1)
+            .collect();
         if !unseen.is_empty() {
             let more = if unseen.len() > MOST_NAMED { " and more" } else { "" };
             unseen.truncate(MOST_NAMED);
@@ -114,25 +117,25 @@ impl Edits {
                 unseen.join(", ")
             ));
         }
-        if self.last_at.is_some_and(|last| last.0 > view.read_at) {
+        if self.last_at.is_some_and(|last| last.0 > observed.read_at) {
             return Some("it was edited after it was read".to_owned());
         }
-        let newest = self.recent(view).max_by_key(|edit| edit.at)?;
+        let newest = self.recent(observed).max_by_key(|edit| edit.at)?;
         (adds_parts && newest.added.is_empty())
             .then(|| "it may not show the last edit, which was made less than a minute before".to_owned())
     }
 
     /// What own edits have added long ago and the contract as read shows neither as one of its items nor as archived.
-    pub(super) fn missing(&self, view: &ObservedContract) -> Vec<AddedItem> {
-        let old = self.own.iter().filter(|edit| !edit.is_recent(view));
-        self.unseen(old, view).cloned().collect()
+    pub(super) fn missing(&self, observed: &ObservedContract) -> Vec<AddedItem> {
+        let old = self.own.iter().filter(|edit| !edit.is_recent(observed));
+        self.unseen(old, observed).cloned().collect()
     }
 }
 
 impl OwnEdit {
     /// Whether it was made a moment before a contract was read, or since. One of the far future is a clock's fault.
-    fn is_recent(&self, view: &ObservedContract) -> bool {
-        let age = self.at.map(|at| view.read_at.signed_duration_since(at.0));
+    fn is_recent(&self, observed: &ObservedContract) -> bool {
+        let age = self.at.map(|at| observed.read_at.signed_duration_since(at.0));
         age.is_some_and(|age| age < BEHIND && age > -TimeDelta::days(1))
     }
 }

@@ -118,7 +118,7 @@ impl ContractPlanner {
             let notes = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
             Stamp { fields: owner.into_iter().collect(), notes }
         });
-        let sheet = package.and_then(|package| package.spec.metronome.as_ref());
+        let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
             customer_id: terms.customer_id.as_ref().map(ToString::to_string),
@@ -126,8 +126,8 @@ impl ContractPlanner {
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
             package: package.and_then(ArchivedPackage::of),
-            knows_package: sheet.is_some(),
-            billing: sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?)),
+            knows_package: package_terms.is_some(),
+            billing: package_terms.and_then(|terms| package::Billing::of(&serde_json::to_value(terms).ok()?)),
             key,
             stamp,
             origin,
@@ -224,7 +224,9 @@ impl ContractPlanner {
     fn without_billing(&self) -> Result<Option<Refusal>, Need> {
         let Some(desired) = &self.desired else { return Ok(None) };
         let of_package = |id: &str| match self.facts.packages.get(id) {
-            Some(Some(data)) => Ok(package::ObservedPackage::read(data).ok().and_then(|view| view.billing())),
+            Some(Some(data)) => {
+                Ok(package::ObservedPackage::read(data).ok().and_then(|observed| observed.billing()))
+            }
             Some(None) => Ok(None),
             None => Err(Need::Package { package_id: id.to_owned() }),
         };
@@ -244,11 +246,11 @@ impl ContractPlanner {
     /// Decides by what is known now.
     fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
         let Some(desired) = &self.desired else { return Decision::Settle };
-        plan(desired, self.view(), recorded, policy, now)
+        plan(desired, self.found(), recorded, policy, now)
     }
 
-    fn view(&self) -> Option<&ObservedContract> {
-        if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
+    fn found(&self) -> Option<&ObservedContract> {
+        if let Some(Observed::Contract(observed)) = &self.observed { Some(observed) } else { None }
     }
 }
 
@@ -272,7 +274,9 @@ impl Planner for ContractPlanner {
             }
             let Some(desired) = &self.desired else { return Ok(Observation::Nothing) };
             let observed = match self.find(desired, recorded, policy)? {
-                Observed::Contract(view) => Observed::Contract(self.complete(desired, view, recorded, now)?),
+                Observed::Contract(observed) => {
+                    Observed::Contract(self.complete(desired, observed, recorded, now)?)
+                }
                 observed => observed,
             };
             self.observed = Some(observed);
@@ -299,7 +303,7 @@ impl Planner for ContractPlanner {
             return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
-        if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
+        if let (true, None, Some(desired)) = (would_create, self.found(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
             let meant = (desired, self.customer_alias.as_deref());
@@ -307,7 +311,7 @@ impl Planner for ContractPlanner {
                 return Ok(stop);
             }
         }
-        let is_new = self.view().is_none() && recorded.contract_id.is_none();
+        let is_new = self.found().is_none() && recorded.contract_id.is_none();
         let decision = match self.package.as_ref().filter(|_| is_new) {
             Some(package) => package.allow(decision),
             None => decision,
@@ -316,9 +320,9 @@ impl Planner for ContractPlanner {
             Decision::Write(plan) => {
                 let ready = self.ready(plan)?;
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
-                self.told = match (&ready, &self.desired, self.view()) {
-                    (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
-                        record(desired, view, recorded, now)
+                self.told = match (&ready, &self.desired, self.found()) {
+                    (Decision::Write(_), Some(desired), Some(observed)) if recorded.items.is_empty() => {
+                        record(desired, observed, recorded, now)
                     }
                     _ => Record::default(),
                 };
@@ -336,9 +340,9 @@ impl Planner for ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
-            Ok(Some(mut view)) => {
-                self.add_balances(self.desired.as_ref(), &mut view, recorded)?;
-                end::plan(&view, recorded, policy, ending, now)
+            Ok(Some(mut observed)) => {
+                self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
+                end::plan(&observed, recorded, policy, ending, now)
             }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
@@ -401,53 +405,56 @@ impl Planner for ContractPlanner {
     }
 
     fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
-        if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
-            let Record { items, set } = record(desired, view, recorded, now);
+        if let (Some(desired), Some(observed)) = (&self.desired, self.found()) {
+            let Record { items, set } = record(desired, observed, recorded, now);
             recorded.items = items.into_iter().collect();
             recorded.set = set;
-            recorded.contract_id = Some(view.contract_id.clone());
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let (desired, view) = (self.desired.as_ref()?, self.view()?);
-        let Record { items, set } = record(desired, view, recorded, now);
+        let (desired, observed) = (self.desired.as_ref()?, self.found()?);
+        let Record { items, set } = record(desired, observed, recorded, now);
         Some(ContractSnapshot {
-            contract_id: view.contract_id.clone(),
+            contract_id: observed.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
             set_fields: set.to_status(),
-            renews: view.renews.clone(),
-            renewed_by: view.renewed_by.clone(),
-            state: view.state.clone(),
+            renews: observed.renews.clone(),
+            renewed_by: observed.renewed_by.clone(),
+            state: observed.state.clone(),
             is_shown: true,
-            term: Some(Term { start_date: day(view.starting_at), end_date: view.ending_before.map(day) }),
-            committed_value: view.committed_value(),
-            digest: Digest::of(&view.terms),
+            term: Some(Term {
+                start_date: day(observed.starting_at),
+                end_date: observed.ending_before.map(day),
+            }),
+            committed_value: observed.committed_value(),
+            digest: Digest::of(&observed.terms),
         })
     }
 
     fn last_edit(&self) -> Option<String> {
-        self.view()?.last_edit.clone()
+        self.found()?.last_edit.clone()
     }
 
     fn sets(&self) -> Vec<String> {
         let Some(desired) = &self.desired else { return Vec::new() };
         let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
-        to_set(&CONTRACT, desired.terms(), self.view().map(|view| &view.terms), &is_apart)
+        to_set(&CONTRACT, desired.terms(), self.found().map(|observed| &observed.terms), &is_apart)
     }
 
     fn recall(&self, recorded: &mut Recorded) {
-        let Some(view) = self.view() else { return };
+        let Some(observed) = self.found() else { return };
         // Without a record of any item, one of a field would say that every item is somebody else's.
-        if recorded.contract_id.as_ref() == Some(&view.contract_id) && !recorded.items.is_empty() {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
-            recorded.items.extend(set.into_iter().map(|field| (field, view.contract_id.clone())));
+        if recorded.contract_id.as_ref() == Some(&observed.contract_id) && !recorded.items.is_empty() {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
+            recorded.items.extend(set.into_iter().map(|field| (field, observed.contract_id.clone())));
         }
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {
-        self.view()
+        self.found()
             .and(self.desired.as_ref())
             .is_some_and(|desired| desired.create_fingerprint() == *fingerprint)
     }

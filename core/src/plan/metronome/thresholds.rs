@@ -77,10 +77,10 @@ pub(super) fn enabled_path(name: &str) -> String {
 
 /// Compares both thresholds.
 pub(super) fn compare(draft: &mut Draft<'_>) {
-    let left = leaving::of_contract(draft.desired, draft.view, &draft.known);
+    let left = leaving::of_contract(draft.desired, draft.observed, &draft.known);
     for threshold in &THRESHOLDS {
         let wanted = draft.desired.terms().get(threshold.name).zip(draft.desired.written.get(threshold.name));
-        match (wanted, draft.view.terms.get(threshold.name)) {
+        match (wanted, draft.observed.terms.get(threshold.name)) {
             (Some((wanted, written)), Some(found)) => {
                 let left = left.iter().filter_map(|change| {
                     let path = change.path.strip_prefix('/')?.strip_prefix(threshold.name)?.to_owned();

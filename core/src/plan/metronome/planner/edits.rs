@@ -23,19 +23,19 @@ impl ContractPlanner {
     /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
     /// not be taken as well. So a plan after such a write follows the same edit as that write.
     pub(super) fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
-        let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
+        let (Some(desired), Some(Observed::Contract(observed))) = (&self.desired, &mut self.observed) else {
             return Ok(false);
         };
-        if view.last_edit.is_some() {
+        if observed.last_edit.is_some() {
             return Ok(false);
         }
-        let Some(edits) = self.facts.edits.get(&view.contract_id) else {
-            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
+        let Some(edits) = self.facts.edits.get(&observed.contract_id) else {
+            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &observed.contract_id)));
         };
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
-        view.last_edit = Some(follows);
-        view.ours = Some(edits.ours());
-        view.missing = edits.missing(view);
+        observed.last_edit = Some(follows);
+        observed.ours = Some(edits.ours());
+        observed.missing = edits.missing(observed);
         Ok(true)
     }
 
@@ -51,22 +51,22 @@ impl ContractPlanner {
     /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
     /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
     pub(super) fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
-        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
-        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
-        !is_known && unexplained::has_any(desired, view, recorded, now)
+        let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return false };
+        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms));
+        !is_known && unexplained::has_any(desired, observed, recorded, now)
     }
 
     /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
     pub(super) fn behind(&self, decision: &Decision) -> Option<Refusal> {
-        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
-        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
+        let (Decision::Write(plan), Some(observed)) = (decision, self.found()) else { return None };
+        let edits = self.facts.edits.get(&observed.contract_id).filter(|_| edits(plan))?;
         let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
-        let why = edits.why_behind(view, adds_parts)?;
+        let why = edits.why_behind(observed, adds_parts)?;
         Some(Refusal {
             reason: reasons::NOT_YET_IN_FORCE,
             message: format!(
                 "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
-                view.contract_id
+                observed.contract_id
             ),
         })
     }
