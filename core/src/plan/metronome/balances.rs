@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract, UniquenessKey,
+    CustomerId, Desired, ObservedContract, UniquenessKey,
     defaults::{fill_defaults, prune},
     draft::{Draft, call},
     immutable::Remedy,
@@ -271,7 +271,7 @@ pub(super) fn take_out(
 fn end(
     list: &List,
     beside: &Beside,
-    customer_id: &str,
+    customer_id: &CustomerId,
     item: Item<'_>,
     at: Timestamp,
 ) -> Option<Result<Call, Refusal>> {
@@ -280,8 +280,10 @@ fn end(
         schedule.map(schedule::items).unwrap_or_default()
     };
     let (access, invoices) = (parts(list.access), parts(list.invoice));
-    let mut body =
-        Members::from([("customer_id", Part::text(customer_id)), (list.id, Part::text(&item.ids.own))]);
+    let mut body = Members::from([
+        ("customer_id", Part::text(customer_id.as_str())),
+        (list.id, Part::text(&item.ids.own)),
+    ]);
     let has_begun = access.iter().any(|part| schedule::start_of(part).is_some_and(|start| start < at));
     if !has_begun {
         for (member, parts, ids) in [

@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, list, money, text};
+use super::{CUSTOM_FIELDS, CustomerId, Desired, list, money, text};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -20,7 +20,7 @@ pub struct ObservedContract {
     /// The contract's ID.
     pub contract_id: String,
     /// ID of its customer.
-    pub customer_id: String,
+    pub customer_id: CustomerId,
     /// The key that it was created with.
     pub uniqueness_key: Option<String>,
     /// Whether it is archived.

@@ -58,7 +58,7 @@ impl ObservedContract {
             }
         };
         let contract_id = required("id")?.to_owned();
-        let customer_id = required("customer_id")?.to_owned();
+        let customer_id = required("customer_id")?.into();
         let starting_at = time("starting_at")?.ok_or("the reply has no `starting_at`")?;
         if let Some(missing) = REQUIRED.iter().find(|name| !data.get(**name).is_some_and(Value::is_array)) {
             return Err(format!("the reply for contract {contract_id} has no list `{missing}`"));
