@@ -136,7 +136,6 @@ pub(super) fn is_rate(name: &str) -> bool {
 }
 
 /// Whether the number of a member of this name says what something costs, whatever is bought of it: a rate or a fee.
-#[must_use]
 pub(super) fn is_price(name: &str) -> bool {
     is_rate(name) || name == FEE
 }
