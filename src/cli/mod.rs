@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cluster;
+mod complete;
 pub mod crds;
 pub mod files;
 pub mod generate;
@@ -64,6 +65,9 @@ enum Command {
     Completion(generate::Completion),
     /// Writes the pages of the manual.
     Man(generate::Man),
+    /// Says what may follow the words of a command.
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
 }
 
 /// What the program is called as a plugin of kubectl, which finds it by this name.
@@ -103,6 +107,7 @@ impl Cli {
             Command::Check(check) => Box::pin(check.run()).await,
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
             Command::Completion(completion) => completion.run(Self::command()).map(|()| ExitCode::SUCCESS),
+            Command::Complete(complete) => complete.run(Self::command()).await.map(|()| ExitCode::SUCCESS),
             Command::Man(man) => man.run(Self::command()).map(|()| ExitCode::SUCCESS),
         };
         match result {
@@ -126,7 +131,9 @@ mod tests {
     fn every_command_says_what_it_does() {
         let mut cli = Cli::command();
         let mut help = cli.render_long_help().to_string();
-        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        for command in
+            cli.get_subcommands_mut().filter(|command| command.get_name() != "help" && !command.is_hide_set())
+        {
             let name = command.get_name().to_owned();
             help = format!("{help}\n== countersign {name}\n\n{}", command.render_long_help());
         }

@@ -11,7 +11,10 @@ mod gather;
 mod kustomize;
 mod text;
 
-pub(super) use self::gather::{is_resource_file, pattern};
+pub(super) use self::{
+    gather::{is_resource_file, pattern},
+    kustomize::NAMES,
+};
 
 use std::{collections::BTreeSet, path::PathBuf};
 

@@ -311,3 +311,21 @@ fn links_and_submodules_say_before_what_they_say_after() {
     assert!(ran.out.contains("1000 -> 1200 USD") && ran.out.contains("1000 -> 1300 USD"), "{}", ran.out);
     assert!(ran.out.ends_with("2 resources change.\n"), "{}", ran.out);
 }
+
+#[test]
+fn a_resource_under_a_new_name_takes_up_what_the_former_one_held_and_makes_no_second_contract() {
+    let acme = contract("acme", "1000");
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &acme)]);
+    let plan = |text: &str| {
+        write(repository.path(), "acme.yaml", text);
+        countersign(repository.path(), &["plan", "--base", "before"])
+    };
+    let renamed = acme.replace("  name: acme\n", "  name: acme-inc\n");
+    let ran = plan(&renamed);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains("BillingContract acme (acme.yaml): gone; the resource is gone, and what it holds is left to a new one"), "{}", ran.out);
+    assert!(!ran.out.contains("new contract") && !ran.out.contains("committed"), "{}", ran.out);
+    // As the operator has it: what differs is not shown to be its own, and is not overwritten.
+    let ran = plan(&renamed.replace("\"1000\"", "\"1200\""));
+    assert!(ran.code == 2 && ran.out.contains("Refused:"), "{}{}", ran.out, ran.said);
+}

@@ -1,6 +1,6 @@
 //! Questions about a Metronome contract.
 
-use super::check_length;
+use super::{check_ends, check_length};
 use crate::{
     plan::money_numbers,
     terms::{Decimal, metronome::Contract},
@@ -13,6 +13,7 @@ pub(super) fn contract(contract: &Contract, has_package: bool) -> Vec<Violation>
     if let Some(end) = contract.ending_before {
         check_length(contract.starting_at, end, "endingBefore", &mut found);
     }
+    check_ends(contract.starting_at, contract.ending_before, ["startingAt", "endingBefore"], &mut found);
     let has_package = has_package || contract.package_id.is_some() || contract.package_alias.is_some();
     let has_prices = contract.rate_card_id.is_some() || contract.rate_card_alias.is_some();
     let has_charges = !contract.commits.is_empty()
