@@ -2,7 +2,7 @@
 
 pub mod account;
 pub mod cluster;
-mod complete;
+pub mod complete;
 pub mod crds;
 pub mod files;
 pub mod generate;
@@ -75,7 +75,7 @@ const PLUGIN: &str = "kubectl-countersign";
 
 impl Cli {
     /// Reads the arguments of the process, the first of which is the name that the program was called by: as a plugin it
-    /// speaks of itself as kubectl does. What cannot be read ends the process, as does a question for help.
+    /// speaks of itself as kubectl does. What cannot be read ends the process with 1, a question for help with 0.
     #[must_use]
     pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let mut arguments = arguments.into_iter().peekable();
@@ -84,8 +84,13 @@ impl Cli {
         if name.is_some_and(|name| name == PLUGIN) {
             commands = commands.bin_name("kubectl countersign");
         }
-        let matches = commands.get_matches_from(arguments);
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let matches = commands.try_get_matches_from(arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).unwrap_or_else(|error| {
+            // Whoever reads it may have stopped reading: that is no error.
+            let _ = error.print();
+            // By itself it would be 2, which means here that something was refused.
+            std::process::exit(i32::from(error.use_stderr()))
+        })
     }
 
     /// Does what the arguments say.

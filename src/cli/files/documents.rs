@@ -252,7 +252,7 @@ fn has_our_terms(value: &Value) -> bool {
     let has = |pointer: &&str| value.pointer(pointer).is_some();
     let is_without_kind = text(value, "/apiVersion").is_empty() && text(value, "/kind").is_empty();
     let is_contract = has(&"/spec/providerRef") || is_without_kind;
-    is_contract && ["/spec/zoo", "/spec/metronome"].iter().any(|pointer| has(&pointer))
+    is_contract && ["/spec/zoo", "/spec/metronome"].iter().any(has)
 }
 
 /// The first resource of ours that stands in something else, and so is neither checked nor applied as it stands.

@@ -49,8 +49,9 @@ impl Gathered {
             self.add_existing(path, true);
             // A file that a kustomization takes for a patch is no resource by itself.
             let siblings = kustomize::NAMES.iter().filter_map(|name| Some(path.parent()?.join(name)));
-            let kustomization = siblings.into_iter().find(|name| path.is_file() && name.is_file());
-            kustomization.into_iter().for_each(|path| self.add_existing(&path, true));
+            if let Some(kustomization) = siblings.into_iter().find(|name| path.is_file() && name.is_file()) {
+                self.add_existing(&kustomization, true);
+            }
             return Ok(());
         }
         if path.as_os_str().is_empty() {
@@ -70,7 +71,9 @@ impl Gathered {
         if found.is_empty() {
             return Err(format!("no file matches {pattern}").into());
         }
-        found.iter().for_each(|path| self.add_existing(path, true));
+        for path in &found {
+            self.add_existing(path, true);
+        }
         Ok(())
     }
 

@@ -97,7 +97,7 @@ fn add(text: &str, more: &[&String]) -> Option<String> {
 }
 
 fn items(files: &[&String], indent: &str, end: &str) -> String {
-    files.iter().map(|file| format!("{indent}- {file}{end}")).collect()
+    files.iter().flat_map(|file| [indent, "- ", file.as_str(), end]).collect()
 }
 
 #[cfg(test)]

@@ -272,17 +272,15 @@ impl Folder {
             let existing = NAMES.iter().map(|name| self.dir.join(name)).find(|path| path.is_file());
             let path = existing.unwrap_or_else(|| self.dir.join("kustomization.yaml"));
             let text = if path.is_file() { fs::read_to_string(&path)? } else { String::new() };
-            match listing::with_resources(&text, &self.unlisted) {
-                Some(text) => write_whole(&path, &text)?,
-                None => {
-                    let (path, names) = (path.display(), self.unlisted.iter().map(String::as_str));
-                    let names = names.collect::<Vec<_>>().join(", ");
-                    return Err(format!(
-                        "{path} lists its resources in a form that is left as it is: add {names}"
-                    )
-                    .into());
-                }
-            }
+            let Some(text) = listing::with_resources(&text, &self.unlisted) else {
+                let (path, names) = (path.display(), self.unlisted.iter().map(String::as_str));
+                let names = names.collect::<Vec<_>>().join(", ");
+                return Err(format!(
+                    "{path} lists its resources in a form that is left as it is: add {names}"
+                )
+                .into());
+            };
+            write_whole(&path, &text)?;
         }
         match fs::remove_file(self.dir.join(UNLISTED)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -323,7 +323,7 @@ fn a_resource_under_a_new_name_takes_up_what_the_former_one_held_and_makes_no_se
     let renamed = acme.replace("  name: acme\n", "  name: acme-inc\n");
     let ran = plan(&renamed);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
-    assert!(ran.out.contains("BillingContract acme (acme.yaml): gone; the resource is gone, and what it holds is left to a new one"), "{}", ran.out);
+    assert!(ran.out.contains("BillingContract acme (./acme.yaml): gone; the resource is gone, and what it holds is left to a new one"), "{}", ran.out);
     assert!(!ran.out.contains("new contract") && !ran.out.contains("committed"), "{}", ran.out);
     // As the operator has it: what differs is not shown to be its own, and is not overwritten.
     let ran = plan(&renamed.replace("\"1000\"", "\"1200\""));

@@ -315,6 +315,20 @@ fn whoever_stops_reading_ends_it_quietly() {
 }
 
 #[test]
+fn a_command_that_is_no_command_is_an_error_of_whoever_runs_it_and_no_refusal() {
+    let folder = folder(&[]);
+    for arguments in
+        [&["validat"][..], &["validate"], &["plan", "--bas", "x"], &["plan", "--price-alert", "x"], &[]]
+    {
+        let ran = countersign(folder.path(), arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {}", ran.said);
+        assert!(!ran.said.is_empty());
+    }
+    assert_eq!(countersign(folder.path(), &["plan", "--help"]).code, 0);
+    assert_eq!(countersign(folder.path(), &["--version"]).code, 0);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let folder = folder(&[("file", "")]);
     let ran = countersign(folder.path(), &["crds", "--dir", "file/crds"]);
