@@ -53,9 +53,19 @@ async fn the_columns_of_kubectl_get_answer_what_is_billed() {
         "NAME READY REASON STATE CONTRACT COMMITTED CURRENCY ENDS AGE CUSTOMER ID PROVIDER DRIFTED MESSAGE";
     let (heads, row) = table.split_once('\n').unwrap();
     assert_eq!(heads.split_whitespace().collect::<Vec<_>>().join(" "), columns);
-    for cell in
-        ["acme", "True", "active", CUSTOMER, &id, "2036-01-01", "120000.00", "USD", "False", "metronome"]
-    {
+    for cell in [
+        "acme",
+        "True",
+        "active",
+        "Acme 2026",
+        "120000.00",
+        "USD",
+        "2036-01-01",
+        CUSTOMER,
+        &id,
+        "False",
+        "metronome",
+    ] {
         assert!(row.contains(cell), "{cell} in {table}");
     }
 }
