@@ -80,10 +80,12 @@ impl Gathered {
     /// Adds what is there; `is_named` when somebody named it, and it was not found in a folder.
     fn add_existing(&mut self, path: &Path, is_named: bool) {
         let unread = |error: &io::Error| Source::unread(path, format!("cannot be read: {error}"));
-        let (full, kind) = match path.canonicalize().and_then(|full| Ok((full, fs::metadata(path)?))) {
-            Ok(found) => found,
+        let kind = match fs::metadata(path) {
+            Ok(kind) => kind,
             Err(error) => return self.sources.push(unread(&error)),
         };
+        // What a shell gives for `<(…)` has no path of its own.
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if !self.seen.insert(full) {
             return;
         }

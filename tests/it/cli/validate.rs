@@ -155,6 +155,9 @@ fn text_of_windows_is_read_and_several_json_values_in_a_row() {
     fs::write(folder.path().join("zoo.yaml"), wide(&PROVIDER.replace('\n', "\r\n"))).unwrap();
     let ran = countersign(folder.path(), &["validate", "."]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    let line = format!("{} validate <(cat zoo.yaml)", env!("CARGO_BIN_EXE_countersign"));
+    let piped_in = Command::new("bash").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(Ran::from(piped_in).out, "0 contracts, 0 packages and 1 provider is sound\n");
     let json = |name: &str| {
         let text = PROVIDER.replace("name: zoo\n", &format!("name: {name}\n"));
         serde_saphyr::from_str::<serde_json::Value>(&text).unwrap().to_string()
