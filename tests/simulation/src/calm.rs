@@ -9,7 +9,7 @@ use countersign_core::{
 use serde_json::Value;
 
 use crate::{
-    check,
+    agree, check,
     cluster::{Name, contract_of},
     deal::Marks,
     operator::{
@@ -236,7 +236,12 @@ impl World {
         match view {
             None if check::is_hidden(object) => None,
             None => Some("there is none".to_owned()),
-            Some(view) => check::difference(object, &view, slot).or_else(|| self.lies_beside(object)),
+            Some(view) => check::difference(object, &view, slot).or_else(|| {
+                let marks = self.people.deals.get(slot).map(|deal| deal.marks).unwrap_or_default();
+                // Nobody looks there for what neither Git nor any record speaks of.
+                let is_known = |why: &String| !(marks.is_beside_unknown && why.ends_with(agree::NOT_IN_GIT));
+                self.lies_beside(object).filter(is_known)
+            }),
         }
     }
 }

@@ -10,7 +10,7 @@ use countersign_core::{
         APPROVED_PLAN, Api, BillingContract, ContractApproval, approval::ApprovalDecision,
         contract::ManagementPolicy,
     },
-    plan::{Call, metronome::Balances},
+    plan::{Call, CallKind, metronome::Balances},
     protocol::{Goal, Outcome},
     status::contract::ContractResult,
     terms::Decimal,
@@ -22,7 +22,7 @@ use crate::{
     billing::{Request, Seen},
     cluster::{Name, name_of},
     ground::Ground,
-    operator::{Memory, line::Line, task::Desk},
+    operator::{Memory, line::Line, plan, task::Desk},
     rules::{Rule, Rules},
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
     let name = Name::of(&desk.object);
     let mut broken = Vec::new();
     let mut say = |what: String| broken.push(format!("{name}: {what} ({})", call.path));
-    if let Some(why) = without_leave(line, request) {
+    if let Some(why) = without_leave(line, call, request) {
         say(why.to_owned());
     }
     let lease = line.ground.cluster.lease();
@@ -66,7 +66,7 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
 }
 
 /// Why the policies of a resource, what its account demands and what people said of its plan do not let it write.
-fn without_leave(line: &Line<'_>, request: &Request) -> Option<&'static str> {
+fn without_leave(line: &Line<'_>, call: &Call, request: &Request) -> Option<&'static str> {
     let desk = &line.desk;
     let (spec, metadata) = (&desk.object.spec, &desk.object.metadata);
     if spec.suspend {
@@ -75,8 +75,8 @@ fn without_leave(line: &Line<'_>, request: &Request) -> Option<&'static str> {
     if spec.management_policy == ManagementPolicy::Observe {
         return Some("it only observes, and writes");
     }
-    let plan = desk.plan.as_deref().unwrap_or_default();
-    let about = |said: &&Arc<ContractApproval>| said.spec.plan_digest.as_str() == plan;
+    let digest = desk.plan.as_deref().unwrap_or_default();
+    let about = |said: &&Arc<ContractApproval>| said.spec.plan_digest.as_str() == digest;
     let mut said = desk.said.iter().filter(about);
     if said.clone().any(|said| said.spec.decision == ApprovalDecision::Deny) {
         return Some("it writes what somebody denied");
@@ -86,17 +86,22 @@ fn without_leave(line: &Line<'_>, request: &Request) -> Option<&'static str> {
     if !is_asked {
         return None;
     }
+    // What follows a create was shown, and approved, along with it.
+    let uid = metadata.uid.clone().unwrap_or_default();
+    let mut follows = line.ground.let_through.get(&uid).into_iter().flatten();
+    if call.kind != CallKind::Create && follows.any(|foreseen| plan::fits(&foreseen.body, &call.body)) {
+        return None;
+    }
     let annotated = metadata.annotations.as_ref().and_then(|all| all.get(APPROVED_PLAN));
-    let is_annotated = !by_other && annotated.is_some_and(|annotated| annotated == plan);
+    let is_annotated = !by_other && annotated.is_some_and(|annotated| annotated == digest);
     let is_spent = |said: &ContractApproval| said.status.as_ref().is_some_and(|said| said.spent_at.is_some());
     let counts = |said: &Arc<ContractApproval>| !is_spent(said) && (said.spec.independent || !by_other);
     if !is_annotated && !said.any(counts) {
         return Some("it writes what nobody approved, or what was approved and is spent");
     }
     let applied = desk.object.status.as_ref().and_then(|status| status.applied_plan.as_ref());
-    let uid = metadata.uid.clone().unwrap_or_default();
-    let is_over = applied.is_some_and(|applied| applied.as_str() == plan)
-        || line.ground.carried_out.contains(&(uid, plan.to_owned()));
+    let is_over = applied.is_some_and(|applied| applied.as_str() == digest)
+        || line.ground.carried_out.contains(&(uid, digest.to_owned()));
     is_over.then_some("it writes by an approval that is spent")
 }
 

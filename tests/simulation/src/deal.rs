@@ -50,6 +50,8 @@ pub(crate) struct Marks {
     pub(crate) is_impossible: bool,
     /// Git has a name that billing may trim.
     pub(crate) is_untrimmed: bool,
+    /// etcd was put back, and nothing tells any more what Git said to lay beside its contract.
+    pub(crate) is_beside_unknown: bool,
 }
 
 impl Deal {
@@ -75,6 +77,12 @@ impl Deal {
             former: Vec::new(),
             marks,
         }
+    }
+
+    /// Whether Git has ever had something to lie beside its contract.
+    pub(crate) fn has_had_beside(&self) -> bool {
+        let is_said = |spec: &Value| BESIDE.iter().any(|list| spec["metronome"][list].is_array());
+        self.versions.iter().any(|git| is_said(&git["spec"]))
     }
 
     pub(crate) fn object(&self) -> Name {

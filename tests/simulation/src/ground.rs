@@ -66,6 +66,8 @@ pub(crate) struct Ground {
     pub(crate) unanswered: BTreeSet<usize>,
     /// Plans of which a contract has said that it was carried out and is in force, by the UID of its resource.
     pub(crate) carried_out: BTreeSet<(String, String)>,
+    /// Calls that were shown along with a create that was sent, by the UID of its resource.
+    pub(crate) let_through: BTreeMap<String, Vec<Call>>,
     /// Calls that are sent, each with whether billing took it, while somebody wants to know.
     pub(crate) sent: Option<Vec<(Call, bool)>>,
     /// Deals whose notes Git has set, so that it may take them out.
@@ -112,6 +114,7 @@ impl Ground {
             unrecorded: BTreeSet::new(),
             unanswered: BTreeSet::new(),
             carried_out: BTreeSet::new(),
+            let_through: BTreeMap::new(),
             sent: None,
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),

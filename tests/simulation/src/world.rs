@@ -249,7 +249,10 @@ impl World {
             return is_pass.is_some();
         }
         self.ground.count(if foreseen.is_empty() { "plan without calls" } else { "plan with calls" });
-        if let Some(difference) = plan::difference(&foreseen, &sent) {
+        // What billing makes of a name is seen once it is written.
+        let is_trimmed =
+            self.people.deals.iter().any(|deal| deal.object() == *name && deal.marks.is_untrimmed);
+        if let Some(difference) = plan::difference(&foreseen, &sent).filter(|_| !is_trimmed) {
             self.ground.find(format!("{name}: a plan is not what happens: it {difference}"));
         }
         true
@@ -275,6 +278,7 @@ impl World {
         self.ground.lease_doubted_until = self.ground.now + 2 * LEASE;
         for deal in &mut self.people.deals {
             deal.marks.is_lost = true;
+            deal.marks.is_beside_unknown |= deal.has_had_beside();
         }
         if self.ground.rules.has(Rule::Restore) {
             return;

@@ -95,7 +95,7 @@ pub(crate) fn difference(foreseen: &[Call], sent: &[(Call, bool)]) -> Option<Str
 }
 
 /// Whether a text is what was foreseen, with something for all that only replies tell.
-fn fits(foreseen: &str, sent: &str) -> bool {
+pub(crate) fn fits(foreseen: &str, sent: &str) -> bool {
     let mut pieces = vec![foreseen];
     for untold in UNTOLD {
         pieces = pieces.into_iter().flat_map(|piece| piece.split(untold)).collect();

@@ -9,8 +9,8 @@ use countersign_core::{
         approval::ApprovalDecision, contract::ManagementPolicy,
     },
     plan::{
-        ContractSnapshot, Demands, Departed, Holder, Holders, Others, Planner, Policy, Recorded, Refusal,
-        Sayings, Sought,
+        Call, ContractSnapshot, Demands, Departed, Holder, Holders, Others, Planner, Policy, Recorded,
+        Refusal, Sayings, Sought,
         metronome::{self, Balances},
         zoo,
     },
@@ -69,6 +69,8 @@ pub(crate) struct Desk {
     pub(crate) demands: Demands,
     /// It has sent a write.
     pub(crate) has_sent: bool,
+    /// Calls of the plan that is being carried out, with what follows it.
+    pub(crate) foreseen: Vec<Call>,
 }
 
 impl Desk {
@@ -95,6 +97,7 @@ impl Desk {
             said,
             demands: ground.provider_of(&object).map(|provider| provider.demands.clone()).unwrap_or_default(),
             has_sent: false,
+            foreseen: Vec::new(),
             object,
         }
     }
@@ -612,6 +615,7 @@ where
         }
         Step::Send(call) => {
             line.ground.note(|| format!("  send {:?} {} {fate:?}", call.kind, call.path));
+            line.desk.foreseen = reconciliation.foreseen(now).map(|plan| plan.calls).unwrap_or_default();
             let reply = line.send(&call);
             if line.is_dead {
                 return Turn::Dead;
