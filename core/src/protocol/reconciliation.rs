@@ -394,6 +394,16 @@ impl<P: Planner> Reconciliation<P> {
             self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
             return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
         }
+        let creates = |plan: &Plan| plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let last = self.written.last().filter(|last| !creates(last)).cloned();
+        if let (Decision::Wait(refusal), Some(last)) = (&decision, last)
+            && refusal.reason == reasons::NOT_YET_IN_FORCE
+            && self.count_round(&last, now) >= MAX_ROUNDS
+        {
+            // Each write leaves something, and no read is ever new enough to tell what.
+            let outcome = Outcome::Refused { refusal: not_converging(&last), blocked_plan: Some(last) };
+            return self.result(outcome, Requeue::AfterSyncPeriod, now);
+        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(refusal) => look_again(refusal),

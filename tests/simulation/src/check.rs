@@ -22,7 +22,7 @@ use crate::{
     billing::{Request, Seen},
     cluster::{Name, name_of},
     ground::Ground,
-    operator::{Memory, line::Line, plan, task::Desk},
+    operator::{line::Line, plan, task::Desk},
     rules::{Rule, Rules},
 };
 
@@ -105,17 +105,16 @@ fn without_leave(line: &Line<'_>, call: &Call, request: &Request) -> Option<&'st
     is_over.then_some("it writes by an approval that is spent")
 }
 
-/// An approval that still counts although its plan was carried out, and the process has heard of both.
-pub(crate) fn unspent(desk: &Desk, memory: &Memory, ground: &Ground) -> Option<String> {
+/// An approval that still counts although its plan was carried out, and the pass knew of it.
+pub(crate) fn unspent(desk: &Desk, ground: &Ground) -> Option<String> {
     let name = Name::of(&desk.object);
     let status = ground.cluster.get(&name)?.status.as_ref()?;
     let applied = status.applied_plan.as_ref()?;
-    let known = memory.said_of(&name);
     let is_left = |said: &&Arc<ContractApproval>| {
         said.spec.decision == ApprovalDecision::Approve
             && said.spec.plan_digest == *applied
             && said.status.as_ref().is_none_or(|status| status.spent_at.is_none())
-            && known.iter().any(|known| known.metadata.uid == said.metadata.uid)
+            && desk.said.iter().any(|known| known.metadata.uid == said.metadata.uid)
     };
     let left = ground.cluster.approvals().find(is_left)?;
     Some(format!("{name}: {} still counts, and its plan was carried out", name_of(left)))

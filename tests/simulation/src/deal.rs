@@ -50,7 +50,7 @@ pub(crate) struct Marks {
     pub(crate) is_impossible: bool,
     /// Git has a name that billing may trim.
     pub(crate) is_untrimmed: bool,
-    /// etcd was put back, and nothing tells any more what Git said to lay beside its contract.
+    /// Nothing is on record any more of what Git said to lay beside its contract: etcd was put back, or its resource gone.
     pub(crate) is_beside_unknown: bool,
 }
 

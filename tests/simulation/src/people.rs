@@ -140,6 +140,7 @@ impl People {
                 // Who takes a contract back by its policy does not mean to keep it.
                 let Some(mut manifest) = deal.git.clone().filter(|git| !is_cancel(git)) else { return false };
                 deal.marks.is_lost = true;
+                deal.marks.is_beside_unknown |= deal.has_had_beside();
                 let before = deal.object();
                 deal.name = format!("{}-new", deal.name);
                 manifest["metadata"]["name"] = json!(deal.name);
@@ -155,6 +156,7 @@ impl People {
                 };
                 deal.git = None;
                 deal.marks.is_lost = true;
+                deal.marks.is_beside_unknown |= deal.has_had_beside();
                 ground.cluster.delete(&deal.object(), now);
                 true
             }

@@ -74,7 +74,7 @@ fn made_key(read: &str) -> Option<&str> {
 }
 
 /// Which balances of the customer a contract that is there is concerned with: those that the spec has, that are on record,
-/// or that a write may have made whose reply was lost; all where a record of a write may be lost.
+/// or that a write may have made whose reply was lost; all where a spec came and went that may not be on record.
 pub(super) fn needed<'a>(
     desired: Option<&'a Desired>,
     recorded: &'a Recorded,
@@ -84,8 +84,7 @@ pub(super) fn needed<'a>(
     let is_recorded = |list| recorded.items.keys().any(|path| is_of(path, list));
     Balances::ALL.into_iter().filter(move |kind| {
         let list = kind.list();
-        let may_be_left = recorded.may_lack_a_spec || recorded.contract_id.is_none();
-        may_be_left || is_said(list) || is_recorded(list) || is_lost(list)
+        is_said(list) || is_recorded(list) || is_lost(list) || recorded.may_lack_a_spec
     })
 }
 

@@ -236,8 +236,24 @@ pub fn plan(
     if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(view, name, owner);
     }
-    let approved = policy.approved();
-    let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
+    if create::is_approved(desired, recorded, policy)
+        && let Decision::Write(plan) = compared(desired, view, recorded, &policy.approved(), now)
+        && follow::are_shown(&plan.calls, desired, view, recorded, now)
+    {
+        return Decision::Write(plan);
+    }
+    compared(desired, view, recorded, policy, now)
+}
+
+/// Decides what to do about a contract that is there and can be changed.
+fn compared(
+    desired: &Desired,
+    view: &ObservedContract,
+    recorded: &Recorded,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Decision {
+    let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
     let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
     let desired = &*desired;
     let draft = compare::compare(desired, view, &shown, recorded, policy, now);

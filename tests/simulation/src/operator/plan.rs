@@ -1,6 +1,7 @@
 //! The live plan: what `plan` would print of a contract now, by the protocol's own plan and with a client that can only read.
 //!
-//! As `src/cli/plan/live.rs` and `preview` in `src/billing/mod.rs` do it, with what the cluster itself has on record.
+//! As `src/cli/plan/live.rs` and `preview` in `src/billing/mod.rs` do it, with what the cluster itself has on record; besides, a
+//! contract that is deleted and that another resource claims is known to be left.
 
 use std::sync::Arc;
 

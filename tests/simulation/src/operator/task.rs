@@ -514,7 +514,7 @@ impl Task {
                 Some(self)
             }
             spend::Then::Requeue(requeue) => {
-                if let Some(finding) = check::unspent(&self.desk, memory, ground) {
+                if let Some(finding) = check::unspent(&self.desk, ground) {
                     memory.found.push(finding);
                 }
                 let uid = self.desk.object.metadata.uid.clone().unwrap_or_default();

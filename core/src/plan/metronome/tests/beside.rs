@@ -7,7 +7,10 @@ use super::{
     *,
 };
 use crate::{
-    api::contract::DeletionPolicy,
+    api::{
+        APPROVED_PLAN,
+        contract::{DeletionPolicy, ManagementPolicy},
+    },
     plan::Ending,
     protocol::{Goal, Outcome},
 };
@@ -270,6 +273,24 @@ fn what_was_made_beside_a_contract_and_left_the_spec_before_it_was_recorded_is_t
         let told = world.api.balances(Balances::Commits);
         let ends = &told[0]["access_schedule"]["schedule_items"][0]["ending_before"];
         assert_eq!(*ends, "2026-06-01T11:00:00Z", "{is_reported}: it is ours, and is ended");
+    }
+}
+
+#[test]
+fn what_billing_makes_otherwise_of_an_approved_create_waits_for_an_approval_of_its_own() {
+    for trims in [false, true] {
+        let terms = with(&spec(&[commit("pool", "1000")]), "/name", json!("Acme "));
+        let mut world = World::new(&terms, None, None);
+        world.contract.spec.management_policy = ManagementPolicy::Plan;
+        if trims {
+            world.alters = |told| told["name"] = json!("Acme");
+        }
+        let Outcome::AwaitingApproval(plan) = world.pass(Goal::InForce).outcome else { panic!() };
+        let annotations = world.contract.metadata.annotations.get_or_insert_default();
+        annotations.insert(APPROVED_PLAN.to_owned(), plan.digest.to_string());
+        let outcome = world.pass(Goal::InForce).outcome;
+        assert_eq!(world.sends, if trims { 1 } else { 2 }, "{outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::AwaitingApproval(_)), trims, "{outcome:?}");
     }
 }
 
