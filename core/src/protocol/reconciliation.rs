@@ -393,6 +393,11 @@ impl<P: Planner> Reconciliation<P> {
             self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
             return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
         }
+        if let Decision::Wait(refusal) = &decision
+            && let Some(result) = self.waited_too_often(refusal, now)
+        {
+            return result;
+        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(refusal) => look_again(refusal),
