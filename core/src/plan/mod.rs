@@ -32,7 +32,7 @@ pub use self::{
     approval::{Consent, Said, Sayings},
     diff::Change,
     guardrails::{Hurry, Pace},
-    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
+    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sibling, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
     money::{
         Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, is_price,

@@ -229,6 +229,12 @@ impl<P: Planner> Reconciliation<P> {
             // again, or, were the API to forget keys, bill twice.
             return Err(Box::new(self.key_used(&plan, now)));
         }
+        if self.written.is_empty() && self.rounds(&plan) >= MAX_ROUNDS {
+            // Each of the rounds ended before it could be seen what it had left, and it was this.
+            self.write.clone_from(&self.recorded.unconfirmed);
+            let outcome = Outcome::Refused { refusal: not_converging(&plan), blocked_plan: Some(plan) };
+            return Err(Box::new(self.result(outcome, Requeue::AfterSyncPeriod, now)));
+        }
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
@@ -399,6 +405,10 @@ impl<P: Planner> Reconciliation<P> {
             Decision::Wait(refusal) => look_again(refusal),
             _ => Requeue::AfterSyncPeriod,
         };
+        if let (Decision::Wait(_), Some(plan)) = (&decision, self.written.last().cloned()) {
+            // What it leaves cannot be seen yet. Should it be the same again, that was a round.
+            self.count_round(&plan, now);
+        }
         let agrees = decision == Decision::Settle && self.goal == Goal::InForce;
         self.note_arrived(agrees, now);
         let mut applied = || std::mem::take(&mut self.written);
