@@ -62,6 +62,8 @@ pub struct Sibling {
     pub resource: String,
     /// The contract that it has on record.
     pub contract_id: Option<String>,
+    /// The customer that it has on record.
+    pub customer_id: Option<String>,
     /// Whether it goes before this one where both claim the same.
     pub is_before: bool,
     /// Its terms, as its spec says them.

@@ -165,6 +165,7 @@ pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
     Sibling {
         resource: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
         contract_id: held(other).map(str::to_owned),
+        customer_id: other.status.as_ref().and_then(|status| status.customer_id.clone()),
         is_before: rank(other) < asking.rank,
         terms: terms.unwrap_or_default(),
     }

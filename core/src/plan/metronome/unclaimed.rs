@@ -114,7 +114,9 @@ fn beside(
     desired: &Desired,
     listed: &[ObservedContract],
 ) -> Option<Decision> {
-    siblings.iter().find_map(|other| {
+    // An alias that both name may have moved to another customer.
+    let is_its = |other: &&Sibling| other.customer_id.as_deref().is_none_or(|id| id == desired.customer_id());
+    siblings.iter().filter(is_its).find_map(|other| {
         let name = &other.resource;
         match &other.contract_id {
             Some(id) if listed.iter().all(|view| view.contract_id != *id) => {
