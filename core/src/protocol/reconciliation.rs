@@ -249,6 +249,12 @@ impl<P: Planner> Reconciliation<P> {
             return Err(Box::new(self.result(outcome, Requeue::Within(PACE), now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
+        if plan.calls.iter().any(|call| call.kind == CallKind::Replace)
+            && let Some(overtaken) = self.planner.overtaken(&self.recorded)
+            && let Some(wrote_at) = self.recorded.wrote_at
+        {
+            lost::overtaken(&mut self.recorded.lost, overtaken, wrote_at, now);
+        }
         let sending = self.sending(&plan, now);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);

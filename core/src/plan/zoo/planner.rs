@@ -188,6 +188,13 @@ impl Planner for ContractPlanner {
         leaving::to_set(&desired.canonical, self.shown.present())
     }
 
+    fn overtaken(&self, recorded: &Recorded) -> Option<(Digest, Vec<String>)> {
+        let (view, desired) = (self.shown.present()?, self.desired.as_ref().ok()?);
+        let leaves = |field: &&String| desired.canonical.get(field.as_str()).is_none();
+        let fields: Vec<_> = recorded.set.get("").into_iter().flatten().filter(leaves).cloned().collect();
+        (!fields.is_empty()).then(|| (fingerprint(&view.terms), fields))
+    }
+
     fn recall(&self, recorded: &mut Recorded) {
         let Some(view) = self.shown.present() else { return };
         let is_renumbered = recorded.contract_id.as_ref().is_some_and(|id| *id != view.contract_id)
