@@ -8,7 +8,10 @@ use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
         Call, ContractSnapshot, Decision, Ending, Holders, Observation, Planner, Policy, Reading, Recorded,
-        Refusal, SetTerms, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
+        Refusal, SetTerms, Unreadable,
+        package::ArchivedPackage,
+        snapshot::day,
+        three_way::{as_set, with_digest},
     },
     terms::{Digest, Timestamp, json::parse_exact, zoo::SHAPE},
     validate,
@@ -191,7 +194,9 @@ impl Planner for ContractPlanner {
     fn overtaken(&self, recorded: &Recorded) -> Option<(Digest, Vec<String>)> {
         let (view, desired) = (self.shown.present()?, self.desired.as_ref().ok()?);
         let leaves = |field: &&String| desired.canonical.get(field.as_str()).is_none();
-        let fields: Vec<_> = recorded.set.get("").into_iter().flatten().filter(leaves).cloned().collect();
+        let set = recorded.set.get("").into_iter().flatten().filter(leaves);
+        let says = |field: &String| Some(with_digest(field, view.terms.get(field)?));
+        let fields: Vec<_> = set.filter_map(says).collect();
         (!fields.is_empty()).then(|| (fingerprint(&view.terms), fields))
     }
 
