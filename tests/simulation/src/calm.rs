@@ -141,7 +141,7 @@ impl World {
                 account.metronome.contract(status.contract_id.as_deref().unwrap_or_default())
             });
             if reason == "InSync" {
-                found.extend(contracts.filter_map(crate::billing::metronome::Contract::late));
+                found.extend(contracts.filter_map(|contract| contract.late(self.ground.now)));
             }
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
                 && let Some(other) = holders
