@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use super::{Refusal, SetTerms, model::STICKY};
+use super::{
+    SetTerms,
+    refusal::{Refusal, STICKY},
+};
 use crate::{
     api::{
         BillingContract, ContractPackage, REQUESTED_AT,

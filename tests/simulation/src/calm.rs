@@ -175,8 +175,10 @@ impl World {
         // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
         let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
         let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        // A replace that is delivered once more, behind a newer one, may give the contract another ID.
+        let is_replaced = reason == "ReplacedOutside" && self.ground.came_late.contains(&slot);
         let rules = &self.ground.rules;
-        asked.contains(&reason) && (is_unrecorded || is_untold || !rules.has(Rule::Unrecorded))
+        asked.contains(&reason) && (is_unrecorded || is_untold || is_replaced || !rules.has(Rule::Unrecorded))
     }
 
     /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.

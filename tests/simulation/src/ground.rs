@@ -61,6 +61,8 @@ pub(crate) struct Ground {
     pub(crate) unrecorded: BTreeSet<usize>,
     /// Deals of which a write was carried out without a reply.
     pub(crate) unanswered: BTreeSet<usize>,
+    /// Deals of which a write was carried out late, or once more.
+    pub(crate) came_late: BTreeSet<usize>,
     /// Deals whose notes Git has set, so that it may take them out.
     pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
@@ -101,6 +103,7 @@ impl Ground {
             lease_doubted_until: 0,
             unrecorded: BTreeSet::new(),
             unanswered: BTreeSet::new(),
+            came_late: BTreeSet::new(),
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),
@@ -182,6 +185,7 @@ impl Ground {
             let late = self.late.swap_remove(first.unwrap_or(index));
             self.now = self.now.max(late.at);
             self.note(|| "a late request arrives".to_owned());
+            self.came_late.insert(late.request.slot);
             self.carry(late.account, &late.request);
         }
         self.now = until;
