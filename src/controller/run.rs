@@ -262,7 +262,8 @@ async fn controllers(
     let is_over = tokio::select! {
         _ = all => true,
         () = said => false,
-        () = keep_house(&context, &stop, ready) => false,
+        // It ends only where it is told to stop before any pass has begun.
+        () = keep_house(&context, &stop, ready) => true,
         () = out_of_time => {
             tracing::warn!("work under way is given up");
             false
