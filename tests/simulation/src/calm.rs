@@ -247,7 +247,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "InSync" | "DriftReported" | "PeriodClosed" | "BackdatedItem" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
-        "DuplicateClaim" => marks.is_double,
+        // The resource that it was before is still there: its end waits for approval, or a backup has brought it back.
+        "DuplicateClaim" => marks.is_double || marks.is_lost,
         // Its customer has a contract that was made under another name.
         "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
