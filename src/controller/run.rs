@@ -168,11 +168,7 @@ async fn controllers(
     let (contracts_cache, contracts_writer) = reflector::store();
     let contract_queue = Arc::<Queue>::default();
     let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
-    let claims = ClaimIndex::new(contracts_cache.clone(), wakes.clone());
-    let claims = Arc::new(match taken {
-        Taken::Clean => claims,
-        Taken::FromSomebody => claims.taken_over(Utc::now()),
-    });
+    let claims = Arc::new(claim_index(ClaimIndex::new(contracts_cache.clone(), wakes.clone()), taken));
     let (packages_cache, packages_writer) = reflector::store();
     let index = Arc::new(PackageIndex::new(contracts_cache.clone(), packages_cache.clone()));
     let hears = (Arc::clone(&claims), Arc::clone(&index));
@@ -255,22 +251,30 @@ async fn controllers(
         drive(cluster_providers, provider::reconcile::<ClusterBillingProvider>, &context),
         drive(packages, package::reconcile, &context),
     );
-    let out_of_time = async {
-        stop.set().await;
-        tokio::time::sleep(STOP_GRACE).await;
-    };
     let is_over = tokio::select! {
         _ = all => true,
         () = said => false,
         // It ends only where it is told to stop before any pass has begun.
         () = keep_house(&context, &stop, ready) => true,
-        () = out_of_time => {
-            tracing::warn!("work under way is given up");
-            false
-        }
+        () = out_of_time(&stop) => false,
         () = look_again(&context, &wakes, &again) => false,
     };
     is_over && context.claims.is_settled(Utc::now())
+}
+
+/// Waits until a process that was told to stop has had its time to finish what is under way.
+async fn out_of_time(stop: &Stop) {
+    stop.set().await;
+    tokio::time::sleep(STOP_GRACE).await;
+    tracing::warn!("work under way is given up");
+}
+
+/// An index that knows how this leadership began.
+fn claim_index(index: ClaimIndex, taken: Taken) -> ClaimIndex {
+    match taken {
+        Taken::Clean => index,
+        Taken::FromSomebody => index.taken_over(Utc::now()),
+    }
 }
 
 /// A controller that hears of every change of a kind, deletions included, and whether its cache is filled; `hear` is told

@@ -51,7 +51,7 @@ pub(super) fn in_the_way(
     if origin.gives_key {
         return None;
     }
-    let names: Vec<&str> = [desired.customer_id()].into_iter().chain(alias).collect();
+    let names: Vec<&str> = [desired.customer_id().as_str()].into_iter().chain(alias).collect();
     let others = || beside(origin, &holders.siblings(&names), desired, listed);
     if let Some(stop) = left_behind(holders, &names, listed, now).or_else(others) {
         return Some(stop);
@@ -115,7 +115,8 @@ fn beside(
     listed: &[ObservedContract],
 ) -> Option<Decision> {
     // An alias that both name may have moved to another customer.
-    let is_its = |other: &&Sibling| other.customer_id.as_deref().is_none_or(|id| id == desired.customer_id());
+    let is_its =
+        |other: &&Sibling| other.customer_id.as_deref().is_none_or(|id| id == desired.customer_id().as_str());
     siblings.iter().filter(is_its).find_map(|other| {
         let name = &other.resource;
         match &other.contract_id {
