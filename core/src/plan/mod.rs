@@ -35,7 +35,7 @@ pub use self::{
     approval::{Consent, Said, Sayings},
     diff::Change,
     guardrails::{Hurry, Pace},
-    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
+    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sibling, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, not_converging},
     money::{Fixed, MoneyEffect, Open, OpenCause},
     numbers::{Numbers, money_numbers, prices},

@@ -154,6 +154,12 @@ pub trait Planner {
         Vec::new()
     }
 
+    /// What was observed, by the fingerprint of the write that would say it, and its fields that the next write takes out, as
+    /// [`sets`](Self::sets) has them. Nothing where an earlier write cannot put them back, as the API takes each write once.
+    fn overtaken(&self, _recorded: &Recorded) -> Option<(Digest, Vec<String>)> {
+        None
+    }
+
     /// Puts on record what lost writes were to set, as far as it is what was observed.
     fn recall(&self, _recorded: &mut Recorded) {}
 

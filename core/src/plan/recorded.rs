@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{
@@ -38,6 +39,8 @@ pub struct Recorded {
     pub unconfirmed: Option<UnconfirmedWrite>,
     /// Every write whose reply did not come, oldest first.
     pub lost: Vec<LostWrite>,
+    /// When a plan was last carried out.
+    pub wrote_at: Option<DateTime<Utc>>,
     /// What was last written for this resource may not be on record: no status speaks of the spec as it is now, or, once it
     /// is deleted, as it was last.
     pub may_lack_a_write: bool,
@@ -96,6 +99,7 @@ impl Recorded {
             agreed_on: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
+            wrote_at: status.last_write_at.map(|time| time.0),
             may_lack_a_write: may_lack_a_write(&contract.metadata, status.observed_generation),
             may_lack_a_spec: may_lack_a_spec(
                 &contract.metadata,

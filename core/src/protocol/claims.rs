@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     api::{BillingContract, reasons},
-    plan::{Before, Departed, Refusal, Sought},
+    plan::{Before, Departed, Refusal, Sibling, Sought},
 };
 
 /// What a resource claims of a billing account.
@@ -26,12 +26,16 @@ pub enum Subject {
     Item(String),
     /// What is made with the key that is derived from this namespace and name.
     Place(String, String),
+    /// What else is made for a customer that can have several contracts, by one of its names. It is nobody's alone.
+    Of(String),
 }
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Customer(text) | Self::Key(text) | Self::Contract(text) => f.write_str(text),
+            Self::Customer(text) | Self::Key(text) | Self::Contract(text) | Self::Of(text) => {
+                f.write_str(text)
+            }
             Self::Item(id) => write!(f, "or what lies beside one: {id}"),
             Self::Place(namespace, name) => write!(f, "{namespace}/{name}"),
         }
@@ -57,11 +61,14 @@ pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
     customer.into_iter().chain(key).chain(adopted).chain(held).chain(items).collect()
 }
 
-/// Everything by which a resource can be found to hold or claim a contract: what it claims, and its own place, whose derived
-/// key nobody else has.
+/// Everything by which a resource can be found to hold or claim a contract: what it claims, its own place, whose derived
+/// key nobody else has, and its customer.
 #[must_use]
 pub fn marks(contract: &BillingContract) -> Vec<Subject> {
     let mut marks = subjects(contract);
+    if contract.spec.sole_customer().is_none() {
+        marks.extend(customers(contract).into_iter().map(Subject::Of));
+    }
     if contract.spec.given_key().is_none() {
         marks.push(Subject::Place(contract.namespace().unwrap_or_default(), contract.name_any()));
     }
@@ -148,6 +155,19 @@ pub fn departed(contract: &BillingContract, at: DateTime<Utc>) -> Departed {
         resource: format!("{}/{}", contract.namespace().unwrap_or_default(), contract.name_any()),
         at,
         contract_id: held(contract).map(str::to_owned),
+    }
+}
+
+/// Another resource of the same customer, as one that asks sees it.
+#[must_use]
+pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
+    let terms = other.spec.metronome.as_deref().and_then(|terms| serde_json::to_value(terms).ok());
+    Sibling {
+        resource: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
+        contract_id: held(other).map(str::to_owned),
+        customer_id: other.status.as_ref().and_then(|status| status.customer_id.clone()),
+        is_before: rank(other) < asking.rank,
+        terms: terms.unwrap_or_default(),
     }
 }
 

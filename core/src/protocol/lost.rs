@@ -52,6 +52,29 @@ pub(super) fn note(
     });
 }
 
+/// Notes a write that was answered and is followed by another one, which takes out what it has set: were it delivered once
+/// more on its way, nothing else would tell that this is not somebody's own.
+pub(super) fn overtaken(
+    lost: &mut Vec<LostWrite>,
+    (digest, sets): (Digest, Vec<String>),
+    wrote_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) {
+    let late_until = Timestamp::whole_seconds(wrote_at + LATE);
+    let is_known = lost.iter().any(|before| before.digest == digest);
+    if late_until.0 > now && !is_known && lost.len() < MOST {
+        let sets = sets.into_iter().take(MOST_SET).collect();
+        lost.push(LostWrite {
+            digest,
+            late_until,
+            spec_digest: None,
+            sets,
+            repeated: true,
+            adds: Vec::new(),
+        });
+    }
+}
+
 /// Paths of what a write makes beside the contract. Nothing else leads to it once the spec says it no more.
 fn beside(call: &Call) -> Vec<String> {
     let added = call.adds.iter().filter(|_| call.kind == CallKind::Add);

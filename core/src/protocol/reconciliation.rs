@@ -228,6 +228,9 @@ impl<P: Planner> Reconciliation<P> {
             // again, or, were the API to forget keys, bill twice.
             return Err(Box::new(self.key_used(&plan, now)));
         }
+        if self.written.is_empty() && self.has_left_it_too_often(&plan) {
+            return Err(Box::new(self.never_settled(plan, now)));
+        }
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
@@ -242,6 +245,7 @@ impl<P: Planner> Reconciliation<P> {
             return Err(Box::new(self.result(outcome, Requeue::Within(PACE), now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
+        self.note_overtaken(&plan, now);
         let sending = self.sending(&plan, now);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);
@@ -393,16 +397,15 @@ impl<P: Planner> Reconciliation<P> {
             self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
             return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
         }
-        if let Decision::Wait(refusal) = &decision
-            && let Some(result) = self.waited_too_often(refusal, now)
-        {
-            return result;
-        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(refusal) => look_again(refusal),
             _ => Requeue::AfterSyncPeriod,
         };
+        if let (Decision::Wait(_), Some(plan)) = (&decision, self.written.last().cloned()) {
+            // What it leaves cannot be seen yet. Should it be the same again, that was a round.
+            self.count_round(&plan, now);
+        }
         let agrees = decision == Decision::Settle && self.goal == Goal::InForce;
         self.note_arrived(agrees, now);
         let mut applied = || std::mem::take(&mut self.written);

@@ -260,7 +260,7 @@ impl Live<'_> {
             let (ran, _) = ran(asked.account.client.preview_contract(placed, &references, goal).await);
             return change::of_contract(ran, placed, None, &[]);
         }
-        let seen = look(placed, asked, &references).await;
+        let seen = Box::pin(look(placed, asked, &references)).await;
         let value = seen.map(|seen| seen.committed_value).unwrap_or_default();
         Effect::Left { why: ORPHANED, changes: Vec::new(), value }
     }
@@ -277,7 +277,7 @@ impl Live<'_> {
         let before: Side<'_> = side(was, &self.files.old);
         let asked = Asked { package: before.package, ..*asked };
         let references = self.references(was, &asked, None);
-        if let Some(seen) = look(was, &asked, &references).await {
+        if let Some(seen) = Box::pin(look(was, &asked, &references)).await {
             placed.status = Some(change::remembered(&before, seen, &asked.account.name, self.files.now));
         }
         placed

@@ -149,7 +149,7 @@ impl World {
                 account.metronome.contract(status.contract_id.as_deref().unwrap_or_default())
             });
             if reason == "InSync" {
-                found.extend(contracts.filter_map(crate::billing::metronome::Contract::late));
+                found.extend(contracts.filter_map(|contract| contract.late(self.ground.now)));
             }
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
                 && let Some(other) = holders
@@ -197,8 +197,10 @@ impl World {
         // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
         let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
         let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        // A replace that is delivered once more, behind a newer one, may give the contract another ID.
+        let is_replaced = reason == "ReplacedOutside" && self.ground.came_late.contains(&slot);
         let rules = &self.ground.rules;
-        asked.contains(&reason) && (is_unrecorded || is_untold || !rules.has(Rule::Unrecorded))
+        asked.contains(&reason) && (is_unrecorded || is_untold || is_replaced || !rules.has(Rule::Unrecorded))
     }
 
     /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.
@@ -286,7 +288,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "InSync" | "DriftReported" | "PeriodClosed" | "BackdatedItem" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
-        "DuplicateClaim" => marks.is_double,
+        // The resource that it was before is still there: its end waits for approval, or a backup has brought it back.
+        "DuplicateClaim" => marks.is_double || marks.is_lost,
         // Its customer has a contract that was made under another name.
         "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.

@@ -151,13 +151,19 @@ fn touched(desk: &Desk, request: &Request) -> Option<String> {
     named.or(shown).map(str::to_owned)
 }
 
+/// Whether another resource, as it was when the reconcile began, is still there.
+fn is_there(line: &Line<'_>, other: &BillingContract) -> bool {
+    let found = line.ground.cluster.get(&Name::of(other));
+    found.is_some_and(|found| found.metadata.uid == other.metadata.uid)
+}
+
 /// Whether another resource holds a contract that this one does not hold, or held it before.
 fn holds_it(line: &Line<'_>, other: &BillingContract, id: &str) -> bool {
     let held = other.status.as_ref().and_then(|status| status.contract_id.as_deref());
     let holds = line.desk.holds();
     let is_known = holds.is_none() && !line.ground.rules.has(Rule::Found);
     let is_alone = holds.as_deref() != Some(id) || is_before(line, other);
-    held == Some(id) && is_alone && !is_known
+    held == Some(id) && is_alone && !is_known && is_there(line, other)
 }
 
 /// Whether another resource has the same customer, where a customer has one contract, before this one.

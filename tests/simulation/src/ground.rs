@@ -70,6 +70,8 @@ pub(crate) struct Ground {
     pub(crate) let_through: BTreeMap<String, Vec<Call>>,
     /// Calls that are sent, each with whether billing took it, while somebody wants to know.
     pub(crate) sent: Option<Vec<(Call, bool)>>,
+    /// Deals of which a write was carried out late, or once more.
+    pub(crate) came_late: BTreeSet<usize>,
     /// Deals whose notes Git has set, so that it may take them out.
     pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
@@ -116,6 +118,7 @@ impl Ground {
             carried_out: BTreeSet::new(),
             let_through: BTreeMap::new(),
             sent: None,
+            came_late: BTreeSet::new(),
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),
@@ -197,6 +200,7 @@ impl Ground {
             let late = self.late.swap_remove(first.unwrap_or(index));
             self.now = self.now.max(late.at);
             self.note(|| "a late request arrives".to_owned());
+            self.came_late.insert(late.request.slot);
             self.carry(late.account, &late.request);
         }
         self.now = until;

@@ -286,6 +286,10 @@ impl World {
         drop(self.ground.cluster.changes());
         for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {
             operator.start(&self.ground.cluster);
+            // The process is the same.
+            if let Some(memory) = &mut operator.memory {
+                memory.has_led = true;
+            }
         }
     }
 

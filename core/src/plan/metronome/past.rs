@@ -132,7 +132,7 @@ fn has_vanished(draft: &Draft<'_>, list: &List) -> bool {
 }
 
 /// The moments at which an item, or a part of it, begins to be billed or may begin to be used.
-fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Timestamp> {
+pub(super) fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Timestamp> {
     if recurs(list) {
         return vec![time(terms, "startingAt").unwrap_or(contract)];
     }

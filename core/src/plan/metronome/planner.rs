@@ -110,6 +110,7 @@ impl ContractPlanner {
             prefix: account.key_prefix.clone(),
             gives_key: terms.uniqueness_key.is_some(),
             created: created.and_then(|created| DateTime::from_timestamp(created.0.as_second(), 0)),
+            terms: serde_json::to_value(terms).unwrap_or_default(),
         };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
             let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);

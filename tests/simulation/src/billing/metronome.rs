@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    LONGEST_LAG, Manner, Reply, Request,
+    LONGEST_LAG, Manner, Reply, Request, Seen,
     items::{Invoice, Item, LISTS, Minter},
     view,
 };
@@ -38,10 +38,11 @@ pub(crate) struct Contract {
 
 impl Contract {
     /// What somebody's resource has put beyond the end of the contract. An edit that was under way when somebody else set
-    /// the end may do so, and is put right before it is invoiced.
-    pub(crate) fn late(&self) -> Option<String> {
+    /// the end may do so, and is put right at the next look, unless it was invoiced by then.
+    pub(crate) fn late(&self, now: i64) -> Option<String> {
         let invoices = self.items.iter().filter(|item| !item.is_archived);
-        let mut invoices = invoices.flat_map(|item| item.invoices.iter().map(move |invoice| (item, invoice)));
+        let invoices = invoices.flat_map(|item| item.invoices.iter().map(move |invoice| (item, invoice)));
+        let mut invoices = invoices.filter(|(item, invoice)| !item.is_unaware || invoice.at > now);
         invoices.find_map(|(item, invoice)| self.invoiced_late(item, invoice))
     }
 
@@ -269,6 +270,10 @@ impl Metronome {
             for sent in sent() {
                 let mut item = Item::made(list, sent, Some(request.slot), now, &mut self.minter)?;
                 item.may_bill_past = request.is_approved;
+                item.is_unaware = match &request.seen {
+                    Seen::Shown(view) => time::parse(&view["ending_before"]) != contract.to,
+                    Seen::Nothing | Seen::Absent => false,
+                };
                 told.push(
                     json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}),
                 );
@@ -375,9 +380,8 @@ impl Metronome {
             for item in contract.items.iter().filter(|item| !item.is_archived) {
                 for invoice in &item.invoices {
                     if invoice.at <= now {
-                        findings.extend(
-                            contract.invoiced_late(item, invoice).map(|what| format!("{what}, and was")),
-                        );
+                        let late = contract.invoiced_late(item, invoice).filter(|_| !item.is_unaware);
+                        findings.extend(late.map(|what| format!("{what}, and was")));
                         self.charge(contract, item, &invoice.id, invoice.at, findings);
                     }
                 }

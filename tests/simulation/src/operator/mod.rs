@@ -48,6 +48,10 @@ pub(crate) struct Memory {
     pub(crate) tasks: BTreeMap<Name, Task>,
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
+    /// When it took the lease from an operator that may have stopped in the middle of its work.
+    pub(crate) took_over_at: Option<i64>,
+    /// It led before and does not any more, and so knows that the lease was not given up.
+    pub(crate) has_led: bool,
     rival: Option<Rival>,
     /// Broken promises that came up while nobody else was looking.
     pub(crate) found: Vec<String>,
@@ -102,8 +106,16 @@ impl Operator {
                 return;
             }
         }
-        if cluster.take_lease(Some(id), lease.version).is_ok() && !is_lost {
-            memory.held_until = Some(now + LEASE);
+        if cluster.take_lease(Some(id), lease.version).is_ok() {
+            if memory.held_until.is_none() && (lease.holder.is_some() || memory.has_led) {
+                // What it knows of those that went begins anew along with its work.
+                memory.took_over_at = Some(now);
+                memory.departed.clear();
+            }
+            memory.has_led = true;
+            if !is_lost {
+                memory.held_until = Some(now + LEASE);
+            }
         }
     }
 }

@@ -3,20 +3,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use countersign_core::{
     api::{
         APPROVED_PLAN, Api, BillingContract, ContractApproval, FINALIZER, RELEASE, REQUESTED_AT,
         approval::ApprovalDecision, contract::ManagementPolicy,
     },
     plan::{
-        Call, ContractSnapshot, Demands, Departed, Holder, Holders, Others, Planner, Policy, Recorded,
-        Refusal, Sayings, Sought,
+        Call, ContractSnapshot, Demands, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Planner, Policy,
+        Recorded, Refusal, Sayings, Sibling, Sought,
         metronome::{self, Balances},
         zoo,
     },
     protocol::{
         Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step,
-        claims::{self, Asking},
+        claims::{self, Asking, Subject},
         deletion::{self, Deletion},
         references::ProviderLookup,
     },
@@ -262,6 +263,7 @@ pub(super) struct Known {
     asking: Asking,
     is_there: bool,
     departed: Vec<Departed>,
+    unseen_until: Option<DateTime<Utc>>,
 }
 
 impl Known {
@@ -279,6 +281,7 @@ impl Known {
             others: others(memory, ground, &name, desk.account),
             is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
             departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
+            unseen_until: memory.took_over_at.map(|at| wall(at) + MAY_SHOW_LATER),
             asking,
         }
     }
@@ -296,6 +299,24 @@ impl Others for Known {
 
     fn departed(&self, _: &[&str]) -> Vec<Departed> {
         self.departed.clone()
+    }
+
+    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
+        let is_its = |other: &&Arc<BillingContract>| {
+            claims::customers(other).iter().any(|name| customer.contains(&name.as_str()))
+        };
+        self.others.iter().filter(is_its).map(|other| claims::sibling(&self.asking, other)).collect()
+    }
+
+    fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.unseen_until
+    }
+
+    fn share(&self, customer: &str) -> bool {
+        let means_it = |other: &Arc<BillingContract>| {
+            claims::subjects(other).contains(&Subject::Customer(customer.to_owned()))
+        };
+        self.others.iter().any(means_it)
     }
 }
 
