@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract, create};
+use super::{Desired, ObservedContract, create, planned::Made};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -21,8 +21,18 @@ pub(super) enum Likeness {
 }
 
 impl Likeness {
-    /// What likeness shows in a contract.
+    /// What likeness shows in a contract of items with keys. Whoever has the key of a contract that nobody has edited since
+    /// has made all of it.
     pub(super) fn of(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
+        let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        match Self::without_keys(desired, view, recorded) {
+            Self::Unknown if view.made == Made::AsItIs && !desired.has_package() && has_key() => Self::Same,
+            likeness => likeness,
+        }
+    }
+
+    /// The same of items without keys, which are replaced or added where they differ.
+    pub(super) fn without_keys(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
             return Self::Other;
         }
@@ -37,6 +47,18 @@ impl Likeness {
         let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_found_again = is_held || has_key() || view.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
+    }
+}
+
+impl Likeness {
+    /// Whether a contract was just created from the spec as it is, so that it has everything that the spec has and nothing
+    /// else.
+    pub(super) fn is_made_from(self, desired: &Desired, recorded: &Recorded) -> bool {
+        let create = create::fingerprint(desired);
+        let mut lost = recorded.lost.iter().filter(|write| write.digest == create);
+        self == Self::Same
+            && recorded.may_have_sent(&create)
+            && lost.all(|write| write.spec_digest.as_ref() == Some(&desired.digest))
     }
 }
 

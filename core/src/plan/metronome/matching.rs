@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract, balances,
+    exchange::exchanged,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money::{self, USD_CENTS},
@@ -50,7 +51,7 @@ pub(super) struct Wanted {
     /// The item with the digits of the spec, references to items of the contract replaced by their ids.
     pub written: Value,
     /// What is compared of it member by member, in canonical form.
-    compared: Value,
+    pub compared: Value,
 }
 
 /// Differences between an item of the spec and one of the contract.
@@ -72,7 +73,7 @@ impl Differences {
         self.members.iter().all(is_updatable)
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.members.len() + self.access.len() + self.invoice.len()
     }
 }
@@ -194,6 +195,9 @@ impl<'v> Matcher<'_, 'v> {
     fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
         let found: Vec<_> = self.view.items(list.name).collect();
         let mut pairing = Pairing::new(&wanted, &found);
+        for pair in exchanged(list, &wanted, &found, self.recorded) {
+            pairing.take(pair);
+        }
         // The record goes first: an item that was added once must never be added again, whatever it says by now.
         pairing.by_key(
             |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
@@ -327,7 +331,7 @@ fn stamp<'v>(item: &Item<'v>) -> Option<&'v str> {
 }
 
 /// What every item that is like one of the spec says as it does.
-fn identity(list: &List, terms: &Value) -> Traits {
+pub(super) fn identity(list: &List, terms: &Value) -> Traits {
     let places = list.identity.iter();
     places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money};
+use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money, planned::Made};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -41,6 +41,8 @@ pub struct ObservedContract {
     pub last_edit: Option<String>,
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
+    /// What is known of when its items were made.
+    pub(super) made: Made,
     /// Keys that this resource made items of the customer with, by their ids.
     pub(super) keys: BTreeMap<String, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
@@ -57,6 +59,10 @@ pub struct ObservedContract {
     pub(super) soonest: Timestamp,
     /// Quantities that are planned for later, by the id of their subscription.
     pub(super) planned: BTreeMap<String, Vec<(Timestamp, String)>>,
+    /// Filters of usage that are planned for later, the first one first.
+    pub(super) planned_filters: Vec<Planned>,
+    /// Configurations of where invoices go that are planned for a later period than the next one.
+    pub(super) planned_billing: Vec<Planned>,
     /// Seats by the id of their subscription, where they were read.
     pub(super) seats: BTreeMap<String, Seats>,
     /// Names of pricing units by their IDs.
@@ -66,6 +72,9 @@ pub struct ObservedContract {
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
 }
+
+/// What is planned for a time.
+pub(super) type Planned = (Timestamp, Value);
 
 /// Ids of one item, in the order in which the terms have its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

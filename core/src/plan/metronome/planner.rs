@@ -35,6 +35,7 @@ use crate::{
     terms::{
         Digest,
         metronome::{CONTRACT, Contract},
+        shape::uuid_in_lower_case,
     },
     validate::{self, Validated},
 };
@@ -143,7 +144,7 @@ impl ContractPlanner {
         let sheet = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(ToString::to_string),
+            customer_id: terms.customer_id.as_ref().map(|id| told_id(id.as_str())),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -281,6 +282,9 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         view.last_edit = Some(follows);
         view.ours = Some(edits.ours());
+        if edits.are_none() {
+            view.made = view.made.unedited();
+        }
         view.missing = edits.missing(view);
         Ok(true)
     }
@@ -326,6 +330,11 @@ impl ContractPlanner {
     fn view(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
     }
+}
+
+/// An ID as the API tells it.
+fn told_id(id: &str) -> String {
+    uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 
 /// Whether a plan edits the contract.

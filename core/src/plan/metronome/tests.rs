@@ -9,7 +9,9 @@ mod fixture;
 mod imported;
 mod leaving;
 mod likeness;
+mod moves;
 mod once;
+mod otherwise;
 mod past;
 mod planner;
 mod properties;
@@ -81,6 +83,7 @@ impl Bench {
             return None;
         }
         let mut view = ObservedContract::read(&self.api.contract, now()).unwrap();
+        view.take_filter_of(desired);
         for id in view.needs_seats(desired, &self.recorded, now()) {
             view.merge_seats(&id, &self.api.seats_of(&id));
         }

@@ -62,6 +62,7 @@ impl ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
+        view.take_filter_of(desired);
         if view.needs_v1(desired, recorded) {
             match self.facts.legacy.get(&view.contract_id) {
                 Some(Some(data)) => view.merge_v1(data),
