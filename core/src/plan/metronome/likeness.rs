@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract, create, planned::Made};
+use super::{Desired, ObservedContract, observed::Made};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -23,38 +23,37 @@ pub(super) enum Likeness {
 impl Likeness {
     /// What likeness shows in a contract of items with keys. Whoever has the key of a contract that nobody has edited since
     /// has made all of it.
-    pub(super) fn of(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
-        let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        match Self::without_keys(desired, view, recorded) {
-            Self::Unknown if view.made == Made::AsItIs && !desired.has_package() && has_key() => Self::Same,
+    pub(super) fn of(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
+        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        let is_as_made = || observed.made == Made::AsItIs && !desired.has_package() && has_key();
+        match Self::without_keys(desired, observed, recorded) {
+            Self::Unknown if is_as_made() => Self::Same,
             likeness => likeness,
         }
     }
 
     /// The same of items without keys, which are replaced or added where they differ.
-    pub(super) fn without_keys(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
+    pub(super) fn without_keys(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
             return Self::Other;
         }
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
         if desired.has_package() {
             // Whatever is the spec's was added by an edit, and the history of edits tells whose each was.
-            let is_known = is_held || recorded.unconfirmed.is_some() || view.ours.is_some();
+            let is_known = is_held || recorded.unconfirmed.is_some() || observed.ours.is_some();
             return if is_known { Self::Other } else { Self::Unknown };
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
-        let is_new = recorded.may_have_sent(&create::fingerprint(desired));
-        let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        let is_found_again = is_held || has_key() || view.is_stamped(desired);
+        let is_new = recorded.may_have_sent(&desired.create_fingerprint());
+        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        let is_found_again = is_held || has_key() || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
     }
-}
 
-impl Likeness {
     /// Whether a contract was just created from the spec as it is, so that it has everything that the spec has and nothing
     /// else.
     pub(super) fn is_made_from(self, desired: &Desired, recorded: &Recorded) -> bool {
-        let create = create::fingerprint(desired);
+        let create = desired.create_fingerprint();
         let mut lost = recorded.lost.iter().filter(|write| write.digest == create);
         self == Self::Same
             && recorded.may_have_sent(&create)

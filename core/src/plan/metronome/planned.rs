@@ -6,42 +6,24 @@ use serde_json::Value;
 
 use super::{
     Desired, ObservedContract,
+    defaults::prune,
     lists::{LISTS, wire_name},
-    observed::Planned,
-    reply::{identified, instant, prune},
+    observed::{Made, Planned},
 };
 use crate::terms::{Timestamp, metronome::CONTRACT, shape::Spelling};
 
 /// How long a contract may take to be made, with everything in it.
 const MAKING: TimeDelta = TimeDelta::seconds(10);
 
-/// What is known of when the items of a contract were made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// Nothing, or that some were made later.
-    Unknown,
-    /// None is told to be made at another time than the contract.
-    AtOnce,
-    /// Nor has anybody edited the contract since, as its history tells: all of it was made by its create.
-    AsItIs,
-}
-
-impl Made {
-    /// What a reply tells.
-    pub(super) fn of(wire: &Value) -> Self {
-        let Some(made_at) = instant(wire, "created_at") else { return Self::Unknown };
-        let mut items = LISTS.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list.name)));
-        let is_at_once = items.all(|item| {
-            let time = instant(item, "created_at");
-            time.is_none_or(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
-        });
-        if is_at_once { Self::AtOnce } else { Self::Unknown }
-    }
-
-    /// The same, where the history of edits has none.
-    pub(super) fn unedited(self) -> Self {
-        if self == Self::AtOnce { Self::AsItIs } else { self }
-    }
+/// What a reply tells of when the items of a contract were made.
+pub(super) fn made(wire: &Value) -> Made {
+    let Some(made_at) = instant(wire, "created_at") else { return Made::Unknown };
+    let mut items = LISTS.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list.name)));
+    let is_at_once = items.all(|item| {
+        let time = instant(item, "created_at");
+        time.is_none_or(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
+    });
+    if is_at_once { Made::AtOnce } else { Made::Unknown }
 }
 
 impl ObservedContract {
@@ -111,4 +93,18 @@ pub(super) fn planned_segments(wire: &Value, soonest: Timestamp) -> (Vec<Planned
         canonical("billingProviderConfiguration", &identified(told, "billing_provider_configuration_id"))
     });
     (filters, billing)
+}
+
+/// A configuration with its id under the name that a request has for it.
+pub(super) fn identified(configuration: Option<Value>, name: &str) -> Value {
+    let Some(Value::Object(mut members)) = configuration else { return Value::Null };
+    if let Some(id) = members.remove("id") {
+        members.insert(name.to_owned(), id);
+    }
+    members.into()
+}
+
+/// A time of a segment, or of an item.
+pub(super) fn instant(segment: &Value, name: &str) -> Option<Timestamp> {
+    segment.get(name)?.as_str()?.parse().ok()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{super::reply::prune, Item, Wanted, selectors, unordered};
+use super::{super::defaults::prune, Item, Wanted, selectors, unordered};
 use crate::plan::pairing::Pairing;
 
 /// Pairs what a create has just made with what it was made from, whatever billing makes of it: nobody else had the time to

@@ -5,12 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{
-    lists::List,
-    matching::{Wanted, differences, identity},
-    observed::Item,
-    text,
-};
+use super::{Item, List, Wanted, differences, identity, text};
 use crate::plan::{
     Recorded,
     pairing::{Candidate, Traits},
