@@ -56,13 +56,13 @@ pub(super) fn exchanged(
     let pairs = changed.into_iter().filter_map(|(position, wanted)| Some((position, other(wanted)?)));
     let positions: HashMap<&str, usize> =
         wanted.iter().enumerate().map(|(position, wanted)| (wanted.key.as_str(), position)).collect();
-    let pairs = given_up(pairs.collect(), |index| positions.get(key_of(index)?).copied());
+    let pairs = given_up(&pairs.collect(), |index| positions.get(key_of(index)?).copied());
     pairs.into_iter().map(|(position, index)| Candidate { position, index, cost: 0 }).collect()
 }
 
 /// The pairs whose found item nobody else takes, and whose `holder` by its key, if the spec has one, is given another.
 fn given_up(
-    pairs: BTreeMap<usize, usize>,
+    pairs: &BTreeMap<usize, usize>,
     holder: impl Fn(usize) -> Option<usize>,
 ) -> BTreeMap<usize, usize> {
     let mut takers: HashMap<usize, usize> = HashMap::new();
@@ -77,5 +77,5 @@ fn given_up(
         .map(|(position, index)| (*position, *index))
         .filter(|(_, index)| is_free(*index))
         .collect();
-    if left.len() == pairs.len() { left } else { given_up(left, holder) }
+    if left.len() == pairs.len() { left } else { given_up(&left, holder) }
 }

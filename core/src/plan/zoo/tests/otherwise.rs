@@ -115,10 +115,10 @@ fn what_means_the_same_in_other_words_is_no_difference() {
     for (way, change) in WAYS {
         let mut reply = reply(&contract);
         each(&mut reply, "", change);
-        let view = ObservedContract::read(&reply).unwrap_or_else(|error| panic!("{way}: {error:?}"));
-        assert_eq!(view.state, "active", "{way}");
+        let observed = ObservedContract::read(&reply).unwrap_or_else(|error| panic!("{way}: {error:?}"));
+        assert_eq!(observed.state, "active", "{way}");
         for recorded in [holding(&contract), Recorded::default()] {
-            assert_eq!(decide(&contract, Some(&view), &recorded), Decision::Settle, "{way}");
+            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::Settle, "{way}");
         }
     }
 }
@@ -126,7 +126,7 @@ fn what_means_the_same_in_other_words_is_no_difference() {
 #[test]
 fn a_period_that_billing_has_closed_is_not_opened_by_putting_another_before_it() {
     let old = contract("active");
-    let mut observed = view(&old);
+    let mut observed = seen(&old);
     observed.terms["periods"][0]["status"] = json!("closed");
     observed.terms["periods"][0]["rolloverOutAmount"] = json!("50");
     let mut one_before = old.clone();
