@@ -131,7 +131,7 @@ fn pair<'v>(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
     );
-    let likeness = Likeness::without_keys(desired, observed, recorded);
+    let likeness = Likeness::of(desired, observed, recorded);
     if likeness.is_made_from(desired, recorded) {
         made::pair(&mut pairing);
     }

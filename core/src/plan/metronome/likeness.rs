@@ -21,19 +21,16 @@ pub(super) enum Likeness {
 }
 
 impl Likeness {
-    /// What likeness shows in a contract of items with keys. Whoever has the key of a contract that nobody has edited since
-    /// has made all of it.
-    pub(super) fn of(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
+    /// The same of items that tell when they were made: whoever has the key of a contract that nobody has edited since it was
+    /// made has made those that were made along with it.
+    pub(super) fn of_told(self, desired: &Desired, observed: &ObservedContract) -> Self {
         let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_as_made = || observed.made == Made::AsItIs && !desired.has_package() && has_key();
-        match Self::without_keys(desired, observed, recorded) {
-            Self::Unknown if is_as_made() => Self::Same,
-            likeness => likeness,
-        }
+        if self == Self::Unknown && is_as_made() { Self::Same } else { self }
     }
 
-    /// The same of items without keys, which are replaced or added where they differ.
-    pub(super) fn without_keys(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
+    /// What likeness shows in a contract.
+    pub(super) fn of(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
             return Self::Other;
         }

@@ -19,6 +19,7 @@ use super::{
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money,
     observed::Item,
+    planned::TELL_TIMES,
     schedule::{self, Difference, Kind},
     tables::{APART, REFERRING},
     text,
@@ -228,7 +229,11 @@ impl<'v> Matcher<'_, 'v> {
         };
         // A contract that was in force has its record: what is not on it is not the spec's.
         let is_told = list.is_beside() && self.recorded.applied_spec.is_some();
-        let likeness = if is_told { Likeness::Other } else { self.likeness };
+        let likeness = match list.name {
+            _ if is_told => Likeness::Other,
+            name if TELL_TIMES.contains(&name) => self.likeness.of_told(self.desired, self.observed),
+            _ => self.likeness,
+        };
         let left = match likeness {
             Likeness::Other => Vec::new(),
             Likeness::Unknown => candidates(&pairing),

@@ -76,14 +76,14 @@ pub struct ObservedContract {
     pub(super) truncated: bool,
 }
 
-/// What is known of when the items of a contract were made.
+/// What is known of when the commits and credits of a contract were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
     /// Nothing, or that some were made later.
     Unknown,
-    /// None is told to be made at another time than the contract.
+    /// All that tell it were made along with the contract.
     AtOnce,
-    /// Nor has anybody edited the contract since, as its history tells: all of it was made by its create.
+    /// Nor has anybody edited the contract since, as its history tells: they were made by its create.
     AsItIs,
 }
 

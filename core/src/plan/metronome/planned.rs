@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Desired, ObservedContract,
     defaults::prune,
-    lists::{LISTS, wire_name},
+    lists::wire_name,
     observed::{Made, Planned},
 };
 use crate::terms::{Timestamp, metronome::CONTRACT, shape::Spelling};
@@ -15,13 +15,17 @@ use crate::terms::{Timestamp, metronome::CONTRACT, shape::Spelling};
 /// How long a contract may take to be made, with everything in it.
 const MAKING: TimeDelta = TimeDelta::seconds(10);
 
-/// What a reply tells of when the items of a contract were made.
+/// Lists whose items tell when they were made.
+pub(super) const TELL_TIMES: [&str; 2] = ["commits", "credits"];
+
+/// What a reply tells of when commits and credits were made. A history of edits may be behind what it is the history of, so
+/// each has to tell it as well.
 pub(super) fn made(wire: &Value) -> Made {
     let Some(made_at) = instant(wire, "created_at") else { return Made::Unknown };
-    let mut items = LISTS.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list.name)));
+    let mut items = TELL_TIMES.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list)));
     let is_at_once = items.all(|item| {
         let time = instant(item, "created_at");
-        time.is_none_or(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
+        time.is_some_and(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
     });
     if is_at_once { Made::AtOnce } else { Made::Unknown }
 }

@@ -241,27 +241,38 @@ fn a_contract_that_was_made_and_not_recorded_is_known_again_though_git_has_chang
         let spec = with(spec, "/commits/0/accessSchedule/scheduleItems/0/amount", json!("150000"));
         with(&spec, "/name", json!("Acme 2027"))
     };
+    fn timed(told: &mut Value) {
+        for list in ["commits", "credits"] {
+            for item in told[list].as_array_mut().into_iter().flatten() {
+                let item = item.as_object_mut().unwrap();
+                item.entry("created_at").or_insert(json!("2026-01-01T00:00:02Z"));
+            }
+        }
+    }
     let spec = fixture::plain();
-    let mut world = World::new(&spec, None, Some((0, Fault::Reply)));
-    world.pass(Goal::InForce);
-    world.contract.status = None;
-    set_terms(&mut world, &changed(&spec));
+    let unrecorded = |alters: fn(&mut Value)| {
+        let mut world = World::new(&spec, None, Some((0, Fault::Reply)));
+        world.alters = alters;
+        world.pass(Goal::InForce);
+        world.contract.status = None;
+        set_terms(&mut world, &changed(&spec));
+        world
+    };
+    let mut world = unrecorded(timed);
     world.settle();
     assert_eq!((world.creates, world.api.edits.len()), (1, 1));
     assert_eq!(world.api.contract["commits"].as_array().map(Vec::len), Some(1));
-    // Somebody has edited it, or an item is younger than the contract: what is whose cannot be told.
+    // Somebody has edited it, an item is younger than the contract, or nothing tells: what is whose cannot be told.
     let edit = |world: &mut World| {
         world.api.history.push(json!({"id": "by hand", "timestamp": "2026-05-01T00:00:00Z"}));
     };
     let younger =
         |world: &mut World| world.api.contract["commits"][0]["created_at"] = json!("2026-05-01T00:00:00Z");
-    let cases: [fn(&mut World); 2] = [edit, younger];
+    let untimed = |world: &mut World| world.alters = |_| {};
+    let cases: [fn(&mut World); 3] = [edit, younger, untimed];
     for case in cases {
-        let mut world = World::new(&spec, None, Some((0, Fault::Reply)));
-        world.pass(Goal::InForce);
-        world.contract.status = None;
+        let mut world = unrecorded(timed);
         case(&mut world);
-        set_terms(&mut world, &changed(&spec));
         let Outcome::Refused { refusal, .. } = world.pass(Goal::InForce).outcome else { panic!() };
         assert_eq!(refusal.reason, "AmbiguousItem", "{}", refusal.message);
         assert_eq!(world.api.edits.len(), 0);
