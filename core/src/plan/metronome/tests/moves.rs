@@ -235,20 +235,22 @@ fn another_unit_is_another_amount_and_is_refused_by_name() {
     }
 }
 
+/// Says of commits and credits that they were made along with the contract, unless they say something else.
+fn timed(told: &mut Value) {
+    for list in ["commits", "credits"] {
+        for item in told[list].as_array_mut().into_iter().flatten() {
+            let item = item.as_object_mut().unwrap();
+            item.entry("created_at").or_insert(json!("2026-01-01T00:00:02Z"));
+        }
+    }
+}
+
 #[test]
 fn a_contract_that_was_made_and_not_recorded_is_known_again_though_git_has_changed_if_nobody_has_edited_it() {
     let changed = |spec: &Value| {
         let spec = with(spec, "/commits/0/accessSchedule/scheduleItems/0/amount", json!("150000"));
         with(&spec, "/name", json!("Acme 2027"))
     };
-    fn timed(told: &mut Value) {
-        for list in ["commits", "credits"] {
-            for item in told[list].as_array_mut().into_iter().flatten() {
-                let item = item.as_object_mut().unwrap();
-                item.entry("created_at").or_insert(json!("2026-01-01T00:00:02Z"));
-            }
-        }
-    }
     let spec = fixture::plain();
     let unrecorded = |alters: fn(&mut Value)| {
         let mut world = World::new(&spec, None, Some((0, Fault::Reply)));
