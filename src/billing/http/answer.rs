@@ -5,9 +5,8 @@ use std::{num::IntErrorKind, time::Duration};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::{
     StatusCode,
-    header::{DATE, HeaderMap, HeaderName, RETRY_AFTER},
+    header::{DATE, HeaderMap, RETRY_AFTER},
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::{CallError, budget::LONGEST_PAUSE};
@@ -36,7 +35,7 @@ pub(super) fn failure(
     path: &str,
 ) -> Failure {
     let said = api_error(body)
-        .filter(|said| status != StatusCode::NOT_FOUND || !numbers_requests || said.request_id.is_string());
+        .filter(|said| status != StatusCode::NOT_FOUND || !numbers_requests || said.request_id.is_some());
     let of_load = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let hold = match &said {
         _ if status == StatusCode::TOO_MANY_REQUESTS => Some(pause.unwrap_or(DEFAULT_PAUSE)),
@@ -61,7 +60,7 @@ fn told(status: StatusCode, ApiError { message, code: named, .. }: ApiError, pat
     let code = status.as_u16();
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallError::Credentials { status: code, message },
-        StatusCode::BAD_REQUEST if named.as_str().is_some_and(|name| name.ends_with("NotFound")) => {
+        StatusCode::BAD_REQUEST if named.as_deref().is_some_and(|name| name.ends_with("NotFound")) => {
             CallError::NotFound { what: path.to_owned(), message }
         }
         StatusCode::CONFLICT => CallError::Conflict { message },
@@ -136,23 +135,23 @@ pub(super) fn as_read(error: CallError) -> CallError {
 /// `Retry-After`, in seconds or as a date, within bounds; of several, the longest. A date counts from the answer's own, as
 /// its clock and this one may differ. `retry-after-ms`, as some send beside it, is in thousandths of a second.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let texts = |name: &HeaderName| {
+    let texts = |name: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.map(|text| text.trim().to_owned()).collect::<Vec<_>>()
     };
-    let said_at = texts(&DATE).first().and_then(|text| http_date(text)).unwrap_or(now);
-    let pauses = texts(&RETRY_AFTER).into_iter().filter_map(|text| {
+    let said_at = texts(DATE.as_str()).first().and_then(|text| http_date(text)).unwrap_or(now);
+    let pauses = texts(RETRY_AFTER.as_str()).into_iter().filter_map(|text| {
         let until =
             || http_date(&text)?.signed_duration_since(said_at).to_std().ok().or(Some(Duration::ZERO));
         whole(&text).map(Duration::from_secs).or_else(until)
     });
-    let in_thousandths = texts(&RETRY_AFTER_MS).into_iter().filter_map(|text| whole(&text));
+    let in_thousandths = texts(RETRY_AFTER_MS).into_iter().filter_map(|text| whole(&text));
     let pause = pauses.chain(in_thousandths.map(Duration::from_millis)).max()?;
     Some(pause.min(LONGEST_PAUSE))
 }
 
 /// A header that OpenAPI-made clients look for.
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const RETRY_AFTER_MS: &str = "retry-after-ms";
 
 /// A number without sign. A fraction is rounded up: the API asked for no less. One beyond all bounds is the largest.
 fn whole(text: &str) -> Option<u64> {
@@ -174,25 +173,24 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
 
 /// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code. A
 /// code or a number of another kind is none, and takes nothing from the message.
-#[derive(Deserialize)]
 struct ApiError {
     message: String,
-    #[serde(default)]
-    code: Value,
-    #[serde(default)]
-    request_id: Value,
+    code: Option<String>,
+    request_id: Option<String>,
 }
 
 /// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
 fn api_error(body: &str) -> Option<ApiError> {
-    let said = serde_json::from_str::<ApiError>(body).ok()?;
-    let printable = said.message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), ..said })
+    let said = serde_json::from_str::<Value>(body).ok()?;
+    let text = |name: &str| said.get(name)?.as_str().map(str::to_owned);
+    let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let message = text("message")?.chars().map(printable).take(MAX_MESSAGE).collect();
+    Some(ApiError { message, code: text("code"), request_id: text("request_id") })
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -217,11 +215,10 @@ mod tests {
             assert_eq!(pause(date), seconds(60), "{date}");
         }
         let headers = |all: &[(&'static str, &str)]| {
-            let all = all
-                .iter()
-                .map(|(name, text)| (HeaderName::from_static(name), HeaderValue::try_from(*text).unwrap()));
             let mut headers = HeaderMap::new();
-            all.for_each(|(name, value)| drop(headers.append(name, value)));
+            for (name, text) in all {
+                headers.append(HeaderName::from_static(name), HeaderValue::try_from(*text).unwrap());
+            }
             retry_after(&headers, now)
         };
         assert_eq!(headers(&[("retry-after", "5"), ("retry-after", "90")]), seconds(90));
