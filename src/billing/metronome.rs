@@ -11,7 +11,7 @@ use std::{
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::{BillingApi, CallError, Import, Reads, http::Http};
+use super::{BillingApi, CallError, Import, Reads, http::Http, pages::Pages};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::{self, Destination},
@@ -32,8 +32,6 @@ const PAGE: u32 = 20;
 /// Items on a page of a list whose page is named in the query: customers, packages, and contracts of one; the most that the
 /// API gives.
 const LONG_PAGE: u32 = 100;
-/// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
-const MAX_PAGES: u32 = 500;
 
 /// A client of Metronome's API.
 #[derive(Debug)]
@@ -291,35 +289,29 @@ impl Metronome {
         mut query: Value,
         (next, token): (&str, &str),
     ) -> Result<Vec<Value>, CallError> {
-        let mut items = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let reply = parse(&self.http.query(path, &query).await?)?;
-            items.extend(page(&reply)?);
-            let Some(cursor) = next_page(&reply, next) else { return Ok(items) };
+        let mut pages = Pages::default();
+        while let Some(cursor) = take(&mut pages, &self.http.query(path, &query).await?, next)? {
             if let Some(query) = query.as_object_mut() {
                 query.insert(token.to_owned(), json!(cursor));
             }
         }
-        Err(unreadable("the list has too many pages"))
+        Ok(pages.items)
     }
 
     /// Every item of a list whose page is named in the query; asked by `GET` when there is no body.
     async fn pages_by_query(&self, path: &str, body: Option<&Value>) -> Result<Vec<Value>, CallError> {
-        let (mut items, mut token) = (Vec::new(), String::new());
-        for _ in 0..MAX_PAGES {
+        let (mut pages, mut token) = (Pages::default(), String::new());
+        loop {
             let path = format!("{path}?limit={LONG_PAGE}{token}");
             let reply = match body {
                 Some(body) => self.http.query(&path, body).await?,
                 None => self.http.get(&path).await?,
             };
-            let reply = parse(&reply)?;
-            items.extend(page(&reply)?);
-            match next_page(&reply, "next_page") {
-                Some(next) => token = format!("&next_page={}", form_urlencoded(next)),
-                None => return Ok(items),
+            match take(&mut pages, &reply, "next_page")? {
+                Some(next) => token = format!("&next_page={}", form_urlencoded(&next)),
+                None => return Ok(pages.items),
             }
         }
-        Err(unreadable("the list has too many pages"))
     }
 }
 
@@ -369,8 +361,11 @@ fn is_list_of_customers(reply: &str) -> bool {
     customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
-fn next_page<'r>(reply: &'r Value, name: &str) -> Option<&'r str> {
-    reply.get(name).and_then(Value::as_str).filter(|next| !next.is_empty())
+/// Takes a page of a list, and gives the token of the next one.
+fn take(pages: &mut Pages, reply: &str, next: &str) -> Result<Option<String>, CallError> {
+    let read = parse(reply)?;
+    let next = read.get(next).and_then(Value::as_str);
+    pages.take(reply.len(), page(&read)?, next).map_err(unreadable)
 }
 
 fn data(reply: &str) -> Result<Value, CallError> {

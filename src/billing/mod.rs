@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod fake;
 pub mod http;
 pub mod metronome;
+mod pages;
 pub mod registry;
 pub mod slots;
 pub mod tenure;

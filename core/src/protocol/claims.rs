@@ -174,9 +174,31 @@ pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
 /// An account as claims compare it: the address of its billing API, however it is spelled.
 #[must_use]
 pub fn account(base_url: &str) -> String {
-    // Parsing gives scheme and host in lower case and leaves out the scheme's own port.
-    let parsed = Url::parse(base_url).map(String::from);
+    let parsed = Url::parse(base_url).map(|mut url| {
+        // Parsing gives scheme and host in lower case and leaves out the scheme's own port; a host in full ends in a dot.
+        let host = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned);
+        if let Some(host) = host
+            && url.set_host(Some(&host)).is_err()
+        {
+            return base_url.to_owned();
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        String::from(url)
+    });
     parsed.as_deref().unwrap_or(base_url).trim_end_matches('/').to_owned()
+}
+
+/// Whether two resources have one contract on record, by the billing API's own IDs of it and of whose it is: an account
+/// may have several addresses, and two resources that hold its contract through two of them hold one thing.
+#[must_use]
+pub fn hold_one(one: &BillingContract, other: &BillingContract) -> bool {
+    let on_record = |contract: &BillingContract| {
+        let status = contract.status.as_ref()?;
+        let owner = status.account_id.as_ref().or(status.customer_id.as_ref())?;
+        Some((status.contract_id.clone()?, owner.clone()))
+    };
+    on_record(one).is_some_and(|found| on_record(other).as_ref() == Some(&found))
 }
 
 /// The resource, among others of the same account, that holds what this one claims; `None` when this one does.
@@ -385,10 +407,43 @@ mod tests {
 
     #[test]
     fn an_account_is_the_same_however_its_address_is_spelled() {
-        for spelled in ["https://api.zoo.dev/", "HTTPS://API.zoo.dev", "https://api.zoo.dev:443"] {
+        for spelled in [
+            "https://api.zoo.dev/",
+            "HTTPS://API.zoo.dev",
+            "https://api.zoo.dev:443",
+            "https://api.zoo.dev./",
+            "https://api.zoo.dev.:443//",
+            "https://api.zoo.dev/v1/..",
+            "https://api.zoo.dev/?a=1#b",
+        ] {
             assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");
         }
+        for spelled in ["http://127.0.0.1:8080", "http://127.1:8080/", "http://0x7f000001:8080"] {
+            assert_eq!(account(spelled), "http://127.0.0.1:8080", "{spelled}");
+        }
         assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
+    }
+
+    #[test]
+    fn what_two_resources_have_on_record_is_one_thing_by_the_apis_ids_and_not_by_its_address() {
+        let of = |status: serde_json::Value| {
+            let mut of = contract("a", "2026-01-01T00:00:00Z", None);
+            of.status = Some(serde_json::from_value(status).unwrap());
+            of
+        };
+        let zoo = of(json!({"contractId": "c", "accountId": "a", "account": "http://localhost:1"}));
+        let same = of(json!({"contractId": "c", "accountId": "a", "account": "http://127.0.0.1:1"}));
+        assert!(hold_one(&zoo, &same));
+        let metronome = of(json!({"contractId": "c", "customerId": "a"}));
+        assert!(hold_one(&metronome, &metronome));
+        for other in [
+            of(json!({"contractId": "d", "accountId": "a"})),
+            of(json!({"contractId": "c", "accountId": "b"})),
+            of(json!({"contractId": "c"})),
+            of(json!({"accountId": "a"})),
+        ] {
+            assert!(!hold_one(&zoo, &other) && !hold_one(&other, &zoo));
+        }
     }
 
     #[test]

@@ -288,9 +288,12 @@ fn is_out_of_sight(sought: &Sought<'_>, scope: Option<&str>) -> bool {
     scope.is_some_and(|scope| sought.place.is_none_or(|(namespace, _)| namespace != scope))
 }
 
-/// Other contracts that claim something of this one in the same account.
+/// Other contracts that claim something of this one in the same account, or have the same on record through another address
+/// of it.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    context.claims.rivals(contract, |rival| account(rival, &context.stores).as_deref() == Some(own))
+    context.claims.rivals(contract, |rival| {
+        account(rival, &context.stores).as_deref() == Some(own) || claims::hold_one(contract, rival)
+    })
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.

@@ -42,6 +42,7 @@ mod observed;
 pub mod package;
 mod part;
 mod past;
+mod planned;
 mod planner;
 mod record;
 mod reply;

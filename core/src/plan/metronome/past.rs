@@ -28,6 +28,8 @@ const START: &str = "/startingAt";
 pub(super) struct Past {
     /// Lists and what items of theirs are for.
     known: BTreeSet<(&'static str, Traits)>,
+    /// Products of what is gone, or about to go, each with its list: in another list it is billed again all the same.
+    products: BTreeSet<(String, &'static str)>,
     /// Lists of which something is gone that billing no longer shows.
     unknown: BTreeSet<&'static str>,
 }
@@ -36,18 +38,22 @@ impl Past {
     /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
     /// templates or subscriptions bill the same time side by side.
     pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
-        let mut past = Self { known: BTreeSet::new(), unknown: BTreeSet::new() };
+        let mut past = Self { known: BTreeSet::new(), products: BTreeSet::new(), unknown: BTreeSet::new() };
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
             let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
-            past.known.extend(gone.map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
-            let left = pairs.left.iter().filter(|item| {
+            past.known.extend(gone.clone().map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
+            let is_gone = |item: &&Item<'_>| {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
                     || draft.observed.is_ours(&item.ids.own)
-                    || (recurs(pairs.list) && !is_new)
-            });
+            };
+            let going = pairs.left.iter().filter(is_gone).map(|item| item.terms);
+            let products =
+                gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| product(pairs.list, terms));
+            past.products.extend(products.map(|product| (product.to_owned(), pairs.list.name)));
+            let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
             let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
@@ -63,7 +69,14 @@ impl Past {
 
     /// Whether the contract has or had an item that is for the same.
     fn knows(&self, list: &'static List, wanted: &Wanted) -> bool {
-        self.unknown.contains(list.name) || self.known.contains(&(list.name, purpose(list, &wanted.written)))
+        let was_elsewhere = || {
+            let product = product(list, &wanted.compared);
+            let mut products = self.products.iter();
+            products.any(|(gone, of)| Some(gone.as_str()) == product && *of != list.name)
+        };
+        self.unknown.contains(list.name)
+            || self.known.contains(&(list.name, purpose(list, &wanted.compared)))
+            || was_elsewhere()
     }
 
     /// Admits an item that is to be added. One that may only be because somebody says so is named by a change of its own.
@@ -121,6 +134,12 @@ fn recurs(list: &List) -> bool {
 fn purpose(list: &List, terms: &Value) -> Traits {
     let places = list.identity.iter().filter(|place| **place != START);
     places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+}
+
+/// The product that an item is for.
+fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
+    let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
+    terms.pointer(place)?.as_str()
 }
 
 /// Whether an item of a list is on record that billing shows neither as one of the contract nor as archived.

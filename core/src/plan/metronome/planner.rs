@@ -31,6 +31,7 @@ use crate::{
     terms::{
         Digest,
         metronome::{CONTRACT, Contract},
+        shape::uuid_in_lower_case,
     },
     validate::{self, Validated},
 };
@@ -122,7 +123,7 @@ impl ContractPlanner {
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(|id| id.as_str().into()),
+            customer_id: terms.customer_id.as_ref().map(|id| told_id(id.as_str()).as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -253,6 +254,11 @@ impl ContractPlanner {
     fn found(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(observed)) = &self.observed { Some(observed) } else { None }
     }
+}
+
+/// An ID as the API tells it.
+fn told_id(id: &str) -> String {
+    uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 
 impl Planner for ContractPlanner {

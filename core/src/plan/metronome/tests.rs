@@ -9,7 +9,9 @@ mod fixture;
 mod imported;
 mod leaving;
 mod likeness;
+mod moves;
 mod once;
+mod otherwise;
 mod past;
 mod planner;
 mod properties;
@@ -81,6 +83,7 @@ impl Bench {
             return None;
         }
         let mut observed = ObservedContract::read(&self.api.contract, now()).unwrap();
+        observed.take_filter_of(desired);
         for id in observed.needs_seats(desired, &self.recorded, now()) {
             observed.merge_seats(&id, &self.api.seats_of(&id));
         }
