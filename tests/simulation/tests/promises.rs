@@ -85,6 +85,10 @@ noticed! {
     a_status_that_comes_before_the_call_is_noticed: StatusBeforeCall;
     an_item_that_is_added_without_a_look_is_noticed: AddWithoutLooking;
     an_approval_that_is_not_spent_is_noticed: ApprovalNotSpent;
+    an_approval_that_is_not_marked_is_noticed: ApprovalNotMarked;
+    a_denial_that_nobody_hears_is_noticed: DenialUnheard;
+    a_balance_that_is_made_again_is_noticed: BalanceMadeAgain;
+    a_plan_that_leaves_out_what_follows_a_create_is_noticed: PlanWithoutSequel;
     a_claim_by_the_text_of_an_address_is_noticed: ClaimByText;
     a_404_that_is_believed_is_noticed: NotFoundBelieved;
 }

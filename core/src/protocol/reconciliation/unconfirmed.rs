@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Reconciliation;
 use crate::{
     api::{contract::UnconfirmedWrite, reasons},
-    plan::{CallKind, Plan, Planner, SETTLING, not_converging},
+    plan::{CallKind, Plan, Planner, Refusal, SETTLING, not_converging},
     protocol::{Outcome, ReconcileResult, Requeue, failure::key_elsewhere, lost},
     terms::Timestamp,
 };
@@ -62,6 +62,21 @@ impl<P: Planner> Reconciliation<P> {
         if let (Some(overtaken), Some(wrote_at)) = (overtaken, self.recorded.wrote_at) {
             lost::overtaken(&mut self.recorded.lost, overtaken, wrote_at, now);
         }
+    }
+
+    /// The result when a write of this pass was followed by a wait for newer reads once too often: each leaves something, and
+    /// no read is ever new enough to tell what.
+    pub(super) fn waited_too_often(
+        &mut self,
+        refusal: &Refusal,
+        now: DateTime<Utc>,
+    ) -> Option<ReconcileResult<P::Snapshot>> {
+        let creates = |plan: &Plan| plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let last = self.written.last().filter(|last| !creates(last)).cloned()?;
+        if refusal.reason != reasons::NOT_YET_IN_FORCE || self.count_round(&last, now) < MAX_ROUNDS {
+            return None;
+        }
+        Some(self.never_settled(last, now))
     }
 
     /// The result when a write was taken and does not show yet: another look.

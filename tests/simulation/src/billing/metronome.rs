@@ -1,5 +1,7 @@
 //! Metronome: contracts that are edited item by item, keys that are taken once, and the invoices that follow.
 
+mod beside;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -30,6 +32,8 @@ pub(crate) struct Contract {
     pub(crate) items: Vec<Item>,
     edits: Vec<Value>,
     maker: Option<usize>,
+    /// It is none, and has what the customer has beside its contracts.
+    is_beside: bool,
 }
 
 impl Contract {
@@ -125,7 +129,8 @@ impl Metronome {
 
     /// `data` of `v2/contracts/list`, archived ones included.
     pub(crate) fn list(&self, customer: &str, now: i64, lag: i64) -> Vec<Value> {
-        let contracts = self.as_of(now, lag).values().filter(|contract| contract.customer == customer);
+        let contracts = self.as_of(now, lag).values();
+        let contracts = contracts.filter(|contract| contract.customer == customer && !contract.is_beside);
         let mut listed: Vec<_> =
             contracts.map(|contract| view::contract(contract, self.manner, now)).collect();
         if self.manner.reversed {
@@ -149,10 +154,10 @@ impl Metronome {
                 contract.to = time::parse(&body["ending_before"]);
             }),
             "v1/contracts/archive" => self.update(request, |contract, _| contract.archived = Some(now)),
-            path => {
+            path => self.call_beside(request, now, findings).unwrap_or_else(|| {
                 findings.push(format!("the model has no {path}"));
                 Err(Reply::error(404, "Not Found"))
-            }
+            }),
         };
         match reply {
             Ok(data) => {
@@ -205,6 +210,7 @@ impl Metronome {
             items,
             edits: Vec::new(),
             maker: Some(request.slot),
+            is_beside: false,
         };
         let id = contract.id.clone();
         Arc::make_mut(&mut self.state).insert(id.clone(), contract);

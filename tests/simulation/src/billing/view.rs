@@ -53,11 +53,23 @@ pub(super) fn contract(contract: &Contract, manner: Manner, now: i64) -> Value {
     data
 }
 
+/// `data` of a list of what a customer has beside its contracts.
+pub(super) fn beside(all: &Contract, list: &str, manner: Manner) -> Vec<Value> {
+    let manner = Manner { extras: false, ..manner };
+    let mut listed: Vec<_> =
+        all.items.iter().filter(|item| item.list == list).map(|item| told(item, all, manner)).collect();
+    if manner.reversed {
+        listed.reverse();
+    }
+    listed
+}
+
 fn told(item: &Item, contract: &Contract, manner: Manner) -> Value {
     let mut members = item.rest.clone();
     for (name, value) in &mut members {
         match (name.as_str(), value.as_str()) {
             ("name" | "description", Some(found)) => *value = json!(text(found, manner)),
+            ("uniqueness_key", Some(found)) if manner.prefixed => *value = json!(format!("commit:{found}")),
             ("type", Some(found)) if manner.lower => *value = json!(found.to_lowercase()),
             _ => {}
         }

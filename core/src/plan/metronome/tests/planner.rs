@@ -41,6 +41,8 @@ pub(super) struct World {
     pub history_behind: Option<Value>,
     /// How much time each pass takes.
     pub takes: TimeDelta,
+    /// How far the clock of the API is ahead.
+    pub ahead: TimeDelta,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             behind: None,
             history_behind: None,
             takes: TimeDelta::minutes(1),
+            ahead: TimeDelta::zero(),
         }
     }
 
@@ -103,7 +106,7 @@ impl World {
             self.api.call(call);
         }
         if let (CallKind::Edit, Some(edit)) = (call.kind, self.api.history.last_mut()) {
-            edit["timestamp"] = json!(self.now.to_rfc3339());
+            edit["timestamp"] = json!((self.now + self.ahead).to_rfc3339());
         }
         match fault {
             None if call.kind == CallKind::Edit => {
