@@ -397,15 +397,16 @@ impl<P: Planner> Reconciliation<P> {
             self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
             return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
         }
+        if let Decision::Wait(refusal) = &decision
+            && let Some(result) = self.waited_too_often(refusal, now)
+        {
+            return result;
+        }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),
             Decision::Wait(refusal) => look_again(refusal),
             _ => Requeue::AfterSyncPeriod,
         };
-        if let (Decision::Wait(_), Some(plan)) = (&decision, self.written.last().cloned()) {
-            // What it leaves cannot be seen yet. Should it be the same again, that was a round.
-            self.count_round(&plan, now);
-        }
         let agrees = decision == Decision::Settle && self.goal == Goal::InForce;
         self.note_arrived(agrees, now);
         let mut applied = || std::mem::take(&mut self.written);

@@ -64,14 +64,14 @@ pub(crate) struct Ground {
     pub(crate) unrecorded: BTreeSet<usize>,
     /// Deals of which a write was carried out without a reply.
     pub(crate) unanswered: BTreeSet<usize>,
+    /// Deals of which a write was carried out late, or once more.
+    pub(crate) came_late: BTreeSet<usize>,
     /// Plans of which a contract has said that it was carried out and is in force, by the UID of its resource.
     pub(crate) carried_out: BTreeSet<(String, String)>,
     /// Calls that were shown along with a create that was sent, by the UID of its resource.
     pub(crate) let_through: BTreeMap<String, Vec<Call>>,
     /// Calls that are sent, each with whether billing took it, while somebody wants to know.
     pub(crate) sent: Option<Vec<(Call, bool)>>,
-    /// Deals of which a write was carried out late, or once more.
-    pub(crate) came_late: BTreeSet<usize>,
     /// Deals whose notes Git has set, so that it may take them out.
     pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
@@ -115,10 +115,10 @@ impl Ground {
             lease_doubted_until: 0,
             unrecorded: BTreeSet::new(),
             unanswered: BTreeSet::new(),
+            came_late: BTreeSet::new(),
             carried_out: BTreeSet::new(),
             let_through: BTreeMap::new(),
             sent: None,
-            came_late: BTreeSet::new(),
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),

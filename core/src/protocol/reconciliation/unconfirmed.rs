@@ -64,6 +64,21 @@ impl<P: Planner> Reconciliation<P> {
         }
     }
 
+    /// The result when a write of this pass was followed by a wait for newer reads once too often: each leaves something, and
+    /// no read is ever new enough to tell what.
+    pub(super) fn waited_too_often(
+        &mut self,
+        refusal: &Refusal,
+        now: DateTime<Utc>,
+    ) -> Option<ReconcileResult<P::Snapshot>> {
+        let creates = |plan: &Plan| plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let last = self.written.last().filter(|last| !creates(last)).cloned()?;
+        if refusal.reason != reasons::NOT_YET_IN_FORCE || self.count_round(&last, now) < MAX_ROUNDS {
+            return None;
+        }
+        Some(self.never_settled(last, now))
+    }
+
     /// The result when a write was taken and does not show yet: another look.
     pub(super) fn not_in_force(&mut self, left: &Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
         if self.write.is_none() {

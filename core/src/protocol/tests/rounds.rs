@@ -32,27 +32,6 @@ fn what_a_write_leaves_is_tried_again_and_stops_after_three_rounds() {
 }
 
 #[test]
-fn what_a_write_leaves_counts_though_it_cannot_be_seen_right_after_it() {
-    let unseen = || shown(json!({"a": 0, "is": "behind"}));
-    let waits = || [shown(json!({"a": 0})), edited(), unseen(), done("waiting BillingUnreachable")];
-    let mut bench = bench(json!({"a": 1}));
-    for rounds in 1..=3 {
-        bench.pass(&waits());
-        assert_eq!(bench.rounds(), Some(rounds));
-        bench.later(60);
-    }
-    bench.pass(&[shown(json!({"a": 0})), done("refused NonConverging")]);
-    bench.later(3600);
-    bench.pass(&[shown(json!({"a": 0})), done("refused NonConverging")]);
-    assert_eq!(bench.sent, []);
-    bench.request();
-    bench.pass(&waits());
-    assert_eq!(bench.rounds(), Some(1));
-    bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
-    assert_eq!(bench.write(), None);
-}
-
-#[test]
 fn rounds_begin_anew_when_somebody_asks() {
     for ask in [Bench::<Scripted>::change, Bench::<Scripted>::request] {
         let mut bench = bench(json!({"a": 1}));
