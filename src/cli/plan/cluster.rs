@@ -18,7 +18,7 @@ use super::{
         cluster::{self, name_of},
         files::Source,
     },
-    accounts::{Account, Found},
+    lookup::{Account, Found},
     pairs::Key,
 };
 use crate::{
@@ -294,6 +294,7 @@ fn source<K: Resource<DynamicType = ()>>(resource: &K, spec: &impl Serialize) ->
     Some(Source {
         name: format!("the cluster's {kind} {name}.json"),
         text: serde_json::to_string(&value).ok()?,
+        unread: None,
     })
 }
 

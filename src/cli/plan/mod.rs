@@ -13,6 +13,7 @@ mod cluster;
 mod html;
 mod json;
 mod live;
+mod lookup;
 mod markdown;
 mod pairs;
 mod planned;
@@ -38,11 +39,11 @@ use super::{
     Failure,
     account::Token,
     cluster::Target,
-    files::{Files, Source},
+    files::{Files, Source, pattern},
     git::Repository,
     out,
 };
-use crate::{review::volumes::Volumes, terms::Decimal, yaml};
+use crate::{api::GROUP, review::volumes::Volumes, terms::Decimal, yaml};
 
 /// Shows what files do in billing, before anything is applied.
 ///
@@ -198,6 +199,9 @@ impl Plan {
         if self.base.is_none() && self.head.is_none() && self.build.is_none() {
             return Ok((None, Files::read(&self.files)?, None));
         }
+        if self.files.iter().any(|path| path.as_os_str() == "-") {
+            return Err("what `-` said before cannot be known: name the folders, and what prints their resources by --build".into());
+        }
         let repository = Repository::around(&self.files)?;
         let base = self.base.as_ref().map(|base| repository.commit(base)).transpose()?;
         let before = base.as_ref().map(|base| self.at(&repository, Some(base))).transpose()?;
@@ -205,13 +209,29 @@ impl Plan {
             Some(head) => self.at(&repository, Some(&repository.commit(head)?))?,
             None => self.at(&repository, None)?,
         };
-        if before.as_ref().is_none_or(Vec::is_empty) && after.is_empty() {
+        for path in &self.files {
+            let is_there = match &self.head {
+                Some(head) => repository.has(head, path)?,
+                None => is_there(path),
+            };
+            let was_there = match &base {
+                Some(base) if !is_there => repository.has(base, path)?,
+                _ => false,
+            };
+            if !is_there && !was_there {
+                let path = path.display();
+                return Err(format!("there are no files in {path}, before or after the change").into());
+            }
+        }
+        let (before, after) = (before.map(Files::of), Files::of(after));
+        if before.iter().chain([&after]).all(|files| files.resources.is_empty() && files.broken.is_empty()) {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+            let paths = paths.join(", ");
             return Err(
-                format!("there are no files in {}, before or after the change", paths.join(", ")).into()
+                format!("there is no resource of {GROUP} in {paths}, before or after the change").into()
             );
         }
-        Ok((before.map(Files::of), Files::of(after), base))
+        Ok((before, after, base))
     }
 
     /// The texts at a commit, or as they are.
@@ -221,7 +241,7 @@ impl Plan {
             (None, Some(commit)) => repository.files(commit, &self.files),
             (None, None) => {
                 // A path that is gone is a change like another one.
-                let there: Vec<_> = self.files.iter().filter(|path| path.exists()).cloned().collect();
+                let there: Vec<_> = self.files.iter().filter(|path| is_there(path)).cloned().collect();
                 Ok(Files::read(&there)?.sources)
             }
         }
@@ -250,6 +270,12 @@ async fn compare(
     }
     let change = Change::of(before.as_ref(), &after, Utc::now());
     live::plan(&change, accounts, looks).await
+}
+
+/// Whether there is something at a path, or fits it when it is a pattern.
+fn is_there(path: &Path) -> bool {
+    let fits = |pattern: &str| glob::glob(pattern).is_ok_and(|mut found| found.next().is_some());
+    path.exists() || pattern(path).is_some_and(fits)
 }
 
 fn read_volumes(file: &Path) -> Result<Volumes, Failure> {
