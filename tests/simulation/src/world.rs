@@ -232,6 +232,7 @@ impl World {
     /// alone is left alone. False when the operator has nothing to do.
     pub(crate) fn foresee(&mut self, operator: usize, name: &Name) -> bool {
         let Some(skew) = self.operators.get(operator).map(|operator| operator.skew) else { return false };
+        self.deliver();
         if !self.is_quiet(operator) {
             return false;
         }
