@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, Consent, MoneyEffect, Policy, Recorded, Said, approval, render};
+use super::{Change, Consent, MoneyEffect, Policy, Recorded, Said, approval, invoiced::Invoiced, render};
 use crate::{
     api::{
         contract::{DriftPolicy, ManagementPolicy},
@@ -106,6 +106,8 @@ pub struct Plan {
     pub calls: Vec<Call>,
     /// The consent that it has and needs.
     pub consent: Consent,
+    /// What is invoiced for good already of what it changes. The digest does not depend on it.
+    pub invoiced: Invoiced,
 }
 
 /// Why nothing may be written until somebody changes something.
@@ -164,7 +166,8 @@ impl Plan {
         calls: Vec<Call>,
     ) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
-        Self { digest, changes, effect, calls, consent: Consent::default() }
+        let (consent, invoiced) = (Consent::default(), Invoiced::default());
+        Self { digest, changes, effect, calls, consent, invoiced }
     }
 
     /// The changes in one line for people, with what they do to the money that the customer owes.

@@ -33,6 +33,7 @@ pub(super) fn document(planned: &Planned) -> Document {
         total: total.fixed,
         months: total.months,
         findings: planned.wrong.iter().map(found).collect(),
+        rates: planned.rates.clone(),
     }
 }
 
@@ -49,6 +50,7 @@ fn resource(row: &Row, live: bool) -> Resource {
         changes: Vec::new(),
         undone: Vec::new(),
         effect: None,
+        invoiced: None,
         waits_for_approval: false,
         calls: Vec::new(),
         why: None,
@@ -69,6 +71,7 @@ fn resource(row: &Row, live: bool) -> Resource {
             resource.changes.clone_from(&plan.changes);
             resource.undone.clone_from(undone);
             resource.effect = Some(plan.effect.clone());
+            resource.invoiced = Some(plan.invoiced.clone()).filter(|invoiced| !invoiced.is_empty());
             resource.waits_for_approval = *waits;
             if live {
                 resource.calls = plan.calls.iter().filter_map(Sent::of).collect();

@@ -27,6 +27,7 @@ mod follow;
 mod gate;
 mod history;
 mod immutable;
+mod invoices;
 mod items;
 mod key;
 mod keyless;
@@ -42,6 +43,7 @@ pub mod package;
 mod part;
 mod past;
 mod planner;
+mod rates;
 mod record;
 mod reply;
 mod schedule;
@@ -68,9 +70,10 @@ pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
-    needs::{Balances, ContractId, ContractRef, CustomerId, Need, query_time},
+    needs::{Balances, ContractId, ContractRef, CustomerId, Need, RATE_SCHEDULE, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
+    rates::rates,
     record::{Record, record},
     reply::leave_out_defaults,
     shown::Shown,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money};
+use super::{CUSTOM_FIELDS, Desired, history::AddedItem, invoices::Billed, list, money};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -46,6 +46,12 @@ pub struct ObservedContract {
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
     /// history of edits was read and does not say what became of them.
     pub(super) missing: Vec<AddedItem>,
+    /// Ids of invoices by those of the parts of schedules that are on them, as far as that is told.
+    pub(super) invoices: BTreeMap<String, String>,
+    /// Ids of everything that can be invoiced and that the reply shows, whoever made it.
+    pub(super) listed: BTreeSet<String>,
+    /// What final invoices tell of items that are not shown, where invoices were read.
+    pub(super) billed: BTreeSet<Billed>,
     /// Items that are archived, by their list: ids and terms.
     pub(super) gone: BTreeMap<&'static str, Vec<(String, Value)>>,
     /// Ids of the items of each list, in the order of the terms.

@@ -1,5 +1,6 @@
 //! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
 
+mod naming;
 mod search;
 
 use std::collections::BTreeMap;
@@ -8,12 +9,14 @@ use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+use self::naming::{named, touched};
 use super::{
     Balances, ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
     UniquenessKey,
     balances::ObservedBalances,
     create, end, follow, gate,
     history::{self, Edits},
+    invoices::{self, Invoices},
     members::CLEARABLE,
     package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
@@ -93,6 +96,7 @@ struct Facts {
     billing_configurations: Option<Value>,
     packages: BTreeMap<String, Option<Value>>,
     custom_field_keys: Option<Value>,
+    invoices: BTreeMap<String, Invoices>,
 }
 
 #[derive(Debug)]
@@ -400,6 +404,7 @@ impl Planner for ContractPlanner {
         if let Some(refusal) = self.behind(&decision) {
             return Ok(Decision::Wait(refusal));
         }
+        let decision = self.naming_invoices(decision, recorded, policy, now)?;
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
@@ -440,7 +445,12 @@ impl Planner for ContractPlanner {
         Ok(match self.find_to_end(recorded, policy)? {
             Ok(Some(mut view)) => {
                 self.add_balances(self.desired.as_ref(), &mut view, recorded)?;
-                end::plan(&view, recorded, policy, ending, now)
+                let decision = end::plan(&view, recorded, policy, ending, now);
+                let touched = touched(&decision, &view, recorded, now);
+                match self.invoices_of(&view, &touched)? {
+                    Some(invoices) => named(decision, invoices::invoiced(&touched, invoices)),
+                    None => decision,
+                }
             }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
@@ -473,6 +483,10 @@ impl Planner for ContractPlanner {
                 let edits = Edits::read(told.as_ref(), &history::mark(&self.key));
                 facts.edits.insert(contract.contract_id.to_string(), edits);
             }
+            Need::Invoices(contract) => {
+                let invoices = Invoices::read(told.as_ref(), contract.contract_id.as_str());
+                facts.invoices.insert(contract.contract_id.to_string(), invoices);
+            }
             Need::Seats { subscription_id, .. } => {
                 facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
             }
@@ -489,6 +503,13 @@ impl Planner for ContractPlanner {
             Need::Packages | Need::ContractsOnPackage { .. } => {}
         }
         Ok(())
+    }
+
+    fn spare(&mut self, need: &Need, why: &str) -> bool {
+        let Need::Invoices(contract) = need else { return false };
+        let unknown = Invoices::Unknown(why.to_owned());
+        self.facts.invoices.insert(contract.contract_id.to_string(), unknown);
+        true
     }
 
     fn wrote(

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     api::{contract::ManagementPolicy, reasons},
-    plan::{CallKind, Change, Consent, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable},
+    plan::{
+        CallKind, Change, Consent, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable,
+        invoiced::Invoiced,
+    },
     terms::Digest,
 };
 
@@ -63,6 +66,7 @@ impl Scripted {
             changes,
             calls: prepare.into_iter().chain([call]).collect(),
             consent: Consent::default(),
+            invoiced: Invoiced::default(),
         };
         if let Some(blocked) = recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == plan.digest)
         {

@@ -41,6 +41,10 @@ pub(super) struct World {
     pub history_behind: Option<Value>,
     /// How much time each pass takes.
     pub takes: TimeDelta,
+    /// What a read of invoices tells.
+    pub invoices: Result<Vec<Value>, CallError>,
+    /// How often invoices were read.
+    pub invoice_reads: usize,
 }
 
 impl World {
@@ -64,6 +68,8 @@ impl World {
             behind: None,
             history_behind: None,
             takes: TimeDelta::minutes(1),
+            invoices: Ok(Vec::new()),
+            invoice_reads: 0,
         }
     }
 
@@ -84,7 +90,7 @@ impl World {
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
             Need::Balances { kind, .. } => Some(self.api.balances(*kind)),
-            Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
+            Need::Invoices(_) | Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
         }
     }
 
@@ -127,6 +133,11 @@ impl World {
         let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
         let result = loop {
             match machine.next(self.now) {
+                Step::Read(need @ Need::Invoices(_)) => {
+                    self.invoice_reads += 1;
+                    let told = self.invoices.clone().map(|all| Some(all.into()));
+                    machine.told(&need, told, self.now);
+                }
                 Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
                 Step::Send(call) => {
                     let reply = self.send(&call);
