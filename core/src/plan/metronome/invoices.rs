@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::{
     EDIT_COMMIT, EDIT_CONTRACT, EDIT_CREDIT, ObservedContract, end,
     lists::{LISTS, List, Removal, Writes},
+    observed::Billed,
     schedule, text,
 };
 use crate::{
@@ -67,16 +68,6 @@ struct Line {
     at: Option<Timestamp>,
 }
 
-/// What a final invoice tells of something that billing does not show any more.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Billed {
-    /// The list that it was in.
-    pub list: &'static str,
-    pub product: String,
-    /// The type of a commit.
-    pub commit_type: Option<&'static str>,
-}
-
 impl Invoices {
     /// Reads a list of a customer's invoices; nothing was told where the customer is not known.
     pub(super) fn read(told: Option<&Value>, contract_id: &str) -> Self {
@@ -97,12 +88,13 @@ impl Invoices {
     }
 
     /// What final invoices tell of items that billing shows neither in force nor archived, and that nothing on record tells of.
-    pub(super) fn gone(&self, view: &ObservedContract, recorded: &Recorded) -> BTreeSet<Billed> {
+    pub(super) fn gone(&self, observed: &ObservedContract, recorded: &Recorded) -> BTreeSet<Billed> {
         let Self::Final(invoices) = self else { return BTreeSet::new() };
-        let (shown, known) = (view.all_ids(), recorded.items.values().map(String::as_str));
+        let (shown, known) = (observed.all_ids(), recorded.items.values().map(String::as_str));
         let known: BTreeSet<&str> = known.collect();
         let is_gone = |id: &str| {
-            let is_shown = shown.contains(id) || view.listed.contains(id) || view.keys.contains_key(id);
+            let is_shown =
+                shown.contains(id) || observed.listed.contains(id) || observed.keys.contains_key(id);
             !is_shown && !known.contains(id)
         };
         let gone = invoices.iter().flat_map(|invoice| &invoice.lines).filter_map(|line| {
@@ -250,13 +242,13 @@ pub(super) fn invoiced(touched: &[Touched], invoices: &Invoices) -> Invoiced {
 /// The parts of the past that calls touch.
 pub(super) fn touched(
     calls: &[Call],
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> Vec<Touched> {
     let names = recorded.items.iter().filter(|(path, _)| path.split('/').count() == 2);
     let names: BTreeMap<&str, &str> = names.map(|(path, id)| (id.as_str(), path.as_str())).collect();
-    let mut look = Look { view, names, now: Timestamp(now), found: Vec::new() };
+    let mut look = Look { observed, names, now: Timestamp(now), found: Vec::new() };
     for call in calls {
         let body = parse_exact(&call.body).unwrap_or_default();
         look.at_call(call, &body);
@@ -266,7 +258,7 @@ pub(super) fn touched(
 
 /// A look through calls for what is past.
 struct Look<'a> {
-    view: &'a ObservedContract,
+    observed: &'a ObservedContract,
     /// Paths of items on record, by their ids.
     names: BTreeMap<&'a str, &'a str>,
     now: Timestamp,
@@ -289,7 +281,7 @@ impl Look<'_> {
 
     /// A change of an item of one of two lists.
     fn at_beside(&mut self, [own, beside]: [&'static str; 2], id_name: &str, body: &Value) {
-        let is_beside = self.view.items(beside).any(|item| text(body, id_name) == Some(&item.ids.own));
+        let is_beside = self.observed.items(beside).any(|item| text(body, id_name) == Some(&item.ids.own));
         self.at_update(if is_beside { beside } else { own }, id_name, body);
     }
 
@@ -313,7 +305,7 @@ impl Look<'_> {
             self.since("/overrides", time(item, "starting_at"), true);
         }
         for id in items(body, "remove_overrides").filter_map(|item| text(item, "id")) {
-            let item = self.view.items("overrides").find(|item| item.ids.own == id);
+            let item = self.observed.items("overrides").find(|item| item.ids.own == id);
             let start = item.and_then(|item| time(item.terms, "startingAt"));
             self.since("/overrides", start, true);
         }
@@ -387,7 +379,7 @@ impl Look<'_> {
                 continue;
             }
             if let Some((row, at)) = row.filter(|(_, at)| *at < self.now) {
-                let invoice = self.view.invoices.get(row).cloned();
+                let invoice = self.observed.invoices.get(row).cloned();
                 self.note(place.clone(), Part::Row { item: id.to_owned(), at, invoice });
             }
             self.since(&place, moved, false);
@@ -421,7 +413,7 @@ impl Look<'_> {
 
     /// Whether an item has begun; one that is not shown may have.
     fn has_begun(&self, list: &str, id: &str) -> bool {
-        let Some(item) = self.view.items(list).find(|item| item.ids.own == id) else { return true };
+        let Some(item) = self.observed.items(list).find(|item| item.ids.own == id) else { return true };
         let of_schedules = ["accessSchedule", "invoiceSchedule", "schedule"].into_iter();
         let parts = of_schedules.filter_map(|name| item.terms.get(name)).flat_map(schedule::items);
         let starts = parts.filter_map(|part| schedule::start_of(&part));
@@ -430,12 +422,12 @@ impl Look<'_> {
     }
 
     fn end_of(&self, list: &str, id: &str) -> Option<Timestamp> {
-        let item = self.view.items(list).find(|item| item.ids.own == id)?;
+        let item = self.observed.items(list).find(|item| item.ids.own == id)?;
         time(item.terms, "endingBefore")
     }
 
     fn start_of_row(&self, list: &str, id: &str, row: &str, is_access: bool) -> Option<Timestamp> {
-        let item = self.view.items(list).find(|item| item.ids.own == id)?;
+        let item = self.observed.items(list).find(|item| item.ids.own == id)?;
         let of = LISTS.iter().find(|of| of.name == list)?;
         let (ids, name) =
             if is_access { (&item.ids.access, of.access) } else { (&item.ids.invoice, of.invoice) };

@@ -22,21 +22,21 @@ impl ContractPlanner {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
-        let Some(view) = self.view() else { return Ok(decision) };
-        let touched_now = touched(&decision, view, recorded, now);
-        let Some(invoices) = self.invoices_of(view, &touched_now)? else { return Ok(decision) };
-        let billed = invoices.gone(view, recorded);
-        let named_now = named(decision, invoices::invoiced(&touched_now, invoices));
-        if billed.is_empty() || billed == view.billed {
-            return Ok(named_now);
+        let Some(observed) = self.found() else { return Ok(decision) };
+        let touched_now = touched(&decision, observed, recorded, now);
+        let Some(invoices) = self.invoices_of(observed, &touched_now)? else { return Ok(decision) };
+        let billed = invoices.gone(observed, recorded);
+        let told = named(decision, invoices::invoiced(&touched_now, invoices));
+        if billed.is_empty() || billed == observed.billed {
+            return Ok(told);
         }
-        if let Some(Observed::Contract(view)) = &mut self.observed {
-            view.billed = billed;
+        if let Some(Observed::Contract(observed)) = &mut self.observed {
+            observed.billed = billed;
         }
         let decision = self.decide(recorded, policy, now);
-        let Some(view) = self.view() else { return Ok(decision) };
-        let touched_now = touched(&decision, view, recorded, now);
-        Ok(match self.invoices_of(view, &touched_now)? {
+        let Some(observed) = self.found() else { return Ok(decision) };
+        let touched_now = touched(&decision, observed, recorded, now);
+        Ok(match self.invoices_of(observed, &touched_now)? {
             Some(invoices) => named(decision, invoices::invoiced(&touched_now, invoices)),
             None => decision,
         })
@@ -45,27 +45,27 @@ impl ContractPlanner {
     /// What was read of a contract's invoices; nothing where nothing of the past is touched.
     pub(super) fn invoices_of(
         &self,
-        view: &ObservedContract,
+        observed: &ObservedContract,
         touched: &[Touched],
     ) -> Result<Option<&Invoices>, Need> {
         if touched.is_empty() {
             return Ok(None);
         }
-        let need = || Need::Invoices(ContractRef::new(&view.customer_id, &view.contract_id));
-        self.facts.invoices.get(&view.contract_id).map(Some).ok_or_else(need)
+        let need = || Need::Invoices(ContractRef::new(&observed.customer_id, &observed.contract_id));
+        self.facts.invoices.get(&observed.contract_id).map(Some).ok_or_else(need)
     }
 }
 
 /// The part of the past that a decision's plan touches.
 pub(super) fn touched(
     decision: &Decision,
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> Vec<Touched> {
     match decision {
         Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => {
-            invoices::touched(&plan.calls, view, recorded, now)
+            invoices::touched(&plan.calls, observed, recorded, now)
         }
         Decision::Settle | Decision::Report(_) | Decision::Wait(_) | Decision::Refuse(_) => Vec::new(),
     }

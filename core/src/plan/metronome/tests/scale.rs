@@ -67,10 +67,10 @@ fn a_large_contract_without_a_record_is_matched_by_few_comparisons() {
         let mut bench = Bench::default();
         bench.carry_out(&written(bench.decide_for(&desired)));
         bench.forget();
-        let view = bench.view(&desired).unwrap();
+        let observed = bench.seen(&desired).unwrap();
         let mut decision = Decision::Settle;
         let count = comparisons(|| {
-            decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+            decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
         assert_eq!(decision, Decision::Settle);
         assert!(count < 10 * MANY, "{count} comparisons");
@@ -112,10 +112,10 @@ fn a_large_contract_that_is_told_otherwise_is_matched_by_few_comparisons() {
     for retell in ways {
         let bench = retold(&spec, retell);
         let desired = desired(&spec);
-        let view = bench.view(&desired).unwrap();
+        let observed = bench.seen(&desired).unwrap();
         let mut decision = Decision::Settle;
         let count = comparisons(|| {
-            decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+            decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
         let edit = edit_of(&written(decision));
         for verb in ["update_commits", "update_credits"] {
@@ -131,10 +131,10 @@ fn a_large_contract_that_nothing_tells_apart_is_asked_about_without_comparing_ea
     let spec = large(|_, item| item["name"] = json!("Item "));
     let bench = retold(&spec, |item| item["name"] = json!("Item"));
     let desired = desired(&spec);
-    let view = bench.view(&desired).unwrap();
+    let observed = bench.seen(&desired).unwrap();
     let mut decision = Decision::Settle;
     let count = comparisons(|| {
-        decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+        decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
     });
     assert_eq!(refused(decision).reason, "AmbiguousItem");
     assert!(count < 10 * MANY, "{count} comparisons");
@@ -148,9 +148,9 @@ fn a_large_contract_without_a_record_is_found_again_and_recorded_whole() {
     let before = bench.recorded.items.clone();
     bench.forget();
     let desired = desired(&spec);
-    let view = bench.view(&desired).unwrap();
-    let decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
-    let recorded = record(&desired, &view, &bench.recorded, now());
+    let observed = bench.seen(&desired).unwrap();
+    let decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
+    let recorded = record(&desired, &observed, &bench.recorded, now());
     assert_eq!(decision, Decision::Settle);
     assert_eq!(recorded.items.iter().filter(|(path, _)| path.split('/').count() == 2).count(), 3 * MANY + 1);
     assert_eq!(recorded.items.into_iter().collect::<std::collections::BTreeMap<_, _>>(), before);
