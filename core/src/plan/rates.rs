@@ -175,13 +175,12 @@ impl Rates {
             self.rates.iter().partition(|rate| rate.standing == RateStanding::Unexplained);
         let mut lines = Vec::new();
         if !apart.is_empty() {
-            lines.push(match self.knows_package {
-                true => "not explained by the spec:".to_owned(),
-                false => {
-                    "not explained by the spec, and perhaps by the package, whose terms are not known here:"
-                        .to_owned()
-                }
-            });
+            let perhaps = if self.knows_package {
+                ""
+            } else {
+                ", and perhaps by the package, whose terms are not known here"
+            };
+            lines.push(format!("not explained by the spec{perhaps}:"));
             lines.extend(apart.iter().flat_map(|rate| rate.lines()).map(|line| format!("  {line}")));
         }
         if !self.idle.is_empty() {
