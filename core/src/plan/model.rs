@@ -109,7 +109,7 @@ pub struct Plan {
     /// The consent that it has and needs.
     pub consent: Consent,
     /// What is invoiced for good already of what it changes. The digest does not depend on it.
-    pub invoiced: Invoiced,
+    pub invoiced: Box<Invoiced>,
 }
 
 /// What to do about a contract.
@@ -149,7 +149,7 @@ impl Plan {
         calls: Vec<Call>,
     ) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
-        let (consent, invoiced) = (Consent::default(), Invoiced::default());
+        let (consent, invoiced) = (Consent::default(), Box::default());
         Self { digest, changes, effect, calls, consent, invoiced }
     }
 

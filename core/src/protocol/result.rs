@@ -175,7 +175,7 @@ impl<S> ReconcileResult<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Consent, MoneyEffect, invoiced::Invoiced};
+    use crate::plan::{Consent, MoneyEffect};
     use serde_json::json;
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
             effect: MoneyEffect::default(),
             calls: vec![],
             consent: Consent::default(),
-            invoiced: Invoiced::default(),
+            invoiced: Box::default(),
         };
         let in_sync = |applied| Outcome::InSync { spec_digest: None, applied };
         let refusal = Refusal { reason: reasons::REJECTED, message: String::new() };

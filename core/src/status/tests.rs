@@ -13,7 +13,7 @@ use crate::{
         BillingContract, BillingContractStatus,
         contract::{Amount, ItemId, Term, UnconfirmedWrite},
     },
-    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Refusal, invoiced::Invoiced},
+    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
 };
@@ -66,7 +66,7 @@ fn plan() -> Plan {
         effect: MoneyEffect::default(),
         calls: vec![],
         consent: Consent::default(),
-        invoiced: Invoiced::default(),
+        invoiced: Box::default(),
     }
 }
 

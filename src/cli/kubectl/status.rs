@@ -11,8 +11,8 @@ use super::{
         out,
         paint::{Paint, When},
         plan::{
-            accounts::Found,
             cluster::{Cluster, Settings},
+            lookup::Found,
             rates,
         },
     },

@@ -1,38 +1,19 @@
 //! The billing accounts that a plan asks, and what is on record of the contracts in them: by a provider's file alone, or as a
 //! cluster has both. Nothing here can write.
 
-use super::{super::account::Connected, cluster::Cluster, pairs::Key};
+use super::{
+    super::account::Connected,
+    cluster::Cluster,
+    lookup::{Account, Found},
+    pairs::Key,
+};
 use crate::{
     api::{BillingContract, ContractPackage, contract::ProviderRef},
-    billing::registry::Client,
-    plan::{Demands, Holders, Refusal, Sayings},
+    plan::{Holders, Refusal, Sayings},
 };
 
-/// An account that can be asked.
-#[derive(Debug)]
-pub(in crate::cli) struct Account {
-    /// Its client, which refuses every write.
-    pub(in crate::cli) client: Client,
-    /// The account, as claims and records name it.
-    pub(in crate::cli) name: String,
-    /// What it demands of every plan.
-    pub(in crate::cli) demands: Demands,
-}
-
-/// What comes of looking an account up.
-pub(in crate::cli) enum Found<'a> {
-    /// It can be asked.
-    Ready(&'a Account),
-    /// It is another one than the one that was named.
-    Other,
-    /// There is no such provider.
-    Missing(String),
-    /// It cannot be asked, and why.
-    NotReady(String),
-}
-
 /// The accounts that can be asked.
-pub(in crate::cli) enum Accounts {
+pub(super) enum Accounts {
     /// One, by its provider's file.
     One {
         /// The account.
@@ -48,14 +29,14 @@ pub(in crate::cli) enum Accounts {
 
 impl Accounts {
     /// The account of a provider's file; `namespace` is that of resources whose files say none.
-    pub(in crate::cli) fn one(connected: Connected, namespace: &str) -> Self {
+    pub(super) fn one(connected: Connected, namespace: &str) -> Self {
         let Connected { client, provider, namespace: said, account, demands } = connected;
         let account = Box::new(Account { client, name: account, demands });
         Self::One { account, provider, namespace: said.or_else(|| Some(namespace.to_owned())) }
     }
 
     /// The account that a resource of a namespace refers to.
-    pub(in crate::cli) fn find(&self, reference: &ProviderRef, of: Option<&str>) -> Found<'_> {
+    pub(super) fn find(&self, reference: &ProviderRef, of: Option<&str>) -> Found<'_> {
         match self {
             Self::One { account, provider, namespace } => {
                 let is_near = match reference.kind {
@@ -69,12 +50,12 @@ impl Accounts {
     }
 
     /// Whether the status of each resource is known, so that one without has never been reconciled.
-    pub(in crate::cli) const fn has_records(&self) -> bool {
+    pub(super) const fn has_records(&self) -> bool {
         matches!(self, Self::Cluster(_))
     }
 
     /// Whether what a resource said before may be what is billed: in a cluster, once it has been carried out.
-    pub(in crate::cli) fn has_carried_out(&self, is_package: bool, key: Key<'_>) -> bool {
+    pub(super) fn has_carried_out(&self, is_package: bool, key: Key<'_>) -> bool {
         match self {
             Self::One { .. } => true,
             Self::Cluster(_) if is_package => {
@@ -87,27 +68,27 @@ impl Accounts {
     }
 
     /// A contract's resource, where the cluster has it.
-    pub(in crate::cli) fn contract(&self, key: Key<'_>) -> Option<&BillingContract> {
+    pub(super) fn contract(&self, key: Key<'_>) -> Option<&BillingContract> {
         if let Self::Cluster(cluster) = self { cluster.contract(key) } else { None }
     }
 
     /// A package's resource, where the cluster has it.
-    pub(in crate::cli) fn package(&self, key: Key<'_>) -> Option<&ContractPackage> {
+    pub(super) fn package(&self, key: Key<'_>) -> Option<&ContractPackage> {
         if let Self::Cluster(cluster) = self { cluster.package(key) } else { None }
     }
 
     /// Why another resource of the cluster holds what this one claims. What files claim twice is found in them.
-    pub(in crate::cli) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
+    pub(super) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
         if let Self::Cluster(cluster) = self { cluster.claimed(contract, account) } else { None }
     }
 
     /// What people of the cluster say of a contract's plans.
-    pub(in crate::cli) fn sayings(&self, contract: &BillingContract) -> Sayings {
+    pub(super) fn sayings(&self, contract: &BillingContract) -> Sayings {
         if let Self::Cluster(cluster) = self { cluster.sayings(contract) } else { Sayings::default() }
     }
 
     /// Finds who holds a contract among the cluster's other resources.
-    pub(in crate::cli) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
+    pub(super) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
         match self {
             Self::Cluster(cluster) => cluster.holders(contract, account),
             Self::One { .. } => Holders::default(),

@@ -4,9 +4,12 @@ use super::{
     super::validate::Entry,
     planned::{Planned, Row},
 };
-use crate::review::{
-    change::Effect,
-    document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+use crate::{
+    plan::invoiced::Invoiced,
+    review::{
+        change::Effect,
+        document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+    },
 };
 
 pub(super) fn write(planned: &Planned) -> serde_json::Result<String> {
@@ -71,7 +74,7 @@ fn resource(row: &Row, live: bool) -> Resource {
             resource.changes.clone_from(&plan.changes);
             resource.undone.clone_from(undone);
             resource.effect = Some(plan.effect.clone());
-            resource.invoiced = Some(plan.invoiced.clone()).filter(|invoiced| !invoiced.is_empty());
+            resource.invoiced = Some(Invoiced::clone(&plan.invoiced)).filter(|invoiced| !invoiced.is_empty());
             resource.waits_for_approval = *waits;
             if live {
                 resource.calls = plan.calls.iter().filter_map(Sent::of).collect();

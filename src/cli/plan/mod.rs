@@ -6,13 +6,14 @@
 //!
 //! Either way the plan is the protocol's own, made by the planner that the operator runs.
 
-pub(super) mod accounts;
+mod accounts;
 mod build;
 mod charts;
 pub(super) mod cluster;
 mod html;
 mod json;
 mod live;
+pub(super) mod lookup;
 mod markdown;
 mod pairs;
 mod planned;

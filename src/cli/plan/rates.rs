@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::accounts::Account;
+use super::lookup::Account;
 use crate::{
     api::{BillingContract, ContractPackage},
     plan::render::plain,

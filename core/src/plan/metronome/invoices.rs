@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     EDIT_COMMIT, EDIT_CONTRACT, EDIT_CREDIT, ObservedContract, end,
     lists::{LISTS, List, Removal, Writes},
-    observed::Billed,
+    observed::{ApiId, Billed},
     schedule, text,
 };
 use crate::{
@@ -93,8 +93,9 @@ impl Invoices {
         let (shown, known) = (observed.all_ids(), recorded.items.values().map(String::as_str));
         let known: BTreeSet<&str> = known.collect();
         let is_gone = |id: &str| {
-            let is_shown =
-                shown.contains(id) || observed.listed.contains(id) || observed.keys.contains_key(id);
+            let is_shown = shown.contains(id)
+                || observed.listed.contains(id)
+                || observed.keys.contains_key(&ApiId::from(id));
             !is_shown && !known.contains(id)
         };
         let gone = invoices.iter().flat_map(|invoice| &invoice.lines).filter_map(|line| {
@@ -281,7 +282,8 @@ impl Look<'_> {
 
     /// A change of an item of one of two lists.
     fn at_beside(&mut self, [own, beside]: [&'static str; 2], id_name: &str, body: &Value) {
-        let is_beside = self.observed.items(beside).any(|item| text(body, id_name) == Some(&item.ids.own));
+        let is_beside =
+            self.observed.items(beside).any(|item| text(body, id_name) == Some(item.ids.own.as_str()));
         self.at_update(if is_beside { beside } else { own }, id_name, body);
     }
 
@@ -305,7 +307,7 @@ impl Look<'_> {
             self.since("/overrides", time(item, "starting_at"), true);
         }
         for id in items(body, "remove_overrides").filter_map(|item| text(item, "id")) {
-            let item = self.observed.items("overrides").find(|item| item.ids.own == id);
+            let item = self.observed.items("overrides").find(|item| item.ids.own.as_str() == id);
             let start = item.and_then(|item| time(item.terms, "startingAt"));
             self.since("/overrides", start, true);
         }
@@ -413,7 +415,9 @@ impl Look<'_> {
 
     /// Whether an item has begun; one that is not shown may have.
     fn has_begun(&self, list: &str, id: &str) -> bool {
-        let Some(item) = self.observed.items(list).find(|item| item.ids.own == id) else { return true };
+        let Some(item) = self.observed.items(list).find(|item| item.ids.own.as_str() == id) else {
+            return true;
+        };
         let of_schedules = ["accessSchedule", "invoiceSchedule", "schedule"].into_iter();
         let parts = of_schedules.filter_map(|name| item.terms.get(name)).flat_map(schedule::items);
         let starts = parts.filter_map(|part| schedule::start_of(&part));
@@ -422,12 +426,12 @@ impl Look<'_> {
     }
 
     fn end_of(&self, list: &str, id: &str) -> Option<Timestamp> {
-        let item = self.observed.items(list).find(|item| item.ids.own == id)?;
+        let item = self.observed.items(list).find(|item| item.ids.own.as_str() == id)?;
         time(item.terms, "endingBefore")
     }
 
     fn start_of_row(&self, list: &str, id: &str, row: &str, is_access: bool) -> Option<Timestamp> {
-        let item = self.observed.items(list).find(|item| item.ids.own == id)?;
+        let item = self.observed.items(list).find(|item| item.ids.own.as_str() == id)?;
         let of = LISTS.iter().find(|of| of.name == list)?;
         let (ids, name) =
             if is_access { (&item.ids.access, of.access) } else { (&item.ids.invoice, of.invoice) };

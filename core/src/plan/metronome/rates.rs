@@ -191,12 +191,11 @@ fn rate(
     let first = all.first().map(|(_, made)| made);
     let standing = match first {
         None if list.agrees_with(&effective) => RateStanding::List,
-        None => RateStanding::Unexplained,
         Some(made) if is_it(made) => RateStanding::AsSigned,
         Some(_) if all.iter().any(|(_, made)| is_it(made)) => RateStanding::AnotherOverride,
         Some(_) if is_it(&together(&all, &list)) => RateStanding::AsSigned,
         Some(None) => RateStanding::Open,
-        Some(Some(_)) => RateStanding::Unexplained,
+        None | Some(Some(_)) => RateStanding::Unexplained,
     };
     let groups = row.get("pricing_group_values").and_then(Value::as_object).into_iter().flatten();
     let groups = groups.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));

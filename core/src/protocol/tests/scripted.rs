@@ -3,10 +3,7 @@
 use super::*;
 use crate::{
     api::{contract::ManagementPolicy, reasons},
-    plan::{
-        CallKind, Change, Consent, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable,
-        invoiced::Invoiced,
-    },
+    plan::{CallKind, Change, Consent, Decision, MoneyEffect, Observation, Plan, Reading, Unreadable},
     terms::Digest,
 };
 
@@ -66,7 +63,7 @@ impl Scripted {
             changes,
             calls: prepare.into_iter().chain([call]).collect(),
             consent: Consent::default(),
-            invoiced: Invoiced::default(),
+            invoiced: Box::default(),
         };
         if let Some(blocked) = recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == plan.digest)
         {

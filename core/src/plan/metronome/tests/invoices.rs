@@ -84,12 +84,12 @@ fn a_plan_that_touches_nothing_past_asks_for_no_invoices() {
         ),
     ];
     for (place, value) in changes {
-        let mut changed = spec.clone();
+        let mut other = spec.clone();
         match place.rsplit_once('/') {
-            Some((list, "1")) => changed.pointer_mut(list).unwrap().as_array_mut().unwrap().push(value),
-            _ => changed = with(&spec, place, value),
+            Some((list, "1")) => other.pointer_mut(list).unwrap().as_array_mut().unwrap().push(value),
+            _ => other = with(&spec, place, value),
         }
-        let plan = planned(&mut world, &changed);
+        let plan = planned(&mut world, &other);
         assert!(plan.invoiced.is_empty(), "{place}");
         assert_eq!(world.invoice_reads, 0, "{place}: {:?}", plan.calls);
     }
