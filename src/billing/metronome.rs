@@ -208,7 +208,7 @@ impl BillingApi for Metronome {
             (None, Some(alias)) => self.customer_by_alias(alias.as_str(), false).await?,
             (None, None) => return Ok(None),
         };
-        let mut query = ContractRef::new(&customer, contract_id).query();
+        let mut query = ContractRef::new(&CustomerId::from(customer.as_str()), contract_id).query();
         if let Some(query) = query.as_object_mut() {
             query.insert("at".to_owned(), json!(query_time(at.0)));
         }
