@@ -74,7 +74,7 @@ pub(super) fn touched(
 /// A decision whose plan names what is invoiced already.
 pub(super) fn named(mut decision: Decision, invoiced: Invoiced) -> Decision {
     if let Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) = &mut decision {
-        plan.invoiced = Box::new(invoiced);
+        *plan.invoiced = invoiced;
     }
     decision
 }
