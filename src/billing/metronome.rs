@@ -19,12 +19,13 @@ use crate::{
         Call, CallKind, Refusal,
         metronome::{
             ADD_KEY, AccountSettings, Balances, ContractPlanner, ContractRef, CustomerId, EDIT_COMMIT,
-            EDIT_CREDIT, Need, entities,
+            EDIT_CREDIT, Need, RATE_SCHEDULE, entities,
             package::{ARCHIVE_PACKAGE, PackagePlanner},
-            query_time, stamp_is_registered,
+            query_time, rates, stamp_is_registered,
         },
+        rates::Rates,
     },
-    terms::json::parse_exact,
+    terms::{Timestamp, json::parse_exact},
 };
 
 /// Contracts on a page of a list, the most that the API gives.
@@ -56,6 +57,7 @@ impl Reads for Metronome {
             Need::LegacyContract(contract) => self.named("v1/contracts/get", contract.query()).await,
             Need::Contracts { customer_id } => self.contracts(customer_id).await.map(|all| Some(all.into())),
             Need::Edits(contract) => self.named("v2/contracts/getEditHistory", contract.query()).await,
+            Need::Invoices(contract) => self.final_invoices(contract).await.map(|all| Some(all.into())),
             Need::Seats { contract, subscription_id, from } => {
                 let mut query = contract.query();
                 if let Some(query) = query.as_object_mut() {
@@ -191,6 +193,30 @@ impl BillingApi for Metronome {
         Ok(imports)
     }
 
+    async fn rates(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        contract_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<Rates>, CallError> {
+        let Some(terms) = contract.spec.metronome.as_deref() else { return Ok(None) };
+        let customer = match (&terms.customer_id, &terms.customer_alias) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(alias)) => self.customer_by_alias(alias.as_str(), false).await?,
+            (None, None) => return Ok(None),
+        };
+        let mut query = ContractRef::new(&CustomerId::from(customer.as_str()), contract_id).query();
+        if let Some(query) = query.as_object_mut() {
+            query.insert("at".to_owned(), json!(query_time(at.0)));
+        }
+        let told = self.pages_by_query(RATE_SCHEDULE, Some(&query)).await?;
+        let is_unknown = contract.spec.package_ref.is_some() && package.is_none();
+        let package = package.and_then(|package| package.spec.metronome.as_deref());
+        let rates = rates(terms, package, &told, at);
+        Ok(Some(Rates { knows_package: rates.knows_package && !is_unknown, ..rates }))
+    }
+
     async fn packages(&self, to: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
         let listed = self.read(&Need::Packages).await?;
         let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
@@ -262,6 +288,15 @@ impl Metronome {
         Ok(all)
     }
 
+    /// The final invoices of a contract. An account may ignore the filters: whoever reads them looks for itself.
+    async fn final_invoices(&self, contract: &ContractRef) -> Result<Vec<Value>, CallError> {
+        let customer = form_urlencoded(contract.customer_id.as_str());
+        let filters =
+            [("contract_id", contract.contract_id.as_str()), ("status", "FINALIZED"), ("sort", "date_desc")];
+        let filters = filters.map(|(name, value)| format!("&{name}={}", form_urlencoded(value))).concat();
+        self.pages_by(&format!("v1/customers/{customer}/invoices"), &filters, None).await
+    }
+
     /// Every contract of a customer, archived ones as well.
     async fn contracts(&self, customer_id: &CustomerId) -> Result<Vec<Value>, CallError> {
         let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
@@ -300,9 +335,19 @@ impl Metronome {
 
     /// Every item of a list whose page is named in the query; asked by `GET` when there is no body.
     async fn pages_by_query(&self, path: &str, body: Option<&Value>) -> Result<Vec<Value>, CallError> {
+        self.pages_by(path, "", body).await
+    }
+
+    /// The same with further parameters, as `&name=value`.
+    async fn pages_by(
+        &self,
+        path: &str,
+        parameters: &str,
+        body: Option<&Value>,
+    ) -> Result<Vec<Value>, CallError> {
         let (mut pages, mut token) = (Pages::default(), String::new());
         loop {
-            let path = format!("{path}?limit={LONG_PAGE}{token}");
+            let path = format!("{path}?limit={LONG_PAGE}{parameters}{token}");
             let reply = match body {
                 Some(body) => self.http.query(&path, body).await?,
                 None => self.http.get(&path).await?,

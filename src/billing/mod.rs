@@ -24,8 +24,9 @@ pub use crate::protocol::CallError;
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::{Destination, Imported, Unimportable},
-    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal},
+    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal, rates::Rates},
     protocol::{ReconcileResult, Reconciliation, Step},
+    terms::Timestamp,
 };
 
 use self::http::Http;
@@ -99,6 +100,19 @@ pub trait BillingApi: Reads + Sized + 'static {
         customer: &str,
         to: &Destination,
     ) -> impl Future<Output = Result<Vec<Import<BillingContract>>, CallError>> + Send;
+
+    /// What use of a contract costs at a moment, beside what the contract's resource says; nothing where an API has no
+    /// rates besides the terms of its contracts.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the API does not know the contract.
+    fn rates(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        contract_id: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Rates>, CallError>> + Send;
 
     /// The packages of the account, as resources; none where the API has none.
     ///

@@ -125,6 +125,11 @@ pub trait Planner {
     fn learn(&mut self, need: &Self::Need, told: Option<Value>, now: DateTime<Utc>)
     -> Result<(), Unreadable>;
 
+    /// Takes that a fact could not be read, and why; whether it can be done without.
+    fn spare(&mut self, _need: &Self::Need, _why: &str) -> bool {
+        false
+    }
+
     /// Takes the reply to a write that was carried out, and puts on record whose id it tells.
     ///
     /// # Errors

@@ -256,7 +256,14 @@ impl<P: Planner> Reconciliation<P> {
     pub fn told(&mut self, need: &P::Need, told: Result<Option<Value>, CallError>, now: DateTime<Utc>) {
         let learned = match told {
             Ok(told) => self.planner.learn(need, told, now),
-            Err(error) => return self.fail(&error, During::Read),
+            // What can be done without is waited for only where it can soon be had.
+            Err(error) => {
+                let passes = matches!(error, CallError::Throttled { .. });
+                if passes || !self.planner.spare(need, &error.to_string()) {
+                    self.fail(&error, During::Read);
+                }
+                return;
+            }
         };
         if let Err(unreadable) = learned {
             self.fail(&CallError::Unreachable(unreadable.0), During::Read);

@@ -4,9 +4,12 @@ use super::{
     super::validate::Entry,
     planned::{Planned, Row},
 };
-use crate::review::{
-    change::Effect,
-    document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+use crate::{
+    plan::invoiced::Invoiced,
+    review::{
+        change::Effect,
+        document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+    },
 };
 
 pub(super) fn write(planned: &Planned) -> serde_json::Result<String> {
@@ -33,6 +36,7 @@ pub(super) fn document(planned: &Planned) -> Document {
         total: total.fixed,
         months: total.months,
         findings: planned.wrong.iter().map(found).collect(),
+        rates: planned.rates.clone(),
     }
 }
 
@@ -49,6 +53,7 @@ fn resource(row: &Row, live: bool) -> Resource {
         changes: Vec::new(),
         undone: Vec::new(),
         effect: None,
+        invoiced: None,
         waits_for_approval: false,
         calls: Vec::new(),
         why: None,
@@ -69,6 +74,7 @@ fn resource(row: &Row, live: bool) -> Resource {
             resource.changes.clone_from(&plan.changes);
             resource.undone.clone_from(undone);
             resource.effect = Some(plan.effect.clone());
+            resource.invoiced = Some(Invoiced::clone(&plan.invoiced)).filter(|invoiced| !invoiced.is_empty());
             resource.waits_for_approval = *waits;
             if live {
                 resource.calls = plan.calls.iter().filter_map(Sent::of).collect();

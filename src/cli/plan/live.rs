@@ -13,6 +13,7 @@ use super::{
     lookup::{Account, Found},
     pairs::{Change, KINDS, Key, MOVED, Pair, side},
     planned::{Looks, Planned, Row},
+    rates,
 };
 use crate::{
     api::{
@@ -24,7 +25,10 @@ use crate::{
     billing::{Preview, registry::ContractReferences},
     plan::{CallKind, ContractSnapshot, Pace, Refusal, facts::Side, package},
     protocol::Goal,
-    review::change::{self, Effect, ORPHANED, Ran},
+    review::{
+        change::{self, Effect, ORPHANED, Ran},
+        document::RatesOf,
+    },
 };
 
 /// How many resources are compared at once; the account's budget bounds the requests.
@@ -77,7 +81,8 @@ pub(super) async fn plan(files: &Change<'_>, accounts: &Accounts, looks: &Looks)
     });
     let mut planned = Planned::of(files, told.collect());
     once(&mut planned);
-    Planned { live: true, ..planned }
+    let rates = if looks.rates { live.rates(&ids).await } else { Vec::new() };
+    Planned { live: true, rates, ..planned }
 }
 
 /// What prepares an account is sent once, though the plan of each contract has it.
@@ -252,6 +257,25 @@ impl Live<'_> {
         }
     }
 
+    /// What use of every contract costs that stays.
+    async fn rates(&self, ids: &Ids) -> Vec<RatesOf> {
+        let contracts = self.files.pairs.iter().filter(|pair| pair.wrong.is_empty());
+        let contracts = contracts.filter_map(|pair| Some((pair, pair.contracts().1?)));
+        let asked = stream::iter(contracts).map(|(pair, contract)| async move {
+            let key = (pair.key.0.map(str::to_owned), pair.key.1.to_owned());
+            // What stands in angle brackets is not made yet.
+            let id = ids.contracts.get(&key).filter(|id| !id.starts_with('<'));
+            let package = side(contract, &self.files.new).package;
+            match self.account(&contract.spec.provider_ref, pair.key.0) {
+                Ok(account) => {
+                    rates::read(pair.name(), contract, package, account, id.map(String::as_str)).await
+                }
+                Err(effect) => RatesOf { name: pair.name(), rates: None, why: Some(why_not(*effect)) },
+            }
+        });
+        asked.buffered(AT_ONCE).collect().await
+    }
+
     /// What becomes of a contract whose resource goes.
     async fn ended(&self, placed: &BillingContract, asked: &Asked<'_>) -> Effect {
         let references = self.references(placed, asked, None);
@@ -295,6 +319,15 @@ impl Live<'_> {
             reason: reasons::RENEWED_NOT_READY,
             message: format!("BillingContract {name}, which this one renews, does not exist."),
         })
+    }
+}
+
+/// Why an account cannot be asked.
+fn why_not(effect: Effect) -> String {
+    match effect {
+        Effect::Refused(refusal) | Effect::Unknown(refusal) => refusal.message,
+        Effect::Open(why) => why.to_owned(),
+        Effect::Nothing | Effect::Changes { .. } | Effect::Left { .. } => String::new(),
     }
 }
 

@@ -9,14 +9,15 @@
 mod accounts;
 mod build;
 mod charts;
-mod cluster;
+pub(super) mod cluster;
 mod html;
 mod json;
 mod live;
-mod lookup;
+pub(super) mod lookup;
 mod markdown;
 mod pairs;
 mod planned;
+pub(super) mod rates;
 mod text;
 
 use std::{
@@ -84,6 +85,10 @@ pub struct Plan {
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// Shows what use of each contract costs now as well: the rates that billing has after all overrides, beside what the
+    /// spec says, and apart those that it does not explain. Against the billing API, as text or JSON.
+    #[arg(long)]
+    rates: bool,
     /// File with the use that is expected: a mapping of contracts to mappings of items to units. It gives a sum to prices.
     #[arg(long, value_name = "FILE")]
     volumes: Option<PathBuf>,
@@ -113,7 +118,16 @@ impl Plan {
                         --context"
                 .into());
         }
-        let looks = Looks { price_alert: self.price_alert, volumes: self.volumes()? };
+        if self.rates && !is_live {
+            return Err(
+                "--rates asks the billing API: name an account by --provider, or a cluster by --context"
+                    .into(),
+            );
+        }
+        if self.rates && matches!(self.output, Output::Markdown | Output::Html) {
+            return Err("--rates is told as text or JSON: leave it out, or name another --output".into());
+        }
+        let looks = Looks { price_alert: self.price_alert, volumes: self.volumes()?, rates: self.rates };
         let planned = if is_live { Box::pin(self.live(&looks)).await? } else { self.offline(&looks)? };
         let names: BTreeSet<&str> = planned.rows.iter().map(|row| row.name.as_str()).collect();
         for unknown in looks.volumes.unknown(&names) {

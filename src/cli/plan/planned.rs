@@ -10,7 +10,7 @@ use crate::{
     review::{
         alerts::{Alert, alerts},
         change::Effect,
-        document::{How, Part},
+        document::{How, Part, RatesOf},
         term::{self, Terming},
         volumes::{Estimate, Volumes},
     },
@@ -24,6 +24,8 @@ pub(super) struct Looks {
     pub(super) price_alert: Decimal,
     /// Use that is expected.
     pub(super) volumes: Volumes,
+    /// Whether the rates of contracts are read.
+    pub(super) rates: bool,
 }
 
 /// What a change does to every resource.
@@ -39,6 +41,8 @@ pub(super) struct Planned {
     pub(super) base: Option<String>,
     /// Whether the billing API was asked.
     pub(super) live: bool,
+    /// What use of each contract costs, where that was asked for.
+    pub(super) rates: Vec<RatesOf>,
 }
 
 /// What a change does to one resource.
@@ -201,7 +205,7 @@ impl Planned {
     /// What is told of a change: a row for each pair to which something happens.
     pub(super) fn of(files: &Files<'_>, rows: Vec<Row>) -> Self {
         let rows = rows.into_iter().filter(|row| row.part().is_some()).collect();
-        Self { rows, wrong: files.wrong.clone(), contracts: files.contracts(), base: None, live: false }
+        Self { rows, wrong: files.wrong.clone(), contracts: files.contracts(), ..Self::default() }
     }
 
     /// What a change does where what the files said before is what is billed.

@@ -28,6 +28,7 @@ mod follow;
 mod gate;
 mod history;
 mod immutable;
+mod invoices;
 mod items;
 mod key;
 mod keyless;
@@ -44,6 +45,7 @@ mod part;
 mod past;
 mod planned;
 mod planner;
+mod rates;
 mod record;
 mod reply;
 mod schedule;
@@ -72,9 +74,10 @@ pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
-    needs::{Balances, ContractId, ContractRef, CustomerId, Need, query_time},
+    needs::{Balances, ContractId, ContractRef, CustomerId, Need, RATE_SCHEDULE, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
+    rates::rates,
     record::{Record, record},
     shown::Shown,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},

@@ -52,6 +52,12 @@ pub struct ObservedContract {
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
     /// history of edits was read and does not say what became of them.
     pub(super) missing: Vec<AddedItem>,
+    /// Ids of invoices by those of the parts of schedules that are on them, as far as that is told.
+    pub(super) invoices: BTreeMap<String, String>,
+    /// Ids of everything that can be invoiced and that the reply shows, whoever made it.
+    pub(super) listed: BTreeSet<String>,
+    /// What final invoices tell of items that are not shown, where invoices were read.
+    pub(super) billed: BTreeSet<Billed>,
     /// Items that are archived, by their list: ids and terms.
     pub(super) gone: BTreeMap<&'static str, Vec<(ApiId, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
@@ -97,6 +103,16 @@ impl Made {
 
 /// What is planned for a time.
 pub(super) type Planned = (Timestamp, Value);
+
+/// What a final invoice tells of something that billing does not show any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Billed {
+    /// The list that it was in.
+    pub list: &'static str,
+    pub product: String,
+    /// The type of a commit.
+    pub commit_type: Option<&'static str>,
+}
 
 /// The id that the API gave an item; empty where it gives none. Not to be mixed up with the key by which the spec knows the
 /// item.

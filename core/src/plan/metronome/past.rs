@@ -59,6 +59,12 @@ impl Past {
             let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
             past.known.extend(all.map(|purpose| (pairs.list.name, purpose)));
         }
+        // What an invoice still tells of was billed, though billing shows no more of it.
+        past.known.extend(draft.observed.billed.iter().filter_map(|billed| {
+            let list = LISTS.iter().find(|list| list.name == billed.list)?;
+            let terms = json!({"productId": billed.product, "type": billed.commit_type});
+            Some((list.name, purpose(list, &terms)))
+        }));
         past.unknown = LISTS
             .iter()
             .filter(|list| !recurs(list) && has_vanished(draft, list))

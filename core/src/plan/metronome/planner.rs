@@ -2,16 +2,21 @@
 
 mod edits;
 mod facts;
+mod naming;
 mod search;
 
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use self::{edits::lost_edit, facts::Facts};
+use self::{
+    edits::lost_edit,
+    facts::Facts,
+    naming::{named, touched},
+};
 use super::{
     CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    end, follow, gate, history, package, plan, record, stamp,
+    end, follow, gate, history, invoices, package, plan, record, stamp,
     tables::CLEARABLE,
     unclaimed::{Origin, in_the_way},
 };
@@ -309,6 +314,7 @@ impl Planner for ContractPlanner {
         if let Some(refusal) = self.behind(&decision) {
             return Ok(Decision::Wait(refusal));
         }
+        let decision = self.naming_invoices(decision, recorded, policy, now)?;
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.found(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
@@ -349,7 +355,12 @@ impl Planner for ContractPlanner {
         Ok(match self.find_to_end(recorded, policy)? {
             Ok(Some(mut observed)) => {
                 self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
-                end::plan(&observed, recorded, policy, ending, now)
+                let decision = end::plan(&observed, recorded, policy, ending, now);
+                let touched = touched(&decision, &observed, recorded, now);
+                match self.invoices_of(&observed, &touched)? {
+                    Some(invoices) => named(decision, invoices::invoiced(&touched, invoices)),
+                    None => decision,
+                }
             }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
@@ -358,6 +369,10 @@ impl Planner for ContractPlanner {
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
         self.facts.learn(need, told, &self.key, now)
+    }
+
+    fn spare(&mut self, need: &Need, why: &str) -> bool {
+        self.facts.spare(need, why)
     }
 
     fn wrote(

@@ -135,6 +135,9 @@ impl ObservedContract {
             keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,
+            invoices: invoices(data),
+            listed: listed(data),
+            billed: BTreeSet::new(),
             gone,
             ids,
             soonest,
@@ -194,6 +197,28 @@ impl ObservedContract {
             total.zip(i64::try_from(taken.len()).ok()).map(|(total, taken)| Decimal::from(total - taken));
         self.seats.insert(subscription_id.into(), Seats { taken, unassigned });
     }
+}
+
+/// Lists of what can be invoiced.
+const INVOICED: [&str; 4] = ["commits", "credits", "scheduled_charges", "subscriptions"];
+
+fn entries<'v>(data: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    data.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Ids of invoices by those of the parts of schedules that are on them.
+fn invoices(data: &Value) -> BTreeMap<String, String> {
+    let items = INVOICED.iter().flat_map(|name| entries(data, name));
+    let schedules = items.filter_map(|item| item.get("invoice_schedule").or_else(|| item.get("schedule")));
+    let parts = schedules.flat_map(|schedule| entries(schedule, "schedule_items"));
+    let id = |part: &Value, name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
+    parts.filter_map(|part| id(part, "id").zip(id(part, "invoice_id"))).collect()
+}
+
+/// Ids of everything that can be invoiced.
+fn listed(data: &Value) -> BTreeSet<String> {
+    let items = INVOICED.iter().flat_map(|name| entries(data, name));
+    items.filter_map(|item| Some(item.get("id")?.as_str()?.to_owned())).collect()
 }
 
 /// A reply with the names that a request has.

@@ -204,6 +204,7 @@ fn a_resource_that_is_deleted_ends_nothing_that_it_only_finds_and_another_holds_
     let archived = || listed(json!({"archived_at": "2026-06-01T10:30:00Z"}));
     deleted(going(other("new", OLDER, Some("c-1"), None))).pass(&[
         listed(json!({})),
+        read("Invoices", json!([])),
         taken(ARCHIVE, json!({})),
         archived(),
         done("ended"),

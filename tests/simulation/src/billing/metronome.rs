@@ -62,9 +62,12 @@ impl Contract {
 
 /// A line of an invoice: what a customer was charged, once and for all.
 #[derive(Clone, Debug)]
-struct Line {
-    product: String,
-    customer: String,
+pub(super) struct Line {
+    /// The list of the item that it is for, and its ID as the contract shows it.
+    pub(super) list: &'static str,
+    pub(super) item: String,
+    pub(super) product: String,
+    pub(super) customer: String,
     at: i64,
 }
 
@@ -382,22 +385,38 @@ impl Metronome {
                     if invoice.at <= now {
                         let late = contract.invoiced_late(item, invoice).filter(|_| !item.is_unaware);
                         findings.extend(late.map(|what| format!("{what}, and was")));
-                        self.charge(contract, item, &invoice.id, invoice.at, findings);
+                        self.charge(contract, item, (&invoice.id, &item.id), invoice.at, findings);
                     }
                 }
-                for at in item.beginnings(now, contract.to) {
-                    self.charge(contract, item, &item.id, at, findings);
+                for (index, at) in item.beginnings(now, contract.to).into_iter().enumerate() {
+                    let minted = view::minted_id(item, index);
+                    self.charge(contract, item, (&item.id, &minted), at, findings);
                 }
             }
         }
     }
 
-    fn charge(&mut self, contract: &Contract, item: &Item, id: &str, at: i64, findings: &mut Vec<String>) {
+    /// Final invoices of a contract, one a line.
+    pub(crate) fn invoices(&self, contract: &str) -> Vec<Value> {
+        let lines = self.lines.iter().filter(|((of, ..), _)| of == contract);
+        lines.map(|((_, id, at), line)| view::invoice(contract, id, *at, line, self.manner)).collect()
+    }
+
+    /// Notes what is charged by something with an ID, for an item that is shown by another.
+    fn charge(
+        &mut self,
+        contract: &Contract,
+        item: &Item,
+        (id, shown): (&str, &str),
+        at: i64,
+        findings: &mut Vec<String>,
+    ) {
         let place = (contract.id.clone(), id.to_owned(), at);
         if self.lines.contains_key(&place) {
             return;
         }
-        let line = Line { product: item.product.clone(), customer: contract.customer.clone(), at };
+        let (product, customer) = (item.product.clone(), contract.customer.clone());
+        let line = Line { list: item.list, item: shown.to_owned(), product, customer, at };
         let what = format!("{} of {} for {}", line.product, line.customer, time::text(at));
         let is_past = at < item.added - time::HOUR && item.added > contract.created;
         let was_there = |other: &Item| other.product == item.product && other.id != item.id;

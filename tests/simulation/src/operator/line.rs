@@ -150,6 +150,7 @@ impl Fact for metronome::Need {
             Self::Edits(contract) => {
                 Ok(model.history(contract.contract_id.as_str(), now, lag).map(Value::from))
             }
+            Self::Invoices(contract) => Ok(Some(model.invoices(contract.contract_id.as_str()).into())),
             need => Err(CallError::Unreachable(format!("the model has no {need:?}"))),
         }
     }
