@@ -16,7 +16,7 @@ use super::{
     Failure,
     account::{Account, Connected},
     files::Files,
-    out::count,
+    out::{self, count},
 };
 use crate::{
     api::{BillingContract, ContractPackage, contract::ManagementPolicy, spec_schema},
@@ -241,11 +241,8 @@ impl Folder {
         }
         text.push_str(&yaml::tidy(&found.resource, spec_schema(&K::kind(&())))?);
         let path = self.dir.join(format!("{name}.yaml"));
-        // A file is there as a whole or not at all, so that a run that was stopped can go on.
-        let unfinished = self.dir.join(format!(".{name}.yaml.part"));
-        fs::write(&unfinished, text)
-            .and_then(|()| fs::rename(&unfinished, &path))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        // A run that was stopped goes on with the files that are there.
+        out::write_whole(&path, &text)?;
         self.written += 1;
         eprintln!("  {} ({})", path.display(), found.state);
         Ok(())

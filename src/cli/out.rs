@@ -1,6 +1,11 @@
 //! What commands print.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
 
 use super::Failure;
 
@@ -14,6 +19,20 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result.map_err(|error| format!("cannot write what was asked for: {error}"))?),
     }
+}
+
+/// Writes a file that is there as a whole or not at all, also when the program is stopped.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    let unfinished = path.with_file_name(name);
+    fs::write(&unfinished, text)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
 /// A number of things: `1 contract`, `2 contracts`.

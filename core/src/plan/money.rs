@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -40,7 +40,7 @@ const RATES: [&str; 3] = ["multiplier", "price", "unitPrice"];
 pub(super) const FEE: &str = "fixedFeeAmount";
 
 /// What amounts are counted in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
     /// A currency in whole units, by its code (Zoo): `USD`.
@@ -203,22 +203,22 @@ pub(super) fn unit_of(path: &str, value: &Value, around: Option<&Unit>) -> Optio
 }
 
 /// What a plan does to the money that the customer owes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoneyEffect {
     /// What is owed whatever the customer uses: by unit, kind and year of the contract, what stays the same included.
     pub fixed: Vec<Fixed>,
     /// What changes and has no sum beforehand.
     pub open: Vec<Open>,
     /// The fixed money again, by the month in which it is due.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub months: Vec<Month>,
     /// What use costs, where the terms alone say so: what stays the same included.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsagePrice>,
 }
 
 /// Why fixed money is owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FixedKind {
     /// The customer commits to spend it.
@@ -230,7 +230,7 @@ pub enum FixedKind {
 }
 
 /// Fixed money of one kind in one unit and one year, before and after a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fixed {
     /// Why it is owed.
     pub kind: FixedKind,
@@ -260,7 +260,7 @@ impl Fixed {
 }
 
 /// Why money has no sum beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OpenCause {
     /// It is owed for what is used.
@@ -276,7 +276,7 @@ pub enum OpenCause {
 }
 
 /// Money that has no sum beforehand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Open {
     /// Where it is in the terms, as a JSON pointer.
     pub path: String,

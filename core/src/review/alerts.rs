@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     plan::{Change, Unit, each_number, is_price},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Why a price is called out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Why {
     /// It falls to zero.
@@ -23,7 +23,7 @@ pub enum Why {
 }
 
 /// A price that is called out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// Where it is in the terms, as a JSON pointer.
     pub path: String,
@@ -71,10 +71,12 @@ pub fn percent(before: Decimal, after: Decimal) -> Option<Decimal> {
     Some(moved.checked_div(before.abs())?.truncated(2).normalized())
 }
 
-type Prices = BTreeMap<String, (Option<Unit>, Decimal)>;
+/// Prices and factors by their paths, each with what it is counted in; a factor is counted in nothing.
+pub type Prices = BTreeMap<String, (Option<Unit>, Decimal)>;
 
 /// The prices on one side of a change, by their paths.
-fn prices(change: &Change, is_after: bool) -> Prices {
+#[must_use]
+pub fn prices(change: &Change, is_after: bool) -> Prices {
     let (value, unit) = if is_after { (&change.to, &change.unit) } else { (&change.from, &change.from_unit) };
     let mut prices = Prices::new();
     let Some(value) = value else { return prices };

@@ -3,6 +3,8 @@
 //! Nothing that may be meant as one of our resources is left out in silence: a misspelt group would otherwise be called
 //! sound, and never billed.
 
+use std::mem;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -10,8 +12,9 @@ use super::{Files, Resource, Skipped, Source, Typed, check, kustomize::Kustomiza
 use crate::{
     api::GROUP,
     review::{Finding, Rule},
+    terms::Digest,
     validate::Violation,
-    yaml::{self, Document, Part},
+    yaml::{self, Part, SyntaxError},
 };
 
 /// Words of an API group that somebody wrote and ours was meant.
@@ -20,48 +23,42 @@ const MAX_MISSPELT: usize = 4;
 const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
 impl Files {
-    /// Sorts every document of every source.
+    /// Sorts every document of every source. One is read at a time: what all of them say takes a multiple of their text.
     pub(super) fn sort(&mut self) {
-        let read: Vec<Vec<Document>> = self.sources.iter().map(documents).collect();
-        let mut kustomizations = Kustomizations::default();
-        for (source, documents) in self.sources.iter().zip(&read) {
-            for value in documents.iter().filter_map(|document| document.value.as_ref().ok()) {
-                if text(value, "/apiVersion").starts_with(KUSTOMIZE) || is_kustomization(&source.name) {
-                    kustomizations.add(&source.name, value);
-                }
-            }
+        let sources = mem::take(&mut self.sources);
+        let kustomizations = kustomizations(&sources);
+        for (index, source) in sources.iter().enumerate() {
+            self.sort_source(index, source, &kustomizations);
         }
-        for (index, documents) in read.into_iter().enumerate() {
-            let Some(Source { name, text }) = self.sources.get(index).cloned() else { continue };
-            if let Some(kustomization) = kustomizations.user(&name) {
-                let reason = format!(
-                    "a patch or settings of {kustomization}; check what `kustomize build` prints instead"
-                );
-                self.skipped.push(Skipped { file: name, reason });
-                continue;
-            }
-            for Document { part, value } in documents {
-                match value {
-                    Ok(Value::Null) => {}
-                    Ok(value) => {
-                        let at = At {
-                            source: index,
-                            part,
-                            pointer: String::new(),
-                            scope: kustomizations.scope(&name),
-                        };
-                        self.sort_value(&name, at, value);
-                    }
-                    Err(_) if is_json(&name) && !text.contains(GROUP) => {
-                        self.skipped.push(Skipped { file: name.clone(), reason: "no JSON".to_owned() });
-                    }
-                    Err(error) => self.broken.push((index, error)),
+        self.sources = sources;
+    }
+
+    fn sort_source(&mut self, index: usize, source: &Source, kustomizations: &Kustomizations) {
+        let Source { name, text } = source;
+        if let Some(kustomization) = kustomizations.user(name) {
+            let reason = format!(
+                "a patch or settings of {kustomization}; check what `kustomize build` prints instead"
+            );
+            self.skipped.push(Skipped { file: name.clone(), reason });
+            return;
+        }
+        let scope = kustomizations.scope(name);
+        for part in yaml::parts(text) {
+            match source.says(part) {
+                Ok(Value::Null) => {}
+                Ok(value) => {
+                    let at = At { source: index, part, pointer: String::new(), scope: scope.clone() };
+                    self.sort_value(name, at, value);
                 }
+                Err(_) if is_json(name) && !text.contains(GROUP) => {
+                    self.skipped.push(Skipped { file: name.clone(), reason: "no JSON".to_owned() });
+                }
+                Err(error) => self.broken.push((index, error)),
             }
         }
     }
 
-    fn sort_value(&mut self, file: &str, at: At, value: Value) {
+    fn sort_value(&mut self, file: &str, at: At, mut value: Value) {
         let skip = |reason: String| Skipped { file: file.to_owned(), reason };
         let (version, kind) = (text(&value, "/apiVersion").to_owned(), text(&value, "/kind").to_owned());
         let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -69,12 +66,12 @@ impl Files {
             return self.skipped.push(skip("a kustomization".to_owned()));
         }
         if kind.ends_with("List") && (version == "v1" || group == GROUP) {
-            let Some(items) = value.get("items").and_then(Value::as_array) else {
-                return self.refuse(at, value, "items", "is required in a list of resources");
+            let Some(items) = value.get_mut("items").and_then(Value::as_array_mut) else {
+                return self.refuse(at, &value, "items", "is required in a list of resources");
             };
-            for (index, item) in items.iter().enumerate() {
+            for (index, item) in mem::take(items).into_iter().enumerate() {
                 let pointer = format!("{}/items/{index}", at.pointer);
-                self.sort_value(file, At { pointer, ..at.clone() }, item.clone());
+                self.sort_value(file, At { pointer, ..at.clone() }, item);
             }
             return;
         }
@@ -86,13 +83,13 @@ impl Files {
         }
         let is_our_kind = check::kinds().any(|known| known.eq_ignore_ascii_case(&kind));
         if group == GROUP {
-            self.keep(at, value);
+            self.keep(at, &value);
         } else if is_our_kind || is_misspelt(group) || is_misspelt(&version) || has_our_terms(&value) {
             let message = match &*version {
                 "" => format!("is required: write {GROUP}/v1alpha1"),
                 found => format!("must be {GROUP}/v1alpha1, not {found}"),
             };
-            self.refuse(at, value, "apiVersion", &message);
+            self.refuse(at, &value, "apiVersion", &message);
         } else if kind.is_empty() && version.is_empty() {
             let reason = match value {
                 Value::Object(_) => "no resource: it has neither `apiVersion` nor `kind`",
@@ -106,24 +103,28 @@ impl Files {
     }
 
     /// Keeps something that was meant as a resource of ours and is none.
-    fn refuse(&mut self, at: At, value: Value, path: &str, message: &str) {
-        let resource = at.resource(value);
+    fn refuse(&mut self, at: At, value: &Value, path: &str, message: &str) {
+        let mut resource = at.resource(value);
+        resource.untyped = Some(spec_digest(value));
         let finding = Finding::error(Rule::Kind, Violation::new(path, message));
         self.findings.push((self.resources.len(), finding));
         self.resources.push(resource);
     }
 
-    fn keep(&mut self, at: At, value: Value) {
+    fn keep(&mut self, at: At, value: &Value) {
         let mut resource = at.resource(value);
-        let mut findings = check::check(&resource.value);
+        let mut findings = check::check(value);
         if findings.is_empty() {
-            match typed(&resource.kind, &check::without_nulls(&resource.value)) {
+            match typed(&resource.kind, &check::without_nulls(value)) {
                 Ok(typed) => resource.typed = Some(typed),
                 Err(error) => {
                     let violation = Violation::new("spec", format!("cannot be read: {error}"));
                     findings.push(Finding::error(Rule::Schema, violation));
                 }
             }
+        }
+        if resource.typed.is_none() {
+            resource.untyped = Some(spec_digest(value));
         }
         let index = self.resources.len();
         self.findings.extend(findings.into_iter().map(|finding| (index, finding)));
@@ -141,13 +142,17 @@ struct At {
 }
 
 impl At {
-    fn resource(self, value: Value) -> Resource {
+    fn resource(self, value: &Value) -> Resource {
         let Self { source, part, pointer, scope } = self;
-        let said = |pointer| text(&value, pointer).to_owned();
+        let said = |pointer| text(value, pointer).to_owned();
         let (kind, name) = (said("/kind"), said("/metadata/name"));
         let namespace = Some(said("/metadata/namespace")).filter(|namespace| !namespace.is_empty());
-        Resource { source, part, pointer, scope, kind, name, namespace, value, typed: None }
+        Resource { source, part, pointer, scope, kind, name, namespace, typed: None, untyped: None }
     }
+}
+
+fn spec_digest(value: &Value) -> Digest {
+    Digest::of(value.get("spec").unwrap_or(&Value::Null))
 }
 
 fn typed(kind: &str, value: &Value) -> serde_json::Result<Typed> {
@@ -163,17 +168,33 @@ fn typed(kind: &str, value: &Value) -> serde_json::Result<Typed> {
     }
 }
 
-/// The documents of a source. JSON is YAML but for a few rarities, and so is read the same way, with places.
-fn documents(source: &Source) -> Vec<Document> {
-    let mut read = yaml::documents(&source.text);
-    if is_json(&source.name)
-        && let [Document { value, .. }] = &mut *read
-        && value.is_err()
-        && let Ok(parsed) = serde_json::from_str(&source.text)
-    {
-        *value = Ok(parsed);
+impl Source {
+    /// What one of its documents says. JSON is YAML but for a few rarities, and so is read the same way, with places.
+    pub(super) fn says(&self, part: Part) -> Result<Value, SyntaxError> {
+        let read = part.value(&self.text);
+        if read.is_err()
+            && is_json(&self.name)
+            && let Ok(parsed) = serde_json::from_str(&self.text)
+        {
+            return Ok(parsed);
+        }
+        read
     }
-    read
+}
+
+/// What the kustomizations among sources say of the others.
+fn kustomizations(sources: &[Source]) -> Kustomizations {
+    let mut kustomizations = Kustomizations::default();
+    for source in
+        sources.iter().filter(|source| is_kustomization(&source.name) || source.text.contains(KUSTOMIZE))
+    {
+        for value in yaml::parts(&source.text).into_iter().filter_map(|part| source.says(part).ok()) {
+            if text(&value, "/apiVersion").starts_with(KUSTOMIZE) || is_kustomization(&source.name) {
+                kustomizations.add(&source.name, &value);
+            }
+        }
+    }
+    kustomizations
 }
 
 fn is_json(file: &str) -> bool {

@@ -2,18 +2,19 @@
 //!
 //! - [`gather`]: which files;
 //! - [`documents`](mod@documents): what of them is a resource of ours, and what is left out and why;
-//! - [`check`]: schema, CEL rules and metadata.
+//! - [`check`]: schema, CEL rules and metadata;
+//! - [`Values`]: all that a resource says.
 
 pub mod check;
 mod documents;
 mod gather;
 mod kustomize;
+mod values;
 
 pub(super) use self::gather::is_resource_file;
+pub use self::values::Values;
 
 use std::{collections::BTreeSet, path::PathBuf};
-
-use serde_json::Value;
 
 use super::Failure;
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
         Finding,
         across::{Placed, Together, Which},
     },
+    terms::Digest,
     yaml::{Part, SyntaxError},
 };
 
@@ -66,10 +68,11 @@ pub struct Resource {
     pub name: String,
     /// Its namespace, if it says one.
     pub namespace: Option<String>,
-    /// All that it says.
-    pub value: Value,
-    /// The same, typed; nothing when the API server would not take it.
+    /// What it says, typed; nothing when the API server would not take it. All of it, as it is written, is
+    /// [read](Values) again where it is asked for.
     pub typed: Option<Typed>,
+    /// Digest of its `spec` where it is not typed.
+    pub untyped: Option<Digest>,
 }
 
 /// A resource of one of our kinds.

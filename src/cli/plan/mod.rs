@@ -7,6 +7,7 @@
 //! Either way the plan is the protocol's own, made by the planner that the operator runs.
 
 mod accounts;
+mod approvals;
 mod build;
 mod charts;
 mod cluster;
@@ -30,6 +31,7 @@ use clap::{Args, ValueEnum};
 
 use self::{
     accounts::Accounts,
+    approvals::Approving,
     cluster::{Cluster, Settings},
     pairs::{Change, publish},
     planned::{Looks, Planned},
@@ -55,7 +57,9 @@ use crate::{review::volumes::Volumes, terms::Decimal, yaml};
     countersign plan --base v1 --head v2 --output markdown contracts/\n  \
     countersign plan --base origin/main --build 'kustomize build .' clusters/production\n  \
     COUNTERSIGN_TOKEN=… countersign plan --provider billing/zoo.yaml --base origin/main contracts/\n  \
-    countersign plan --context production contracts/"
+    countersign plan --context production contracts/\n  \
+    countersign plan --context production contracts/ --approvals approvals/ \
+    --approved-by system:serviceaccount:flux-system:kustomize-controller"
 )]
 pub struct Plan {
     /// Files and folders with the resources: contracts, and the packages and providers that they refer to. The current
@@ -80,6 +84,8 @@ pub struct Plan {
     cluster: Target,
     #[command(flatten)]
     operator: Settings,
+    #[command(flatten)]
+    approving: Approving,
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -107,6 +113,11 @@ enum Output {
 impl Plan {
     pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
         let is_live = self.provider.is_some() || self.cluster.names_a_cluster();
+        if self.approving.is_wanted() && !self.cluster.names_a_cluster() {
+            return Err(
+                "approvals need --context: only the cluster knows which plans were carried out before".into(),
+            );
+        }
         if self.base.is_none() && !is_live {
             return Err("name what to compare with: a Git revision by --base, an account by --provider, or a cluster by \
                         --context"
@@ -187,7 +198,9 @@ impl Plan {
             }));
         self.operator.connect_accounts(&mut cluster, &target.client, references).await;
         let accounts = Accounts::Cluster(Box::new(cluster));
-        Ok(Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await })
+        let planned = Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await };
+        self.approving.write(&planned, |key| accounts.contract(key).is_some())?;
+        Ok(planned)
     }
 
     /// The files before and after, and the commit before.

@@ -204,7 +204,7 @@ fn says_the_same(was: &Resource, is: &Resource) -> bool {
     match (&was.typed, &is.typed) {
         (Some(Typed::Contract(was)), Some(Typed::Contract(is))) => was.spec == is.spec,
         (Some(Typed::Package(was)), Some(Typed::Package(is))) => was.spec == is.spec,
-        _ => was.value.get("spec") == is.value.get("spec"),
+        _ => was.untyped.is_some() && was.untyped == is.untyped,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a change does to every resource, as it is told.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{out::count, validate::Entry},
-    pairs::{Change as Files, Pair, side},
+    pairs::{Change as Files, KINDS, Pair, side},
 };
 use crate::{
     api::contract::Amount,
@@ -39,6 +41,8 @@ pub(super) struct Planned {
     pub(super) base: Option<String>,
     /// Whether the billing API was asked.
     pub(super) live: bool,
+    /// Names of the contracts that were looked at, those to which nothing happens included.
+    pub(super) looked_at: BTreeSet<String>,
 }
 
 /// What a change does to one resource.
@@ -201,7 +205,15 @@ impl Planned {
     /// What is told of a change: a row for each pair to which something happens.
     pub(super) fn of(files: &Files<'_>, rows: Vec<Row>) -> Self {
         let rows = rows.into_iter().filter(|row| row.part().is_some()).collect();
-        Self { rows, wrong: files.wrong.clone(), contracts: files.contracts(), base: None, live: false }
+        let contracts = files.pairs.iter().filter(|pair| pair.kind == KINDS[1]);
+        Self {
+            rows,
+            wrong: files.wrong.clone(),
+            contracts: files.contracts(),
+            base: None,
+            live: false,
+            looked_at: contracts.map(Pair::name).collect(),
+        }
     }
 
     /// What a change does where what the files said before is what is billed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::files::{Files, Resource, Typed, check};
+use super::super::files::{Files, Resource, Typed, Values, check};
 use crate::{
     api::{
         Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
@@ -24,6 +24,8 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
     let (together, indices) = files.together();
     let packages: Vec<&ContractPackage> = files.packages().collect();
     let before = Before::of(base);
+    let (mut values, nothing) = (Values::of(files), Files::default());
+    let mut values_before = Values::of(base.unwrap_or(&nothing));
     let mut found = files.findings.clone();
     for (index, resource) in files.resources.iter().enumerate() {
         let Some(typed) = &resource.typed else { continue };
@@ -36,7 +38,12 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
         };
         let was = before.resource(resource);
         // Where the operator says it as well, its words are the better ones.
-        let asked = check::rules(&resource.kind, &resource.value, was.map(|was| &was.value));
+        let is_as_it_was = was.is_some_and(|was| {
+            was.pointer == resource.pointer && values_before.text(was) == values.text(resource)
+        });
+        let value = values.get(resource);
+        let value_before = if is_as_it_was { Some(value) } else { was.map(|was| values_before.get(was)) };
+        let asked = check::rules(&resource.kind, value, value_before);
         let is_said = |rule: &Finding| {
             own.iter().any(|other| is_same_place(&other.violation.path, &rule.violation.path))
         };

@@ -178,7 +178,7 @@ fn rules_of_the_definitions_are_asked() {
     let rules = |text: &str| {
         let files = read(&[("a.yaml", text)]);
         let resource = &files.resources[0];
-        let found = check::rules(&resource.kind, &resource.value, None);
+        let found = check::rules(&resource.kind, Values::of(&files).get(resource), None);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(

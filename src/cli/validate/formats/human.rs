@@ -5,20 +5,15 @@ use std::fmt::Write;
 use super::{super::Report, sentence};
 use crate::{cli::out::count, review::Severity};
 
-/// Most characters of a line that are shown.
-const WIDTH: usize = 120;
-
 pub(super) fn write(report: &Report) -> String {
     let mut text = String::new();
     for entry in &report.entries {
         let mark = if entry.severity == Severity::Warning { "warning: " } else { "" };
         // Writing to a text cannot fail.
         let _ = writeln!(text, "{}:{}:{}: {mark}{}", entry.file, entry.line, entry.column, sentence(entry));
-        let shown: String =
-            entry.source.chars().take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown: String = entry.source.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         if !shown.trim().is_empty() {
-            let (line, before) =
-                (entry.line.to_string(), " ".repeat(entry.column.saturating_sub(1).min(WIDTH)));
+            let (line, before) = (entry.line.to_string(), " ".repeat(entry.indent));
             let margin = " ".repeat(line.len());
             let _ = writeln!(text, "  {line} | {}\n  {margin} | {before}^", shown.trim_end());
         }
