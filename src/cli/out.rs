@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use serde::Serialize;
+
 use super::Failure;
 
 /// Writes to the standard output. Whoever reads it may stop reading (`| head`): that is no error.
@@ -14,8 +16,27 @@ use super::Failure;
 /// # Errors
 /// When it cannot be written for another reason.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_by(|out| out.write_all(text.as_bytes()))
+}
+
+/// Writes one value as JSON for people and programs, as it goes: all of its text may be more than there is memory for.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print_by(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+/// Writes what `write` writes, as [`print`] does.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result.map_err(|error| format!("cannot write what was asked for: {error}"))?),
     }

@@ -3,7 +3,7 @@
 //! Nothing that may be meant as one of our resources is left out in silence: a misspelt group would otherwise be called
 //! sound, and never billed.
 
-use std::mem;
+use std::{collections::BTreeMap, mem, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Files, Resource, Skipped, Source, Typed, check, kustomize::Kustomizations};
 use crate::{
     api::GROUP,
+    cli::many,
     review::{Finding, Rule},
     terms::Digest,
     validate::Violation,
@@ -23,14 +24,50 @@ const MAX_MISSPELT: usize = 4;
 const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
 impl Files {
-    /// Sorts every document of every source. One is read at a time: what all of them say takes a multiple of their text.
-    pub(super) fn sort(&mut self) {
-        let sources = mem::take(&mut self.sources);
-        let kustomizations = kustomizations(&sources);
-        for (index, source) in sources.iter().enumerate() {
-            self.sort_source(index, source, &kustomizations);
+    /// Sorts every document of every source; a source that says the same in others has what it has there. Each thread reads
+    /// one at a time: what all of them say takes a multiple of their text.
+    pub(super) fn sort(&mut self, sources: Vec<Source>, others: &Self) {
+        let (kustomizations, known) = (kustomizations(&sources), Known::of(others));
+        let numbered: Vec<(usize, &Source)> = sources.iter().enumerate().collect();
+        let sorted = many::map(
+            &numbered,
+            || (),
+            |(), (index, source)| {
+                let mut files = Self::default();
+                if !files.take_known(*index, source, &known, &kustomizations) {
+                    files.sort_source(*index, source, &kustomizations);
+                }
+                files
+            },
+        );
+        for files in sorted {
+            let before = self.resources.len();
+            self.resources.extend(files.resources);
+            self.skipped.extend(files.skipped);
+            self.broken.extend(files.broken);
+            self.findings
+                .extend(files.findings.into_iter().map(|(index, finding)| (before + index, finding)));
         }
         self.sources = sources;
+    }
+
+    /// Takes over what a source has elsewhere, if it says the same there and has nothing but resources.
+    fn take_known(
+        &mut self,
+        index: usize,
+        source: &Source,
+        known: &Known<'_>,
+        kustomizations: &Kustomizations,
+    ) -> bool {
+        let Some((resources, findings)) = known.resources(source) else { return false };
+        if kustomizations.user(&source.name).is_some() {
+            return false;
+        }
+        let scope = kustomizations.scope(&source.name);
+        let own = |resource: &Resource| Resource { source: index, scope: scope.clone(), ..resource.clone() };
+        self.resources = resources.iter().map(own).collect();
+        self.findings = findings;
+        true
     }
 
     fn sort_source(&mut self, index: usize, source: &Source, kustomizations: &Kustomizations) {
@@ -132,6 +169,34 @@ impl Files {
     }
 }
 
+/// What is known of sources that were read before.
+struct Known<'f> {
+    files: &'f Files,
+    sources: BTreeMap<&'f str, usize>,
+}
+
+impl<'f> Known<'f> {
+    fn of(files: &'f Files) -> Self {
+        let sources = files.sources.iter().enumerate().map(|(index, source)| (source.name.as_str(), index));
+        Self { files, sources: sources.collect() }
+    }
+
+    /// The resources of a source that says the same, and what was found in each; nothing where it has none.
+    fn resources(&self, source: &Source) -> Option<(&'f [Resource], Vec<(usize, Finding)>)> {
+        let index = *self.sources.get(source.name.as_str())?;
+        let same = self.files.sources.get(index).filter(|same| same.text == source.text)?;
+        let is_whole = !self.files.skipped.iter().any(|skipped| skipped.file == same.name)
+            && !self.files.broken.iter().any(|(broken, _)| *broken == index);
+        // Resources stand in the order of their sources, as do findings in that of their resources.
+        let start = self.files.resources.partition_point(|resource| resource.source < index);
+        let end = self.files.resources.partition_point(|resource| resource.source <= index);
+        let resources = self.files.resources.get(start..end).filter(|found| is_whole && !found.is_empty())?;
+        let first = self.files.findings.partition_point(|(at, _)| *at < start);
+        let findings = self.files.findings.iter().skip(first).take_while(|(at, _)| *at < end);
+        Some((resources, findings.map(|(at, finding)| (at - start, finding.clone())).collect()))
+    }
+}
+
 /// Where a value stands.
 #[derive(Clone)]
 struct At {
@@ -156,8 +221,8 @@ fn spec_digest(value: &Value) -> Digest {
 }
 
 fn typed(kind: &str, value: &Value) -> serde_json::Result<Typed> {
-    fn of<K: DeserializeOwned>(value: &Value, typed: fn(Box<K>) -> Typed) -> serde_json::Result<Typed> {
-        K::deserialize(value).map(Box::new).map(typed)
+    fn of<K: DeserializeOwned>(value: &Value, typed: fn(Arc<K>) -> Typed) -> serde_json::Result<Typed> {
+        K::deserialize(value).map(Arc::new).map(typed)
     }
     match kind {
         "BillingProvider" => of(value, Typed::Provider),

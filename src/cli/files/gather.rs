@@ -17,7 +17,7 @@ const STDIN: &str = "standard input";
 ///
 /// # Errors
 /// When something cannot be read, or nothing is there.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+pub(in crate::cli) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     let mut gathered = Gathered::default();
     for path in paths {
         gathered.add(path)?;

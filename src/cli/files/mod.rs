@@ -11,10 +11,10 @@ mod gather;
 mod kustomize;
 mod values;
 
-pub(super) use self::gather::is_resource_file;
+pub(super) use self::gather::{is_resource_file, sources};
 pub use self::values::Values;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::Failure;
 use crate::{
@@ -75,19 +75,19 @@ pub struct Resource {
     pub untyped: Option<Digest>,
 }
 
-/// A resource of one of our kinds.
+/// A resource of one of our kinds; one for all sides on which it is the same.
 #[derive(Clone, Debug)]
 pub enum Typed {
     /// A provider.
-    Provider(Box<BillingProvider>),
+    Provider(Arc<BillingProvider>),
     /// A provider of the cluster.
-    ClusterProvider(Box<ClusterBillingProvider>),
+    ClusterProvider(Arc<ClusterBillingProvider>),
     /// A package.
-    Package(Box<ContractPackage>),
+    Package(Arc<ContractPackage>),
     /// A contract.
-    Contract(Box<BillingContract>),
+    Contract(Arc<BillingContract>),
     /// An approval.
-    Approval(Box<ContractApproval>),
+    Approval(Arc<ContractApproval>),
 }
 
 /// Something that was left out.
@@ -105,29 +105,42 @@ impl Files {
     /// # Errors
     /// When one cannot be read, or there is none.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
-        Ok(Self::of(gather::sources(paths)?))
+        Ok(Self::of(sources(paths)?))
     }
 
     /// Reads texts.
     #[must_use]
     pub fn of(sources: Vec<Source>) -> Self {
-        let mut files = Self { sources, ..Self::default() };
-        files.sort();
+        Self::beside(sources, &Self::default())
+    }
+
+    /// Reads texts, most of which are those of `others`: what is the same there is not read again.
+    #[must_use]
+    pub fn beside(sources: Vec<Source>, others: &Self) -> Self {
+        let mut files = Self::default();
+        files.sort(sources, others);
         files
+    }
+
+    /// Lets go of what was read, once nobody asks any more how something is written.
+    pub(super) fn forget_texts(&mut self) {
+        for source in &mut self.sources {
+            source.text = String::new();
+        }
     }
 
     /// Puts resources that say no namespace into one, as kubectl does; those of the cluster have none.
     pub(super) fn put_into(&mut self, namespace: &str) {
-        for resource in &mut self.resources {
+        for resource in self.resources.iter_mut().filter(|resource| resource.namespace.is_none()) {
             let metadata = match &mut resource.typed {
-                Some(Typed::Provider(found)) => &mut found.metadata,
-                Some(Typed::Package(found)) => &mut found.metadata,
-                Some(Typed::Contract(found)) => &mut found.metadata,
-                Some(Typed::Approval(found)) => &mut found.metadata,
+                Some(Typed::Provider(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Package(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Contract(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Approval(found)) => &mut Arc::make_mut(found).metadata,
                 Some(Typed::ClusterProvider(_)) | None => continue,
             };
-            metadata.namespace.get_or_insert_with(|| namespace.to_owned());
-            resource.namespace.get_or_insert_with(|| namespace.to_owned());
+            metadata.namespace = Some(namespace.to_owned());
+            resource.namespace = Some(namespace.to_owned());
         }
     }
 

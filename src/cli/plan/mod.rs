@@ -33,14 +33,14 @@ use self::{
     accounts::Accounts,
     approvals::Approving,
     cluster::{Cluster, Settings},
-    pairs::{Change, publish},
+    pairs::Change,
     planned::{Looks, Planned},
 };
 use super::{
     Failure,
     account::Token,
     cluster::Target,
-    files::{Files, Source},
+    files::{Files, Source, sources},
     git::Repository,
     out,
 };
@@ -129,26 +129,22 @@ impl Plan {
         for unknown in looks.volumes.unknown(&names) {
             eprintln!("countersign: --volumes names {unknown}, of which nothing changes in these files");
         }
-        let text = match self.output {
-            Output::Text => text::write(&planned),
-            Output::Json => json::write(&planned)?,
-            Output::Markdown => markdown::write(&planned),
-            Output::Html => html::write(&planned)?,
-        };
-        out::print(&text)?;
-        Ok(ExitCode::from(planned.code()))
+        let code = ExitCode::from(planned.code());
+        match self.output {
+            Output::Text => out::print(&text::write(&planned))?,
+            Output::Json => out::print_json(&json::document(planned))?,
+            Output::Markdown => out::print(&markdown::write(&planned))?,
+            Output::Html => out::print_by(|out| html::write(&planned, out))?,
+        }
+        Ok(code)
     }
 
     /// What a change does where what the files said before is what is billed.
     fn offline(&mut self, looks: &Looks) -> Result<Planned, Failure> {
-        let (before, mut after, base) = self.read()?;
+        let namespace = self.cluster.namespace().map(str::to_owned);
+        let (before, mut after, base) = self.read(namespace.as_deref())?;
         let mut before = before.unwrap_or_default();
-        if let Some(namespace) = self.cluster.namespace() {
-            before.put_into(namespace);
-            after.put_into(namespace);
-        }
-        publish(&mut before, &mut after);
-        let change = Change::of(Some(&before), &after, Utc::now());
+        let change = Change::of(Some(&mut before), &mut after, Utc::now());
         Ok(Planned { base, ..Planned::offline(&change, looks) })
     }
 
@@ -161,7 +157,7 @@ impl Plan {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             let provider = provider.clone();
             let accounts = Accounts::one(connected, &namespace);
-            let (mut before, mut after, base) = self.read()?;
+            let (mut before, mut after, base) = self.read(Some(&namespace))?;
             // A file that contracts refer to is looked at with them, wherever it stands.
             for files in before.iter_mut().chain([&mut after]) {
                 files.join(&Files::read(std::slice::from_ref(&provider))?);
@@ -174,11 +170,8 @@ impl Plan {
         let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
             (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
         } else {
-            self.read()?
+            self.read(Some(&namespace))?
         };
-        for files in before.iter_mut().chain([&mut after]) {
-            files.put_into(&namespace);
-        }
         let all = before.iter().chain([&after]).flat_map(|files| &files.resources);
         let namespaces = all.filter_map(|resource| resource.namespace.clone()).collect();
         let mut there = Files::of(cluster.files(&namespaces));
@@ -203,13 +196,19 @@ impl Plan {
         Ok(planned)
     }
 
-    /// The files before and after, and the commit before.
-    fn read(&mut self) -> Result<(Option<Files>, Files, Option<String>), Failure> {
+    /// The files before and after, with resources that say no namespace in one if it is known, and the commit before.
+    fn read(&mut self, namespace: Option<&str>) -> Result<(Option<Files>, Files, Option<String>), Failure> {
+        let put = |mut files: Files| {
+            if let Some(namespace) = namespace {
+                files.put_into(namespace);
+            }
+            files
+        };
         if self.files.is_empty() {
             self.files.push(PathBuf::from("."));
         }
         if self.base.is_none() && self.head.is_none() && self.build.is_none() {
-            return Ok((None, Files::read(&self.files)?, None));
+            return Ok((None, put(Files::read(&self.files)?), None));
         }
         let repository = Repository::around(&self.files)?;
         let base = self.base.as_ref().map(|base| repository.commit(base)).transpose()?;
@@ -224,7 +223,8 @@ impl Plan {
                 format!("there are no files in {}, before or after the change", paths.join(", ")).into()
             );
         }
-        Ok((before.map(Files::of), Files::of(after), base))
+        let after = put(Files::of(after));
+        Ok((before.map(|before| put(Files::beside(before, &after))), after, base))
     }
 
     /// The texts at a commit, or as they are.
@@ -235,7 +235,7 @@ impl Plan {
             (None, None) => {
                 // A path that is gone is a change like another one.
                 let there: Vec<_> = self.files.iter().filter(|path| path.exists()).cloned().collect();
-                Ok(Files::read(&there)?.sources)
+                sources(&there)
             }
         }
     }
@@ -257,11 +257,7 @@ async fn compare(
     for files in before.iter_mut().chain([&mut after]) {
         files.put_into(namespace);
     }
-    match &mut before {
-        Some(before) => publish(before, &mut after),
-        None => publish(&mut Files::default(), &mut after),
-    }
-    let change = Change::of(before.as_ref(), &after, Utc::now());
+    let change = Change::of(before.as_mut(), &mut after, Utc::now());
     live::plan(&change, accounts, looks).await
 }
 

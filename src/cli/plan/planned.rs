@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::{out::count, validate::Entry},
+    super::{many, out::count, validate::Entry},
     pairs::{Change as Files, KINDS, Pair, side},
 };
 use crate::{
@@ -218,12 +218,16 @@ impl Planned {
 
     /// What a change does where what the files said before is what is billed.
     pub(super) fn offline(files: &Files<'_>, looks: &Looks) -> Self {
-        let row = |pair: &Pair<'_>| {
-            let (effect, cause) = files.effect(pair);
-            Row::of(files, pair, effect, cause, looks)
+        let row = |(): &mut (), pair: &Pair<'_>| {
+            let (mut effect, cause) = files.effect(pair);
+            if let Effect::Changes { plan, .. } = &mut effect {
+                // Nobody is told what would be sent where nobody was asked.
+                plan.calls = Vec::new();
+            }
+            Some(Row::of(files, pair, effect, cause, looks)).filter(|row| row.part().is_some())
         };
-        let rows = files.pairs.iter().map(row).filter(|row| row.part().is_some()).collect();
-        Self::of(files, rows)
+        let rows = many::map(&files.pairs, || (), row);
+        Self::of(files, rows.into_iter().flatten().collect())
     }
 
     /// The rows that are told in a part.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::files::{Files, Resource, Typed, Values, check};
+use super::super::{
+    files::{Files, Resource, Typed, Values, check},
+    many,
+};
 use crate::{
     api::{
         Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
@@ -24,11 +27,12 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
     let (together, indices) = files.together();
     let packages: Vec<&ContractPackage> = files.packages().collect();
     let before = Before::of(base);
-    let (mut values, nothing) = (Values::of(files), Files::default());
-    let mut values_before = Values::of(base.unwrap_or(&nothing));
+    let nothing = Files::default();
     let mut found = files.findings.clone();
-    for (index, resource) in files.resources.iter().enumerate() {
-        let Some(typed) = &resource.typed else { continue };
+    let numbered: Vec<(usize, &Resource)> = files.resources.iter().enumerate().collect();
+    let readers = || (Values::of(files), Values::of(base.unwrap_or(&nothing)));
+    let of_each = many::map(&numbered, readers, |(values, values_before), (index, resource)| {
+        let Some(typed) = &resource.typed else { return Vec::new() };
         let mut own = match typed {
             Typed::Provider(found) => terms(provider(&found.spec)),
             Typed::ClusterProvider(found) => terms(provider(&found.spec.account)),
@@ -37,12 +41,12 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
             Typed::Approval(_) => Vec::new(),
         };
         let was = before.resource(resource);
-        // Where the operator says it as well, its words are the better ones.
         let is_as_it_was = was.is_some_and(|was| {
             was.pointer == resource.pointer && values_before.text(was) == values.text(resource)
         });
         let value = values.get(resource);
         let value_before = if is_as_it_was { Some(value) } else { was.map(|was| values_before.get(was)) };
+        // Where the operator says it as well, its words are the better ones.
         let asked = check::rules(&resource.kind, value, value_before);
         let is_said = |rule: &Finding| {
             own.iter().any(|other| is_same_place(&other.violation.path, &rule.violation.path))
@@ -55,8 +59,9 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
             let changed = questions::changed(&was.spec, &contract.spec);
             own.extend(changed.into_iter().map(|violation| Finding::warning(Rule::Question, violation)));
         }
-        found.extend(own.into_iter().map(|finding| (index, finding)));
-    }
+        own.into_iter().map(|finding| (*index, finding)).collect()
+    });
+    found.extend(of_each.into_iter().flatten());
     let at = |which: Which| indices.binary_search_by_key(&which, |(which, _)| *which).ok();
     let across = together
         .findings()

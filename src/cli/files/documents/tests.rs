@@ -1,7 +1,7 @@
 //! What is taken for a resource, and what is left out.
 
 use super::*;
-use crate::yaml::Place;
+use crate::{cli::files::Values, yaml::Place};
 
 fn read(all: &[(&str, &str)]) -> Files {
     let source = |(name, text): &(&str, &str)| Source { name: (*name).to_owned(), text: (*text).to_owned() };

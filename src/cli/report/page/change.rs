@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Chart, CurrencyPart, CustomerPart, Group, MonthRow, Note, OPEN, Page, PriceRow, Row, Span, TROUBLES,
-    Tile, TroubleRow, Words, grouped, groups_of, money, open_words, priced, sum,
+    Chart, CurrencyPart, CustomerPart, MonthRow, Note, OPEN, Page, PriceRow, Row, Span, TROUBLES, Tile,
+    TroubleRow, Words, grouped, groups_of, money, open_words, priced, sum,
 };
 use crate::{
     overview::calendar::{Currency, Month, Sums},
@@ -279,7 +279,7 @@ impl CustomerPart {
             is_open,
             notes,
             rows: rows.collect(),
-            steps: resource.changes.iter().flat_map(|change| steps(change, since)).collect(),
+            steps: resource.changes.iter().flat_map(|change| steps(change, since, &resource.name)).collect(),
             prices: Vec::new(),
         }
     }
@@ -312,7 +312,7 @@ impl Row {
 }
 
 /// The prices that a change moves, adds or takes away.
-fn steps(change: &Change, since: Option<Timestamp>) -> Vec<PriceRow> {
+fn steps(change: &Change, since: Option<Timestamp>, by: &str) -> Vec<PriceRow> {
     let (before, after) = (prices(change, false), prices(change, true));
     let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
     paths.sort_unstable();
@@ -334,7 +334,7 @@ fn steps(change: &Change, since: Option<Timestamp>) -> Vec<PriceRow> {
             before: shown(was),
             after: shown(is),
             change: moved.map(|moved| format!("{sign}{moved} %")).unwrap_or_default(),
-            by: change.path.clone(),
+            by: by.to_owned(),
         })
     };
     paths.into_iter().filter_map(step).collect()
@@ -388,7 +388,7 @@ mod tests {
         for part in [
             "<title>What a change does: plan.json</title>",
             "USD: 120,000 committed (+20,000)",
-            "committed before</p>",
+            "committed before; each bar is a month</p>",
             "<title>2026-01: 60,000 committed, 100,000 before, 0 fees (USD)</title>",
             "<rect class=\"bar idle\"",
             "<th scope=\"row\">2027-01</th><td class=\"n\">0</td><td class=\"n\">60,000</td><td class=\"n\">+60,000</td>",
