@@ -18,9 +18,9 @@ pub use kind::{
 pub use v1alpha1::{
     approval::{self, ContractApproval, ContractApprovalSpec, ContractApprovalStatus},
     contract::{self, BillingContract, BillingContractSpec, BillingContractStatus},
+    fence::Fenced,
     package::{self, ContractPackage, ContractPackageSpec, ContractPackageStatus},
     provider::{self, BillingProvider, ClusterBillingProvider, ProviderStatus},
-    status::Fenced,
 };
 
 /// Every custom resource definition, as written to `crds/`.

@@ -6,8 +6,7 @@ use chrono::Datelike;
 
 use super::customers::Customer;
 use crate::{
-    api::contract::Amount,
-    plan::{Due, FixedKind, OpenCause, Outlook, Unit},
+    plan::{Due, FixedKind, OpenCause},
     terms::{Decimal, Timestamp},
 };
 
@@ -119,20 +118,6 @@ pub fn currencies(customers: &[Customer<'_>]) -> Vec<Currency> {
         }
     }
     all.into_values().collect()
-}
-
-/// What a contract commits to over its whole term, in each unit.
-#[must_use]
-pub fn committed(outlook: &Outlook) -> Vec<Amount> {
-    let mut sums: Vec<(&Unit, Option<Decimal>)> = Vec::new();
-    for due in outlook.dues.iter().filter(|due| due.kind == FixedKind::Commitment) {
-        let amount = due.amount.and_then(|amount| due.unit.in_label(amount));
-        match sums.iter_mut().find(|(unit, _)| *unit == &due.unit) {
-            Some((_, sum)) => *sum = sum.zip(amount).and_then(|(sum, more)| sum.checked_add(more)),
-            None => sums.push((&due.unit, amount)),
-        }
-    }
-    sums.into_iter().map(|(unit, amount)| Amount { amount, currency: unit.label().to_owned() }).collect()
 }
 
 /// How many contracts that are billed have more than the sums show, by why.

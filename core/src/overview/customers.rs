@@ -138,7 +138,7 @@ impl Contract<'_> {
     pub fn committed(&self) -> Vec<Amount> {
         let status = self.resource.status.as_ref();
         let told = status.map(|status| status.committed_value.clone()).filter(|told| !told.is_empty());
-        told.unwrap_or_else(|| self.outlook.as_ref().map(super::calendar::committed).unwrap_or_default())
+        told.unwrap_or_else(|| self.outlook.as_ref().map(Outlook::committed).unwrap_or_default())
     }
 
     /// Whether it is billed.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    money::{self, Unit},
     render,
+    unit::{self, Unit},
 };
 use crate::terms::{Decimal, Shape};
 
@@ -73,7 +73,7 @@ impl Change {
     #[must_use]
     pub(super) fn counted_in(mut self, from: Option<&Unit>, to: Option<&Unit>) -> Self {
         let unit_of = |value: &Option<Value>, around: Option<&Unit>| {
-            value.as_ref().and_then(|value| money::unit_of(&self.path, value, around))
+            value.as_ref().and_then(|value| unit::unit_of(&self.path, value, around))
         };
         (self.from_unit, self.unit) = (unit_of(&self.from, from), unit_of(&self.to, to));
         if self.to.is_none() {

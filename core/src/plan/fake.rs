@@ -122,18 +122,18 @@ impl Planner for ContractPlanner {
         policy: &Policy,
         _: DateTime<Utc>,
     ) -> Result<Decision, Need> {
-        let own = self.shown()?.filter(|view| {
-            recorded.contract_id.as_ref() == Some(&view.contract_id)
-                || recorded.may_have_sent(&Digest::of(&view.terms))
+        let own = self.shown()?.filter(|observed| {
+            recorded.contract_id.as_ref() == Some(&observed.contract_id)
+                || recorded.may_have_sent(&Digest::of(&observed.terms))
         });
-        let Some(view) = own.filter(|_| ending.policy != DeletionPolicy::Orphan) else {
+        let Some(observed) = own.filter(|_| ending.policy != DeletionPolicy::Orphan) else {
             return Ok(Decision::Settle);
         };
-        let path = format!("contract {}", view.contract_id);
+        let path = format!("contract {}", observed.contract_id);
         let change = Change::new(path, Some(json!("active")), Some(json!("ended")));
-        Ok(match put(&self.customer_id, &view.terms, true) {
+        Ok(match put(&self.customer_id, &observed.terms, true) {
             Ok(call) => {
-                Plan::new(&view.terms, &Value::Null, vec![change], MoneyEffect::default(), vec![call])
+                Plan::new(&observed.terms, &Value::Null, vec![change], MoneyEffect::default(), vec![call])
                     .under(policy, recorded, false)
             }
             Err(refusal) => Decision::Refuse(refusal),
@@ -141,7 +141,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = told.as_ref().map(view).transpose()?.flatten().into();
+        self.shown = told.as_ref().map(observed).transpose()?.flatten().into();
         Ok(())
     }
 
@@ -152,11 +152,11 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
-        let view = view(reply)?;
-        if let Some(view) = &view {
-            recorded.contract_id = Some(view.contract_id.clone());
+        let observed = read(reply)?;
+        if let Some(observed) = &observed {
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
-        self.shown = view.into();
+        self.shown = observed.into();
         Ok(())
     }
 
@@ -165,17 +165,17 @@ impl Planner for ContractPlanner {
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
-        if let Some(view) = self.shown.present() {
-            recorded.contract_id = Some(view.contract_id.clone());
+        if let Some(observed) = self.shown.present() {
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, _: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let view = self.shown.present()?;
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
-        let says_the_same = self.desired.as_ref().is_ok_and(|desired| desired.canonical == view.terms);
+        let observed = self.shown.present()?;
+        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
+        let says_the_same = self.desired.as_ref().is_ok_and(|desired| desired.canonical == observed.terms);
         (is_held || says_the_same).then(|| ContractSnapshot {
-            contract_id: view.contract_id.clone(),
+            contract_id: observed.contract_id.clone(),
             account_id: None,
             items: Vec::new(),
             set_fields: Vec::new(),
@@ -185,12 +185,12 @@ impl Planner for ContractPlanner {
             is_shown: true,
             term: None,
             committed_value: Vec::new(),
-            digest: Digest::of(&view.terms),
+            digest: Digest::of(&observed.terms),
         })
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {
-        self.shown.present().is_some_and(|view| Digest::of(&view.terms) == *fingerprint)
+        self.shown.present().is_some_and(|observed| Digest::of(&observed.terms) == *fingerprint)
     }
 
     fn customer_id(&self) -> Option<&str> {
@@ -211,19 +211,19 @@ fn plan(
     policy: &Policy,
 ) -> Decision {
     let mut body = desired.written.clone();
-    let (observed, changes) = if let Some(view) = shown {
-        let mut changes = diff(&SHAPE, &desired.canonical, &view.terms);
+    let (before, changes) = if let Some(observed) = shown {
+        let mut changes = diff(&SHAPE, &desired.canonical, &observed.terms);
         changes.retain(|change| !policy.ignore.iter().any(|pointer| covers(pointer, &change.path)));
-        let is_own = recorded.may_have_sent(&Digest::of(&view.terms));
-        let found = Found { contract_id: &view.contract_id, customer: "customer", is_own };
+        let is_own = recorded.may_have_sent(&Digest::of(&observed.terms));
+        let found = Found { contract_id: &observed.contract_id, customer: "customer", is_own };
         if let Err(refusal) = found.may_change(recorded, policy, &changes) {
             return Decision::Refuse(refusal);
         }
         if changes.is_empty() {
             return Decision::Settle;
         }
-        keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
-        (&view.terms, changes)
+        keep_observed(&SHAPE, &policy.ignore, &mut body, &observed.terms);
+        (&observed.terms, changes)
     } else {
         if let Some(refusal) = nothing_to_adopt(recorded, policy, "customer") {
             return refusal;
@@ -233,7 +233,7 @@ fn plan(
     };
     let is_drift = recorded.applied_spec.as_ref() == Some(&desired.digest);
     match put(customer_id, &body, false) {
-        Ok(call) => Plan::new(observed, &desired.canonical, changes, MoneyEffect::default(), vec![call])
+        Ok(call) => Plan::new(before, &desired.canonical, changes, MoneyEffect::default(), vec![call])
             .under(policy, recorded, is_drift),
         Err(refusal) => Decision::Refuse(refusal),
     }
@@ -257,7 +257,7 @@ fn path(customer_id: &str) -> String {
 }
 
 /// Reads a contract that was parsed with its exact numbers; nothing when it has ended.
-fn view(reply: &Value) -> Result<Option<ObservedContract>, Unreadable> {
+fn read(reply: &Value) -> Result<Option<ObservedContract>, Unreadable> {
     let unreadable = |why: &str| Unreadable(format!("the reply is not a contract: {why}"));
     if reply.get("ended") == Some(&json!(true)) {
         return Ok(None);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     FixedKind, OpenCause, Plan,
-    money::{each_number, is_price},
+    unit::{each_number, is_price},
 };
 use crate::{api::provider::Guardrails, terms::Decimal};
 

@@ -16,15 +16,18 @@ mod money;
 pub mod months;
 mod numbers;
 mod outlook;
+mod owed;
 mod ownership;
 pub mod package;
 mod pairing;
 mod planner;
 mod policy;
 mod recorded;
+mod refusal;
 pub mod render;
 mod snapshot;
 mod three_way;
+mod unit;
 pub mod usage;
 pub mod zoo;
 
@@ -33,17 +36,17 @@ pub use self::{
     diff::Change,
     guardrails::{Hurry, Pace},
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
-    model::{Added, Call, CallKind, Decision, Method, Plan, Refusal, is_sticky, not_converging},
-    money::{
-        Due, Fixed, FixedKind, MoneyEffect, Open, OpenCause, USD_CENTS, Unit, each_number, is_price,
-        start_of_year,
-    },
+    model::{Added, Call, CallKind, Decision, Method, Plan, not_converging},
+    money::{Fixed, MoneyEffect, Open, OpenCause},
     numbers::money_numbers,
     outlook::{Outlook, Price, outlook},
+    owed::{Due, FixedKind, start_of_year},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
     policy::{Demands, Policy},
     recorded::{BlockedPlan, Recorded},
+    refusal::{Refusal, is_sticky},
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
     three_way::SetTerms,
+    unit::{USD_CENTS, Unit, each_number, is_price},
 };

@@ -1,9 +1,9 @@
-//! What planning results in: calls, plans, refusals, decisions.
+//! What planning results in: calls, plans, decisions.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, Consent, MoneyEffect, Policy, Recorded, Said, approval, render};
+use super::{Change, Consent, MoneyEffect, Policy, Recorded, Refusal, Said, approval, render};
 use crate::{
     api::{
         contract::{DriftPolicy, ManagementPolicy},
@@ -108,15 +108,6 @@ pub struct Plan {
     pub consent: Consent,
 }
 
-/// Why nothing may be written until somebody changes something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// One word for programs: the reason of the condition and the event.
-    pub reason: Reason,
-    /// What is in the way and what to do.
-    pub message: String,
-}
-
 /// What to do about a contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -142,16 +133,6 @@ impl Decision {
     pub fn refuse(reason: Reason, message: impl Into<String>) -> Self {
         Self::Refuse(Refusal { reason, message: message.into() })
     }
-}
-
-/// Reasons that hold for as long as the plan stays the same.
-pub(super) const STICKY: [Reason; 4] =
-    [reasons::NON_CONVERGING, reasons::REJECTED, reasons::KEY_TAKEN, reasons::EDIT_NOT_ENABLED];
-
-/// Whether a refusal with this reason holds for as long as the plan stays the same.
-#[must_use]
-pub fn is_sticky(reason: Reason) -> bool {
-    STICKY.contains(&reason)
 }
 
 impl Plan {
@@ -202,9 +183,10 @@ impl Plan {
         let only_report = is_drift && policy.drift == DriftPolicy::Report;
         if policy.management == ManagementPolicy::Observe || only_report {
             Decision::Report(self.changes)
-        } else if let Some(stuck) = recorded.blocked_plan.as_ref().filter(|stuck| stuck.digest == self.digest)
+        } else if let Some(blocked) =
+            recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == self.digest)
         {
-            Decision::Refuse(stuck.refusal.clone())
+            Decision::Refuse(blocked.refusal.clone())
         } else {
             self.heeding(policy)
         }

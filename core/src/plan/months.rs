@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     FixedKind, Unit,
-    money::{Owed, add},
+    owed::{Owed, add},
 };
 use crate::terms::Decimal;
 
@@ -63,7 +63,7 @@ pub fn sum<'a>(months: impl Iterator<Item = &'a Month>) -> Vec<Month> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::money::Due, *};
+    use super::{super::owed::Due, *};
 
     #[test]
     fn what_is_due_is_summed_by_month_and_over_plans() {

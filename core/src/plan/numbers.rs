@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::money::each_number;
+use super::unit::each_number;
 use crate::terms::Decimal;
 
 /// Every amount and every price in terms as a resource has them, by its JSON pointer; items of keyed lists by their key.

@@ -2,9 +2,12 @@
 //!
 //! The amounts are those that plans speak of, from the same functions.
 
-use super::{money::Due, zoo};
+use super::{
+    owed::{Due, FixedKind},
+    zoo,
+};
 use crate::{
-    api::{BillingContractSpec, ContractPackageSpec},
+    api::{BillingContractSpec, ContractPackageSpec, contract::Amount},
     plan::{OpenCause, Unit, metronome},
     terms::{Decimal, Timestamp},
     validate::{self, Terms, Violation},
@@ -27,6 +30,22 @@ pub struct Outlook {
     pub open: Vec<OpenCause>,
     /// Prices and fees, item by item.
     pub prices: Vec<Price>,
+}
+
+impl Outlook {
+    /// What the contract commits to over its whole term, in each unit.
+    #[must_use]
+    pub fn committed(&self) -> Vec<Amount> {
+        let mut sums: Vec<(&Unit, Option<Decimal>)> = Vec::new();
+        for due in self.dues.iter().filter(|due| due.kind == FixedKind::Commitment) {
+            let amount = due.amount.and_then(|amount| due.unit.in_label(amount));
+            match sums.iter_mut().find(|(unit, _)| *unit == &due.unit) {
+                Some((_, sum)) => *sum = sum.zip(amount).and_then(|(sum, more)| sum.checked_add(more)),
+                None => sums.push((&due.unit, amount)),
+            }
+        }
+        sums.into_iter().map(|(unit, amount)| Amount { amount, currency: unit.label().to_owned() }).collect()
+    }
 }
 
 /// What something costs for some time.
@@ -75,7 +94,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::plan::FixedKind;
 
     fn spec(api: &str, terms: &Value) -> BillingContractSpec {
         serde_json::from_value(json!({"providerRef": {"name": "a"}, api: terms})).unwrap()

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use super::{Refusal, SetTerms, model::STICKY};
+use super::{
+    SetTerms,
+    refusal::{Refusal, STICKY},
+};
 use crate::{
     api::{
         BillingContract, ContractPackage, REQUESTED_AT,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Change, Unit,
-    money::{Side, unit_in},
+    unit::{Side, unit_in},
 };
 use crate::terms::Decimal;
 

@@ -126,21 +126,21 @@ pub fn plan(
 ) -> Decision {
     let status = desired.contract.status;
     let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
-    let holds = |view: &ObservedContract| recorded.contract_id.as_ref() == Some(&view.contract_id);
-    let Some(view) = observed else { return unseen::plan(desired, recorded, policy, applied, now) };
-    if applied && !status.is_visible() && !holds(view) {
+    let holds = |observed: &ObservedContract| recorded.contract_id.as_ref() == Some(&observed.contract_id);
+    let Some(observed) = observed else { return unseen::plan(desired, recorded, policy, applied, now) };
+    if applied && !status.is_visible() && !holds(observed) {
         return Decision::Settle;
     }
-    let left = leaving::Left::of(&desired.canonical, view, recorded, policy);
-    let mut changes = desired.changes(&view.terms, &policy.ignore);
-    let unit = money::unit(&view.terms);
+    let left = leaving::Left::of(&desired.canonical, observed, recorded, policy);
+    let mut changes = desired.changes(&observed.terms, &policy.ignore);
+    let unit = money::unit(&observed.terms);
     changes.extend(left.changes().map(|change| change.clone().counted_in(unit.as_ref(), unit.as_ref())));
-    let is_own = recorded.may_have_sent(&fingerprint(&view.terms));
-    let found = Found { contract_id: &view.contract_id, customer: "organization", is_own };
+    let is_own = recorded.may_have_sent(&fingerprint(&observed.terms));
+    let found = Found { contract_id: &observed.contract_id, customer: "organization", is_own };
     if let Err(refusal) = found.may_change(recorded, policy, &changes) {
         return Decision::Refuse(refusal);
     }
-    let activated_in_time = status == ContractStatus::Scheduled && view.state == "active";
+    let activated_in_time = status == ContractStatus::Scheduled && observed.state == "active";
     if activated_in_time && applied && desired.contract.effective_at.0 <= now {
         changes.retain(|change| change.path != "/status");
     }
@@ -150,37 +150,37 @@ pub fn plan(
     if let Some(refusal) = left.refusal() {
         return refusal;
     }
-    if let Some(refusal) = forbidden(status, view, &changes) {
+    if let Some(refusal) = forbidden(status, observed, &changes) {
         return refusal;
     }
-    let mut body = body(desired, view, policy);
+    let mut body = body(desired, observed, policy);
     left.take_out(&mut body);
     let sent = SHAPE.canonical(&body, Spelling::Spec).unwrap_or_else(|_| desired.canonical.clone());
-    let effect = money::effect(Some(&view.terms), &sent);
+    let effect = money::effect(Some(&observed.terms), &sent);
     let calls = match put(desired.organization_id(), &body) {
         Ok(call) => vec![call],
         Err(refusal) => return Decision::Refuse(refusal),
     };
     // What an own write left that came late is nobody else's doing.
     let is_drift = applied && !is_own;
-    Plan::new(&view.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, is_drift)
+    Plan::new(&observed.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, is_drift)
 }
 
 /// Changes that a replace must not make.
-fn forbidden(status: ContractStatus, view: &ObservedContract, changes: &[Change]) -> Option<Decision> {
+fn forbidden(status: ContractStatus, observed: &ObservedContract, changes: &[Change]) -> Option<Decision> {
     let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
-    if view.state == "active" && takes_out_of_force {
+    if observed.state == "active" && takes_out_of_force {
         return Some(Decision::refuse(
             reasons::ACTIVE_NOT_REPLACED,
             format!(
                 "Nothing was written: contract {} is active, and `spec.zoo.status: {}` would take it out of force. Set \
                  `status: active` to change it, or `closed` or `canceled` to end it first",
-                view.contract_id,
+                observed.contract_id,
                 json!(status).as_str().unwrap_or_default()
             ),
         ));
     }
-    let periods = view.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
+    let periods = observed.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
     let closed = periods.filter(|period| period.get("status") == Some(&json!("closed")));
     for index in closed.filter_map(|period| period.get("periodIndex")) {
         let pointer = format!("/periods/{index}");
@@ -204,10 +204,10 @@ fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {
 }
 
 /// The body of a replace: the spec's terms, with what it leaves out carried over from what is observed.
-fn body(desired: &Desired, view: &ObservedContract, policy: &Policy) -> Value {
+fn body(desired: &Desired, observed: &ObservedContract, policy: &Policy) -> Value {
     let mut body = desired.written.clone();
-    carry_over(&SHAPE, &REQUIRED, &mut body, &view.terms);
-    keep_observed(&SHAPE, &policy.ignore, &mut body, &view.terms);
+    carry_over(&SHAPE, &REQUIRED, &mut body, &observed.terms);
+    keep_observed(&SHAPE, &policy.ignore, &mut body, &observed.terms);
     body
 }
 

@@ -449,4 +449,49 @@ mod tests {
         let zoo = super::tests::contract("z", "2026-01-01T00:00:00Z", None);
         assert_eq!(subjects(&zoo), [Subject::Customer("org".into())]);
     }
+
+    #[test]
+    fn of_two_that_each_adopt_what_the_other_has_on_record_the_older_goes_first() {
+        let crossed = |name: &str, created: &str, adopted: &str, held: &str| {
+            let mut this = adopting(name, created, adopted);
+            this.status = Some(serde_json::from_value(json!({"contractId": held})).unwrap());
+            this
+        };
+        let old = crossed("old", "2026-01-01T00:00:00Z", "two", "one");
+        let new = crossed("new", "2026-01-02T00:00:00Z", "one", "two");
+        assert_eq!(holder_of(&new, &[old.clone(), new.clone()]), Some("old".to_owned()));
+        assert_eq!(holder_of(&old, &[old.clone(), new.clone()]), None);
+    }
+
+    #[test]
+    fn what_a_resource_adopts_and_has_on_record_itself_it_gives_up_to_nobody_younger() {
+        let with = |name: &str, created: &str| {
+            let mut this = adopting(name, created, "c");
+            this.status = Some(serde_json::from_value(json!({"contractId": "c"})).unwrap());
+            this
+        };
+        let (old, new) = (with("old", "2026-01-01T00:00:00Z"), with("new", "2026-01-02T00:00:00Z"));
+        assert_eq!(holder_of(&old, &[old.clone(), new.clone()]), None);
+        assert_eq!(holder_of(&new, &[old.clone(), new.clone()]), Some("old".to_owned()));
+    }
+
+    #[test]
+    fn of_several_that_keep_a_contract_the_one_that_has_it_on_record_is_named() {
+        let this = Asking::of(&contract("this", "2026-01-03T00:00:00Z", None));
+        assert!(this.is(Some("this")) && !this.is(Some("other")) && !this.is(None));
+        let older = adopting("older", "2026-01-01T00:00:00Z", "c");
+        let holding = contract("holding", "2026-01-04T00:00:00Z", Some("c"));
+        let sought = |before| Sought { contract_id: "c", key: None, place: None, before };
+        let keeper_of = |before, others: &[&BillingContract]| {
+            keeper(&this, &sought(before), others.iter().copied()).map(ResourceExt::name_any)
+        };
+        for before in [Before::Creating, Before::Taking, Before::Ending] {
+            assert_eq!(keeper_of(before, &[&older, &holding]), Some("holding".to_owned()), "{before:?}");
+        }
+        // Of those that only claim it, one of the same age and name goes before nobody.
+        let mut twin = adopting("this", "2026-01-03T00:00:00Z", "c");
+        twin.metadata.uid = Some("twin".into());
+        assert_eq!(keeper_of(Before::Taking, &[&twin]), None);
+        assert_eq!(keeper_of(Before::Taking, &[&older]), Some("older".to_owned()));
+    }
 }

@@ -253,4 +253,15 @@ mod tests {
             assert!(text.parse::<AllowedHosts>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn lists_come_together_and_a_refusal_names_where_the_token_would_have_gone() {
+        let both: AllowedHosts = [hosts("one.example"), hosts("two.example")].into_iter().collect();
+        for address in ["https://one.example/", "https://two.example/"] {
+            assert!(both.allows(&address.parse().unwrap()), "{address}");
+        }
+        assert!(!both.is_empty());
+        let why = check("https://attacker.example:8443/v1/secret", None, "").unwrap_err();
+        assert!(why.contains("https://attacker.example:8443") && !why.contains("v1/secret"), "{why}");
+    }
 }

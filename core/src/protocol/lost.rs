@@ -103,3 +103,63 @@ pub(super) fn still_late(lost: &[LostWrite], now: DateTime<Utc>) -> Option<Uncon
         lost: late,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Added;
+    use serde_json::json;
+
+    fn call(kind: CallKind, terms: &str) -> Call {
+        let mut call = Call::new(kind, "path", &json!({}), Digest::of(&json!(terms))).unwrap();
+        call.adds = vec![Added { verb: "add", recorded_as: "customerCommits/pool".into() }];
+        call
+    }
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+    }
+
+    fn sets(fields: std::ops::Range<usize>) -> Vec<String> {
+        fields.map(|field| format!("field{field}")).collect()
+    }
+
+    #[test]
+    fn what_a_lost_write_makes_beside_the_contract_is_on_record_and_what_an_edit_adds_is_not() {
+        let mut lost = Vec::new();
+        note(&mut lost, &call(CallKind::Add, "beside"), None, Vec::new(), at(0));
+        note(&mut lost, &call(CallKind::Edit, "inside"), None, Vec::new(), at(0));
+        assert_eq!(lost[0].adds, ["customerCommits/pool"]);
+        assert_eq!(lost[1].adds, [""; 0]);
+    }
+
+    #[test]
+    fn a_write_that_is_lost_again_is_one_that_sets_what_either_try_set() {
+        let mut lost = Vec::new();
+        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(0..2), at(0));
+        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(1..3), at(5));
+        assert_eq!(lost.len(), 1);
+        assert_eq!(lost[0].sets, sets(0..3));
+        assert_eq!(lost[0].late_until.0, at(5) + LATE);
+        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(3..200), at(6));
+        assert_eq!(lost[0].sets, sets(0..MOST_SET), "the status has its bounds");
+    }
+
+    #[test]
+    fn of_too_many_what_can_no_longer_arrive_is_forgotten_before_what_still_can() {
+        let mut lost = Vec::new();
+        let seconds = |write: usize| i64::try_from(write).unwrap();
+        for write in 0..MOST {
+            // The third one is as old as the others are young: it is over at the very moment that the next one is lost.
+            let when = if write == 2 { at(0) } else { at(10 + seconds(write)) };
+            note(&mut lost, &call(CallKind::Replace, &write.to_string()), None, Vec::new(), when);
+        }
+        let third = lost[2].digest.clone();
+        note(&mut lost, &call(CallKind::Replace, "next"), None, Vec::new(), at(0) + LATE);
+        assert_eq!(lost.len(), MOST);
+        assert!(lost.iter().all(|write| write.digest != third));
+        let first = lost[0].digest.clone();
+        note(&mut lost, &call(CallKind::Replace, "last"), None, Vec::new(), at(1) + LATE);
+        assert!(lost.iter().all(|write| write.digest != first), "of those that still can, the oldest");
+    }
+}

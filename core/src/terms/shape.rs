@@ -3,13 +3,16 @@
 //! The schema that the API server enforces is so also what spells terms for the wire (`unitPrice: "0.50"` becomes
 //! `"unit_price": 0.50`), reads replies, and tells the planner how lists are matched. No field is listed twice.
 
+mod schema;
+mod wire;
+
 use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
-use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::{Serialize, Serializer, ser};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
-use super::{Decimal, Timestamp, decimal};
+pub use self::schema::{MERGED, PLACE, SPEC_ONLY};
+pub(crate) use self::schema::{is_type, schema_of, words};
+use super::{Decimal, Timestamp};
 
 /// How one part of the terms is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +66,6 @@ pub enum Place {
     Merged,
 }
 
-/// Schema keyword of a member's [`Place`]: [`SPEC_ONLY`], [`MERGED`], or absent for one in the body.
-pub const PLACE: &str = "x-countersign-place";
-/// Value of [`PLACE`] for a member that only the custom resource has.
-pub const SPEC_ONLY: &str = "spec-only";
-/// Value of [`PLACE`] for an object whose members are put beside it.
-pub const MERGED: &str = "merged";
-
 /// Which spelling a value has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
@@ -92,62 +88,6 @@ pub struct ShapeError {
 }
 
 impl Shape {
-    /// The shape of `T`, read off its JSON schema.
-    #[must_use]
-    pub fn of<T: JsonSchema>() -> Self {
-        Self::from_schema(&schema_of::<T>())
-    }
-
-    fn from_schema(schema: &Value) -> Self {
-        if let Some(words) = words(schema) {
-            return Self::Enum(words);
-        }
-        let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array());
-        if let Some(alternatives) = alternatives.filter(|_| schema.get("properties").is_none()) {
-            let mut shapes = alternatives.iter().filter(|schema| !is_null(schema)).map(Self::from_schema);
-            return shapes.next().unwrap_or(Self::Plain);
-        }
-        if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
-            return Self::Any;
-        }
-        if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
-            let required = schema.get("required").and_then(Value::as_array);
-            let is_required =
-                |name: &String| required.is_some_and(|names| names.iter().any(|found| found == name));
-            let member = |(name, schema): (&String, &Value)| {
-                let place = match schema.get(PLACE).and_then(Value::as_str) {
-                    Some(SPEC_ONLY) => Place::SpecOnly,
-                    Some(MERGED) => Place::Merged,
-                    _ => Place::Body,
-                };
-                let optional = !is_required(name) && schema.get("default").is_none_or(Value::is_null);
-                (
-                    name.clone(),
-                    Member { wire: snake_case(name), place, optional, shape: Self::from_schema(schema) },
-                )
-            };
-            return Self::Object(properties.iter().map(member).collect());
-        }
-        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
-            return Self::Map(Box::new(Self::from_schema(values)));
-        }
-        if let Some(items) = schema.get("items") {
-            let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
-            let keys = keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-            return Self::List { item: Box::new(Self::from_schema(items)), keys };
-        }
-        let text = |key| schema.get(key).and_then(Value::as_str);
-        if text("pattern").is_some_and(|pattern| decimal::Range::of_pattern(pattern).is_some()) {
-            Self::Decimal
-        } else if text("format") == Some("date-time") {
-            Self::Time
-        } else if is_type(schema, "integer") {
-            Self::Integer
-        } else {
-            Self::Plain
-        }
-    }
-
     /// Brings a value from either spelling into the one canonical form that comparison and digests use: spec
     /// spelling, decimals without trailing zeros, times in UTC, enums as the schema spells them, lists of single
     /// values (sets of ids or tags) sorted, no nulls, no members that the terms do not have; of the wire, only what is
@@ -224,12 +164,6 @@ impl Shape {
         }
     }
 
-    /// The wire form of a value in spec spelling, decimals with exactly the digits that were written.
-    #[must_use]
-    pub fn wire<'a>(&'a self, value: &'a Value) -> impl Serialize + 'a {
-        Wire { shape: self, value }
-    }
-
     /// The same object without a member that the billing API does not have in its body.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -252,40 +186,6 @@ impl Shape {
             Self::Object(members) => members.get(name).map(|member| &member.shape),
             Self::Map(values) => Some(values),
             _ => None,
-        }
-    }
-}
-
-/// A value on its way to the wire.
-struct Wire<'a> {
-    shape: &'a Shape,
-    value: &'a Value,
-}
-
-impl Serialize for Wire<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self.shape, self.value) {
-            (Shape::Object(members), Value::Object(value)) => {
-                let known = || value.iter().filter_map(|(name, value)| Some((members.get(name)?, value)));
-                let body = known().filter(|(member, _)| member.place == Place::Body);
-                let body = body.map(|(member, value)| (&member.wire, Wire { shape: &member.shape, value }));
-                let merged = known().filter(|(member, _)| member.place == Place::Merged);
-                let merged = merged.filter_map(|(_, value)| value.as_object()).flatten();
-                let merged = merged.filter(|(name, _)| members.values().all(|member| member.wire != **name));
-                let merged = merged.map(|(name, value)| (name, Wire { shape: &Shape::Any, value }));
-                serializer.collect_map(body.chain(merged))
-            }
-            (Shape::Map(shape), Value::Object(value)) => {
-                serializer.collect_map(value.iter().map(|(key, value)| (key, Wire { shape, value })))
-            }
-            (Shape::List { item, .. }, Value::Array(values)) => {
-                serializer.collect_seq(values.iter().map(|value| Wire { shape: item, value }))
-            }
-            (Shape::Decimal, Value::String(digits)) => {
-                digits.parse::<Decimal>().map_err(ser::Error::custom)?;
-                RawValue::from_string(digits.clone()).map_err(ser::Error::custom)?.serialize(serializer)
-            }
-            (_, value) => value.serialize(serializer),
         }
     }
 }
@@ -317,26 +217,6 @@ impl fmt::Display for Pointer<'_> {
     }
 }
 
-/// The JSON schema of `T`, with everything in place instead of by reference.
-pub(crate) fn schema_of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<T>().to_value()
-}
-
-/// The words that an enum's schema allows, `None` for any other schema.
-pub(crate) fn words(schema: &Value) -> Option<Vec<String>> {
-    let of_text = |value: &Value| value.as_str().map(str::to_owned);
-    if let Some(word) = schema.get("const") {
-        return of_text(word).map(|word| vec![word]);
-    }
-    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        return words.iter().filter(|word| !word.is_null()).map(of_text).collect();
-    }
-    let alternatives = ["anyOf", "oneOf"].into_iter().find_map(|key| schema.get(key)?.as_array())?;
-    let alternatives = alternatives.iter().filter(|schema| !is_null(schema)).map(words);
-    alternatives.collect::<Option<Vec<_>>>().map(|words| words.concat())
-}
-
 /// Anything, with every number that is no 64-bit integer as its own digits, as an exactly parsed reply has it.
 fn exact(value: &Value) -> Value {
     match value {
@@ -347,10 +227,6 @@ fn exact(value: &Value) -> Value {
     }
 }
 
-fn is_null(schema: &Value) -> bool {
-    schema.get("type").is_some_and(|found| found == "null")
-}
-
 /// The order of two items of a keyed list; items of other lists stay in theirs.
 fn compare_keys(keys: &[String], a: &Value, b: &Value) -> Ordering {
     let by_key = |key: &String| match (a.get(key), b.get(key)) {
@@ -358,25 +234,6 @@ fn compare_keys(keys: &[String], a: &Value, b: &Value) -> Ordering {
         (a, b) => a.and_then(Value::as_str).cmp(&b.and_then(Value::as_str)),
     };
     keys.iter().map(by_key).fold(Ordering::Equal, Ordering::then)
-}
-
-/// Whether a schema is of a type, or of that type and null.
-pub(crate) fn is_type(schema: &Value, name: &str) -> bool {
-    match schema.get("type") {
-        Some(Value::Array(types)) => types.iter().any(|found| found == name),
-        found => found.is_some_and(|found| found == name),
-    }
-}
-
-/// `unitPrice` as `unit_price`.
-fn snake_case(camel: &str) -> String {
-    camel.chars().fold(String::with_capacity(camel.len() + 4), |mut snake, letter| {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-        snake
-    })
 }
 
 fn shortened(value: &Value) -> String {

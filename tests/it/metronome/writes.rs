@@ -50,12 +50,22 @@ async fn the_columns_of_kubectl_get_answer_what_is_billed() {
     let id = world.sim.only(CUSTOMER).await["id"].as_str().unwrap().to_owned();
     let table = Plane::shared().kubectl(&["-n", &world.namespace, "get", "bc", "-o", "wide"]);
     let columns =
-        "NAME READY REASON STATE CUSTOMER CONTRACT ENDS COMMITTED CURRENCY DRIFTED PROVIDER MESSAGE AGE";
+        "NAME READY REASON STATE CONTRACT COMMITTED CURRENCY ENDS CUSTOMER ID DRIFTED PROVIDER MESSAGE AGE";
     let (heads, row) = table.split_once('\n').unwrap();
     assert_eq!(heads.split_whitespace().collect::<Vec<_>>().join(" "), columns);
-    for cell in
-        ["acme", "True", "active", CUSTOMER, &id, "2036-01-01", "120000.00", "USD", "False", "metronome"]
-    {
+    for cell in [
+        "acme",
+        "True",
+        "active",
+        "Acme 2026",
+        "120000.00",
+        "USD",
+        "2036-01-01",
+        CUSTOMER,
+        &id,
+        "False",
+        "metronome",
+    ] {
         assert!(row.contains(cell), "{cell} in {table}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod contract;
+pub(super) mod fence;
 pub mod package;
 pub mod provider;
-pub(super) mod status;
+mod status;

@@ -1,4 +1,4 @@
-//! What the statuses of all kinds share.
+//! What the schemas of all statuses share. Knows no kind.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -26,25 +26,3 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
         }
     })
 }
-
-/// A status that shows which leadership wrote it.
-pub trait Fenced {
-    /// The number of the leadership that wrote it.
-    fn fence_mut(&mut self) -> &mut Option<i32>;
-}
-
-macro_rules! fenced {
-    ($($status:ty),*) => {
-        $(impl Fenced for $status {
-            fn fence_mut(&mut self) -> &mut Option<i32> {
-                &mut self.fence
-            }
-        })*
-    };
-}
-
-fenced!(
-    super::contract::BillingContractStatus,
-    super::package::ContractPackageStatus,
-    super::provider::ProviderStatus
-);

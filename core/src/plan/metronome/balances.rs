@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Desired, ObservedContract, UniquenessKey,
+    defaults::{fill_defaults, prune},
     draft::{Draft, call},
-    history,
     immutable::Remedy,
+    key::key_of_item,
     list,
     lists::{Beside, LISTS, List, Writes, item_shape, wire_name},
     matching::Wanted,
@@ -22,7 +23,7 @@ use super::{
     next_hour,
     observed::{Ids, Item},
     part::{Members, Part},
-    reply::{as_written, fill_defaults, ids_of, is_made_by_the_api, is_set, prune},
+    reply::{as_written, ids_of, is_made_by_the_api, is_set},
     schedule, text,
 };
 use crate::{
@@ -30,8 +31,6 @@ use crate::{
     terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling},
 };
 
-/// How the keys of all items that such a resource makes begin.
-const KEYS: &str = "countersign-item/";
 /// Member with the contract on whose invoices a commit is billed.
 const INVOICE_CONTRACT: &str = "invoiceContractId";
 /// Shape of a number outside the terms.
@@ -54,23 +53,6 @@ impl Balances {
             Self::Credits => "credits",
         }
     }
-}
-
-/// How the keys of the items of one resource begin.
-fn mark(contract: &UniquenessKey) -> String {
-    format!("{KEYS}{}", history::mark(contract))
-}
-
-/// The key that an item is made with.
-pub(super) fn key_of(contract: &UniquenessKey, list: &List, key: &str) -> String {
-    format!("{}{}/{key}", mark(contract), list.name)
-}
-
-/// A key that such a resource has made, whatever word the API puts before it.
-fn made_key(read: &str) -> Option<&str> {
-    let at = read.find(KEYS)?;
-    let (before, key) = read.split_at_checked(at)?;
-    (before.is_empty() || before.ends_with(':')).then_some(key)
 }
 
 /// Which balances of the customer a contract is concerned with: those that the spec has, that are on record, or that a
@@ -114,7 +96,7 @@ impl ObservedBalances {
         let name = wire_name(&CONTRACT, kind.list());
         let told = data.as_array().ok_or("the reply is no list")?;
         let id = |item: &Value| item.get("id").and_then(Value::as_str).map(str::to_owned);
-        let key = |item: &Value| Some((id(item)?, made_key(text(item, "uniqueness_key")?)?.to_owned()));
+        let key = |item: &Value| Some((id(item)?, key_of_item(text(item, "uniqueness_key")?)?.to_owned()));
         let items = told.iter().map(as_written).filter(|item| !is_made_by_the_api(item));
         let (gone, live): (Vec<_>, Vec<_>) = items.partition(|item| is_set(item, "archived_at"));
         let wire = json!({name: live});
@@ -142,7 +124,7 @@ impl ObservedContract {
     /// Takes the customer's balances beside the contract, for the resource whose contract has a key. Those with the key of
     /// another resource are left out.
     pub fn merge_balances(&mut self, kind: Balances, told: &ObservedBalances, key: &UniquenessKey) {
-        let (name, mark) = (kind.list(), mark(key));
+        let (name, mark) = (kind.list(), key.mark_of_items());
         let is_anothers = |id: &str| told.keys.get(id).is_some_and(|key| !key.starts_with(&mark));
         let items = told.ids.iter().zip(&told.terms).filter(|(ids, _)| !is_anothers(&ids.own));
         let (ids, terms): (Vec<_>, Vec<_>) = items.map(|(ids, terms)| (ids.clone(), terms.clone())).unzip();
@@ -224,11 +206,11 @@ pub(super) fn create(
         item.get(invoice).is_some_and(|schedule| schedule.get("doNotInvoice") != Some(&Value::Bool(true)))
     });
     if let (true, Some(members)) = (is_invoiced, item.as_object_mut()) {
-        members.entry(INVOICE_CONTRACT).or_insert_with(|| json!(draft.view.contract_id));
+        members.entry(INVOICE_CONTRACT).or_insert_with(|| json!(draft.observed.contract_id));
     }
     let mut body = Members::from([
-        ("customer_id", Part::text(&draft.view.customer_id)),
-        ("uniqueness_key", Part::text(key_of(draft.desired.key(), list, &wanted.key))),
+        ("customer_id", Part::text(&draft.observed.customer_id)),
+        ("uniqueness_key", Part::text(draft.desired.key().of_item(list.name, &wanted.key))),
     ]);
     let shape = item_shape(list.name);
     for (name, member) in
@@ -245,14 +227,14 @@ pub(super) fn create(
 
 /// Whether an item of the spec can be made: the API never frees the key of one that somebody archived.
 pub(super) fn can_be_made(draft: &Draft<'_>, list: &'static List, wanted: &Wanted) -> bool {
-    let key = key_of(draft.desired.key(), list, &wanted.key);
-    !(list.is_beside() && draft.view.holds_archived(list, &key))
+    let key = draft.desired.key().of_item(list.name, &wanted.key);
+    !(list.is_beside() && draft.observed.holds_archived(list, &key))
 }
 
 /// Whether an item was made and is not shown: the API deletes none, so what it shows is behind.
 pub(super) fn is_unseen(draft: &Draft<'_>, list: &'static List, wanted: &Wanted) -> bool {
     let made = draft.recorded(&format!("{}/{}", list.name, wanted.key)).filter(|id| !id.is_empty());
-    list.is_beside() && made.is_some_and(|id| !draft.view.all_ids().contains(id))
+    list.is_beside() && made.is_some_and(|id| !draft.observed.all_ids().contains(id))
 }
 
 /// Changes an item in place.
@@ -261,7 +243,7 @@ pub(super) fn edit(draft: &mut Draft<'_>, beside: &Beside, mut update: Members) 
     // The call has no key: what it adds to a schedule, a repeat would add once more.
     let kind =
         if adds("access_schedule") || adds("invoice_schedule") { CallKind::Append } else { CallKind::Other };
-    update.insert("customer_id", Part::text(&draft.view.customer_id));
+    update.insert("customer_id", Part::text(&draft.observed.customer_id));
     draft.push_call(call(kind, beside.edit, &update));
 }
 
@@ -273,7 +255,7 @@ pub(super) fn take_out(
     item: Item<'_>,
     change: &Change,
 ) {
-    let customer_id = draft.view.customer_id.clone();
+    let customer_id = draft.observed.customer_id.clone();
     match end(list, beside, &customer_id, item, next_hour(draft.now)) {
         None => draft.reject(change, Unit::Usd, Remedy::Postpaid),
         Some(call) => {
@@ -338,7 +320,7 @@ fn end(
 pub(super) struct Endings {
     pub calls: Vec<Call>,
     pub changes: Vec<Change>,
-    pub stuck: Vec<String>,
+    pub without_end: Vec<String>,
 }
 
 /// Ends everything that a resource has made beside its contract.
@@ -346,7 +328,7 @@ pub(super) struct Endings {
 /// # Errors
 /// When a body cannot be written as JSON.
 pub(super) fn end_all(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     at: Timestamp,
 ) -> Result<Endings, Refusal> {
@@ -359,15 +341,17 @@ pub(super) fn end_all(
             .filter(|(path, _)| is_of(path, list.name) && path.split('/').count() == 2)
             .map(|(_, id)| id.as_str())
             .collect();
-        let is_own = |id: &str| known.contains(id) || view.made_key(id).is_some();
-        for item in view.items(list.name).filter(|item| is_own(&item.ids.own) && !is_over(list, *item, at)) {
+        let is_own = |id: &str| known.contains(id) || observed.made_key(id).is_some();
+        for item in
+            observed.items(list.name).filter(|item| is_own(&item.ids.own) && !is_over(list, *item, at))
+        {
             let path = format!("/{}/{}", list.name, item.ids.own);
-            match end(list, beside, &view.customer_id, item, at) {
+            match end(list, beside, &observed.customer_id, item, at) {
                 Some(call) => {
                     endings.calls.push(call?);
                     endings.changes.push(Change::removed(path, item.terms.clone()));
                 }
-                None => endings.stuck.push(path),
+                None => endings.without_end.push(path),
             }
         }
     }

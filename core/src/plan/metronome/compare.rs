@@ -11,13 +11,13 @@ use crate::plan::{Decision, Plan, Policy, Recorded};
 /// Compares what is wanted with what is observed; `shown` is how billing will show it once it ends when the spec says.
 pub(super) fn compare<'a>(
     desired: &'a Desired,
-    view: &'a ObservedContract,
+    observed: &'a ObservedContract,
     shown: &'a ObservedContract,
     recorded: &'a Recorded,
     policy: &'a Policy,
     now: DateTime<Utc>,
 ) -> Draft<'a> {
-    let mut draft = Draft::new(desired, view, shown, recorded, policy, now);
+    let mut draft = Draft::new(desired, observed, shown, recorded, policy, now);
     let matched = Matched::new(desired, shown, recorded, now);
     draft.ambiguous.extend(matched.ambiguous.iter().cloned());
     members::compare(&mut draft);
@@ -35,20 +35,20 @@ pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
         return Decision::Wait(immutable::unseen(&draft.unseen));
     }
     if draft.rejected.iter().any(|(_, remedy)| remedy.blocks()) {
-        return immutable::refusal(draft.view, &draft.rejected);
+        return immutable::refusal(draft.observed, &draft.rejected);
     }
     if !draft.ambiguous.is_empty() {
-        return immutable::ambiguous(draft.view, &draft.ambiguous);
+        return immutable::ambiguous(draft.observed, &draft.ambiguous);
     }
     if draft.changes.is_empty() && !draft.rejected.is_empty() {
-        return immutable::refusal(draft.view, &draft.rejected);
+        return immutable::refusal(draft.observed, &draft.rejected);
     }
     let reported = std::mem::take(&mut draft.reported);
     if draft.changes.is_empty() {
         return if reported.is_empty() { Decision::Settle } else { Decision::Report(reported) };
     }
     fields::note(&mut draft);
-    let (observed, wanted) = (&draft.view.terms, draft.desired.terms());
+    let (observed, wanted) = (&draft.observed.terms, draft.desired.terms());
     let (policy, recorded, changes) = (draft.policy, draft.recorded, std::mem::take(&mut draft.changes));
     let effect = std::mem::take(&mut draft.effect);
     let calls = match draft.into_calls() {

@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 use super::{
     CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, balances, effect, list,
     lists::LISTS,
-    matching::{PAYMENT_GATE, REFERRING},
-    money, schedule, text,
+    money, schedule,
+    tables::{PAYMENT_GATE, REFERRING},
+    text,
 };
 use crate::{
     plan::{Call, CallKind, Change, Decision, Plan, Policy, Recorded, Refusal},
-    terms::{Digest, metronome::CONTRACT},
+    terms::metronome::CONTRACT,
 };
 
 /// Members that a create from a package takes; the rest follows as an edit.
@@ -60,7 +61,7 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
             members.retain(|name, _| BESIDE_A_PACKAGE.contains(&name.as_str()));
         }
     }
-    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), fingerprint(desired))
+    Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), desired.create_fingerprint())
 }
 
 /// Whether a commit waits for a payment, which a create does not take: whether the API drops that or refuses it, the balance
@@ -103,11 +104,6 @@ fn refers_to(value: &Value, name: &str) -> bool {
     }
 }
 
-/// Recognises the create of a contract, whatever its terms were then.
-pub(super) fn fingerprint(desired: &Desired) -> Digest {
-    Digest::of(&json!([CREATE_CONTRACT, desired.key().as_str(), desired.customer_id()]))
-}
-
 /// The custom fields of the contract: the spec's, the stamp and its notes.
 pub(super) fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<String, Value> {
     let mut fields = own.and_then(Value::as_object).cloned().unwrap_or_default();
@@ -118,8 +114,8 @@ pub(super) fn contract_fields(desired: &Desired, own: Option<&Value>) -> Map<Str
 
 /// Puts the key of each item on it, where contracts are stamped and the item can have custom fields.
 pub(super) fn stamp_items(desired: &Desired, terms: &mut Value) {
-    for of in LISTS.iter().filter(|of| of.entity.is_some()) {
-        let items = terms.get_mut(of.name).and_then(Value::as_array_mut).into_iter().flatten();
+    for list in LISTS.iter().filter(|list| list.entity.is_some()) {
+        let items = terms.get_mut(list.name).and_then(Value::as_array_mut).into_iter().flatten();
         items.for_each(|item| stamp_item(desired, item));
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    Desired, ObservedContract, history,
+    Desired, ObservedContract,
     immutable::Remedy,
     leaving::Known,
     money::Units,
@@ -20,7 +20,7 @@ use crate::{
 /// A plan in the making.
 pub(super) struct Draft<'a> {
     pub desired: &'a Desired,
-    pub view: &'a ObservedContract,
+    pub observed: &'a ObservedContract,
     /// The same with its items as billing will have them once the contract's end is as the spec says.
     pub shown: &'a ObservedContract,
     pub recorded: &'a Recorded,
@@ -56,7 +56,7 @@ impl<'a> Draft<'a> {
     /// Nothing found yet.
     pub(super) fn new(
         desired: &'a Desired,
-        view: &'a ObservedContract,
+        observed: &'a ObservedContract,
         shown: &'a ObservedContract,
         recorded: &'a Recorded,
         policy: &'a Policy,
@@ -66,11 +66,11 @@ impl<'a> Draft<'a> {
         let items = recorded.items.iter().filter(|(path, id)| is_item(path) && !id.is_empty());
         Self {
             desired,
-            view,
+            observed,
             shown,
             keys: items.map(|(path, id)| (id.as_str(), path.as_str())).collect(),
             recorded,
-            known: Known::new(recorded, view),
+            known: Known::new(recorded, observed),
             policy,
             now,
             effect: MoneyEffect::default(),
@@ -124,7 +124,7 @@ impl<'a> Draft<'a> {
     fn counted(&self, change: &Change, units: impl Into<Units>) -> Change {
         let Units { from, to } = units.into();
         let (from, to) = (from.data(), to.data());
-        change.clone().counted_in(from.as_ref(), to.as_ref()).naming(&self.view.unit_names)
+        change.clone().counted_in(from.as_ref(), to.as_ref()).naming(&self.observed.unit_names)
     }
 
     /// A verb with one value.
@@ -177,12 +177,12 @@ impl<'a> Draft<'a> {
     /// Whether what others have put into a list is reported: where the spec has the list, or the contract is this resource's,
     /// so that nothing in it goes unsaid. What a package has put in is not told from it.
     pub(super) fn reports_foreign(&self, list: &str) -> bool {
-        let is_held = self.recorded.contract_id.as_ref() == Some(&self.view.contract_id);
-        let key = self.view.uniqueness_key.as_deref();
+        let is_held = self.recorded.contract_id.as_ref() == Some(&self.observed.contract_id);
+        let key = self.observed.uniqueness_key.as_deref();
         let is_own = || {
             is_held
                 || key.is_some_and(|key| self.desired.key().matches(key))
-                || self.view.is_stamped(self.desired)
+                || self.observed.is_stamped(self.desired)
         };
         !self.desired.has_package() && (self.desired.terms().get(list).is_some() || is_own())
     }
@@ -192,14 +192,14 @@ impl<'a> Draft<'a> {
         use crate::api::contract::AdoptMode;
         let adopt = self.policy.adopt.as_ref();
         adopt.is_some_and(|adopt| {
-            adopt.mode == AdoptMode::Override && adopt.contract_id == self.view.contract_id
+            adopt.mode == AdoptMode::Override && adopt.contract_id == self.observed.contract_id
         })
     }
 
     /// The moment from which a change without a date applies: the next full hour, or the start of what begins later.
     pub(super) fn soonest(&self, start: Option<Timestamp>) -> Timestamp {
         let next = super::next_hour(self.now);
-        start.map_or(next, |start| start.max(next)).max(self.view.starting_at)
+        start.map_or(next, |start| start.max(next)).max(self.observed.starting_at)
     }
 
     /// The calls, edits first.
@@ -207,11 +207,11 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When one of them cannot be written as JSON.
     pub(super) fn into_calls(self) -> Result<Vec<Call>, Refusal> {
-        let (view, desired) = (self.view, self.desired);
+        let (observed, desired) = (self.observed, self.desired);
         let edits = [(self.verbs, self.adds), (self.later, Vec::new())].into_iter().enumerate();
         let edits = edits.filter(|(_, (verbs, _))| !verbs.is_empty());
         let edits = edits.map(|(round, (verbs, adds))| {
-            let call = edit(desired, view, verbs, round)?;
+            let call = edit(desired, observed, verbs, round)?;
             Ok(Call { adds, ..call })
         });
         edits.chain(self.calls).collect()
@@ -230,14 +230,14 @@ fn push(verbs: &mut Members, verb: &'static str, part: Part) {
 /// twice.
 fn edit(
     desired: &Desired,
-    view: &ObservedContract,
+    observed: &ObservedContract,
     mut verbs: Members,
     round: usize,
 ) -> Result<Call, Refusal> {
-    let digest = Digest::of(&json!([view.contract_id, view.last_edit, round]));
-    let key = format!("{}{digest}", history::mark(desired.key()));
-    verbs.insert("contract_id", Part::text(&view.contract_id));
-    verbs.insert("customer_id", Part::text(&view.customer_id));
+    let digest = Digest::of(&json!([observed.contract_id, observed.last_edit, round]));
+    let key = format!("{}{digest}", desired.key().mark());
+    verbs.insert("contract_id", Part::text(&observed.contract_id));
+    verbs.insert("customer_id", Part::text(&observed.customer_id));
     verbs.insert("uniqueness_key", Part::text(key));
     call(CallKind::Edit, super::EDIT_CONTRACT, &verbs)
 }

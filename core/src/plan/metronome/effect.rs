@@ -13,14 +13,12 @@ use super::{
     money::{self, WithoutSum},
     next_hour,
     observed::Item,
-    past::BACKDATE,
+    tables::BACKDATE,
     text,
 };
 use crate::{
     plan::{
-        Change, MoneyEffect, Open, OpenCause,
-        diff::covers,
-        money::{Owed, is_amount, open_rates},
+        Change, MoneyEffect, Open, OpenCause, diff::covers, money::open_rates, owed::Owed, unit::is_amount,
         usage,
     },
     terms::{Decimal, Timestamp},
@@ -73,7 +71,7 @@ pub(super) fn of_edit(draft: &Draft<'_>, matched: &Matched<'_>) -> MoneyEffect {
     let (mut before, mut after) = (Map::new(), Map::new());
     let mut keyed: HashSet<String> = HashSet::new();
     // What the contract's end cuts off is billed until then, and so before.
-    let items = LISTS.iter().flat_map(|list| draft.view.items(list.name));
+    let items = LISTS.iter().flat_map(|list| draft.observed.items(list.name));
     let shown: HashMap<&str, &Value> = items.map(|item| (item.ids.own.as_str(), item.terms)).collect();
     let mut touched: HashMap<String, Vec<&Change>> = HashMap::new();
     for change in &draft.changes {
@@ -103,8 +101,8 @@ pub(super) fn of_edit(draft: &Draft<'_>, matched: &Matched<'_>) -> MoneyEffect {
         };
         if let Some(from) = &change.from {
             push(&mut before, name, key, from.clone());
-            let ends = LISTS.iter().any(|of| of.name == name && of.removal == Removal::End);
-            let beside = LISTS.iter().find(|of| of.name == name && of.is_beside());
+            let ends = LISTS.iter().any(|list| list.name == name && list.removal == Removal::End);
+            let beside = LISTS.iter().find(|list| list.name == name && list.is_beside());
             if let (Some(list), None) = (beside, &change.to) {
                 push(&mut after, name, key, balances::ended(list, from, next_hour(draft.now)));
             }
@@ -125,7 +123,7 @@ pub(super) fn of_edit(draft: &Draft<'_>, matched: &Matched<'_>) -> MoneyEffect {
 }
 
 fn between(draft: &Draft<'_>, before: &Value, after: &Value) -> MoneyEffect {
-    let (start, end) = (Some(draft.view.starting_at), draft.view.ending_before);
+    let (start, end) = (Some(draft.observed.starting_at), draft.observed.ending_before);
     let new_end = draft.changes.iter().find(|change| change.path == "/endingBefore");
     let end_after = new_end.map_or(end, |change| change.to.as_ref()?.as_str()?.parse().ok());
     let (before, without_sum) = money::owed(before, start, end);
@@ -143,7 +141,7 @@ fn between(draft: &Draft<'_>, before: &Value, after: &Value) -> MoneyEffect {
     open.extend(without_sums(&without_sum, &still_without));
     let usage = usage::of_overrides(&draft.changes);
     let mut effect = MoneyEffect::between(&before, &after, open).with_usage(usage);
-    effect.find_names(&draft.view.unit_names);
+    effect.find_names(&draft.observed.unit_names);
     effect
 }
 

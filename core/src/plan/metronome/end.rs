@@ -30,28 +30,28 @@ static PLAIN: Shape = Shape::Plain;
 /// # Errors
 /// When the body cannot be written as JSON.
 pub(super) fn end(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     policy: DeletionPolicy,
     end_at: Option<Timestamp>,
     void_invoices: bool,
     now: DateTime<Utc>,
 ) -> Result<Option<Call>, Refusal> {
-    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
-    if view.archived || !is_held {
+    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == observed.contract_id);
+    if observed.archived || !is_held {
         return Ok(None);
     }
     match policy {
         DeletionPolicy::Orphan => Ok(None),
-        DeletionPolicy::Cancel => archive(view, void_invoices).map(Some),
+        DeletionPolicy::Cancel => archive(observed, void_invoices).map(Some),
         DeletionPolicy::End => {
             let end = end_at.map_or_else(|| next_hour(now), |end| end.max(next_hour(now)));
-            if view.ending_before.is_some_and(|set| set <= end) {
+            if observed.ending_before.is_some_and(|set| set <= end) {
                 Ok(None)
-            } else if view.starting_at >= end {
-                archive(view, void_invoices).map(Some)
+            } else if observed.starting_at >= end {
+                archive(observed, void_invoices).map(Some)
             } else {
-                update_end_date(view, end).map(Some)
+                update_end_date(observed, end).map(Some)
             }
         }
     }
@@ -59,18 +59,18 @@ pub(super) fn end(
 
 /// Decides how a contract comes to its end, under the same policies as any other write.
 pub(super) fn plan(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     policy: &Policy,
     ending: &Ending,
     now: DateTime<Utc>,
 ) -> Decision {
     let Ending { policy: deletion, end_at, void_invoices } = *ending;
-    let call = match end(view, recorded, deletion, end_at, void_invoices, now) {
+    let call = match end(observed, recorded, deletion, end_at, void_invoices, now) {
         Ok(call) => call,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    let beside = match beside(view, recorded, deletion, end_at, now) {
+    let beside = match beside(observed, recorded, deletion, end_at, now) {
         Ok(beside) => beside,
         Err(refusal) => return Decision::Refuse(refusal),
     };
@@ -84,13 +84,16 @@ pub(super) fn plan(
         }
         None => json!("stays as it is"),
     };
-    let change =
-        Change::new(format!("contract {}", view.contract_id), Some(json!(view.state)), Some(to.clone()));
+    let change = Change::new(
+        format!("contract {}", observed.contract_id),
+        Some(json!(observed.state)),
+        Some(to.clone()),
+    );
     let changes = call.is_some().then_some(change).into_iter().chain(beside.changes).collect();
     let calls = call.into_iter().chain(beside.calls).collect();
     // Without a date of its own the plan stays the same from hour to hour, so that it can be approved.
-    let wanted = json!([view.contract_id, to, void_invoices]);
-    Plan::new(&view.terms, &wanted, changes, MoneyEffect::default(), calls).under(policy, recorded, false)
+    let wanted = json!([observed.contract_id, to, void_invoices]);
+    Plan::new(&observed.terms, &wanted, changes, MoneyEffect::default(), calls).under(policy, recorded, false)
 }
 
 /// Ends what the resource has made beside the contract, at the same time: there is no call that archives it.
@@ -98,13 +101,13 @@ pub(super) fn plan(
 /// # Errors
 /// When the API does not end all of it.
 fn beside(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     policy: DeletionPolicy,
     end_at: Option<Timestamp>,
     now: DateTime<Utc>,
 ) -> Result<Endings, Refusal> {
-    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == view.contract_id);
+    let is_held = recorded.contract_id.as_ref().is_none_or(|id| *id == observed.contract_id);
     let at = match policy {
         DeletionPolicy::Orphan => return Ok(Endings::default()),
         DeletionPolicy::Cancel => next_hour(now),
@@ -113,8 +116,8 @@ fn beside(
     if !is_held {
         return Ok(Endings::default());
     }
-    let endings = balances::end_all(view, recorded, at)?;
-    if endings.stuck.is_empty() {
+    let endings = balances::end_all(observed, recorded, at)?;
+    if endings.without_end.is_empty() {
         return Ok(endings);
     }
     Err(Refusal {
@@ -122,24 +125,24 @@ fn beside(
         message: format!(
             "Nothing was written: the API ends no POSTPAID commit of a customer that has begun: {}. Ways out: end it in \
              billing; or set `spec.deletionPolicy: Orphan`, which leaves everything as it is",
-            endings.stuck.join(", ")
+            endings.without_end.join(", ")
         ),
     })
 }
 
-fn update_end_date(view: &ObservedContract, end: Timestamp) -> Result<Call, Refusal> {
+fn update_end_date(observed: &ObservedContract, end: Timestamp) -> Result<Call, Refusal> {
     let body = Members::from([
-        ("contract_id", Part::text(&view.contract_id)),
-        ("customer_id", Part::text(&view.customer_id)),
+        ("contract_id", Part::text(&observed.contract_id)),
+        ("customer_id", Part::text(&observed.customer_id)),
         ("ending_before", Part::time(end)),
     ]);
     call(CallKind::Other, "v1/contracts/updateEndDate", &body)
 }
 
-fn archive(view: &ObservedContract, void_invoices: bool) -> Result<Call, Refusal> {
+fn archive(observed: &ObservedContract, void_invoices: bool) -> Result<Call, Refusal> {
     let body = Members::from([
-        ("contract_id", Part::text(&view.contract_id)),
-        ("customer_id", Part::text(&view.customer_id)),
+        ("contract_id", Part::text(&observed.contract_id)),
+        ("customer_id", Part::text(&observed.customer_id)),
         ("void_invoices", Part::Terms(&PLAIN, void_invoices.into())),
     ]);
     call(CallKind::Other, ARCHIVE, &body)

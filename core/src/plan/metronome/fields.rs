@@ -15,9 +15,9 @@ use crate::{plan::Change, terms::metronome::CONTRACT};
 
 /// Compares the custom fields of the contract, the stamp among them.
 pub(super) fn compare(draft: &mut Draft<'_>) {
-    let (desired, view) = (draft.desired, draft.view);
+    let (desired, observed) = (draft.desired, draft.observed);
     let stamp = desired.owner().map(|(name, value)| (name.clone(), json!(value))).collect();
-    compare_of(draft, "contract", &view.contract_id, "", &desired.written, &view.terms, &stamp);
+    compare_of(draft, "contract", &observed.contract_id, "", &desired.written, &observed.terms, &stamp);
 }
 
 /// Compares the custom fields of one thing. `place` is its path without the leading slash, empty for the contract;
@@ -77,10 +77,10 @@ pub(super) fn record_prefix(place: &str) -> String {
 /// Writes the notes of the stamp beside other changes.
 pub(super) fn note(draft: &mut Draft<'_>) {
     let Some(stamp) = &draft.desired.resolved.stamp else { return };
-    let stale = stamp.notes.iter().filter(|(name, value)| draft.view.custom_field(name) != Some(value));
+    let stale = stamp.notes.iter().filter(|(name, value)| draft.observed.custom_field(name) != Some(value));
     let stale: Map<_, _> = stale.map(|(name, value)| (name.clone(), json!(value))).collect();
     if !stale.is_empty() {
-        draft.call("v1/customFields/setValues", &values("contract", &draft.view.contract_id, stale));
+        draft.call("v1/customFields/setValues", &values("contract", &draft.observed.contract_id, stale));
     }
 }
 

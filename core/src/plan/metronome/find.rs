@@ -37,30 +37,32 @@ pub fn find<'v>(
     recorded: &Recorded,
     policy: &Policy,
 ) -> Found<'v> {
-    let has_key = |view: &ObservedContract| {
-        view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
+    let has_key = |observed: &ObservedContract| {
+        observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
     };
-    let by_id = |id: Option<&String>| id.and_then(|id| listed.iter().find(|view| view.contract_id == *id));
+    let by_id =
+        |id: Option<&String>| id.and_then(|id| listed.iter().find(|observed| observed.contract_id == *id));
     let held = by_id(recorded.contract_id.as_ref());
-    if let Some(view) = held.filter(|view| !view.archived || has_key(view)) {
-        return Found::Own(view);
+    if let Some(observed) = held.filter(|observed| !observed.archived || has_key(observed)) {
+        return Found::Own(observed);
     }
-    if let Some(view) = by_id(policy.adopt.as_ref().map(|adopt| &adopt.contract_id)) {
-        return Found::Adoptable(view);
+    if let Some(observed) = by_id(policy.adopt.as_ref().map(|adopt| &adopt.contract_id)) {
+        return Found::Adoptable(observed);
     }
     // A key as it is goes before one with the API's word in front, which could be somebody's own.
-    let is_exact = |view: &&ObservedContract| view.uniqueness_key.as_deref() == Some(desired.key().as_str());
-    let holder = listed.iter().find(is_exact).or_else(|| listed.iter().find(|view| has_key(view)));
-    if let Some(view) = holder {
-        return if view.archived {
-            Found::Refused(immutable::key_taken(view, desired.key()))
+    let is_exact =
+        |observed: &&ObservedContract| observed.uniqueness_key.as_deref() == Some(desired.key().as_str());
+    let holder = listed.iter().find(is_exact).or_else(|| listed.iter().find(|observed| has_key(observed)));
+    if let Some(observed) = holder {
+        return if observed.archived {
+            Found::Refused(immutable::key_taken(observed, desired.key()))
         } else {
-            Found::Own(view)
+            Found::Own(observed)
         };
     }
-    let mut stamped = listed.iter().filter(|view| !view.archived && view.is_stamped(desired));
+    let mut stamped = listed.iter().filter(|observed| !observed.archived && observed.is_stamped(desired));
     match (stamped.next(), stamped.next()) {
-        (Some(view), None) => Found::Own(view),
+        (Some(observed), None) => Found::Own(observed),
         _ => match &recorded.contract_id {
             Some(id) if held.is_none() => Found::Refused(immutable::vanished(id, desired.customer_id())),
             _ => Found::Nothing,

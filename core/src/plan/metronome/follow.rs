@@ -23,15 +23,15 @@ pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>)
     if !create::is_followed(desired) {
         return Vec::new();
     }
-    let Some(view) = created(desired, now) else { return Vec::new() };
+    let Some(observed) = created(desired, now) else { return Vec::new() };
     let recorded = Recorded {
-        contract_id: Some(view.contract_id.clone()),
+        contract_id: Some(observed.contract_id.clone()),
         customer_id: Some(desired.customer_id().to_owned()),
         applied_spec: None,
         ..recorded.clone()
     };
     // What was let through as a create is let through with what belongs to it.
-    match plan(desired, Some(&view), &recorded, &Policy::default(), now) {
+    match plan(desired, Some(&observed), &recorded, &Policy::default(), now) {
         Decision::Write(plan) => plan.calls.into_iter().map(without_key).collect(),
         _ => Vec::new(),
     }
@@ -40,10 +40,10 @@ pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>)
 /// The contract as a read shows it once it is made.
 fn created(desired: &Desired, now: DateTime<Utc>) -> Option<ObservedContract> {
     let shown = desired.shown_as_created(CONTRACT).ok()?;
-    let mut view = ObservedContract::read(&shown.contract, now).ok()?;
-    view.merge_v1(&shown.legacy);
-    (view.last_edit, view.ours) = (Some(String::new()), Some([].into()));
-    Some(view)
+    let mut observed = ObservedContract::read(&shown.contract, now).ok()?;
+    observed.merge_v1(&shown.legacy);
+    (observed.last_edit, observed.ours) = (Some(String::new()), Some([].into()));
+    Some(observed)
 }
 
 fn without_key(call: Call) -> Call {

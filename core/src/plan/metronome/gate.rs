@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     draft::Draft,
     lists::{LISTS, List, Writes, item_shape, wire_name},
-    matching::{PAYMENT_GATE, Wanted},
+    matching::Wanted,
+    tables::PAYMENT_GATE,
 };
 use crate::{
     plan::{Call, Change, Recorded},

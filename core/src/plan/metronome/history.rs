@@ -9,20 +9,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    ObservedContract, UniquenessKey,
+    ObservedContract,
     lists::{LISTS, List, Writes},
+    observed::AddedItem,
     reply::as_written,
 };
 use crate::{
     plan::{Added, Call},
-    terms::{Decimal, Digest, Timestamp},
+    terms::{Decimal, Timestamp},
 };
 
-/// Characters of a mark.
-const MARK: usize = 16;
 /// Verbs that the history has under another name.
 const RENAMED: [(&str, &str); 1] = [("add_professional_services", "add_pro_services")];
 /// Verbs that add an item with an id to a list without keys.
@@ -36,12 +35,6 @@ const MOST_NAMED: usize = 5;
 /// For how long after an edit a read of the contract may not show it: twice what is waited for after a write, as the
 /// clock of the API and this one may differ.
 const BEHIND: TimeDelta = TimeDelta::seconds(60);
-
-/// How the keys of a resource's edits begin.
-pub(super) fn mark(key: &UniquenessKey) -> String {
-    let digest = Digest::of(&json!(["edits of", key.as_str()]));
-    digest.as_str().chars().take(MARK).chain(['-']).collect()
-}
 
 /// What a history of edits tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,17 +57,6 @@ struct OwnEdit {
     /// When it was made, as far as that is told.
     at: Option<Timestamp>,
     added: Vec<AddedItem>,
-}
-
-/// An item that an edit of the resource's own has added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AddedItem {
-    /// Its id.
-    pub id: String,
-    /// The list with keys that it was added to, if it is one of those.
-    pub list: Option<&'static str>,
-    /// The product that it is for, as far as that is told.
-    pub product: Option<String>,
 }
 
 impl Edits {
@@ -102,17 +84,17 @@ impl Edits {
     }
 
     /// The own edits whose effect the contract as read may not show yet.
-    fn recent(&self, view: &ObservedContract) -> impl Iterator<Item = &OwnEdit> {
-        self.own.iter().filter(move |edit| edit.is_recent(view))
+    fn recent(&self, observed: &ObservedContract) -> impl Iterator<Item = &OwnEdit> {
+        self.own.iter().filter(move |edit| edit.is_recent(observed))
     }
 
     /// Items that own edits have added, that nothing has taken out, and that the contract as read does not show.
     fn unseen<'e>(
         &'e self,
         edits: impl Iterator<Item = &'e OwnEdit>,
-        view: &ObservedContract,
+        observed: &ObservedContract,
     ) -> impl Iterator<Item = &'e AddedItem> {
-        let shown = view.all_ids();
+        let shown = observed.all_ids();
         edits
             .flat_map(|edit| &edit.added)
             .filter(move |item| !self.taken_out.contains(&item.id) && !shown.contains(item.id.as_str()))
@@ -121,9 +103,12 @@ impl Edits {
     /// Why a contract as it was read may be behind an own edit, so that a plan against it could add something once more.
     /// What `adds_parts` to an item, which has no mark of its own, is only planned against what is known to be as new as
     /// the last edit.
-    pub(super) fn why_behind(&self, view: &ObservedContract, adds_parts: bool) -> Option<String> {
-        let mut unseen: Vec<_> =
-            self.unseen(self.recent(view), view).map(|item| item.id.as_str()).take(MOST_NAMED + 1).collect();
+    pub(super) fn why_behind(&self, observed: &ObservedContract, adds_parts: bool) -> Option<String> {
+        let mut unseen: Vec<_> = self
+            .unseen(self.recent(observed), observed)
+            .map(|item| item.id.as_str())
+            .take(MOST_NAMED + 1)
+            .collect();
         if !unseen.is_empty() {
             let more = if unseen.len() > MOST_NAMED { " and more" } else { "" };
             unseen.truncate(MOST_NAMED);
@@ -132,25 +117,25 @@ impl Edits {
                 unseen.join(", ")
             ));
         }
-        if self.last_at.is_some_and(|last| last.0 > view.read_at) {
+        if self.last_at.is_some_and(|last| last.0 > observed.read_at) {
             return Some("it was edited after it was read".to_owned());
         }
-        let newest = self.recent(view).max_by_key(|edit| edit.at)?;
+        let newest = self.recent(observed).max_by_key(|edit| edit.at)?;
         (adds_parts && newest.added.is_empty())
             .then(|| "it may not show the last edit, which was made less than a minute before".to_owned())
     }
 
     /// What own edits have added long ago and the contract as read shows neither as one of its items nor as archived.
-    pub(super) fn missing(&self, view: &ObservedContract) -> Vec<AddedItem> {
-        let old = self.own.iter().filter(|edit| !edit.is_recent(view));
-        self.unseen(old, view).cloned().collect()
+    pub(super) fn missing(&self, observed: &ObservedContract) -> Vec<AddedItem> {
+        let old = self.own.iter().filter(|edit| !edit.is_recent(observed));
+        self.unseen(old, observed).cloned().collect()
     }
 }
 
 impl OwnEdit {
     /// Whether it was made a moment before a contract was read, or since. One of the far future is a clock's fault.
-    fn is_recent(&self, view: &ObservedContract) -> bool {
-        let age = self.at.map(|at| view.read_at.signed_duration_since(at.0));
+    fn is_recent(&self, observed: &ObservedContract) -> bool {
+        let age = self.at.map(|at| observed.read_at.signed_duration_since(at.0));
         age.is_some_and(|age| age < BEHIND && age > -TimeDelta::days(1))
     }
 }
@@ -234,8 +219,13 @@ fn says_the_same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::plan::CallKind;
+    use crate::{
+        plan::{CallKind, metronome::UniquenessKey},
+        terms::Digest,
+    };
 
     fn call(body: &Value, adds: &[(&'static str, &str)]) -> Call {
         let call = Call::new(CallKind::Edit, "v2/contracts/edit", body, Digest::of(body)).unwrap();
@@ -276,7 +266,7 @@ mod tests {
 
     #[test]
     fn only_edits_with_the_mark_have_added_what_is_ours() {
-        let mark = mark(&UniquenessKey::given("acme"));
+        let mark = UniquenessKey::given("acme").mark();
         let edit = |id: &str, hour: u32, key: Option<&str>, item: &str| {
             json!({"id": id, "timestamp": format!("2026-06-01T{hour:02}:00:00+00:00"), "uniqueness_key": key,
                    "add_commits": [{"id": item}], "update_commits": [{"id": "updated"}]})
@@ -290,6 +280,6 @@ mod tests {
         let read = Edits::read(Some(&history), &mark);
         assert_eq!((read.last.as_str(), read.ours()), ("e3", ["a".to_owned()].into()));
         assert_eq!(Edits::read(None, &mark), Edits::default());
-        assert_ne!(mark, super::mark(&UniquenessKey::given("other")));
+        assert_ne!(mark, UniquenessKey::given("other").mark());
     }
 }

@@ -79,7 +79,7 @@ impl Remedy {
 }
 
 /// The refusal for differences that the API cannot remove.
-pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) -> Decision {
+pub(super) fn refusal(observed: &ObservedContract, rejected: &[(Change, Remedy)]) -> Decision {
     let fields: Vec<_> = rejected.iter().map(|(change, _)| change.to_string()).collect();
     let mut remedies: Vec<Remedy> = Vec::new();
     for (_, remedy) in rejected {
@@ -102,7 +102,7 @@ pub(super) fn refusal(view: &ObservedContract, rejected: &[(Change, Remedy)]) ->
         reason,
         format!(
             "Nothing was written: {why} in contract {} (billing -> spec): {}. Ways out: {}",
-            view.contract_id,
+            observed.contract_id,
             fields.join("; "),
             remedies.join("; ")
         ),
@@ -133,7 +133,7 @@ pub(super) fn unseen(paths: &[String]) -> Refusal {
 }
 
 /// The refusal for items that could be several.
-pub(super) fn ambiguous(view: &ObservedContract, questions: &[String]) -> Decision {
+pub(super) fn ambiguous(observed: &ObservedContract, questions: &[String]) -> Decision {
     let mut summary: Vec<_> = questions.iter().take(MOST_QUESTIONS).cloned().collect();
     if questions.len() > MOST_QUESTIONS {
         summary.push(format!("and {} more", questions.len() - MOST_QUESTIONS));
@@ -144,32 +144,32 @@ pub(super) fn ambiguous(view: &ObservedContract, questions: &[String]) -> Decisi
             "Nothing was written: the items of contract {} are ambiguous: {}. Write into the spec what tells them apart \
              (name, dates or amounts as billing has them), leave new items out until the contract was found without them, \
              or archive in billing what is not the spec's",
-            view.contract_id,
+            observed.contract_id,
             summary.join("; ")
         ),
     )
 }
 
 /// The refusal for a contract of another owner.
-pub(super) fn owned_elsewhere(view: &ObservedContract, field: &str, owner: &str) -> Decision {
+pub(super) fn owned_elsewhere(observed: &ObservedContract, field: &str, owner: &str) -> Decision {
     Decision::refuse(
         reasons::OWNED_ELSEWHERE,
         format!(
             "Nothing was written: the custom field `{field}` of contract {} says that it belongs to {owner:?}. Delete the \
              resource there, or take the contract over with `spec.adopt: {{contractId: {}, mode: Override}}`",
-            view.contract_id, view.contract_id
+            observed.contract_id, observed.contract_id
         ),
     )
 }
 
 /// The refusal for a contract that is archived.
-pub(super) fn archived(view: &ObservedContract) -> Decision {
+pub(super) fn archived(observed: &ObservedContract) -> Decision {
     Decision::refuse(
         reasons::CONTRACT_ARCHIVED,
         format!(
             "Nothing was written: contract {} is archived in billing, which cannot be undone. Delete this resource, or set \
              another `spec.metronome.uniquenessKey` to create a new contract in its place",
-            view.contract_id
+            observed.contract_id
         ),
     )
 }
@@ -187,13 +187,13 @@ pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
 }
 
 /// The refusal for a key that an archived contract holds.
-pub(super) fn key_taken(view: &ObservedContract, key: &UniquenessKey) -> Refusal {
+pub(super) fn key_taken(observed: &ObservedContract, key: &UniquenessKey) -> Refusal {
     Refusal {
         reason: reasons::KEY_TAKEN,
         message: format!(
             "Nothing was written: the uniqueness key {key:?} belongs to contract {}, which is archived, and the API never \
              frees a key. Set another `spec.metronome.uniquenessKey` to create a new contract",
-            view.contract_id,
+            observed.contract_id,
             key = key.as_str()
         ),
     }

@@ -7,14 +7,13 @@ use super::{
     create::stamp_item,
     draft::Draft,
     fields, gate,
-    history::AddedItem,
     immutable::Remedy,
     leaving,
     lists::{List, Removal, USAGE, Writes, item_shape, shape_at},
     matching::{Differences, Matched, Pairs, Wanted, differences, end_of, has_ended},
     money::{Unit, units_at},
     next_hour,
-    observed::Item,
+    observed::{AddedItem, Item},
     part::{Members, Part, insert},
     past::{self, Past},
     schedule::{self, Difference, Kind, Step},
@@ -83,7 +82,7 @@ fn missing<'d>(draft: &Draft<'d>, list: &List, wanted: &Wanted) -> Option<&'d st
     let is_like = |item: &&AddedItem| {
         item.list == Some(list.name) && item.product.as_deref().is_none_or(|found| Some(found) == product)
     };
-    let mut missing = draft.view.missing.iter().filter(is_like);
+    let mut missing = draft.observed.missing.iter().filter(is_like);
     missing.find(|item| draft.recorded_as(list.name, &item.id).is_none()).map(|item| item.id.as_str())
 }
 
@@ -201,7 +200,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
 fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> Option<Change> {
     let goes_on = list.removal == Removal::End && wanted.written.get("endingBefore").is_none();
     let end = end_of(item).filter(|_| goes_on)?;
-    let of_contract = draft.desired.end_in(draft.view, draft.recorded);
+    let of_contract = draft.desired.end_in(draft.observed, draft.recorded);
     let is_cut_off = of_contract.is_none_or(|of_contract| end < of_contract);
     is_cut_off.then(|| Change::removed("/endingBefore".to_owned(), json!(end)))
 }
@@ -240,7 +239,7 @@ fn edit_usage(
         return;
     };
     let mut body = Members::from([
-        ("customer_id", Part::text(&draft.view.customer_id)),
+        ("customer_id", Part::text(&draft.observed.customer_id)),
         (id, Part::text(&item.ids.own)),
     ]);
     for (names, part) in usage {
@@ -374,7 +373,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     for item in &pairs.left {
         let id = item.ids.own.as_str();
         // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
-        let is_ours = draft.view.is_ours(id);
+        let is_ours = draft.observed.is_ours(id);
         let key =
             draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
@@ -426,7 +425,7 @@ fn is_recharge(draft: &Draft<'_>, list: &List, item: Item<'_>) -> bool {
     let thresholds = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
     let of_threshold = |name: &&str| {
         let product_of = |terms: &Value| terms.pointer(&format!("/{name}/commit/productId")).cloned();
-        [&draft.view.terms, draft.desired.terms()]
+        [&draft.observed.terms, draft.desired.terms()]
             .into_iter()
             .any(|terms| product.is_some() && product_of(terms).as_ref() == product)
     };

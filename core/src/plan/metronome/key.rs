@@ -1,4 +1,5 @@
-//! The uniqueness key of a contract: what keeps the API from creating it twice, and what finds it again.
+//! The uniqueness key of a contract: what keeps the API from creating it twice, and what finds it again; and the keys that
+//! follow from it, of the contract's edits and of what is made beside it.
 //!
 //! The API never frees a key, so it follows from the resource's name alone, never from its UID: a cluster that is
 //! rebuilt from Git derives the same keys. Knows nothing of contracts.
@@ -13,6 +14,10 @@ use crate::terms::Digest;
 const PREFIXES: [&str; 2] = ["contract:", "package:"];
 /// Most characters of a key.
 const MAX_LENGTH: usize = 128;
+/// Characters of a mark.
+const MARK: usize = 16;
+/// How the keys of all items that a resource makes beside its contract begin.
+const ITEMS: &str = "countersign-item/";
 
 /// A key that the API takes once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,29 @@ impl UniquenessKey {
     pub fn matches(&self, read: &str) -> bool {
         read == self.0 || PREFIXES.iter().any(|prefix| read.strip_prefix(prefix) == Some(&self.0))
     }
+
+    /// How the keys of the edits of the resource with this key begin.
+    pub(super) fn mark(&self) -> String {
+        let digest = Digest::of(&json!(["edits of", self.0]));
+        digest.as_str().chars().take(MARK).chain(['-']).collect()
+    }
+
+    /// How the keys of the items begin that the resource with this key makes beside its contract.
+    pub(super) fn mark_of_items(&self) -> String {
+        format!("{ITEMS}{}", self.mark())
+    }
+
+    /// The key that an item of a list is made with.
+    pub(super) fn of_item(&self, list: &str, key: &str) -> String {
+        format!("{}{list}/{key}", self.mark_of_items())
+    }
+}
+
+/// The key of an item beside a contract that a resource has made, without the word that the API puts before it.
+pub(super) fn key_of_item(read: &str) -> Option<&str> {
+    let at = read.find(ITEMS)?;
+    let (before, key) = read.split_at_checked(at)?;
+    (before.is_empty() || before.ends_with(':')).then_some(key)
 }
 
 impl fmt::Display for UniquenessKey {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
+    defaults::{fill_defaults, prune},
     draft::Draft,
     fields,
     immutable::Remedy,
@@ -16,15 +17,15 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::Item,
+    observed::{Item, royalty_id},
     part::Part,
-    reply::{KEYLESS, fill_defaults, prune},
     schedule::{self, Difference, Kind},
+    tables::KEYLESS,
     text,
 };
 use crate::{
     plan::{
-        Change, Recorded,
+        Change, Recorded, USD_CENTS,
         diff::diff,
         pairing::{Pairing, Traits},
     },
@@ -72,23 +73,23 @@ impl Pairs<'_> {
 /// Matches the items of every list without keys.
 pub(super) fn matched<'v>(
     desired: &Desired,
-    view: &'v ObservedContract,
+    observed: &'v ObservedContract,
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    let known = Known::new(recorded, view);
-    KEYLESS.into_iter().map(|name| pair(desired, view, recorded, &known, references, name)).collect()
+    let known = Known::new(recorded, observed);
+    KEYLESS.into_iter().map(|name| pair(desired, observed, recorded, &known, references, name)).collect()
 }
 
 fn pair<'v>(
     desired: &Desired,
-    view: &'v ObservedContract,
+    observed: &'v ObservedContract,
     recorded: &Recorded,
     known: &Known<'_>,
     references: &BTreeMap<String, String>,
     name: &'static str,
 ) -> Pairs<'v> {
-    let found: Vec<_> = view.items(name).collect();
+    let found: Vec<_> = observed.items(name).collect();
     let mut twins: HashMap<String, usize> = HashMap::new();
     let pairs = list(&desired.written, name).zip(list(&desired.canonical, name));
     let wanted: Vec<_> = pairs
@@ -106,8 +107,8 @@ fn pair<'v>(
         })
         .collect();
     let says_the_same = |wanted: &Wanted, item: &Item<'_>| {
-        says_the_same(name, wanted, *item, view)
-            && leaving::of_keyless(view, known, name, &wanted.written, *item).is_empty()
+        says_the_same(name, wanted, *item, observed)
+            && leaving::of_keyless(observed, known, name, &wanted.written, *item).is_empty()
     };
     let mut pairing = Pairing::new(&wanted, &found);
     // By the record first: what was added once must never be added again, whatever it says by now. And of two that say the
@@ -123,7 +124,7 @@ fn pair<'v>(
     );
     // What an edit of this resource has added and nobody has recorded, as its reply was lost.
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
-    let is_ours = |item: &Item<'_>| view.is_ours(&item.ids.own) && !known.contains(item.ids.own.as_str());
+    let is_ours = |item: &Item<'_>| observed.is_ours(&item.ids.own) && !known.contains(item.ids.own.as_str());
     pairing.by_key(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
@@ -133,7 +134,7 @@ fn pair<'v>(
         .open()
         .for_each(|(_, wanted)| subjects.entry(subject(name, &wanted.canonical)).or_default().0 += 1);
     pairing.free().for_each(|(_, item)| subjects.entry(subject(name, item.terms)).or_default().1 += 1);
-    let likeness = Likeness::of(desired, view, recorded);
+    let likeness = Likeness::of(desired, observed, recorded);
     let ambiguous = if likeness == Likeness::Unknown { questions(name, &pairing) } else { Vec::new() };
     let left = pairing.free().map(|(_, item)| *item).collect();
     let partners = pairing.into_partners();
@@ -232,7 +233,7 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
 fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let recorded = draft.recorded_as(pairs.list, &item.ids.own).is_some();
     let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
-    recorded || draft.view.is_ours(&item.ids.own) || is_same
+    recorded || draft.observed.is_ours(&item.ids.own) || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -325,13 +326,6 @@ fn is_recorded_royalty(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> 
         && draft.recorded.items.values().any(|recorded| *recorded == royalty_id(item.terms))
 }
 
-/// What stands for the id of a royalty.
-pub(super) fn royalty_id(terms: &Value) -> String {
-    let parts = ["resellerType", "netsuiteResellerId", "startingAt"]
-        .map(|name| text(terms, name).unwrap_or_default());
-    parts.join(" ")
-}
-
 /// Spend trackers go by their alias. The API cannot change one: it is archived, and added again in a later edit, when
 /// its alias is free.
 fn compare_trackers(draft: &mut Draft<'_>) {
@@ -343,7 +337,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
     let pairs = list(&draft.desired.written, name).zip(list(&wanted, name));
     for (written, tracker) in pairs {
         let path = format!("/{name}/{}", alias(tracker));
-        let found = list(&draft.view.terms, name).find(|found| alias(found) == alias(tracker));
+        let found = list(&draft.observed.terms, name).find(|found| alias(found) == alias(tracker));
         let Some(found) = found else {
             if draft.change(&Change::added(path, tracker.clone()), Unit::Other) {
                 draft.push("add_spend_trackers", Part::Terms(shape, written.clone()));
@@ -359,7 +353,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
             draft.push_later("add_spend_trackers", Part::Terms(shape, written.clone()));
         }
     }
-    for found in list(&draft.view.terms, name) {
+    for found in list(&draft.observed.terms, name) {
         let alias = alias(found);
         if list(&wanted, name).any(|tracker| text(tracker, "alias") == Some(&alias)) {
             continue;
@@ -374,18 +368,19 @@ fn compare_trackers(draft: &mut Draft<'_>) {
 }
 
 /// Whether an item of the contract says what one of the spec does.
-fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContract) -> bool {
-    differences(name, wanted, item, view).is_empty() && (name != "overrides" || has_same_effect(wanted, item))
+fn says_the_same(name: &str, wanted: &Wanted, item: Item<'_>, observed: &ObservedContract) -> bool {
+    differences(name, wanted, item, observed).is_empty()
+        && (name != "overrides" || has_same_effect(wanted, item))
 }
 
 /// Differences between an item of the spec and one of the contract; of an override, besides its effect.
-fn differences(name: &str, wanted: &Wanted, item: Item<'_>, view: &ObservedContract) -> Vec<Change> {
+fn differences(name: &str, wanted: &Wanted, item: Item<'_>, observed: &ObservedContract) -> Vec<Change> {
     let mut rest = wanted.canonical.clone();
     let Some(members) = rest.as_object_mut() else { return Vec::new() };
     members.remove(CUSTOM_FIELDS);
     let mut changes = Vec::new();
     let ends = text(item.terms, "endingBefore");
-    let ends_with_contract = ends == view.ending_before.map(|end| end.to_string()).as_deref();
+    let ends_with_contract = ends == observed.ending_before.map(|end| end.to_string()).as_deref();
     if !members.contains_key("endingBefore") && ends.is_some() && !ends_with_contract {
         changes.push(Change::new("/endingBefore".to_owned(), ends.map(Value::from), None));
     }
@@ -438,7 +433,7 @@ fn effect(mut terms: Value) -> Value {
     members.retain(|name, _| EFFECT.contains(&name.as_str()) && name != "productId" && name != "tiers");
     if let Some(rate) = members.get_mut("overwriteRate").and_then(Value::as_object_mut) {
         rate.remove("tiers");
-        rate.entry("creditTypeId").or_insert_with(|| money::USD_CENTS.into());
+        rate.entry("creditTypeId").or_insert_with(|| USD_CENTS.into());
     }
     prune(&mut terms);
     terms

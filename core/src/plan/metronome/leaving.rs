@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
-    keyless::royalty_id,
+    defaults::DEFAULTS,
     lists::{LISTS, List, item_shape},
-    matching::{APART, Wanted},
-    members::{CLEARABLE, REMEMBERED, UNSEEN},
+    matching::Wanted,
     observed::Item,
-    reply::{DEFAULTS, KEYLESS},
-    schedule, thresholds,
+    schedule,
+    tables::{APART, CLEARABLE, IS_ENABLED, KEYLESS, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
 };
 use crate::{
     plan::{
@@ -76,7 +75,7 @@ pub(super) struct Known<'r> {
 }
 
 impl<'r> Known<'r> {
-    pub(super) fn new(recorded: &'r Recorded, view: &ObservedContract) -> Self {
+    pub(super) fn new(recorded: &'r Recorded, observed: &ObservedContract) -> Self {
         let items = recorded.items.iter().filter_map(|(path, id)| {
             let (list, key) = path.split_once('/')?;
             (!key.contains('/') && list != CUSTOM_FIELDS).then_some(((list, id.as_str()), path.as_str()))
@@ -88,7 +87,7 @@ impl<'r> Known<'r> {
                 custom_fields.entry(id).or_default().push(name);
             }
         }
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
         Self { set: &recorded.set, paths: items.collect(), custom_fields, is_held }
     }
 
@@ -104,9 +103,8 @@ impl<'r> Known<'r> {
 
     /// Fields of an item that were set.
     pub(super) fn of_item(&self, list: &str, item: Item<'_>) -> Option<&'r Fields> {
-        let royalty = item.ids.own.is_empty().then(|| royalty_id(item.terms));
-        let id = royalty.as_deref().unwrap_or(&item.ids.own);
-        self.set.get(self.paths.get(&(list, id))?)
+        let id = item.recorded_id();
+        self.set.get(self.paths.get(&(list, &*id))?)
     }
 }
 
@@ -128,13 +126,13 @@ fn is_apart_in_contract(field: &str) -> bool {
 }
 
 /// What a field means when it is left out; nothing where that is not known, or is nothing.
-fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Option<Value> {
+fn means(observed: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Option<Value> {
     let place = if list.is_empty() { format!("/{field}") } else { format!("/{list}/*/{field}") };
     if let Some((_, default)) = DEFAULTS.iter().find(|(found, _)| *found == place) {
         return Some(default.parse::<bool>().map_or_else(|_| json!(default), Value::Bool));
     }
     let product =
-        |place: &str| view.product_names.get(wanted.pointer(place)?.as_str()?).map(|name| json!(name));
+        |place: &str| observed.product_names.get(wanted.pointer(place)?.as_str()?).map(|name| json!(name));
     match (list, field) {
         ("subscriptions", "name") => product("/subscriptionRate/productId"),
         (_, "name") => product("/productId"),
@@ -146,14 +144,14 @@ fn means(view: &ObservedContract, list: &str, field: &str, wanted: &Value) -> Op
             product(&format!("/{threshold}/commit/productId"))
         }
         (_, "rateType") => Some(json!("LIST_RATE")),
-        ("subscriptions", "startingAt") => Some(json!(view.starting_at)),
+        ("subscriptions", "startingAt") => Some(json!(observed.starting_at)),
         _ => None,
     }
 }
 
 /// Whether a value that billing has says no more than leaving the field out does.
 fn says_no_more(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     list: &str,
     field: &str,
     found: &Value,
@@ -162,7 +160,7 @@ fn says_no_more(
 ) -> bool {
     let shape =
         field.split('/').fold(shape_of(list), |shape, name| shape.member(name).unwrap_or(&Shape::Any));
-    if let Some(meant) = means(view, list, field, wanted) {
+    if let Some(meant) = means(observed, list, field, wanted) {
         return diff(shape, &meant, found).is_empty() || (*found == json!("") && meant == json!(""));
     }
     match (list, field) {
@@ -171,11 +169,12 @@ fn says_no_more(
         ("recurringCommits", "invoiceAmount") => ["unitPrice", "quantity"]
             .iter()
             .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),
-        (_, "endingBefore") => view.ending_before.is_some_and(|end| *found == json!(end)),
-        ("", name) if thresholds::NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
+        (_, "endingBefore") => observed.ending_before.is_some_and(|end| *found == json!(end)),
+        ("", name) if THRESHOLD_NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
         _ => found.as_object().is_some_and(|members| {
             members.iter().all(|(name, value)| {
-                is_nothing(value) || says_no_more(view, list, &format!("{field}/{name}"), value, wanted, item)
+                is_nothing(value)
+                    || says_no_more(observed, list, &format!("{field}/{name}"), value, wanted, item)
             })
         }),
     }
@@ -199,7 +198,7 @@ fn access_amount(item: &Value) -> Option<Decimal> {
 /// Fields of a thing that were set, are not in the spec any more, and still say something in billing: each as a change to
 /// what it means when it is left out, by its path in the thing.
 fn left(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     list: &str,
     set: Option<&Fields>,
     wanted: &Value,
@@ -216,7 +215,7 @@ fn left(
         }
         gone.push(place.clone());
         let Some(from) = said(found, field) else { continue };
-        if says_no_more(view, list, field, from, wanted, found) {
+        if says_no_more(observed, list, field, from, wanted, found) {
             continue;
         }
         if (list, field.as_str()) == ("recurringCommits", "invoiceAmount") {
@@ -228,13 +227,13 @@ fn left(
             ));
             continue;
         }
-        if list.is_empty() && thresholds::NAMES.contains(&field.as_str()) {
+        if list.is_empty() && THRESHOLD_NAMES.contains(&field.as_str()) {
             // The API cannot remove a threshold; one that is turned off charges nobody.
-            let place = format!("{place}{}", thresholds::IS_ENABLED);
+            let place = format!("{place}{}", IS_ENABLED);
             changes.push(Change::new(place, from.get("isEnabled").cloned(), Some(json!(false))));
             continue;
         }
-        changes.push(Change::new(place, Some(from.clone()), means(view, list, field, wanted)));
+        changes.push(Change::new(place, Some(from.clone()), means(observed, list, field, wanted)));
     }
     changes
 }
@@ -250,13 +249,13 @@ fn is_said_by_id(wanted: &Value, field: &str) -> bool {
 
 /// What left an item with a key, besides its schedule of invoices.
 pub(super) fn of_item(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     known: &Known<'_>,
     list: &List,
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<Change> {
-    let mut changes = left(view, list.name, known.of_item(list.name, item), &wanted.written, item.terms);
+    let mut changes = left(observed, list.name, known.of_item(list.name, item), &wanted.written, item.terms);
     changes.retain(|change| list.invoice.is_none_or(|invoice| change.path != format!("/{invoice}")));
     changes
 }
@@ -269,25 +268,27 @@ pub(super) fn is_free_of_charge(known: &Known<'_>, list: &List, wanted: &Wanted,
 
 /// What left an item without a key.
 pub(super) fn of_keyless(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     known: &Known<'_>,
     list: &str,
     wanted: &Value,
     item: Item<'_>,
 ) -> Vec<Change> {
-    left(view, list, known.of_item(list, item), wanted, item.terms)
+    left(observed, list, known.of_item(list, item), wanted, item.terms)
 }
 
 /// What left the contract itself: its members, or those of one of its thresholds.
-pub(super) fn of_contract(desired: &Desired, view: &ObservedContract, known: &Known<'_>) -> Vec<Change> {
-    let mut changes = left(view, "", known.of_contract(), &desired.written, &view.terms);
-    changes.retain(|change| change.path.trim_start_matches('/') != UNIQUENESS_KEY || !has_key(desired, view));
+pub(super) fn of_contract(desired: &Desired, observed: &ObservedContract, known: &Known<'_>) -> Vec<Change> {
+    let mut changes = left(observed, "", known.of_contract(), &desired.written, &observed.terms);
+    changes.retain(|change| {
+        change.path.trim_start_matches('/') != UNIQUENESS_KEY || !has_key(desired, observed)
+    });
     changes
 }
 
 /// Whether the contract has the key that the spec means, said or derived.
-fn has_key(desired: &Desired, view: &ObservedContract) -> bool {
-    view.uniqueness_key.as_deref().is_none_or(|key| desired.key().matches(key))
+fn has_key(desired: &Desired, observed: &ObservedContract) -> bool {
+    observed.uniqueness_key.as_deref().is_none_or(|key| desired.key().matches(key))
 }
 
 /// Whether an edit can bring about a change at a place that the spec no longer has: it writes another value, or null.
@@ -318,17 +319,21 @@ pub(super) fn sent(place: &str, written: &Value, changes: &[Change]) -> Option<V
 }
 
 /// What is to be on record of the contract itself.
-pub(super) fn record_of_contract(desired: &Desired, view: &ObservedContract, known: &Known<'_>) -> Fields {
+pub(super) fn record_of_contract(
+    desired: &Desired,
+    observed: &ObservedContract,
+    known: &Known<'_>,
+) -> Fields {
     let remains = |field: &str, found: &Value| {
-        !says_no_more(view, "", field, found, &desired.written, &view.terms)
+        !says_no_more(observed, "", field, found, &desired.written, &observed.terms)
             && !is_said_by_id(&desired.written, field)
     };
     let apart = &is_apart_in_contract;
     let before = known.of_contract();
-    let mut set = three_way::in_force(&CONTRACT, &desired.written, &view.terms, before, apart, &remains);
+    let mut set = three_way::in_force(&CONTRACT, &desired.written, &observed.terms, before, apart, &remains);
     let is_said = said(&desired.written, UNIQUENESS_KEY).is_some();
-    set.retain(|field| field != UNIQUENESS_KEY || !has_key(desired, view));
-    if is_said && has_key(desired, view) {
+    set.retain(|field| field != UNIQUENESS_KEY || !has_key(desired, observed));
+    if is_said && has_key(desired, observed) {
         set.insert(UNIQUENESS_KEY.to_owned());
     }
     set
@@ -336,13 +341,14 @@ pub(super) fn record_of_contract(desired: &Desired, view: &ObservedContract, kno
 
 /// What is to be on record of an item.
 pub(super) fn record_of_item(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     known: &Known<'_>,
     list: &str,
     wanted: &Value,
     item: Item<'_>,
 ) -> Fields {
-    let remains = |field: &str, found: &Value| !says_no_more(view, list, field, found, wanted, item.terms);
+    let remains =
+        |field: &str, found: &Value| !says_no_more(observed, list, field, found, wanted, item.terms);
     let before = known.of_item(list, item);
     three_way::in_force(item_shape(list), wanted, item.terms, before, &is_apart, &remains)
 }

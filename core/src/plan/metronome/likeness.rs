@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract, create};
+use super::{Desired, ObservedContract};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -22,20 +22,20 @@ pub(super) enum Likeness {
 
 impl Likeness {
     /// What likeness shows in a contract.
-    pub(super) fn of(desired: &Desired, view: &ObservedContract, recorded: &Recorded) -> Self {
+    pub(super) fn of(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
             return Self::Other;
         }
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
         if desired.has_package() {
             // Whatever is the spec's was added by an edit, and the history of edits tells whose each was.
-            let is_known = is_held || recorded.unconfirmed.is_some() || view.ours.is_some();
+            let is_known = is_held || recorded.unconfirmed.is_some() || observed.ours.is_some();
             return if is_known { Self::Other } else { Self::Unknown };
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
-        let is_new = recorded.may_have_sent(&create::fingerprint(desired));
-        let has_key = || view.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        let is_found_again = is_held || has_key() || view.is_stamped(desired);
+        let is_new = recorded.may_have_sent(&desired.create_fingerprint());
+        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        let is_found_again = is_held || has_key() || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
     }
 }

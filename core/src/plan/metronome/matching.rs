@@ -11,32 +11,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract, balances,
+    CUSTOM_FIELDS, Desired, ITEM_KEY, ObservedContract,
+    defaults::prune,
     likeness::{Likeness, question},
     lists::{LISTS, List, Removal, USAGE, item_shape},
-    money::{self, USD_CENTS},
+    money,
     observed::Item,
-    past::BACKDATE,
     schedule::{self, Difference, Kind},
+    tables::{APART, REFERRING},
     text,
 };
 use crate::{
     plan::{
-        Change, Recorded,
+        self, Change, Recorded,
         diff::{covers, diff},
         pairing::{Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
 
-/// Members of an item that are compared by themselves, or that never come back.
-pub(super) const APART: [&str; 6] =
-    ["key", "temporaryId", CUSTOM_FIELDS, "initialQuantity", BACKDATE, PAYMENT_GATE];
-/// Payment that a commit waits for, which no reply tells.
-pub(super) const PAYMENT_GATE: &str = "paymentGateConfig";
-/// Members that refer to other items by their ids.
-pub(super) const REFERRING: [&str; 4] =
-    ["anyCommitOrCreditIds", "commitIds", "recurringCommitIds", "subscriptionId"];
 /// Texts and times by which items of one identity are told from each other.
 pub(super) const TELLING_TEXTS: [&str; 4] = ["/description", "/endingBefore", "/name", "/startingAt"];
 /// Numbers by which items of one identity are told from each other.
@@ -99,14 +92,14 @@ impl<'v> Matched<'v> {
     /// Matches the items of every list. Lists that others refer to come first.
     pub(super) fn new(
         desired: &Desired,
-        view: &'v ObservedContract,
+        observed: &'v ObservedContract,
         recorded: &Recorded,
         now: DateTime<Utc>,
     ) -> Self {
         let mut matched = Self { lists: Vec::new(), references: BTreeMap::new(), ambiguous: Vec::new() };
-        let likeness = Likeness::of(desired, view, recorded);
+        let likeness = Likeness::of(desired, observed, recorded);
         let known = recorded.items.values().map(String::as_str).collect();
-        let search = Matcher { desired, view, recorded, known, likeness, now };
+        let search = Matcher { desired, observed, recorded, known, likeness, now };
         for list in &LISTS {
             let wanted = wanted_items(desired, list, &matched.references);
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
@@ -149,7 +142,7 @@ fn wanted_items(
                     members.retain(|name, _| !names.contains(&name.as_str()));
                 }
             }
-            super::reply::prune(&mut compared);
+            prune(&mut compared);
             Wanted { key, written, compared }
         })
         .collect()
@@ -182,7 +175,7 @@ pub(super) fn resolve_references(value: &mut Value, references: &BTreeMap<String
 /// Everything that matching depends on.
 struct Matcher<'a, 'v> {
     desired: &'a Desired,
-    view: &'v ObservedContract,
+    observed: &'v ObservedContract,
     recorded: &'a Recorded,
     /// Ids on record.
     known: HashSet<&'a str>,
@@ -192,7 +185,7 @@ struct Matcher<'a, 'v> {
 
 impl<'v> Matcher<'_, 'v> {
     fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
-        let found: Vec<_> = self.view.items(list.name).collect();
+        let found: Vec<_> = self.observed.items(list.name).collect();
         let mut pairing = Pairing::new(&wanted, &found);
         // The record goes first: an item that was added once must never be added again, whatever it says by now.
         pairing.by_key(
@@ -201,8 +194,8 @@ impl<'v> Matcher<'_, 'v> {
         );
         if list.is_beside() {
             pairing.by_key(
-                |wanted| Some(balances::key_of(self.desired.key(), list, &wanted.key)),
-                |item| self.view.made_key(&item.ids.own).map(str::to_owned),
+                |wanted| Some(self.desired.key().of_item(list.name, &wanted.key)),
+                |item| self.observed.made_key(&item.ids.own).map(str::to_owned),
             );
         }
         pairing.by_key(|wanted| Some(wanted.key.clone()), |item| stamp(item).map(str::to_owned));
@@ -269,7 +262,7 @@ impl<'v> Matcher<'_, 'v> {
             return;
         }
         let mut ended: Vec<_> =
-            pairing.free().filter(|(_, item)| has_ended(self.view, **item, self.now)).collect();
+            pairing.free().filter(|(_, item)| has_ended(self.observed, **item, self.now)).collect();
         ended.sort_by_key(|(_, item)| Reverse(end_of(**item)));
         let ranks: HashMap<&str, usize> =
             ended.iter().enumerate().map(|(rank, (_, item))| (item.ids.own.as_str(), rank)).collect();
@@ -288,8 +281,9 @@ impl<'v> Matcher<'_, 'v> {
     /// Pairs what is still wanted with what an edit of this resource has added and nobody has recorded, as its reply was
     /// lost: it must not be added again, whatever it says by now.
     fn pair_ours(&self, list: &'static List, pairing: &mut Pairing<'_, Wanted, Item<'v>>) {
-        let is_ours =
-            |item: &Item<'_>| self.view.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str());
+        let is_ours = |item: &Item<'_>| {
+            self.observed.is_ours(&item.ids.own) && !self.known.contains(item.ids.own.as_str())
+        };
         // What is beside the contract is made with a key of its own, by which it was found.
         if list.is_beside() || !pairing.free().any(|(_, item)| is_ours(item)) {
             return;
@@ -314,9 +308,9 @@ impl<'v> Matcher<'_, 'v> {
     fn is_possible(&self, list: &List, wanted: &Wanted, item: Item<'_>) -> bool {
         let has_ended = list.removal == Removal::End
             && wanted.written.get("endingBefore").is_none()
-            && has_ended(self.view, item, self.now);
+            && has_ended(self.observed, item, self.now);
         // One that is made with the key of another item is that one.
-        let is_made = list.is_beside() && self.view.made_key(&item.ids.own).is_some();
+        let is_made = list.is_beside() && self.observed.made_key(&item.ids.own).is_some();
         !has_ended && !is_made && stamp(&item).is_none_or(|key| key == wanted.key)
     }
 }
@@ -408,9 +402,9 @@ pub(super) fn end_of(item: Item<'_>) -> Option<Timestamp> {
 }
 
 /// Whether an item ends within the hour, or has, and its contract goes on.
-pub(super) fn has_ended(view: &ObservedContract, item: Item<'_>, now: DateTime<Utc>) -> bool {
+pub(super) fn has_ended(observed: &ObservedContract, item: Item<'_>, now: DateTime<Utc>) -> bool {
     end_of(item).is_some_and(|end| {
-        end.0 <= now + TimeDelta::hours(1) && view.ending_before.is_none_or(|last| end < last)
+        end.0 <= now + TimeDelta::hours(1) && observed.ending_before.is_none_or(|last| end < last)
     })
 }
 
@@ -436,7 +430,7 @@ pub(super) fn differences(list: &List, wanted: &Wanted, item: Item<'_>) -> Diffe
 
 /// The terms of an item in which a schedule without items stands for one that is not there.
 fn with_schedules<'t>(list: &List, terms: &'t Value) -> Cow<'t, Value> {
-    let default = json!({"accessType": "SPEND", "creditTypeId": USD_CENTS, "doNotInvoice": false});
+    let default = json!({"accessType": "SPEND", "creditTypeId": plan::USD_CENTS, "doNotInvoice": false});
     let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.fold(Cow::Borrowed(terms), |terms, schedule| {
         if terms.get(schedule).is_some() {

@@ -9,7 +9,8 @@ use super::{
     lists::shape_at,
     money::Unit,
     part::{Members, Part},
-    text, thresholds,
+    tables::{CLEARABLE, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
+    text,
 };
 use crate::{
     plan::{
@@ -19,12 +20,6 @@ use crate::{
     terms::{Digest, Timestamp, metronome::CONTRACT},
 };
 
-/// Members that an edit changes, with their verbs; null clears each.
-pub(super) const CLEARABLE: [(&str, &str); 3] = [
-    ("endingBefore", "update_contract_end_date"),
-    ("name", "update_contract_name"),
-    ("netPaymentTermsDays", "update_net_payment_terms_days"),
-];
 /// Members that no call changes.
 pub(super) const IMMUTABLE: [&str; 11] = [
     "hierarchyConfiguration",
@@ -38,22 +33,6 @@ pub(super) const IMMUTABLE: [&str; 11] = [
     "totalContractValue",
     "transition",
     "usageStatementSchedule",
-];
-/// Places that no reply shows, and so cannot be compared with one.
-pub(super) const UNSEEN: [&str; 4] = [
-    "/transition/fromContractRef",
-    "/transition/futureInvoiceBehavior",
-    "/usageStatementSchedule/day",
-    "/usageStatementSchedule/invoiceGenerationStartingAt",
-];
-/// Those of them, and of the members, that are recorded when the contract is first seen, so that a later change of the
-/// spec is noticed.
-pub(super) const REMEMBERED: [&str; 5] = [
-    "/packageAlias",
-    "/rateCardAlias",
-    "/transition/futureInvoiceBehavior/trueup",
-    "/usageStatementSchedule/day",
-    "/usageStatementSchedule/invoiceGenerationStartingAt",
 ];
 /// Most characters of a record; a digest stands for what is longer.
 const RECORD_LENGTH: usize = 128;
@@ -79,13 +58,13 @@ fn differences(draft: &Draft<'_>, names: &[&str]) -> Vec<Change> {
         .filter(|(name, _)| names.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    diff(&CONTRACT, &wanted.into(), &draft.view.terms)
+    diff(&CONTRACT, &wanted.into(), &draft.observed.terms)
 }
 
 fn compare_immutable(draft: &mut Draft<'_>) {
     let changed =
         draft.recorded.applied_spec.as_ref().is_some_and(|applied| *applied != draft.desired.digest);
-    let is_unknown = |path: &str| path == "/packageId" && draft.view.terms.get("packageId").is_none();
+    let is_unknown = |path: &str| path == "/packageId" && draft.observed.terms.get("packageId").is_none();
     let found: Vec<_> = differences(draft, &IMMUTABLE)
         .into_iter()
         .filter(|change| !UNSEEN.iter().any(|place| covers(place, &change.path)))
@@ -98,10 +77,10 @@ fn compare_immutable(draft: &mut Draft<'_>) {
     let customer =
         if draft.desired.terms().get("customerAlias").is_some() { "/customerAlias" } else { "/customerId" };
     let texts = [
-        (customer, Some(draft.view.customer_id.as_str()), Some(draft.desired.customer_id())),
+        (customer, Some(draft.observed.customer_id.as_str()), Some(draft.desired.customer_id())),
         (
             "/uniquenessKey",
-            draft.view.uniqueness_key.as_deref(),
+            draft.observed.uniqueness_key.as_deref(),
             text(draft.desired.terms(), "uniquenessKey"),
         ),
     ];
@@ -117,9 +96,9 @@ fn compare_immutable(draft: &mut Draft<'_>) {
 
 /// What the spec had set of the contract itself and no longer says. Thresholds are compared by themselves.
 fn compare_left(draft: &mut Draft<'_>) {
-    for change in leaving::of_contract(draft.desired, draft.view, &draft.known) {
+    for change in leaving::of_contract(draft.desired, draft.observed, &draft.known) {
         let is_at = |name: &str| covers(&format!("/{name}"), &change.path);
-        if thresholds::NAMES.into_iter().any(is_at) {
+        if THRESHOLD_NAMES.into_iter().any(is_at) {
             continue;
         }
         let is_changed = ["billingProviderConfiguration", "usageFilter"].into_iter().any(is_at);
@@ -137,7 +116,7 @@ pub(super) fn remembered(terms: &Value, place: &str) -> Option<String> {
 
 /// Places that no reply shows, against what the contract was made with.
 fn compare_remembered(draft: &mut Draft<'_>) {
-    if draft.recorded.contract_id.as_ref() != Some(&draft.view.contract_id) {
+    if draft.recorded.contract_id.as_ref() != Some(&draft.observed.contract_id) {
         return;
     }
     for place in REMEMBERED {
@@ -152,7 +131,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
                 "/transition/futureInvoiceBehavior/trueup" => Some("AS_IS".to_owned()),
                 "/usageStatementSchedule/day" => Some("FIRST_OF_MONTH".to_owned()),
                 "/usageStatementSchedule/invoiceGenerationStartingAt" => {
-                    Some(draft.view.starting_at.to_string())
+                    Some(draft.observed.starting_at.to_string())
                 }
                 _ => None,
             },
@@ -168,7 +147,7 @@ fn compare_remembered(draft: &mut Draft<'_>) {
 /// is recorded to have said.
 fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static str) {
     let path = format!("/{name}");
-    let (wanted, found) = (draft.desired.terms().get(name), draft.view.terms.get(name));
+    let (wanted, found) = (draft.desired.terms().get(name), draft.observed.terms.get(name));
     let is_text = |value: &&Value| **value != json!("");
     let cleared = match wanted {
         Some(wanted) => !is_text(&wanted),
@@ -193,7 +172,7 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
 /// Which usage belongs to the contract: a call of its own starts a new segment.
 fn compare_usage_filter(draft: &mut Draft<'_>) {
     let start = |terms: &Value| terms.pointer("/usageFilter/startingAt")?.as_str()?.parse::<Timestamp>().ok();
-    let in_force = start(&draft.view.terms);
+    let in_force = start(&draft.observed.terms);
     let is_too_early = start(&draft.desired.written).zip(in_force).is_some_and(|(start, last)| start < last);
     let mut counts = false;
     let changes = differences(draft, &["usageFilter"]);
@@ -215,8 +194,8 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
     let start = start.unwrap_or_else(|| draft.soonest(in_force));
     let values = filter.get("groupValues").cloned().unwrap_or_default();
     let body = Members::from([
-        ("contract_id", Part::text(&draft.view.contract_id)),
-        ("customer_id", Part::text(&draft.view.customer_id)),
+        ("contract_id", Part::text(&draft.observed.contract_id)),
+        ("customer_id", Part::text(&draft.observed.customer_id)),
         ("group_key", Part::text(text(filter, "groupKey").unwrap_or_default())),
         ("group_values", Part::Terms(shape_at(&CONTRACT, "/usageFilter/groupValues"), values)),
         ("starting_at", Part::time(start)),
@@ -228,8 +207,8 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
 fn left_filter_start(draft: &Draft<'_>) -> Option<Change> {
     let place = format!("/{}", leaving::FILTER_START);
     let start = |terms: &Value| terms.pointer(&place).and_then(Value::as_str).map(str::to_owned);
-    let (wanted, found) = (start(draft.desired.terms()), start(&draft.view.terms)?);
-    let to = draft.view.starting_at.to_string();
+    let (wanted, found) = (start(draft.desired.terms()), start(&draft.observed.terms)?);
+    let to = draft.observed.starting_at.to_string();
     let is_left = draft.desired.terms().get("usageFilter").is_some()
         && wanted.is_none()
         && draft.recorded(leaving::FILTER_START) == Some(&found)
@@ -241,8 +220,11 @@ fn left_filter_start(draft: &Draft<'_>) -> Option<Change> {
 /// takes from and to every provider and which splits no period between two.
 fn compare_billing(draft: &mut Draft<'_>) {
     let name = "billingProviderConfiguration";
-    let start =
-        if draft.view.terms.get(name).is_none() { "START_OF_CURRENT_PERIOD" } else { "START_OF_NEXT_PERIOD" };
+    let start = if draft.observed.terms.get(name).is_none() {
+        "START_OF_CURRENT_PERIOD"
+    } else {
+        "START_OF_NEXT_PERIOD"
+    };
     let mut counts = false;
     for change in differences(draft, &[name]) {
         counts |= draft.change(&change, Unit::Other);
@@ -260,7 +242,7 @@ fn compare_billing(draft: &mut Draft<'_>) {
 fn compare_revenue(draft: &mut Draft<'_>) {
     let name = "revenueSystemConfiguration";
     let changes = differences(draft, &[name]);
-    if draft.view.terms.get(name).is_some() {
+    if draft.observed.terms.get(name).is_some() {
         for change in changes {
             draft.reject(&change, Unit::Other, Remedy::Contract);
         }

@@ -17,6 +17,7 @@
 mod balances;
 mod compare;
 mod create;
+mod defaults;
 mod draft;
 mod effect;
 mod end;
@@ -48,6 +49,7 @@ mod schedule;
 mod shown;
 mod stamp;
 mod subscriptions;
+mod tables;
 mod term;
 mod thresholds;
 mod unclaimed;
@@ -64,6 +66,7 @@ use serde_json::{Value, json};
 pub(super) use self::money::outlook;
 pub use self::{
     balances::ObservedBalances,
+    defaults::leave_out_defaults,
     facts::{Billed, settings},
     find::{Found, find, moved},
     key::UniquenessKey,
@@ -72,7 +75,6 @@ pub use self::{
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
     record::{Record, record},
-    reply::leave_out_defaults,
     shown::Shown,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
 };
@@ -198,6 +200,11 @@ impl Desired {
         ["packageId", "packageAlias"].iter().any(|name| self.canonical.get(name).is_some())
     }
 
+    /// Recognises the create of the contract, whatever its terms were then.
+    fn create_fingerprint(&self) -> Digest {
+        Digest::of(&json!([CREATE_CONTRACT, self.key().as_str(), self.customer_id()]))
+    }
+
     /// The fields that say who owns the contract.
     fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
         self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)
@@ -214,38 +221,38 @@ pub fn plan(
     now: DateTime<Utc>,
 ) -> Decision {
     let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
-    let Some(view) = observed else {
+    let Some(observed) = observed else {
         return match ownership::nothing_to_adopt(recorded, policy, "customer") {
             Some(refusal) => refusal,
             None => create::plan(desired, recorded, policy, applied),
         };
     };
-    if view.truncated {
+    if observed.truncated {
         return Decision::refuse(
             reasons::INCOMPLETE_REPLY,
             format!(
                 "Nothing was written: the reply leaves out commits or credits of contract {}",
-                view.contract_id
+                observed.contract_id
             ),
         );
     }
-    if view.archived {
-        return immutable::archived(view);
+    if observed.archived {
+        return immutable::archived(observed);
     }
-    let adopts = policy.adopt.as_ref().is_some_and(|adopt| adopt.contract_id == view.contract_id);
-    if let Some((name, owner)) = view.other_owner(desired).filter(|_| !adopts) {
-        return immutable::owned_elsewhere(view, name, owner);
+    let adopts = policy.adopt.as_ref().is_some_and(|adopt| adopt.contract_id == observed.contract_id);
+    if let Some((name, owner)) = observed.other_owner(desired).filter(|_| !adopts) {
+        return immutable::owned_elsewhere(observed, name, owner);
     }
     let approved = policy.approved();
     let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
-    let (desired, shown) = (desired.within(view, recorded), view.once_ended(desired, recorded));
+    let (desired, shown) = (desired.within(observed, recorded), observed.once_ended(desired, recorded));
     let desired = &*desired;
-    let draft = compare::compare(desired, view, &shown, recorded, policy, now);
-    let has_key = view.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
+    let draft = compare::compare(desired, observed, &shown, recorded, policy, now);
+    let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
-        contract_id: &view.contract_id,
+        contract_id: &observed.contract_id,
         customer: "customer",
-        is_own: has_key || view.is_stamped(desired),
+        is_own: has_key || observed.is_stamped(desired),
     };
     if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
         return Decision::Refuse(refusal);

@@ -11,13 +11,12 @@ use super::{list, schedule, text};
 use crate::{
     api::contract::Amount,
     plan::{
-        Change, FixedKind, MoneyEffect, OpenCause, Outlook, Price,
-        money::{self, Due, Owed, Says, each_number, is_amount, is_rate, said_by},
+        Change, FixedKind, MoneyEffect, OpenCause, Outlook, Price, USD_CENTS,
+        owed::{Due, Owed},
+        unit::{self, Says, each_number, is_amount, is_rate, said_by},
     },
     terms::{Decimal, Timestamp},
 };
-
-pub(super) use crate::plan::USD_CENTS;
 
 /// Most commits of a recurring commit that are counted one by one.
 const MAX_PERIODS: u32 = 10_000;
@@ -45,13 +44,13 @@ impl Unit {
     }
 
     /// The same as data, `None` for what is no money.
-    pub(super) fn data(&self) -> Option<money::Unit> {
+    pub(super) fn data(&self) -> Option<unit::Unit> {
         let id = match self {
             Self::Usd => USD_CENTS,
             Self::Pricing(id) => id,
             Self::Other => return None,
         };
-        Some(money::Unit::PricingUnit { id: id.to_owned(), name: None })
+        Some(unit::Unit::PricingUnit { id: id.to_owned(), name: None })
     }
 }
 
@@ -140,7 +139,7 @@ pub(super) struct WithoutSum {
     /// Why.
     pub cause: OpenCause,
     /// Its amount, each time that it is due.
-    pub amount: Option<(money::Unit, Decimal)>,
+    pub amount: Option<(unit::Unit, Decimal)>,
 }
 
 /// What the customer owes by some terms whatever is used, until the contract's end, and what of that has no sum.
@@ -269,7 +268,7 @@ pub(super) fn committed_value(terms: &Value, names: &BTreeMap<String, String>) -
     let (owed, _) = owed(&commits, None, None);
     let mut sums = MoneyEffect::between(&Owed::default(), &owed, Vec::new()).totals();
     sums.sort_by_key(|sum| sum.unit.label() != "USD");
-    let amount = |sum: money::Fixed| {
+    let amount = |sum: crate::plan::Fixed| {
         let mut unit = sum.unit;
         unit.find_name(names);
         let amount = sum.after.and_then(|sum| unit.in_label(sum));

@@ -1,11 +1,14 @@
 //! A contract as the API returned it: its terms, the ids of its items, and whose it is.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, history::AddedItem, list, money};
+use super::{CUSTOM_FIELDS, Desired, list, money, text};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -87,6 +90,17 @@ pub(super) struct Seats {
     pub unassigned: Option<Decimal>,
 }
 
+/// An item that an edit of the resource's own has added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AddedItem {
+    /// Its id.
+    pub id: String,
+    /// The list with keys that it was added to, if it is one of those.
+    pub list: Option<&'static str>,
+    /// The product that it is for, as far as that is told.
+    pub product: Option<String>,
+}
+
 /// An item of the contract.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'v> {
@@ -94,6 +108,20 @@ pub(super) struct Item<'v> {
     pub ids: &'v Ids,
     /// Its terms, in canonical form.
     pub terms: &'v Value,
+}
+
+impl<'v> Item<'v> {
+    /// What it goes by on record: its id, or what stands for one.
+    pub(super) fn recorded_id(&self) -> Cow<'v, str> {
+        if self.ids.own.is_empty() { royalty_id(self.terms).into() } else { self.ids.own.as_str().into() }
+    }
+}
+
+/// What stands for the id of a royalty, which has none.
+pub(super) fn royalty_id(terms: &Value) -> String {
+    let parts = ["resellerType", "netsuiteResellerId", "startingAt"]
+        .map(|name| text(terms, name).unwrap_or_default());
+    parts.join(" ")
 }
 
 impl ObservedContract {

@@ -11,7 +11,9 @@ use super::{
     lists::{LISTS, List, Removal},
     matching::{Matched, Wanted, has_ended},
     observed::Item,
-    schedule, text,
+    schedule,
+    tables::BACKDATE,
+    text,
 };
 use crate::{
     api::contract::ManagementPolicy,
@@ -19,8 +21,6 @@ use crate::{
     terms::Timestamp,
 };
 
-/// Member of an item by which its spec lets it begin in the past.
-pub(super) const BACKDATE: &str = "backdate";
 /// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
 const START: &str = "/startingAt";
 
@@ -40,12 +40,12 @@ impl Past {
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
-            let gone = draft.view.gone.get(pairs.list.name).into_iter().flatten();
+            let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
             past.known.extend(gone.map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
             let left = pairs.left.iter().filter(|item| {
-                has_ended(draft.view, **item, draft.now)
+                has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
-                    || draft.view.is_ours(&item.ids.own)
+                    || draft.observed.is_ours(&item.ids.own)
                     || (recurs(pairs.list) && !is_new)
             });
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
@@ -89,7 +89,7 @@ pub(super) fn replaced(
     list: &'static List,
     wanted: &Wanted,
 ) -> Result<Option<Change>, Timestamp> {
-    let first = starts(list, &wanted.written, draft.view.starting_at).into_iter().min();
+    let first = starts(list, &wanted.written, draft.observed.starting_at).into_iter().min();
     first.filter(|start| start.0 < draft.now).map(|first| named(draft, list, wanted, first)).transpose()
 }
 
@@ -125,9 +125,9 @@ fn purpose(list: &List, terms: &Value) -> Traits {
 
 /// Whether an item of a list is on record that billing shows neither as one of the contract nor as archived.
 fn has_vanished(draft: &Draft<'_>, list: &List) -> bool {
-    let gone = draft.view.gone.get(list.name).into_iter().flatten().map(|(id, _)| id.as_str());
+    let gone = draft.observed.gone.get(list.name).into_iter().flatten().map(|(id, _)| id.as_str());
     let shown: BTreeSet<_> =
-        draft.view.items(list.name).map(|item| item.ids.own.as_str()).chain(gone).collect();
+        draft.observed.items(list.name).map(|item| item.ids.own.as_str()).chain(gone).collect();
     draft.recorded_ids(list.name).any(|id| !shown.contains(id))
 }
 
@@ -154,15 +154,15 @@ pub(super) fn first_missed(draft: &Draft<'_>, item: Item<'_>) -> Option<Timestam
     let statements = "/usageStatementSchedule/frequency";
     let of_item = ["/recurrenceFrequency", "/subscriptionRate/billingFrequency"];
     let frequency = of_item.iter().find_map(|place| item.terms.pointer(place));
-    let frequency = frequency.or_else(|| draft.view.terms.pointer(statements)).and_then(Value::as_str);
+    let frequency = frequency.or_else(|| draft.observed.terms.pointer(statements)).and_then(Value::as_str);
     let start = time(item.terms, "startingAt");
     // A frequency of its own is counted from the start. What else periods are counted from is not told of every item, so
     // each moment counts that it could be.
     let anchor = |terms: &Value, place: &str| terms.pointer(place)?.as_str()?.parse().ok();
     let others = [
-        Some(draft.view.starting_at),
+        Some(draft.observed.starting_at),
         anchor(item.terms, "/billingCycleConfig/anchorDate"),
-        anchor(&draft.view.terms, "/usageStatementSchedule/billingAnchorDate"),
+        anchor(&draft.observed.terms, "/usageStatementSchedule/billingAnchorDate"),
     ];
     let counts_from_start = item.terms.get("recurrenceFrequency").is_some();
     let others = others.into_iter().filter(|_| !counts_from_start || start.is_none());

@@ -1,33 +1,29 @@
 //! Metronome's half of the protocol for contracts: which facts a plan needs, and in which order.
 
+mod edits;
+mod facts;
 mod search;
-
-use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::{edits::lost_edit, facts::Facts};
 use super::{
-    Balances, ContractRef, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp,
-    UniquenessKey,
-    balances::ObservedBalances,
-    create, end, follow, gate,
-    history::{self, Edits},
-    members::CLEARABLE,
-    package, plan, record, stamp,
+    Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey, end, follow,
+    gate, history, package, plan, record, stamp,
+    tables::CLEARABLE,
     unclaimed::{Origin, in_the_way},
-    unexplained,
 };
 use crate::{
     api::{
         BillingContract, ContractPackage, REVISION,
-        contract::{ItemId, Term, UnconfirmedWrite},
+        contract::{ItemId, Term},
         reasons,
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, SETTLING, Unreadable,
+        Recorded, Refusal, Unreadable,
         package::ArchivedPackage,
         snapshot::day,
         three_way::{as_set, to_set},
@@ -38,9 +34,6 @@ use crate::{
     },
     validate::{self, Validated},
 };
-
-/// The verb of an edit that adds a part to a schedule of an item.
-const ADD_PARTS: &str = "\"add_schedule_items\"";
 
 /// What an account says about contracts, besides its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,21 +71,6 @@ pub struct ContractPlanner {
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
     told: Record,
-}
-
-/// What was read.
-#[derive(Debug, Default)]
-struct Facts {
-    customer_id: Option<String>,
-    contracts: BTreeMap<String, Option<ObservedContract>>,
-    legacy: BTreeMap<String, Option<Value>>,
-    seats: BTreeMap<String, Value>,
-    balances: BTreeMap<Balances, ObservedBalances>,
-    listed: Option<Vec<ObservedContract>>,
-    edits: BTreeMap<String, Edits>,
-    billing_configurations: Option<Value>,
-    packages: BTreeMap<String, Option<Value>>,
-    custom_field_keys: Option<Value>,
 }
 
 #[derive(Debug)]
@@ -140,7 +118,7 @@ impl ContractPlanner {
             let notes = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
             Stamp { fields: owner.into_iter().collect(), notes }
         });
-        let sheet = package.and_then(|package| package.spec.metronome.as_ref());
+        let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
             customer_id: terms.customer_id.as_ref().map(ToString::to_string),
@@ -148,8 +126,8 @@ impl ContractPlanner {
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
             package: package.and_then(ArchivedPackage::of),
-            knows_package: sheet.is_some(),
-            billing: sheet.and_then(|sheet| package::Billing::of(&serde_json::to_value(sheet).ok()?)),
+            knows_package: package_terms.is_some(),
+            billing: package_terms.and_then(|terms| package::Billing::of(&serde_json::to_value(terms).ok()?)),
             key,
             stamp,
             origin,
@@ -246,7 +224,9 @@ impl ContractPlanner {
     fn without_billing(&self) -> Result<Option<Refusal>, Need> {
         let Some(desired) = &self.desired else { return Ok(None) };
         let of_package = |id: &str| match self.facts.packages.get(id) {
-            Some(Some(data)) => Ok(package::ObservedPackage::read(data).ok().and_then(|view| view.billing())),
+            Some(Some(data)) => {
+                Ok(package::ObservedPackage::read(data).ok().and_then(|observed| observed.billing()))
+            }
             Some(None) => Ok(None),
             None => Err(Need::Package { package_id: id.to_owned() }),
         };
@@ -263,95 +243,15 @@ impl ContractPlanner {
         Ok(billing.obstacle(customer_id, configurations))
     }
 
-    /// Reads the history of edits of what was found: the last one, which the key of the next follows from, and what the
-    /// resource's own have added. Whether that was news.
-    ///
-    /// What was read may be older than an edit that was sent and whose reply was lost: whatever follows that one now must
-    /// not be taken as well. So a plan after such a write follows the same edit as that write.
-    fn read_edits(&mut self, recorded: &Recorded, now: DateTime<Utc>) -> Result<bool, Need> {
-        let (Some(desired), Some(Observed::Contract(view))) = (&self.desired, &mut self.observed) else {
-            return Ok(false);
-        };
-        if view.last_edit.is_some() {
-            return Ok(false);
-        }
-        let Some(edits) = self.facts.edits.get(&view.contract_id) else {
-            return Err(Need::Edits(ContractRef::new(desired.customer_id(), &view.contract_id)));
-        };
-        let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
-        view.last_edit = Some(follows);
-        view.ours = Some(edits.ours());
-        view.missing = edits.missing(view);
-        Ok(true)
-    }
-
-    /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.
-    fn depends_on_edits(decision: &Decision) -> bool {
-        match decision {
-            Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => edits(plan),
-            Decision::Refuse(refusal) => refusal.reason == reasons::AMBIGUOUS_ITEM,
-            _ => false,
-        }
-    }
-
-    /// Whether the contract has items that neither the spec nor the record explains, since it last agreed with the spec.
-    /// One that an edit of this resource has added may be among them: its record was lost before it left the spec.
-    fn has_unexplained(&self, recorded: &Recorded, now: DateTime<Utc>) -> bool {
-        let (Some(desired), Some(view)) = (&self.desired, self.view()) else { return false };
-        let is_known = recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms));
-        !is_known && unexplained::has_any(desired, view, recorded, now)
-    }
-
-    /// Why a plan is not carried out yet: what was read of the contract may be behind an edit that the history has.
-    fn behind(&self, decision: &Decision) -> Option<Refusal> {
-        let (Decision::Write(plan), Some(view)) = (decision, self.view()) else { return None };
-        let edits = self.facts.edits.get(&view.contract_id).filter(|_| edits(plan))?;
-        let adds_parts = plan.calls.iter().any(|call| call.body.contains(ADD_PARTS));
-        let why = edits.why_behind(view, adds_parts)?;
-        Some(Refusal {
-            reason: reasons::NOT_YET_IN_FORCE,
-            message: format!(
-                "Nothing was written yet: contract {} as it was read may be behind: {why}. It is read again",
-                view.contract_id
-            ),
-        })
-    }
-
     /// Decides by what is known now.
     fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
         let Some(desired) = &self.desired else { return Decision::Settle };
-        plan(desired, self.view(), recorded, policy, now)
+        plan(desired, self.found(), recorded, policy, now)
     }
 
-    fn view(&self) -> Option<&ObservedContract> {
-        if let Some(Observed::Contract(view)) = &self.observed { Some(view) } else { None }
+    fn found(&self) -> Option<&ObservedContract> {
+        if let Some(Observed::Contract(observed)) = &self.observed { Some(observed) } else { None }
     }
-}
-
-/// Whether a plan edits the contract.
-fn edits(plan: &Plan) -> bool {
-    plan.calls.iter().any(|call| call.kind == CallKind::Edit)
-}
-
-/// What the next edit follows: the last one of the history. Where an edit after that one was taken and the history does
-/// not show it long afterwards, its key is used up all the same, and the next follows that one.
-fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
-    let last = edits.last.as_str();
-    let taken = recorded.unconfirmed.as_ref().filter(|write| write.taken && edits.is_told);
-    let followed = |write: &&UnconfirmedWrite| {
-        let after = write.after_edit.as_deref();
-        after.and_then(|after| after.split(' ').next()) == Some(last)
-    };
-    let is_old = |write: &&UnconfirmedWrite| now.signed_duration_since(write.time.0) >= SETTLING;
-    match taken.filter(followed).filter(is_old) {
-        Some(write) => format!("{last} {}", write.digest.as_str().chars().take(16).collect::<String>()),
-        None => last.to_owned(),
-    }
-}
-
-/// The edit before one that was sent and whose reply was lost.
-fn lost_edit(recorded: &Recorded) -> Option<&str> {
-    recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
 }
 
 impl Planner for ContractPlanner {
@@ -374,7 +274,9 @@ impl Planner for ContractPlanner {
             }
             let Some(desired) = &self.desired else { return Ok(Observation::Nothing) };
             let observed = match self.find(desired, recorded, policy)? {
-                Observed::Contract(view) => Observed::Contract(self.complete(desired, view, recorded, now)?),
+                Observed::Contract(observed) => {
+                    Observed::Contract(self.complete(desired, observed, recorded, now)?)
+                }
                 observed => observed,
             };
             self.observed = Some(observed);
@@ -401,7 +303,7 @@ impl Planner for ContractPlanner {
             return Ok(Decision::Wait(refusal));
         }
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
-        if let (true, None, Some(desired)) = (would_create, self.view(), &self.desired) {
+        if let (true, None, Some(desired)) = (would_create, self.found(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
             let meant = (desired, self.customer_alias.as_deref());
@@ -409,7 +311,7 @@ impl Planner for ContractPlanner {
                 return Ok(stop);
             }
         }
-        let is_new = self.view().is_none() && recorded.contract_id.is_none();
+        let is_new = self.found().is_none() && recorded.contract_id.is_none();
         let decision = match self.package.as_ref().filter(|_| is_new) {
             Some(package) => package.allow(decision),
             None => decision,
@@ -418,9 +320,9 @@ impl Planner for ContractPlanner {
             Decision::Write(plan) => {
                 let ready = self.ready(plan)?;
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
-                self.told = match (&ready, &self.desired, self.view()) {
-                    (Decision::Write(_), Some(desired), Some(view)) if recorded.items.is_empty() => {
-                        record(desired, view, recorded, now)
+                self.told = match (&ready, &self.desired, self.found()) {
+                    (Decision::Write(_), Some(desired), Some(observed)) if recorded.items.is_empty() => {
+                        record(desired, observed, recorded, now)
                     }
                     _ => Record::default(),
                 };
@@ -438,9 +340,9 @@ impl Planner for ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
-            Ok(Some(mut view)) => {
-                self.add_balances(self.desired.as_ref(), &mut view, recorded)?;
-                end::plan(&view, recorded, policy, ending, now)
+            Ok(Some(mut observed)) => {
+                self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
+                end::plan(&observed, recorded, policy, ending, now)
             }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
@@ -448,47 +350,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
-        let view = |data: &Value| {
-            ObservedContract::read(data, now)
-                .map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
-        };
-        let facts = &mut self.facts;
-        match need {
-            Need::CustomerByAlias { .. } => {
-                let id = told.as_ref().and_then(Value::as_str).map(str::to_owned);
-                facts.customer_id = Some(id.ok_or_else(|| Unreadable("no customer was told".to_owned()))?);
-            }
-            Need::Contract(contract) => {
-                let read = told.as_ref().map(view).transpose()?;
-                facts.contracts.insert(contract.contract_id.to_string(), read);
-            }
-            Need::LegacyContract(contract) => {
-                facts.legacy.insert(contract.contract_id.to_string(), told);
-            }
-            Need::Contracts { .. } => {
-                let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
-                facts.listed = Some(listed.map(view).collect::<Result<_, _>>()?);
-            }
-            Need::Edits(contract) => {
-                let edits = Edits::read(told.as_ref(), &history::mark(&self.key));
-                facts.edits.insert(contract.contract_id.to_string(), edits);
-            }
-            Need::Seats { subscription_id, .. } => {
-                facts.seats.insert(subscription_id.clone(), told.unwrap_or_default());
-            }
-            Need::Balances { kind, .. } => {
-                let told = told.unwrap_or(json!([]));
-                let read = ObservedBalances::read(*kind, &told)
-                    .map_err(|why| Unreadable(format!("the reply is no list of balances: {why}")))?;
-                facts.balances.insert(*kind, read);
-            }
-            Need::BillingConfigurations { .. } => facts.billing_configurations = told.or(Some(json!([]))),
-            Need::CustomFieldKeys => facts.custom_field_keys = told.or(Some(json!([]))),
-            Need::Package { package_id } => drop(facts.packages.insert(package_id.clone(), told)),
-            // A contract asks for no such fact.
-            Need::Packages | Need::ContractsOnPackage { .. } => {}
-        }
-        Ok(())
+        self.facts.learn(need, told, &self.key, now)
     }
 
     fn wrote(
@@ -538,63 +400,63 @@ impl Planner for ContractPlanner {
     }
 
     fn forget(&mut self) {
-        let Facts { customer_id, billing_configurations, packages, custom_field_keys, .. } =
-            std::mem::take(&mut self.facts);
-        self.facts =
-            Facts { customer_id, billing_configurations, packages, custom_field_keys, ..Facts::default() };
+        self.facts.forget();
         self.observed = None;
     }
 
     fn remember(&self, recorded: &mut Recorded, now: DateTime<Utc>) {
-        if let (Some(desired), Some(view)) = (&self.desired, self.view()) {
-            let Record { items, set } = record(desired, view, recorded, now);
+        if let (Some(desired), Some(observed)) = (&self.desired, self.found()) {
+            let Record { items, set } = record(desired, observed, recorded, now);
             recorded.items = items.into_iter().collect();
             recorded.set = set;
-            recorded.contract_id = Some(view.contract_id.clone());
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let (desired, view) = (self.desired.as_ref()?, self.view()?);
-        let Record { items, set } = record(desired, view, recorded, now);
+        let (desired, observed) = (self.desired.as_ref()?, self.found()?);
+        let Record { items, set } = record(desired, observed, recorded, now);
         Some(ContractSnapshot {
-            contract_id: view.contract_id.clone(),
+            contract_id: observed.contract_id.clone(),
             account_id: None,
             items: items.into_iter().map(|(key, id)| ItemId { key, id }).collect(),
             set_fields: set.to_status(),
-            renews: view.renews.clone(),
-            renewed_by: view.renewed_by.clone(),
-            state: view.state.clone(),
+            renews: observed.renews.clone(),
+            renewed_by: observed.renewed_by.clone(),
+            state: observed.state.clone(),
             is_shown: true,
-            term: Some(Term { start_date: day(view.starting_at), end_date: view.ending_before.map(day) }),
-            committed_value: view.committed_value(),
-            digest: Digest::of(&view.terms),
+            term: Some(Term {
+                start_date: day(observed.starting_at),
+                end_date: observed.ending_before.map(day),
+            }),
+            committed_value: observed.committed_value(),
+            digest: Digest::of(&observed.terms),
         })
     }
 
     fn last_edit(&self) -> Option<String> {
-        self.view()?.last_edit.clone()
+        self.found()?.last_edit.clone()
     }
 
     fn sets(&self) -> Vec<String> {
         let Some(desired) = &self.desired else { return Vec::new() };
         let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
-        to_set(&CONTRACT, desired.terms(), self.view().map(|view| &view.terms), &is_apart)
+        to_set(&CONTRACT, desired.terms(), self.found().map(|observed| &observed.terms), &is_apart)
     }
 
     fn recall(&self, recorded: &mut Recorded) {
-        let Some(view) = self.view() else { return };
+        let Some(observed) = self.found() else { return };
         // Without a record of any item, one of a field would say that every item is somebody else's.
-        if recorded.contract_id.as_ref() == Some(&view.contract_id) && !recorded.items.is_empty() {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
-            recorded.items.extend(set.into_iter().map(|field| (field, view.contract_id.clone())));
+        if recorded.contract_id.as_ref() == Some(&observed.contract_id) && !recorded.items.is_empty() {
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
+            recorded.items.extend(set.into_iter().map(|field| (field, observed.contract_id.clone())));
         }
     }
 
     fn shows(&self, fingerprint: &Digest) -> bool {
-        self.view()
+        self.found()
             .and(self.desired.as_ref())
-            .is_some_and(|desired| create::fingerprint(desired) == *fingerprint)
+            .is_some_and(|desired| desired.create_fingerprint() == *fingerprint)
     }
 
     fn customer_id(&self) -> Option<&str> {

@@ -17,10 +17,12 @@ use super::{
     list,
     lists::{LISTS, Removal},
     matching::{Matched, Wanted, has_ended},
-    members::{CLEARABLE, REMEMBERED, remembered},
+    members::remembered,
     next_hour,
     observed::Item,
-    subscriptions, text, thresholds,
+    subscriptions,
+    tables::{CLEARABLE, REMEMBERED, THRESHOLD_NAMES},
+    text, thresholds,
 };
 use crate::plan::{Recorded, SetTerms};
 
@@ -38,27 +40,32 @@ pub struct Record {
 /// What an earlier record has and the spec no longer says is kept for as long as the contract has it, so that it is
 /// still known when it can be taken out.
 #[must_use]
-pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, now: DateTime<Utc>) -> Record {
-    let desired = &*desired.within(view, recorded);
-    let matched = Matched::new(desired, view, recorded, now);
-    let keyless = keyless::matched(desired, view, recorded, &matched.references);
+pub fn record(
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> Record {
+    let desired = &*desired.within(observed, recorded);
+    let matched = Matched::new(desired, observed, recorded, now);
+    let keyless = keyless::matched(desired, observed, recorded, &matched.references);
     let is_told = matched.ambiguous.is_empty() && keyless.iter().all(|pairs| pairs.ambiguous.is_empty());
     if recorded.items.is_empty() && !is_told {
         // A record of some items would say that the others are not the spec's, and they would be added once more.
         return Record::default();
     }
     let (mut record, mut set) = (BTreeMap::new(), SetTerms::default());
-    let known = Known::new(recorded, view);
-    set.insert(String::new(), leaving::record_of_contract(desired, view, &known));
+    let known = Known::new(recorded, observed);
+    set.insert(String::new(), leaving::record_of_contract(desired, observed, &known));
     for (name, _) in CLEARABLE {
         let wanted = desired.terms().get(name);
         // One that never was in force is somebody else's, and is not cleared when it leaves the spec.
-        let was_set = recorded.items.contains_key(name) || view.terms.get(name) == wanted;
+        let was_set = recorded.items.contains_key(name) || observed.terms.get(name) == wanted;
         if wanted.is_some() && was_set {
-            record.insert(name.to_owned(), view.contract_id.clone());
+            record.insert(name.to_owned(), observed.contract_id.clone());
         }
     }
-    let is_known = recorded.contract_id.as_ref() == Some(&view.contract_id);
+    let is_known = recorded.contract_id.as_ref() == Some(&observed.contract_id);
     for place in REMEMBERED {
         let path = place.trim_start_matches('/');
         let before = recorded.items.get(path).filter(|_| is_known).cloned();
@@ -66,36 +73,34 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             before.or_else(|| remembered(desired.terms(), place)).map(|value| (path.to_owned(), value)),
         );
     }
-    record_fields(&mut record, recorded, "", &view.contract_id, desired.terms(), &view.terms);
+    record_fields(&mut record, recorded, "", &observed.contract_id, desired.terms(), &observed.terms);
     for pairs in &matched.lists {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let place = format!("{}/{}", pairs.list.name, wanted.key);
             record_fields(&mut record, recorded, &place, &item.ids.own, &wanted.written, item.terms);
-            let fields = leaving::record_of_item(view, &known, pairs.list.name, &wanted.written, item);
+            let fields = leaving::record_of_item(observed, &known, pairs.list.name, &wanted.written, item);
             set.insert(place.clone(), fields);
             record.extend(gate::record(recorded, pairs.list, wanted));
             record.insert(place, item.ids.own.clone());
             if pairs.list.name == "subscriptions" {
-                record_subscription(&mut record, view, recorded, wanted, item);
+                record_subscription(&mut record, observed, recorded, wanted, item);
             }
         }
     }
     for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             record_fields(&mut record, recorded, &wanted.path, &item.ids.own, &wanted.written, item.terms);
-            let fields = leaving::record_of_item(view, &known, pairs.list, &wanted.written, item);
+            let fields = leaving::record_of_item(observed, &known, pairs.list, &wanted.written, item);
             set.insert(wanted.path.clone(), fields);
-            let id =
-                if item.ids.own.is_empty() { keyless::royalty_id(item.terms) } else { item.ids.own.clone() };
-            record.insert(wanted.path.clone(), id);
+            record.insert(wanted.path.clone(), item.recorded_id().into_owned());
         }
     }
     for alias in list(desired.terms(), "spendTrackers").filter_map(|tracker| text(tracker, "alias")) {
-        if list(&view.terms, "spendTrackers").any(|found| text(found, "alias") == Some(alias)) {
+        if list(&observed.terms, "spendTrackers").any(|found| text(found, "alias") == Some(alias)) {
             record.insert(format!("spendTrackers/{alias}"), alias.to_owned());
         }
     }
-    for name in thresholds::NAMES {
+    for name in THRESHOLD_NAMES {
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
         // One that left the spec is off from then on, and the spec may turn it on again.
         let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
@@ -103,11 +108,11 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
             Some(_) => enabled(desired.terms()),
             None => was_set.then_some(false),
         };
-        settle(
+        record_once_in_force(
             &mut record,
             recorded,
             thresholds::enabled_path(name),
-            wanted(name).map(|to| (to.to_string(), enabled(&view.terms) == Some(to))),
+            wanted(name).map(|to| (to.to_string(), enabled(&observed.terms) == Some(to))),
         );
     }
     let filter_start = |terms: &Value| {
@@ -115,7 +120,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
     };
     let before = recorded.items.get(leaving::FILTER_START).cloned();
     let start = filter_start(desired.terms()).or(before);
-    let start = start.filter(|start| filter_start(&view.terms).as_ref() == Some(start));
+    let start = start.filter(|start| filter_start(&observed.terms).as_ref() == Some(start));
     record.extend(start.map(|start| (leaving::FILTER_START.to_owned(), start)));
     // What left the spec stays on record until it is out of the contract: without it, nobody would end what is billed.
     let kept: Vec<_> = recorded
@@ -124,7 +129,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
         .filter(|(path, id)| {
             !record.contains_key(*path)
                 && !record.values().any(|found| found == *id && is_item(path))
-                && is_there(view, path, id, now)
+                && is_there(observed, path, id, now)
         })
         .map(|(path, id)| (path.clone(), id.clone()))
         .collect();
@@ -136,7 +141,7 @@ pub fn record(desired: &Desired, view: &ObservedContract, recorded: &Recorded, n
 }
 
 /// Records a value of the spec once it is in force; until then what was in force before stays recorded.
-fn settle(
+fn record_once_in_force(
     record: &mut BTreeMap<String, String>,
     recorded: &Recorded,
     path: String,
@@ -144,17 +149,17 @@ fn settle(
 ) {
     let before = recorded.items.get(&path).cloned();
     // A value that is recorded too early is taken for one that an application changed, and is never written.
-    let settled = match value {
+    let in_force = match value {
         Some((value, true)) => Some(value),
         Some((_, false)) => before,
         None => None,
     };
-    record.extend(settled.map(|value| (path, value)));
+    record.extend(in_force.map(|value| (path, value)));
 }
 
 fn record_subscription(
     record: &mut BTreeMap<String, String>,
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
@@ -164,9 +169,9 @@ fn record_subscription(
             text(item.terms, "initialQuantity").is_some_and(|found| subscriptions::same_quantity(to, found));
         (to.to_owned(), same)
     });
-    settle(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);
-    for (path, value) in subscriptions::seats_record(view, recorded, wanted, item) {
-        settle(record, recorded, path, value);
+    record_once_in_force(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);
+    for (path, value) in subscriptions::seats_record(observed, recorded, wanted, item) {
+        record_once_in_force(record, recorded, path, value);
     }
 }
 
@@ -199,33 +204,31 @@ fn is_item(path: &str) -> bool {
 
 /// Whether an item can only have been archived, and billing does not show what is: that there was one stays on record, so
 /// that its past is not billed again.
-fn has_vanished(view: &ObservedContract, list: &str, id: &str) -> bool {
-    let is_archived = LISTS.iter().any(|of| of.name == list && of.removal != Removal::End);
-    is_archived && !view.gone.get(list).into_iter().flatten().any(|(gone, _)| gone == id)
+fn has_vanished(observed: &ObservedContract, list: &str, id: &str) -> bool {
+    let is_archived = LISTS.iter().any(|found| found.name == list && found.removal != Removal::End);
+    is_archived && !observed.gone.get(list).into_iter().flatten().any(|(gone, _)| gone == id)
 }
 
 /// Whether the contract still has what was recorded.
-fn is_there(view: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -> bool {
+fn is_there(observed: &ObservedContract, path: &str, id: &str, now: DateTime<Utc>) -> bool {
     let mut parts = path.splitn(2, '/');
     let (name, rest) = (parts.next().unwrap_or_default(), parts.next());
-    let Some(rest) = rest else { return view.terms.get(name).is_some() };
+    let Some(rest) = rest else { return observed.terms.get(name).is_some() };
     if name == CUSTOM_FIELDS {
-        return view.custom_field(rest).is_some();
+        return observed.custom_field(rest).is_some();
     }
     if name == "spendTrackers" {
-        return list(&view.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
+        return list(&observed.terms, name).any(|tracker| text(tracker, "alias") == Some(rest));
     }
     let ends = LISTS.iter().any(|list| list.name == name && list.removal == Removal::End);
-    let item = view.items(name).find(|item| {
-        item.ids.own == id || (item.ids.own.is_empty() && keyless::royalty_id(item.terms) == id)
-    });
-    if item.is_none() && !rest.contains('/') && has_vanished(view, name, id) {
+    let item = observed.items(name).find(|item| item.recorded_id() == id);
+    if item.is_none() && !rest.contains('/') && has_vanished(observed, name, id) {
         return true;
     }
     let beside = LISTS.iter().find(|list| list.name == name && list.is_beside());
     let is_over = |item: &Item<'_>| match beside {
         Some(list) => balances::is_over(list, *item, next_hour(now)),
-        None => ends && has_ended(view, *item, now),
+        None => ends && has_ended(observed, *item, now),
     };
     let Some(item) = item.filter(|item| !is_over(item)) else { return false };
     match rest.split_once(&format!("/{CUSTOM_FIELDS}/")) {

@@ -5,12 +5,11 @@
 //! the parts is its own affair.
 
 use chrono::{Months, TimeDelta};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::money::USD_CENTS;
 use crate::{
     plan::{
-        Change,
+        Change, USD_CENTS,
         pairing::{Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
@@ -85,7 +84,7 @@ pub(super) fn cut(schedule: &mut Value, end: Timestamp, last: Timestamp) {
     let is_late = |item: &Value| start_of(item).is_some_and(|start| start >= last);
     let mut left: Vec<_> = items.iter().filter(|item| !is_late(item)).cloned().collect();
     for item in &mut left {
-        super::term::shorten(item, end);
+        shorten(item, end);
     }
     if left == items {
         return;
@@ -94,13 +93,21 @@ pub(super) fn cut(schedule: &mut Value, end: Timestamp, last: Timestamp) {
     let is_divided = members.get("recurringSchedule").is_some_and(|of| division(of).is_some());
     match members.get_mut("recurringSchedule") {
         Some(recurring) if is_recurring && !is_divided && !left.is_empty() => {
-            super::term::shorten(recurring, end);
+            shorten(recurring, end);
             return;
         }
         Some(_) if left.is_empty() || !is_divided => drop(members.remove("recurringSchedule")),
         _ => {}
     }
     members.insert("scheduleItems".to_owned(), left.into());
+}
+
+/// Ends an item, or a part of a schedule, at a moment where it would go on.
+pub(super) fn shorten(item: &mut Value, end: Timestamp) {
+    let until = time(item, "endingBefore");
+    if let (true, Some(members)) = (until.is_some_and(|until| until > end), item.as_object_mut()) {
+        members.insert("endingBefore".to_owned(), json!(end));
+    }
 }
 
 /// Leaves one of both where a schedule has its items and what they are parts of, as the API takes only one; and writes out

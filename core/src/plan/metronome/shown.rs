@@ -126,8 +126,7 @@ impl Desired {
             let name = wire_name(&CONTRACT, kind.list());
             let mut items = wire.get(name).cloned().unwrap_or_else(|| json!([]));
             let keys = list(&self.written, kind.list()).filter_map(|item| text(item, "key"));
-            let of = LISTS.iter().find(|of| of.name == kind.list());
-            let keys: Vec<_> = keys.filter_map(|key| Some(balances::key_of(self.key(), of?, key))).collect();
+            let keys: Vec<_> = keys.map(|key| self.key().of_item(kind.list(), key)).collect();
             for (index, item) in items.as_array_mut().into_iter().flatten().enumerate() {
                 told(name, index, item, &Value::Null);
                 put(item, "uniqueness_key", &json!(keys.get(index)));

@@ -52,13 +52,13 @@ fn wanted_seats(item: &Value, key: &str, recorded: &Recorded) -> Option<Seats> {
 
 /// What is recorded of seats, once they are in force.
 pub(super) fn seats_record(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<(String, Option<(String, bool)>)> {
     let to = wanted_seats(&wanted.written, &wanted.key, recorded);
-    let (Some(to), found) = (to, view.seats.get(&item.ids.own)) else {
+    let (Some(to), found) = (to, observed.seats.get(&item.ids.own)) else {
         return Vec::new();
     };
     let taken = (digest(&to.taken), found.is_some_and(|found| found.taken == to.taken));
@@ -155,7 +155,7 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     else {
         return;
     };
-    for (time, quantity) in draft.view.planned.get(&item.ids.own).into_iter().flatten() {
+    for (time, quantity) in draft.observed.planned.get(&item.ids.own).into_iter().flatten() {
         if !same_quantity(to, quantity) {
             let path = format!("/subscriptions/{}/quantityUpdates/{time}", wanted.key);
             draft.report(&Change::removed(path, json!(quantity)), Unit::Other);
@@ -185,7 +185,7 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
 
 fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
     let to = wanted_seats(&wanted.written, &wanted.key, draft.recorded);
-    let (Some(to), Some(from)) = (to, draft.view.seats.get(&item.ids.own)) else {
+    let (Some(to), Some(from)) = (to, draft.observed.seats.get(&item.ids.own)) else {
         return;
     };
     let start = draft.soonest(start(item));

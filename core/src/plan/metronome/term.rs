@@ -6,12 +6,13 @@
 use std::{borrow::Cow, collections::BTreeSet};
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Desired, ObservedContract,
     lists::{LISTS, Removal},
-    schedule, text,
+    schedule::{self, shorten},
+    text,
 };
 use crate::{plan::Recorded, terms::Timestamp};
 
@@ -20,7 +21,7 @@ const OTHERS: [(&str, Option<&str>); 2] = [("discounts", Some("schedule")), ("ov
 
 /// Lists whose items may have an end of their own.
 fn is_dated(list: &str) -> bool {
-    list == "overrides" || LISTS.iter().any(|of| of.name == list && of.removal == Removal::End)
+    list == "overrides" || LISTS.iter().any(|found| found.name == list && found.removal == Removal::End)
 }
 
 /// The lists that are cut, each with its members with schedules.
@@ -77,28 +78,20 @@ fn last_moment(item: &Value, schedule: &str, end: Timestamp) -> Timestamp {
     if settles { Timestamp(end.0 + TimeDelta::nanoseconds(1)) } else { end }
 }
 
-/// Ends an item with the contract where it would go on.
-pub(super) fn shorten(item: &mut Value, end: Timestamp) {
-    let until = text(item, "endingBefore").and_then(|until| until.parse::<Timestamp>().ok());
-    if let (true, Some(members)) = (until.is_some_and(|until| until > end), item.as_object_mut()) {
-        members.insert("endingBefore".to_owned(), json!(end));
-    }
-}
-
 impl Desired {
     /// The end that the contract is to have, given what billing shows and what the spec once said.
-    pub(super) fn end_in(&self, view: &ObservedContract, recorded: &Recorded) -> Option<Timestamp> {
+    pub(super) fn end_in(&self, observed: &ObservedContract, recorded: &Recorded) -> Option<Timestamp> {
         match text(&self.canonical, "endingBefore") {
             Some(end) => end.parse().ok(),
             None if recorded.items.contains_key("endingBefore") => None,
-            None => view.ending_before,
+            None => observed.ending_before,
         }
     }
 
     /// What is wanted of a contract that has an end which the spec does not say, such as one from its package.
-    pub(super) fn within(&self, view: &ObservedContract, recorded: &Recorded) -> Cow<'_, Self> {
+    pub(super) fn within(&self, observed: &ObservedContract, recorded: &Recorded) -> Cow<'_, Self> {
         let says_it = self.canonical.get("endingBefore").is_some();
-        match self.end_in(view, recorded).filter(|_| !says_it) {
+        match self.end_in(observed, recorded).filter(|_| !says_it) {
             Some(end) => {
                 let mut within = self.clone();
                 within.cut(end);

@@ -76,26 +76,26 @@ impl Bench {
         bench
     }
 
-    fn view(&self, desired: &Desired) -> Option<ObservedContract> {
+    fn seen(&self, desired: &Desired) -> Option<ObservedContract> {
         if self.api.contract.is_null() {
             return None;
         }
-        let mut view = ObservedContract::read(&self.api.contract, now()).unwrap();
-        for id in view.needs_seats(desired, &self.recorded, now()) {
-            view.merge_seats(&id, &self.api.seats_of(&id));
+        let mut observed = ObservedContract::read(&self.api.contract, now()).unwrap();
+        for id in observed.needs_seats(desired, &self.recorded, now()) {
+            observed.merge_seats(&id, &self.api.seats_of(&id));
         }
-        if view.needs_v1(desired, &self.recorded) {
+        if observed.needs_v1(desired, &self.recorded) {
             let commits = self.api.contract["commits"].clone();
-            view.merge_v1(
+            observed.merge_v1(
                 &json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}),
             );
         }
         for kind in balances::needed(Some(desired), &self.recorded) {
             let told = balances::ObservedBalances::read(kind, &self.api.balances(kind)).unwrap();
-            view.merge_balances(kind, &told, desired.key());
+            observed.merge_balances(kind, &told, desired.key());
         }
-        view.last_edit = Some(self.api.edits.len().to_string());
-        Some(view)
+        observed.last_edit = Some(self.api.edits.len().to_string());
+        Some(observed)
     }
 
     fn decide(&self, spec: &Value) -> Decision {
@@ -103,7 +103,7 @@ impl Bench {
     }
 
     fn decide_for(&self, desired: &Desired) -> Decision {
-        plan(desired, self.view(desired).as_ref(), &self.recorded, &self.policy, now())
+        plan(desired, self.seen(desired).as_ref(), &self.recorded, &self.policy, now())
     }
 
     /// Carries a plan out.
@@ -138,10 +138,10 @@ impl Bench {
 
     /// What a status keeps once spec and contract agree.
     fn remember(&mut self, desired: &Desired) {
-        let view = self.view(desired).unwrap();
-        let Record { items, set } = record(desired, &view, &self.recorded, now());
+        let observed = self.seen(desired).unwrap();
+        let Record { items, set } = record(desired, &observed, &self.recorded, now());
         self.recorded = Recorded {
-            contract_id: Some(view.contract_id.clone()),
+            contract_id: Some(observed.contract_id.clone()),
             applied_spec: Some(desired.digest.clone()),
             items: items.into_iter().collect(),
             set,

@@ -10,6 +10,7 @@ use super::{
     matching::unnamed_usage,
     money::{Unit, unit_at, units_at},
     part::{Members, Part, insert},
+    tables::IS_ENABLED,
 };
 use crate::{
     plan::{
@@ -69,11 +70,6 @@ pub(super) const THRESHOLDS: [Threshold; 2] = [
     },
 ];
 
-/// Names of the members that are thresholds.
-pub(super) const NAMES: [&str; 2] = ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"];
-/// Whether a threshold is watched.
-pub(super) const IS_ENABLED: &str = "/isEnabled";
-
 /// Path under which it is recorded whether a threshold was last watched.
 pub(super) fn enabled_path(name: &str) -> String {
     format!("{name}{IS_ENABLED}")
@@ -81,10 +77,10 @@ pub(super) fn enabled_path(name: &str) -> String {
 
 /// Compares both thresholds.
 pub(super) fn compare(draft: &mut Draft<'_>) {
-    let left = leaving::of_contract(draft.desired, draft.view, &draft.known);
+    let left = leaving::of_contract(draft.desired, draft.observed, &draft.known);
     for threshold in &THRESHOLDS {
         let wanted = draft.desired.terms().get(threshold.name).zip(draft.desired.written.get(threshold.name));
-        match (wanted, draft.view.terms.get(threshold.name)) {
+        match (wanted, draft.observed.terms.get(threshold.name)) {
             (Some((wanted, written)), Some(found)) => {
                 let left = left.iter().filter_map(|change| {
                     let path = change.path.strip_prefix('/')?.strip_prefix(threshold.name)?.to_owned();

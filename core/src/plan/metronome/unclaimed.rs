@@ -45,28 +45,28 @@ pub(super) fn in_the_way(
         return Some(wait);
     }
     let mut held = Vec::new();
-    for view in listed.iter().filter(|view| may_be_meant(view, desired)) {
-        let Some((place, sought)) = derived(view, &origin.prefix) else { continue };
+    for observed in listed.iter().filter(|observed| may_be_meant(observed, desired)) {
+        let Some((place, sought)) = derived(observed, &origin.prefix) else { continue };
         match holders.of(sought) {
-            Holder::Nobody => return Some(unclaimed(view, place, now)),
-            Holder::Resource(name) => held.push((view, name)),
+            Holder::Nobody => return Some(unclaimed(observed, place, now)),
+            Holder::Resource(name) => held.push((observed, name)),
             Holder::OutOfSight => {}
         }
     }
-    let says_the_same = |view: &ObservedContract| {
-        compare::compare(desired, view, view, recorded, policy, now).all_changes().is_empty()
+    let says_the_same = |observed: &ObservedContract| {
+        compare::compare(desired, observed, observed, recorded, policy, now).all_changes().is_empty()
     };
-    if let Some((view, name)) = held.iter().find(|(view, _)| says_the_same(view)) {
-        return Some(duplicate(view, name));
+    if let Some((observed, name)) = held.iter().find(|(observed, _)| says_the_same(observed)) {
+        return Some(duplicate(observed, name));
     }
     let is_new = origin.created.is_some_and(|created| now.signed_duration_since(created) < RENAMING);
-    held.first().filter(|_| is_new).map(|(view, name)| {
+    held.first().filter(|_| is_new).map(|(observed, name)| {
         Decision::Wait(Refusal {
             reason: reasons::OTHER_CONTRACT_HELD,
             message: format!(
                 "The customer has contract {}, which BillingContract {name} holds. A second one is made within a minute, unless \
                  that resource goes, as in a rename",
-                view.contract_id
+                observed.contract_id
             ),
         })
     })
@@ -81,7 +81,7 @@ fn left_behind(
     now: DateTime<Utc>,
 ) -> Option<Decision> {
     let names: Vec<&str> = [desired.customer_id()].into_iter().chain(alias).collect();
-    let is_listed = |id: &String| listed.iter().any(|view| view.contract_id == *id);
+    let is_listed = |id: &String| listed.iter().any(|observed| observed.contract_id == *id);
     let departed = holders.departed(&names);
     let mut hidden = departed.iter().filter(|gone| {
         now.signed_duration_since(gone.at) < MAY_SHOW_LATER
@@ -101,38 +101,38 @@ fn left_behind(
 
 /// Whether a contract could be the one that the spec means: it is, was or will be in force at the same time as the spec's,
 /// and is neither another cluster's nor the one that the spec renews. One that is over counts for the time that it billed.
-fn may_be_meant(view: &ObservedContract, desired: &Desired) -> bool {
+fn may_be_meant(observed: &ObservedContract, desired: &Desired) -> bool {
     let terms = desired.terms();
     let time = |name: &str| super::text(terms, name).and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    let end = [view.ending_before, view.archived_at].into_iter().flatten().min();
-    let has_time = end.is_none_or(|end| end > view.starting_at);
+    let end = [observed.ending_before, observed.archived_at].into_iter().flatten().min();
+    let has_time = end.is_none_or(|end| end > observed.starting_at);
     let ends_after_start = end.zip(time("startingAt")).is_none_or(|(end, start)| end.0 > start);
-    let begins_before_end = time("endingBefore").is_none_or(|end| view.starting_at.0 < end);
+    let begins_before_end = time("endingBefore").is_none_or(|end| observed.starting_at.0 < end);
     let renewed = terms.pointer("/transition/fromContractId").and_then(serde_json::Value::as_str);
     let [cluster, ..] = STAMP_KEYS;
     let is_elsewhere = desired
         .owner()
         .find(|(name, _)| *name == cluster)
-        .is_some_and(|(_, own)| view.custom_field(cluster).is_some_and(|found| found != own));
+        .is_some_and(|(_, own)| observed.custom_field(cluster).is_some_and(|found| found != own));
     has_time
         && ends_after_start
         && begins_before_end
-        && renewed != Some(view.contract_id.as_str())
+        && renewed != Some(observed.contract_id.as_str())
         && !is_elsewhere
 }
 
 /// Why a contract that was found, and is not on record, is left alone: another resource holds or claims it.
 pub(super) fn kept(
-    view: &ObservedContract,
+    observed: &ObservedContract,
     prefix: &str,
     holders: &Holders,
     before: Before,
 ) -> Option<Refusal> {
-    let sought = match derived(view, prefix) {
+    let sought = match derived(observed, prefix) {
         Some((_, sought)) => Sought { before, ..sought },
         None => Sought {
-            contract_id: &view.contract_id,
-            key: view.uniqueness_key.as_deref(),
+            contract_id: &observed.contract_id,
+            key: observed.uniqueness_key.as_deref(),
             place: None,
             before,
         },
@@ -143,18 +143,18 @@ pub(super) fn kept(
         message: format!(
             "Nothing was written: this resource finds contract {}, and BillingContract {name} holds or claims it. Delete one of \
              the two; if another contract is meant here, set another `spec.metronome.uniquenessKey`",
-            view.contract_id
+            observed.contract_id
         ),
     })
 }
 
 /// A contract that was made by a key which was derived with this prefix, and the resource that it was derived from.
-fn derived<'v>(view: &'v ObservedContract, prefix: &str) -> Option<((&'v str, &'v str), Sought<'v>)> {
-    let read = view.uniqueness_key.as_deref()?;
+fn derived<'v>(observed: &'v ObservedContract, prefix: &str) -> Option<((&'v str, &'v str), Sought<'v>)> {
+    let read = observed.uniqueness_key.as_deref()?;
     let plain = |key: &'v str| {
         let place = key.strip_prefix(prefix)?.strip_prefix('/')?.split_once('/')?;
         let sought = Sought {
-            contract_id: &view.contract_id,
+            contract_id: &observed.contract_id,
             key: Some(key),
             place: Some(place),
             before: Before::Creating,
@@ -164,13 +164,13 @@ fn derived<'v>(view: &'v ObservedContract, prefix: &str) -> Option<((&'v str, &'
     plain(read).or_else(|| plain(read.split_once(':')?.1))
 }
 
-fn unclaimed(view: &ObservedContract, (namespace, name): (&str, &str), now: DateTime<Utc>) -> Decision {
-    let id = &view.contract_id;
+fn unclaimed(observed: &ObservedContract, (namespace, name): (&str, &str), now: DateTime<Utc>) -> Decision {
+    let id = &observed.contract_id;
     let story = format!(
         "Nothing was written: the customer has contract {id}, which was made from BillingContract {namespace}/{name}, and no \
          resource holds it any more"
     );
-    let message = match (view.archived_at, view.ending_before) {
+    let message = match (observed.archived_at, observed.ending_before) {
         (Some(end), _) | (None, Some(end)) if end.0 <= now => format!(
             "{story}. It was in force until {end}, and a contract that begins before then bills that time again. If that is \
              meant, set `spec.metronome.uniquenessKey`; or let this one begin at {end} or later"
@@ -184,14 +184,14 @@ fn unclaimed(view: &ObservedContract, (namespace, name): (&str, &str), now: Date
     Decision::refuse(reasons::CONTRACT_UNCLAIMED, message)
 }
 
-fn duplicate(view: &ObservedContract, name: &str) -> Decision {
+fn duplicate(observed: &ObservedContract, name: &str) -> Decision {
     Decision::refuse(
         reasons::DUPLICATE_CLAIM,
         format!(
             "Nothing was written: the customer has contract {}, which says what this resource says, and BillingContract {name} \
              holds it. If this one is to follow it, delete that one; if a second contract with the same terms is meant, set \
              `spec.metronome.uniquenessKey`",
-            view.contract_id
+            observed.contract_id
         ),
     )
 }

@@ -14,22 +14,22 @@ use crate::plan::Recorded;
 /// Whether the contract has any that is in force.
 pub(super) fn has_any(
     desired: &Desired,
-    view: &ObservedContract,
+    observed: &ObservedContract,
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> bool {
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
     let is_unknown = |id: &str| !id.is_empty() && !known.contains(id);
-    if !view.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {
+    if !observed.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {
         return false;
     }
-    let desired = &*desired.within(view, recorded);
-    let matched = Matched::new(desired, view, recorded, now);
+    let desired = &*desired.within(observed, recorded);
+    let matched = Matched::new(desired, observed, recorded, now);
     // What lies beside the contract is made with keys, by which it is explained.
     let is_keyed = matched.lists.iter().filter(|pairs| !pairs.list.is_beside()).any(|pairs| {
         let mut left = pairs.left.iter().filter(|item| is_unknown(&item.ids.own));
-        left.any(|item| pairs.list.removal != Removal::End || !has_ended(view, *item, now))
+        left.any(|item| pairs.list.removal != Removal::End || !has_ended(observed, *item, now))
     });
-    let keyless = || keyless::matched(desired, view, recorded, &matched.references);
+    let keyless = || keyless::matched(desired, observed, recorded, &matched.references);
     is_keyed || keyless().iter().any(|pairs| pairs.left.iter().any(|item| is_unknown(&item.ids.own)))
 }

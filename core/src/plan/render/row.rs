@@ -6,7 +6,8 @@ use super::value::{number, plain, rate, segment, words};
 use crate::{
     plan::{
         Change, FixedKind, MoneyEffect,
-        money::{Fixed, Open, OpenCause, Unit, unit_in, unit_of},
+        money::{Fixed, Open, OpenCause},
+        unit::{Unit, unit_in, unit_of},
     },
     terms::Decimal,
 };

@@ -74,7 +74,7 @@ fn zoo_desired(terms: &Value) -> zoo::Desired {
 
 /// The decision for some terms where the API has others, and the spec had been those before.
 fn zoo_decision(observed: &Value, terms: &Value, applied: &Value, policy: &Policy) -> Decision {
-    let view = zoo::ObservedContract {
+    let observed = zoo::ObservedContract {
         contract_id: "contract-1".into(),
         account_id: "account-1".into(),
         state: "active".into(),
@@ -85,7 +85,7 @@ fn zoo_decision(observed: &Value, terms: &Value, applied: &Value, policy: &Polic
         applied_spec: Some(zoo_desired(applied).digest),
         ..Recorded::default()
     };
-    zoo::plan(&zoo_desired(terms), Some(&view), &recorded, policy, now())
+    zoo::plan(&zoo_desired(terms), Some(&observed), &recorded, policy, now())
 }
 
 fn zoo_change() -> Plan {
@@ -192,7 +192,7 @@ fn metronome_spec() -> Value {
 }
 
 fn metronome_decision(spec: &Value) -> Decision {
-    let view = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
+    let observed = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
     let items = [("commits/europe", "commit-1"), ("scheduledCharges/setup", "charge-1")];
     let recorded = Recorded {
         contract_id: Some("contract-1".into()),
@@ -200,7 +200,7 @@ fn metronome_decision(spec: &Value) -> Decision {
         items: items.map(|(path, id)| (path.to_owned(), id.to_owned())).into(),
         ..Recorded::default()
     };
-    metronome::plan(&metronome_desired(spec), Some(&view), &recorded, &Policy::default(), now())
+    metronome::plan(&metronome_desired(spec), Some(&observed), &recorded, &Policy::default(), now())
 }
 
 /// A charge that loses its euros, and a new commit.
@@ -311,8 +311,8 @@ fn the_effect_leaves_out_what_others_put_into_the_contract() {
 
 #[test]
 fn each_unit_of_what_is_committed_has_its_name() {
-    let view = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
-    let found: Vec<_> = view
+    let observed = metronome::ObservedContract::read(&metronome_reply(), now()).unwrap();
+    let found: Vec<_> = observed
         .committed_value()
         .into_iter()
         .map(|sum| format!("{} {}", sum.amount.unwrap(), sum.currency))

@@ -1,7 +1,7 @@
 //! Plain text: one line for conditions and events, several for a terminal.
 
 use super::row::{self, MoneyRow, Row, rows};
-use crate::plan::{Change, MoneyEffect, Plan, money::OpenCause};
+use crate::plan::{Change, MoneyEffect, OpenCause, Plan};
 
 /// Most bytes of changes in one line.
 const CHANGES_LENGTH: usize = 2000;

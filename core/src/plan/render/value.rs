@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    plan::money::{Unit, is_amount, is_rate, item_key, unit_in},
+    plan::unit::{Unit, is_amount, is_rate, item_key, unit_in},
     terms::Decimal,
 };
 

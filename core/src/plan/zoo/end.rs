@@ -31,15 +31,21 @@ pub(super) fn plan(
     };
     let held = recorded.contract_id.as_deref();
     match (shown, desired, held) {
-        (Some(view), ..) if is_own(view, recorded) => {
-            end(organization_id, &view.contract_id, &view.state, view.terms.clone(), status, recorded, policy)
-        }
-        (Some(view), Some(desired), None) if desired.changes(&view.terms, &[]).is_empty() => {
-            unproven(view, "says what the spec says")
+        (Some(observed), ..) if is_own(observed, recorded) => end(
+            organization_id,
+            &observed.contract_id,
+            &observed.state,
+            observed.terms.clone(),
+            status,
+            recorded,
+            policy,
+        ),
+        (Some(observed), Some(desired), None) if desired.changes(&observed.terms, &[]).is_empty() => {
+            unproven(observed, "says what the spec says")
         }
         // The operator may have been killed between a write and its record, and the spec have changed since.
-        (Some(view), _, None) if recorded.may_lack_a_write => {
-            unproven(view, "may have been made from the spec as it was before it was changed")
+        (Some(observed), _, None) if recorded.may_lack_a_write => {
+            unproven(observed, "may have been made from the spec as it was before it was changed")
         }
         (None, Some(desired), Some(held)) if recorded.state.as_deref() == Some("scheduled") => {
             end(organization_id, held, "scheduled", desired.written.clone(), status, recorded, policy)
@@ -79,9 +85,9 @@ fn end(
     }
 }
 
-fn is_own(view: &ObservedContract, recorded: &Recorded) -> bool {
-    recorded.contract_id.as_ref() == Some(&view.contract_id)
-        || recorded.may_have_sent(&fingerprint(&view.terms))
+fn is_own(observed: &ObservedContract, recorded: &Recorded) -> bool {
+    recorded.contract_id.as_ref() == Some(&observed.contract_id)
+        || recorded.may_have_sent(&fingerprint(&observed.terms))
 }
 
 /// Recognises an end of a contract that was sent: what it made of the contract is not shown.
@@ -106,8 +112,8 @@ fn is_over(
 
 /// The refusal to end a contract that may be this resource's, as it would be if the operator had been killed right after it made
 /// it, and nothing is on record.
-fn unproven(view: &ObservedContract, likeness: &str) -> Decision {
-    let id = &view.contract_id;
+fn unproven(observed: &ObservedContract, likeness: &str) -> Decision {
+    let id = &observed.contract_id;
     Decision::refuse(
         reasons::OWNERSHIP_UNPROVEN,
         format!(

@@ -34,16 +34,22 @@ pub(super) struct Left {
 
 impl Left {
     /// What has left the spec and still says something in billing, ignored places left out.
-    pub(super) fn of(written: &Value, view: &ObservedContract, recorded: &Recorded, policy: &Policy) -> Self {
+    pub(super) fn of(
+        written: &Value,
+        observed: &ObservedContract,
+        recorded: &Recorded,
+        policy: &Policy,
+    ) -> Self {
         let mut left = Self::default();
-        let set = Some(&recorded.set).filter(|_| recorded.contract_id.as_ref() == Some(&view.contract_id));
+        let set =
+            Some(&recorded.set).filter(|_| recorded.contract_id.as_ref() == Some(&observed.contract_id));
         let fields = |path: &str| set.and_then(|set| set.get(path)).into_iter().flatten();
         // A text that the spec says to be empty is compared, as any other.
         for field in fields("").filter(|field| written.get(field.as_str()).is_none()) {
-            left.cleared.extend(removed(&view.terms, "", field));
+            left.cleared.extend(removed(&observed.terms, "", field));
         }
         for (list, key) in LISTS {
-            for (id, wanted, found) in pairs(written, &view.terms, list, key) {
+            for (id, wanted, found) in pairs(written, &observed.terms, list, key) {
                 let place = format!("/{list}/{id}");
                 for field in fields(&format!("{list}/{id}")) {
                     let (name, value) = field
@@ -111,22 +117,22 @@ impl Left {
 }
 
 /// Fields of the contract itself that a replace sets and that billing does not say yet.
-pub(super) fn to_set(written: &Value, view: Option<&ObservedContract>) -> Vec<String> {
+pub(super) fn to_set(written: &Value, observed: Option<&ObservedContract>) -> Vec<String> {
     let of_contract = |field: &str| REQUIRED.contains(&field);
-    three_way::to_set(&SHAPE, written, view.map(|view| &view.terms), &of_contract)
+    three_way::to_set(&SHAPE, written, observed.map(|observed| &observed.terms), &of_contract)
 }
 
 /// What is to be on record of a contract: fields that the spec sets and that are in force.
-pub(super) fn record(written: &Value, view: &ObservedContract, recorded: &Recorded) -> SetTerms {
-    let before = Some(&recorded.set).filter(|_| recorded.contract_id.as_ref() == Some(&view.contract_id));
+pub(super) fn record(written: &Value, observed: &ObservedContract, recorded: &Recorded) -> SetTerms {
+    let before = Some(&recorded.set).filter(|_| recorded.contract_id.as_ref() == Some(&observed.contract_id));
     let before = |path: &str| before.and_then(|set| set.get(path));
     let remains = |_: &str, _: &Value| true;
     let mut set = SetTerms::default();
     let of_contract = |field: &str| REQUIRED.contains(&field);
-    set.insert(String::new(), in_force(&SHAPE, written, &view.terms, before(""), &of_contract, &remains));
+    set.insert(String::new(), in_force(&SHAPE, written, &observed.terms, before(""), &of_contract, &remains));
     for (list, key) in LISTS {
         let Some(Shape::List { item: shape, .. }) = SHAPE.member(list) else { continue };
-        for (id, wanted, found) in pairs(written, &view.terms, list, key) {
+        for (id, wanted, found) in pairs(written, &observed.terms, list, key) {
             let path = format!("{list}/{id}");
             let is_apart = |field: &str| MEANT_WHEN_LEFT_OUT.contains(&field) || is_moved(field);
             let plain: Fields =

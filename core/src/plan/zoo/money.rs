@@ -6,7 +6,9 @@ use crate::{
     api::contract::Amount,
     plan::{
         FixedKind, MoneyEffect, Open, OpenCause, Outlook, Price, Unit,
-        money::{Due, FEE, Owed, each_number, is_price, open_rates, start_of_year},
+        money::open_rates,
+        owed::{Due, Owed, start_of_year},
+        unit::{FEE, each_number, is_price},
         usage::{self, Tier, UsagePrice},
     },
     terms::{Decimal, Timestamp},

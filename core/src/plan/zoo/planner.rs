@@ -149,9 +149,9 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
-        let view = ObservedContract::read(reply)?;
-        recorded.contract_id = Some(view.contract_id.clone());
-        self.shown = Reading::Present(view);
+        let observed = ObservedContract::read(reply)?;
+        recorded.contract_id = Some(observed.contract_id.clone());
+        self.shown = Reading::Present(observed);
         Ok(())
     }
 
@@ -160,25 +160,25 @@ impl Planner for ContractPlanner {
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
-        if let Some(view) = self.shown.present() {
+        if let Some(observed) = self.shown.present() {
             if let Ok(desired) = &self.desired {
-                recorded.set = leaving::record(&desired.canonical, view, recorded);
+                recorded.set = leaving::record(&desired.canonical, observed, recorded);
             }
-            recorded.contract_id = Some(view.contract_id.clone());
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
     }
 
     fn snapshot(&self, recorded: &Recorded, _: DateTime<Utc>) -> Option<ContractSnapshot> {
-        let view = self.shown.present()?;
-        let is_held = recorded.contract_id.as_ref() == Some(&view.contract_id);
+        let observed = self.shown.present()?;
+        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
         let says_the_same =
-            || self.desired.as_ref().is_ok_and(|desired| desired.changes(&view.terms, &[]).is_empty());
+            || self.desired.as_ref().is_ok_and(|desired| desired.changes(&observed.terms, &[]).is_empty());
         let set = || match &self.desired {
-            Ok(desired) => leaving::record(&desired.canonical, view, recorded),
+            Ok(desired) => leaving::record(&desired.canonical, observed, recorded),
             Err(_) => recorded.set.clone(),
         };
         (is_held || says_the_same())
-            .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(view) })
+            .then(|| ContractSnapshot { set_fields: set().to_status(), ..snapshot(observed) })
     }
 
     fn sets(&self) -> Vec<String> {
@@ -187,26 +187,26 @@ impl Planner for ContractPlanner {
     }
 
     fn recall(&self, recorded: &mut Recorded) {
-        let Some(view) = self.shown.present() else { return };
+        let Some(observed) = self.shown.present() else { return };
         let is_known = recorded.contract_id.is_some();
-        if is_known && recorded.agreed_on.as_ref() == Some(&Digest::of(&view.terms)) {
+        if is_known && recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms)) {
             // As it last was, under another ID: a write was carried out once more on its way, and nobody had a say in it.
-            recorded.contract_id = Some(view.contract_id.clone());
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
-        let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&view.contract_id);
-        if !is_held(recorded) && recorded.may_have_sent(&fingerprint(&view.terms)) {
+        let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&observed.contract_id);
+        if !is_held(recorded) && recorded.may_have_sent(&fingerprint(&observed.terms)) {
             // A write without a reply has made it: so it is told, whatever comes of the plan.
             recorded.set = SetTerms::default();
-            recorded.contract_id = Some(view.contract_id.clone());
+            recorded.contract_id = Some(observed.contract_id.clone());
         }
         if is_held(recorded) {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &view.terms);
+            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
             recorded.set.add("", set);
         }
     }
 
     fn shows(&self, sent: &Digest) -> bool {
-        self.shown.present().is_some_and(|view| fingerprint(&view.terms) == *sent)
+        self.shown.present().is_some_and(|observed| fingerprint(&observed.terms) == *sent)
     }
 
     fn customer_id(&self) -> Option<&str> {
@@ -218,22 +218,22 @@ impl Planner for ContractPlanner {
     }
 }
 
-fn snapshot(view: &ObservedContract) -> ContractSnapshot {
+fn snapshot(observed: &ObservedContract) -> ContractSnapshot {
     let date = |name: &str| {
-        let time: Timestamp = view.terms.get(name)?.as_str()?.parse().ok()?;
+        let time: Timestamp = observed.terms.get(name)?.as_str()?.parse().ok()?;
         Some(day(time))
     };
     ContractSnapshot {
-        contract_id: view.contract_id.clone(),
-        account_id: Some(view.account_id.clone()),
+        contract_id: observed.contract_id.clone(),
+        account_id: Some(observed.account_id.clone()),
         items: Vec::new(),
         set_fields: Vec::new(),
         renews: None,
         renewed_by: None,
-        state: view.state.clone(),
-        is_shown: matches!(view.state.as_str(), "active" | "draft"),
+        state: observed.state.clone(),
+        is_shown: matches!(observed.state.as_str(), "active" | "draft"),
         term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
-        committed_value: committed_value(&view.terms),
-        digest: Digest::of(&view.terms),
+        committed_value: committed_value(&observed.terms),
+        digest: Digest::of(&observed.terms),
     }
 }

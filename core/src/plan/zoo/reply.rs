@@ -51,11 +51,15 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_into_canonical_terms() {
-        let view = ObservedContract::read(&parse_exact(&reply().to_string().replace("10", "10.50")).unwrap())
-            .unwrap();
-        assert_eq!((view.contract_id.as_str(), view.state.as_str()), ("c", "active"));
-        assert_eq!(view.terms["items"], json!([{"code": "fde", "active": true, "fixedFeeAmount": "10.5"}]));
-        assert_eq!(view.terms.get("notes"), None);
+        let observed =
+            ObservedContract::read(&parse_exact(&reply().to_string().replace("10", "10.50")).unwrap())
+                .unwrap();
+        assert_eq!((observed.contract_id.as_str(), observed.state.as_str()), ("c", "active"));
+        assert_eq!(
+            observed.terms["items"],
+            json!([{"code": "fde", "active": true, "fixedFeeAmount": "10.5"}])
+        );
+        assert_eq!(observed.terms.get("notes"), None);
     }
 
     #[test]

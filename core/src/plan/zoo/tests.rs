@@ -38,7 +38,7 @@ fn desired(contract: &Contract) -> Desired {
 }
 
 /// The contract as the API shows it, with what the API fills in.
-fn view(contract: &Contract) -> ObservedContract {
+fn seen(contract: &Contract) -> ObservedContract {
     let mut terms = desired(contract).canonical;
     for period in terms["periods"].as_array_mut().unwrap() {
         let period = period.as_object_mut().unwrap();
@@ -102,8 +102,8 @@ fn a_new_contract_is_written_with_the_digits_of_the_spec() {
 #[test]
 fn a_contract_that_says_the_same_is_settled_even_when_this_resource_never_saw_it() {
     let contract = contract("active");
-    assert_eq!(decide(&contract, Some(&view(&contract)), &Recorded::default()), Decision::Settle);
-    assert_eq!(decide(&contract, Some(&view(&contract)), &holding(&contract)), Decision::Settle);
+    assert_eq!(decide(&contract, Some(&seen(&contract)), &Recorded::default()), Decision::Settle);
+    assert_eq!(decide(&contract, Some(&seen(&contract)), &holding(&contract)), Decision::Settle);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_change_names_what_changes_and_what_it_costs() {
     let old = contract("active");
     let mut new = old.clone();
     new.periods[1].commitment_amount = "250.50".parse().unwrap();
-    let plan = written(decide(&new, Some(&view(&old)), &holding(&old)));
+    let plan = written(decide(&new, Some(&seen(&old)), &holding(&old)));
     assert_eq!(
         plan.summary(),
         "/periods/1/commitmentAmount: 200 -> 250.5 USD (committed: 300 -> 350.5 USD, +50.5)"
@@ -121,7 +121,7 @@ fn a_change_names_what_changes_and_what_it_costs() {
 #[test]
 fn what_the_spec_leaves_out_is_carried_over() {
     let old = contract("active");
-    let mut observed = view(&old);
+    let mut observed = seen(&old);
     observed.terms["notes"] = json!("theirs");
     observed.terms["periods"][0]["rolloverOutAmount"] = json!("7.5");
     observed.terms["periods"][0]["status"] = json!("closed");
@@ -160,10 +160,10 @@ fn a_replace_carries_over_every_optional_member_that_the_spec_leaves_out() {
         let (parent, name) = place.rsplit_once('/').unwrap();
         let mut written = full.clone();
         written.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
-        let view = ObservedContract { terms: full.clone(), ..view(&contract("active")) };
+        let observed = ObservedContract { terms: full.clone(), ..seen(&contract("active")) };
         let mut desired = desired(&contract("active"));
         desired.written = written.clone();
-        let sent = super::body(&desired, &view, &Policy::default());
+        let sent = super::body(&desired, &observed, &Policy::default());
         // An item without a fee has none, and a tier without an end is open.
         let is_meant = ["fixedFeeAmount", "tierEndExclusive"].contains(&name);
         assert_eq!(sent.pointer(&place), full.pointer(&place).filter(|_| !is_meant), "{place}");
@@ -174,7 +174,7 @@ fn a_replace_carries_over_every_optional_member_that_the_spec_leaves_out() {
 #[test]
 fn nothing_of_an_item_is_carried_over_to_one_of_another_kind() {
     let old = contract("active");
-    let mut observed = view(&old);
+    let mut observed = seen(&old);
     observed.terms["items"][0]["billingUnitGranularity"] = json!("minute");
     let granularity = |unit: &str| {
         let mut new = old.clone();
@@ -190,7 +190,7 @@ fn nothing_of_an_item_is_carried_over_to_one_of_another_kind() {
 #[test]
 fn a_closed_period_is_read_only() {
     let old = contract("active");
-    let mut observed = view(&old);
+    let mut observed = seen(&old);
     observed.terms["periods"][0]["status"] = json!("closed");
     let mut new = old.clone();
     new.periods[0].commitment_amount = "1".parse().unwrap();
@@ -204,9 +204,9 @@ fn someone_elses_contract_is_not_overwritten() {
     let spec = contract("active");
     let mut other = spec.clone();
     other.name = "Typed by hand".into();
-    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &Recorded::default())).reason, "ContractExists");
+    assert_eq!(refusal(decide(&spec, Some(&seen(&other)), &Recorded::default())).reason, "ContractExists");
     let replaced = Recorded { contract_id: Some("contract-0".into()), ..holding(&spec) };
-    assert_eq!(refusal(decide(&spec, Some(&view(&other)), &replaced)).reason, "ReplacedOutside");
+    assert_eq!(refusal(decide(&spec, Some(&seen(&other)), &replaced)).reason, "ReplacedOutside");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
         }),
         ..Recorded::default()
     };
-    written(decide(&newer, Some(&view(&sent)), &recorded));
+    written(decide(&newer, Some(&seen(&sent)), &recorded));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn adoption_takes_the_named_contract_and_no_other() {
     let decide = |observed: Option<&ObservedContract>, policy: &Policy| {
         plan(&desired(&spec), observed, &Recorded::default(), policy, now())
     };
-    let (same, differing) = (view(&spec), view(&other));
+    let (same, differing) = (seen(&spec), seen(&other));
     written(decide(Some(&differing), &adopt("contract-1", AdoptMode::Override)));
     assert_eq!(decide(Some(&same), &adopt("contract-1", AdoptMode::Match)), Decision::Settle);
     let mismatch = refusal(decide(Some(&differing), &adopt("contract-1", AdoptMode::Match)));
@@ -258,18 +258,18 @@ fn adoption_takes_the_named_contract_and_no_other() {
 fn an_active_contract_is_not_taken_out_of_force_silently() {
     let old = contract("active");
     for status in ["draft", "scheduled"] {
-        let refusal = refusal(decide(&contract(status), Some(&view(&old)), &holding(&old)));
+        let refusal = refusal(decide(&contract(status), Some(&seen(&old)), &holding(&old)));
         assert_eq!(refusal.reason, "ActiveNotReplaced");
         assert!(refusal.message.contains(status), "{}", refusal.message);
     }
     for status in ["closed", "canceled"] {
-        written(decide(&contract(status), Some(&view(&old)), &holding(&old)));
+        written(decide(&contract(status), Some(&seen(&old)), &holding(&old)));
     }
 }
 
 #[test]
 fn a_state_that_cannot_be_seen_is_written_once() {
-    let draft = view(&contract("draft"));
+    let draft = seen(&contract("draft"));
     for status in ["scheduled", "closed", "canceled"] {
         let spec = contract(status);
         written(decide(&spec, None, &Recorded::default()));
@@ -282,7 +282,7 @@ fn a_state_that_cannot_be_seen_is_written_once() {
 #[test]
 fn a_scheduled_contract_may_become_active_by_itself() {
     let spec = contract("scheduled");
-    let mut activated = view(&spec);
+    let mut activated = seen(&spec);
     activated.state = "active".into();
     activated.terms["status"] = json!("active");
     assert_eq!(decide(&spec, Some(&activated), &holding(&spec)), Decision::Settle);
@@ -371,7 +371,7 @@ fn what_was_billed_cannot_be_changed_once_the_term_is_over_and_nothing_is_shown(
 #[test]
 fn drift_is_corrected_or_reported_as_the_policy_says_and_a_change_of_the_spec_is_no_drift() {
     let spec = contract("active");
-    let mut observed = view(&spec);
+    let mut observed = seen(&spec);
     observed.terms["name"] = json!("Changed in the console");
     let report = Policy { drift: DriftPolicy::Report, ..Policy::default() };
     let decide = |recorded: &Recorded, policy: &Policy| {
@@ -385,7 +385,7 @@ fn drift_is_corrected_or_reported_as_the_policy_says_and_a_change_of_the_spec_is
 #[test]
 fn ignored_places_are_neither_reported_nor_overwritten() {
     let spec = contract("active");
-    let mut observed = view(&spec);
+    let mut observed = seen(&spec);
     observed.terms["items"][0]["displayName"] = json!("Theirs");
     let policy =
         Policy { ignore: vec!["/items/licensed_api_credits/displayName".into()], ..Policy::default() };
@@ -417,7 +417,7 @@ fn observing_never_writes() {
 #[test]
 fn a_plan_that_did_not_hold_is_not_carried_out_again() {
     let spec = contract("active");
-    let mut observed = view(&spec);
+    let mut observed = seen(&spec);
     observed.terms["name"] = json!("Stubborn");
     let blocked = written(decide(&spec, Some(&observed), &holding(&spec))).digest;
     let said = Refusal { reason: crate::api::reasons::NON_CONVERGING, message: "stopped".into() };
@@ -460,7 +460,7 @@ fn kept(shown: Option<&ObservedContract>, recorded: &Recorded) -> Refusal {
 #[test]
 fn an_end_changes_the_state_and_nothing_else() {
     let spec = contract("active");
-    let mut observed = view(&spec);
+    let mut observed = seen(&spec);
     observed.terms["name"] = json!("As billing has it");
     for (policy, status) in [(DeletionPolicy::End, "closed"), (DeletionPolicy::Cancel, "canceled")] {
         let call = end(Some(&observed), &holding(&spec), policy).unwrap();
@@ -475,7 +475,7 @@ fn an_end_changes_the_state_and_nothing_else() {
 #[test]
 fn an_end_touches_only_a_contract_that_this_resource_holds() {
     let spec = contract("active");
-    let observed = view(&spec);
+    let observed = seen(&spec);
     assert_eq!(end(Some(&observed), &holding(&spec), DeletionPolicy::Orphan), None);
     let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
     assert!(end(None, &scheduled, DeletionPolicy::Cancel).is_some());
@@ -491,7 +491,7 @@ fn a_contract_that_should_be_shown_and_is_not_is_no_ended_one() {
     for recorded in [closed, over] {
         assert_eq!(end(None, &recorded, DeletionPolicy::Cancel), None);
     }
-    let sent = end(Some(&view(&spec)), &holding(&spec), DeletionPolicy::Cancel).unwrap();
+    let sent = end(Some(&seen(&spec)), &holding(&spec), DeletionPolicy::Cancel).unwrap();
     let mut lost = holding(&spec);
     lost.unconfirmed = Some(crate::api::contract::UnconfirmedWrite {
         digest: sent.fingerprint,
@@ -508,17 +508,17 @@ fn a_contract_that_should_be_shown_and_is_not_is_no_ended_one() {
 #[test]
 fn a_contract_that_may_have_been_made_right_before_a_kill_is_neither_ended_nor_left_without_a_word() {
     let spec = contract("active");
-    assert_eq!(kept(Some(&view(&spec)), &Recorded::default()).reason, "OwnershipUnproven");
+    assert_eq!(kept(Some(&seen(&spec)), &Recorded::default()).reason, "OwnershipUnproven");
     let mut foreign = spec.clone();
     foreign.name = "Typed by hand".into();
-    assert_eq!(end(Some(&view(&foreign)), &Recorded::default(), DeletionPolicy::Cancel), None);
+    assert_eq!(end(Some(&seen(&foreign)), &Recorded::default(), DeletionPolicy::Cancel), None);
     // It may be what the spec said before it was changed, unless a report speaks of the spec as it was last.
     let lacking = Recorded { may_lack_a_write: true, ..Recorded::default() };
-    assert_eq!(kept(Some(&view(&foreign)), &lacking).reason, "OwnershipUnproven");
+    assert_eq!(kept(Some(&seen(&foreign)), &lacking).reason, "OwnershipUnproven");
     assert_eq!(end(None, &lacking, DeletionPolicy::Cancel), None);
     let another = Recorded { contract_id: Some("contract-2".into()), ..lacking };
     assert_eq!(
-        end(Some(&view(&foreign)), &another, DeletionPolicy::Cancel),
+        end(Some(&seen(&foreign)), &another, DeletionPolicy::Cancel),
         None,
         "it has another on record"
     );
@@ -527,7 +527,7 @@ fn a_contract_that_may_have_been_made_right_before_a_kill_is_neither_ended_nor_l
 #[test]
 fn a_scheduled_contract_is_not_ended_over_another_that_stands_in_its_place() {
     let spec = contract("active");
-    let mut foreign = view(&spec);
+    let mut foreign = seen(&spec);
     foreign.contract_id = "somebody-else-s".into();
     let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&spec) };
     assert_eq!(end(Some(&foreign), &scheduled, DeletionPolicy::Cancel), None);

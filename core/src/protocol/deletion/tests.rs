@@ -103,3 +103,18 @@ fn people_are_told_once_how_to_let_a_resource_go() {
     let package = how_to_release("It fails.", "package", "pro", "archived");
     assert!(package.ends_with("kubectl annotate contractpackage pro billing.countersign.dev/release=true"));
 }
+
+#[test]
+fn only_a_contract_that_is_deleted_and_kept_by_our_finalizer_is_told_how_it_can_go() {
+    let told_of = |finalizer: Option<&str>, deleted: bool| {
+        let mut metadata = metadata(finalizer, None);
+        if deleted {
+            metadata["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
+        told(&contract(&metadata, &json!({"deletionPolicy": "End"})), "It waits.")
+    };
+    assert!(told_of(Some(FINALIZER), true).contains("billing.countersign.dev/release=true"));
+    for (finalizer, deleted) in [(Some(FINALIZER), false), (None, true), (None, false)] {
+        assert_eq!(told_of(finalizer, deleted), "It waits.", "{finalizer:?} {deleted}");
+    }
+}

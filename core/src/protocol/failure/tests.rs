@@ -105,6 +105,9 @@ fn every_failure_says_what_the_api_said_and_what_to_do() {
                     }
                     (CallError::Throttled { .. }, _, _) => vec!["429"],
                     (CallError::NotLeader, _, _) => vec!["lease"],
+                    (CallError::Foreign(_), During::Probe, _) => {
+                        vec!["its words", "does not answer as", "`baseUrl`"]
+                    }
                     _ => vec!["its words"],
                 };
                 for part in told {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CustomFields, Id, Text,
+    payment::{CommitStripeGate, PaymentGate},
     schedules::{AccessSchedule, Schedule, Segment},
     selectors::Specifier,
-    thresholds::{CommitStripeGate, PaymentGate},
 };
 use crate::terms::{
     Decimal,

@@ -10,6 +10,7 @@ pub mod commits;
 pub mod customer;
 pub mod overrides;
 pub mod package;
+pub mod payment;
 pub mod recurring;
 pub mod schedules;
 pub mod selectors;

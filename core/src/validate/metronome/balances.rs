@@ -1,12 +1,12 @@
 //! Rules of commits and credits, once and recurring.
 
 use super::{
+    payment::check_gate,
     references::{Kind, References},
     schedules::{
         Total, check_duration, check_postpaid, check_relative_segments, check_schedule, check_segments,
         check_span,
     },
-    thresholds::check_gate,
 };
 use crate::{
     terms::{

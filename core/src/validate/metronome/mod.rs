@@ -6,6 +6,7 @@ mod billing;
 mod contract;
 mod overrides;
 mod package;
+mod payment;
 mod references;
 mod schedules;
 mod subscriptions;

@@ -84,13 +84,13 @@ impl Desired {
 
     /// Where a package says something else.
     #[must_use]
-    pub fn differences(&self, view: &ObservedPackage) -> Vec<Change> {
+    pub fn differences(&self, observed: &ObservedPackage) -> Vec<Change> {
         let mut changes = Vec::new();
         let lists = PACKAGE.members().filter_map(|(name, member)| match &member.shape {
             Shape::List { item, .. } if matches!(**item, Shape::Object(_)) => Some((name, &**item)),
             _ => None,
         });
-        let (mut wanted, mut found) = (self.comparable.clone(), view.terms.clone());
+        let (mut wanted, mut found) = (self.comparable.clone(), observed.terms.clone());
         for (name, item) in lists {
             let take = |terms: &mut Value| {
                 let list = terms.as_object_mut().and_then(|terms| terms.remove(name));
@@ -105,8 +105,8 @@ impl Desired {
 
     /// Where the API has the aliases otherwise; it cannot change them.
     #[must_use]
-    pub fn alias_differences(&self, view: &ObservedPackage) -> Vec<Change> {
-        let observed = json!({"aliases": view.aliases});
+    pub fn alias_differences(&self, observed: &ObservedPackage) -> Vec<Change> {
+        let observed = json!({"aliases": observed.aliases});
         diff(&PACKAGE, &json!({"aliases": self.aliases}), &observed)
     }
 }
@@ -126,28 +126,28 @@ pub enum Step {
 #[must_use]
 pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&ObservedPackage>) -> Step {
     let archives = lifecycle == Lifecycle::Archived;
-    let Some(view) = observed else {
+    let Some(observed) = observed else {
         return if archives { Step::Settle } else { create(desired).map_or_else(Step::Refuse, Step::Write) };
     };
-    let differences = desired.differences(view);
+    let differences = desired.differences(observed);
     if !differences.is_empty() {
         let message = format!(
             "package {} in billing has the uniqueness key {} and says something else (billing -> spec), and packages \
              cannot be changed: restore the terms, or write a new ContractPackage with another name or \
              `uniquenessKey`. Differences: {}",
-            view.package_id,
+            observed.package_id,
             desired.key,
             summarize(&differences)
         );
         return Step::Refuse(Refusal { reason: reasons::PACKAGE_DIFFERS, message });
     }
-    match (archives, view.archived) {
-        (true, false) => archive(&view.package_id).map_or_else(Step::Refuse, Step::Write),
+    match (archives, observed.archived) {
+        (true, false) => archive(&observed.package_id).map_or_else(Step::Refuse, Step::Write),
         (false, true) => {
             let message = format!(
                 "package {} is archived in billing, which cannot be undone: set `spec.lifecycle` to Archived, and write \
                  a new ContractPackage for new contracts",
-                view.package_id
+                observed.package_id
             );
             Step::Refuse(Refusal { reason: reasons::PACKAGE_ARCHIVED, message })
         }

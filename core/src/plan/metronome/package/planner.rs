@@ -77,16 +77,16 @@ impl PackagePlanner {
         desired: &Desired,
         recorded: &Recorded,
     ) -> Result<Result<Option<ObservedPackage>, Unreadable>, Need> {
-        let view = |data| ObservedPackage::read(data).map_err(Unreadable);
+        let read = |data| ObservedPackage::read(data).map_err(Unreadable);
         if let Some(id) = &recorded.contract_id {
             match &self.facts.by_id {
                 Reading::Unread => return Err(Need::Package { package_id: id.clone() }),
-                Reading::Present(data) => return Ok(view(data).map(Some)),
+                Reading::Present(data) => return Ok(read(data).map(Some)),
                 Reading::Absent => {}
             }
         }
         let Some(listed) = &self.facts.listed else { return Err(Need::Packages) };
-        Ok(listed.iter().find(|data| desired.has_made(data)).map(view).transpose())
+        Ok(listed.iter().find(|data| desired.has_made(data)).map(read).transpose())
     }
 
     fn look(&mut self, recorded: &Recorded) -> Result<Observation, Need> {
@@ -96,7 +96,7 @@ impl PackagePlanner {
         };
         if self.observed == Reading::Unread {
             match self.find(desired, recorded)? {
-                Ok(view) => self.observed = view.into(),
+                Ok(observed) => self.observed = observed.into(),
                 Err(Unreadable(message)) => {
                     return Ok(Observation::Waiting(Refusal {
                         reason: reasons::BILLING_UNREACHABLE,
@@ -105,7 +105,7 @@ impl PackagePlanner {
                 }
             }
         }
-        let found = self.view().is_some();
+        let found = self.found().is_some();
         Ok(match &recorded.contract_id {
             Some(id) if !found => Observation::Blocked(not_listed(id)),
             _ if found => Observation::Found,
@@ -113,7 +113,7 @@ impl PackagePlanner {
         })
     }
 
-    fn view(&self) -> Option<&ObservedPackage> {
+    fn found(&self) -> Option<&ObservedPackage> {
         self.observed.present()
     }
 }
@@ -139,11 +139,11 @@ impl Planner for PackagePlanner {
             Ok(desired) => desired,
             Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
         };
-        let view = self.view();
-        Ok(match plan(desired, self.lifecycle, view) {
+        let observed = self.found();
+        Ok(match plan(desired, self.lifecycle, observed) {
             Step::Settle => Decision::Settle,
             Step::Refuse(refusal) => Decision::Refuse(refusal),
-            Step::Write(call) => write(desired, view, call, policy, recorded),
+            Step::Write(call) => write(desired, observed, call, policy, recorded),
         })
     }
 
@@ -158,22 +158,24 @@ impl Planner for PackagePlanner {
             return Ok(Decision::Settle);
         }
         self.look(recorded)?;
-        let (Ok(desired), Some(view)) = (&self.desired, self.view()) else { return Ok(Decision::Settle) };
+        let (Ok(desired), Some(observed)) = (&self.desired, self.found()) else {
+            return Ok(Decision::Settle);
+        };
         // Only what was shown to be this resource's package is archived with it.
-        if view.archived || recorded.contract_id.as_ref() != Some(&view.package_id) {
+        if observed.archived || recorded.contract_id.as_ref() != Some(&observed.package_id) {
             return Ok(Decision::Settle);
         }
         if !self.archives_while_in_use {
             let Some(listed) = &self.facts.in_use else {
-                return Err(Need::ContractsOnPackage { package_id: view.package_id.clone() });
+                return Err(Need::ContractsOnPackage { package_id: observed.package_id.clone() });
             };
             let in_force = listed.iter().filter(|contract| !has_ended(contract, now)).count();
             if self.contracts > 0 || in_force > 0 {
                 return Ok(Decision::Wait(in_use(self.contracts, in_force)));
             }
         }
-        Ok(match archive(&view.package_id) {
-            Ok(call) => write(desired, Some(view), call, policy, recorded),
+        Ok(match archive(&observed.package_id) {
+            Ok(call) => write(desired, Some(observed), call, policy, recorded),
             Err(refusal) => Decision::Refuse(refusal),
         })
     }
@@ -216,16 +218,16 @@ impl Planner for PackagePlanner {
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
-        if let Some(view) = self.view() {
-            recorded.contract_id = Some(view.package_id.clone());
+        if let Some(observed) = self.found() {
+            recorded.contract_id = Some(observed.package_id.clone());
         }
     }
 
     fn snapshot(&self, _: &Recorded, _: DateTime<Utc>) -> Option<PackageSnapshot> {
-        let (desired, view) = (self.desired.as_ref().ok()?, self.view()?);
+        let (desired, observed) = (self.desired.as_ref().ok()?, self.found()?);
         Some(PackageSnapshot {
-            package_id: view.package_id.clone(),
-            alias_differences: desired.alias_differences(view),
+            package_id: observed.package_id.clone(),
+            alias_differences: desired.alias_differences(observed),
         })
     }
 
@@ -252,15 +254,15 @@ fn desired(package: &ContractPackage, account: &AccountSettings) -> Result<Desir
 /// A plan with one call, whose digest follows from what is wanted and what is there.
 fn write(
     desired: &Desired,
-    view: Option<&ObservedPackage>,
+    observed: Option<&ObservedPackage>,
     call: Call,
     policy: &Policy,
     recorded: &Recorded,
 ) -> Decision {
-    let observed = view.map(|view| view.terms.clone()).unwrap_or_default();
-    let (path, from) = match (call.kind, view) {
+    let before = observed.map(|observed| observed.terms.clone()).unwrap_or_default();
+    let (path, from) = match (call.kind, observed) {
         (CallKind::Create, _) | (_, None) => ("new package".to_owned(), None),
-        (_, Some(view)) => (format!("package {}", view.package_id), Some("active".into())),
+        (_, Some(observed)) => (format!("package {}", observed.package_id), Some("active".into())),
     };
     let to = if call.kind == CallKind::Create {
         desired.written.get("name").cloned()
@@ -268,7 +270,7 @@ fn write(
         Some("archived".into())
     };
     let change = Change::new(path, from, to);
-    Plan::new(&observed, &desired.comparable, vec![change], MoneyEffect::default(), vec![call])
+    Plan::new(&before, &desired.comparable, vec![change], MoneyEffect::default(), vec![call])
         .under(policy, recorded, false)
 }
 

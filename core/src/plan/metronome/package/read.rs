@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::Billing;
 use crate::{
-    plan::metronome::reply::{as_written, fill, fill_defaults, prune},
+    plan::metronome::{
+        defaults::{fill, fill_defaults, prune},
+        reply::as_written,
+    },
     terms::{metronome::PACKAGE, shape::Spelling},
 };
 

@@ -152,13 +152,13 @@ fn what_the_spec_leaves_out_and_the_api_never_fills_in_is_a_difference() {
         more.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(name.to_owned(), value);
         let mut told = serde_json::to_value(PACKAGE.wire(&more)).unwrap();
         told["id"] = json!("package-1");
-        let view = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
-        let changes = desired(spec, json!([])).differences(&view);
+        let observed = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+        let changes = desired(spec, json!([])).differences(&observed);
         assert!(
             matches!(&*changes, [Change { path, from: Some(_), to: None, .. }] if path == place),
             "{changes:?}"
         );
-        assert_eq!(desired(more, json!([])).differences(&view), []);
+        assert_eq!(desired(more, json!([])).differences(&observed), []);
     }
 }
 
@@ -172,8 +172,8 @@ fn a_default_that_the_spec_writes_out_and_the_api_does_not_tell_is_no_difference
     told["commits"] = serde_json::to_value(PACKAGE.wire(&terms)).unwrap()["commits"].take();
     told["commits"][0].as_object_mut().unwrap().remove("priority");
     told["commits"][0]["access_schedule"].as_object_mut().unwrap().remove("access_type");
-    let view = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
-    assert_eq!(desired(terms, json!([])).differences(&view), []);
+    let observed = ObservedPackage::read(&parse_exact(&told.to_string()).unwrap()).unwrap();
+    assert_eq!(desired(terms, json!([])).differences(&observed), []);
 }
 
 #[test]

@@ -26,13 +26,13 @@ impl ContractPlanner {
             return Ok(Observed::Blocked(refusal));
         }
         if let Some(id) = &recorded.contract_id
-            && let Some(view) = self.contract(desired.customer_id(), id)?
+            && let Some(observed) = self.contract(desired.customer_id(), id)?
         {
-            return Ok(Observed::Contract(Box::new(view.clone())));
+            return Ok(Observed::Contract(Box::new(observed.clone())));
         }
         let listed = self.listed(desired.customer_id())?;
         let found = match find(desired, listed, recorded, policy) {
-            Found::Own(view) | Found::Adoptable(view) => view,
+            Found::Own(observed) | Found::Adoptable(observed) => observed,
             Found::Nothing => return Ok(Observed::Nothing),
             Found::Refused(refusal) => return Ok(Observed::Blocked(refusal)),
         };
@@ -44,7 +44,7 @@ impl ContractPlanner {
         // A listed contract may be cut short; what is planned against is read by its id. That one which is listed cannot be
         // read is no proof that there is none: some part of the API is behind, and a create would make a second one.
         Ok(match self.contract(desired.customer_id(), &found.contract_id)? {
-            Some(view) => Observed::Contract(Box::new(view.clone())),
+            Some(observed) => Observed::Contract(Box::new(observed.clone())),
             None => Observed::Waiting(unreadable(&found.contract_id)),
         })
     }
@@ -57,41 +57,41 @@ impl ContractPlanner {
     pub(super) fn complete(
         &self,
         desired: &Desired,
-        mut view: Box<ObservedContract>,
+        mut observed: Box<ObservedContract>,
         recorded: &Recorded,
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
-        let contract = ContractRef::new(desired.customer_id(), &view.contract_id);
-        if view.needs_v1(desired, recorded) {
-            match self.facts.legacy.get(&view.contract_id) {
-                Some(Some(data)) => view.merge_v1(data),
+        let contract = ContractRef::new(desired.customer_id(), &observed.contract_id);
+        if observed.needs_v1(desired, recorded) {
+            match self.facts.legacy.get(&observed.contract_id) {
+                Some(Some(data)) => observed.merge_v1(data),
                 Some(None) => {}
                 None => return Err(Need::LegacyContract(contract)),
             }
         }
-        self.add_balances(Some(desired), &mut view, recorded)?;
-        for subscription_id in view.needs_seats(desired, recorded, now) {
+        self.add_balances(Some(desired), &mut observed, recorded)?;
+        for subscription_id in observed.needs_seats(desired, recorded, now) {
             match self.facts.seats.get(&subscription_id) {
-                Some(data) => view.merge_seats(&subscription_id, data),
+                Some(data) => observed.merge_seats(&subscription_id, data),
                 None => return Err(Need::Seats { contract, subscription_id, from: now }),
             }
         }
-        Ok(view)
+        Ok(observed)
     }
 
     /// Puts the customer's own balances beside a contract, as far as the resource is concerned with them.
     pub(super) fn add_balances(
         &self,
         desired: Option<&Desired>,
-        view: &mut ObservedContract,
+        observed: &mut ObservedContract,
         recorded: &Recorded,
     ) -> Result<(), Need> {
         for kind in balances::needed(desired, recorded) {
             let Some(told) = self.facts.balances.get(&kind) else {
-                let customer_id = CustomerId::from(view.customer_id.as_str());
+                let customer_id = CustomerId::from(observed.customer_id.as_str());
                 return Err(Need::Balances { customer_id, kind });
             };
-            view.merge_balances(kind, told, &self.key);
+            observed.merge_balances(kind, told, &self.key);
         }
         Ok(())
     }
@@ -125,13 +125,13 @@ impl ContractPlanner {
             },
         };
         if let Some(id) = &recorded.contract_id {
-            if let Some(view) = self.contract(&customer_id, id)? {
-                return Ok(Ok(Some(view.clone())));
+            if let Some(observed) = self.contract(&customer_id, id)? {
+                return Ok(Ok(Some(observed.clone())));
             }
             // The API deletes no contract: one that cannot be read is looked for among all of the customer's.
-            let listed = self.listed(&customer_id)?.iter().find(|view| view.contract_id == *id);
+            let listed = self.listed(&customer_id)?.iter().find(|observed| observed.contract_id == *id);
             return Ok(match listed {
-                Some(view) if view.archived => Ok(Some(view.clone())),
+                Some(observed) if observed.archived => Ok(Some(observed.clone())),
                 Some(_) => Err(Decision::Wait(unreadable(id))),
                 None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
             });
@@ -142,7 +142,7 @@ impl ContractPlanner {
         let Some(desired) = &self.desired else { return Ok(Ok(None)) };
         let without_adoption = Policy { adopt: None, ..policy.clone() };
         Ok(Ok(match find(desired, self.listed(&customer_id)?, recorded, &without_adoption) {
-            Found::Own(view) if self.kept(view, Before::Ending).is_none() => Some(view.clone()),
+            Found::Own(observed) if self.kept(observed, Before::Ending).is_none() => Some(observed.clone()),
             Found::Own(_) | Found::Adoptable(_) | Found::Nothing | Found::Refused(_) => None,
         }))
     }

@@ -35,8 +35,8 @@ fn an_item_of_others_is_not_adopted_by_likeness_when_the_record_is_lost() {
     assert!(!refusal.message.contains("commits[a]"), "{}", refusal.message);
     // What is told of a contract that is refused must not turn the question into an answer.
     bench.recorded.contract_id = Some("contract-1".into());
-    let view = bench.view(&desired(&both)).unwrap();
-    assert_eq!(record(&desired(&both), &view, &bench.recorded, now()).items, []);
+    let observed = bench.seen(&desired(&both)).unwrap();
+    assert_eq!(record(&desired(&both), &observed, &bench.recorded, now()).items, []);
     assert_eq!(refused(bench.decide(&both)).reason, "AmbiguousItem");
 }
 

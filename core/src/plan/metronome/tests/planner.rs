@@ -226,19 +226,19 @@ fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan(
     for spec in fixture::all() {
         let desired = desired(&spec);
         let shown = desired.shown("contract-1").unwrap();
-        let mut view = ObservedContract::read(&shown.contract, now()).unwrap();
-        if view.needs_v1(&desired, &Recorded::default()) {
-            view.merge_v1(&shown.legacy);
+        let mut observed = ObservedContract::read(&shown.contract, now()).unwrap();
+        if observed.needs_v1(&desired, &Recorded::default()) {
+            observed.merge_v1(&shown.legacy);
         }
-        for id in view.needs_seats(&desired, &Recorded::default(), now()) {
-            view.merge_seats(&id, &shown.seats(&id));
+        for id in observed.needs_seats(&desired, &Recorded::default(), now()) {
+            observed.merge_seats(&id, &shown.seats(&id));
         }
         for (kind, told) in &shown.balances {
             let told = balances::ObservedBalances::read(*kind, told).unwrap();
-            view.merge_balances(*kind, &told, desired.key());
+            observed.merge_balances(*kind, &told, desired.key());
         }
         let recorded = Recorded { contract_id: Some("contract-1".to_owned()), ..Recorded::default() };
-        let decision = plan(&desired, Some(&view), &recorded, &Policy::default(), now());
+        let decision = plan(&desired, Some(&observed), &recorded, &Policy::default(), now());
         assert_eq!(decision, Decision::Settle, "{spec:#}");
     }
 }

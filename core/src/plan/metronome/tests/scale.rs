@@ -69,10 +69,10 @@ fn a_large_contract_without_a_record_is_matched_by_few_comparisons() {
         let mut bench = Bench::default();
         bench.carry_out(&written(bench.decide_for(&desired)));
         bench.forget();
-        let view = bench.view(&desired).unwrap();
+        let observed = bench.seen(&desired).unwrap();
         let mut decision = Decision::Settle;
         let count = comparisons(|| {
-            decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+            decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
         assert_eq!(decision, Decision::Settle);
         assert!(count < 10 * MANY, "{count} comparisons");
@@ -114,10 +114,10 @@ fn a_large_contract_that_is_told_otherwise_is_matched_by_few_comparisons() {
     for retell in ways {
         let bench = retold(&spec, retell);
         let desired = desired(&spec);
-        let view = bench.view(&desired).unwrap();
+        let observed = bench.seen(&desired).unwrap();
         let mut decision = Decision::Settle;
         let count = comparisons(|| {
-            decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+            decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
         let edit = edit_of(&written(decision));
         for verb in ["update_commits", "update_credits"] {
@@ -133,10 +133,10 @@ fn a_large_contract_that_nothing_tells_apart_is_asked_about_without_comparing_ea
     let spec = large(|_, item| item["name"] = json!("Item "));
     let bench = retold(&spec, |item| item["name"] = json!("Item"));
     let desired = desired(&spec);
-    let view = bench.view(&desired).unwrap();
+    let observed = bench.seen(&desired).unwrap();
     let mut decision = Decision::Settle;
     let count = comparisons(|| {
-        decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
+        decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
     });
     assert_eq!(refused(decision).reason, "AmbiguousItem");
     assert!(count < 10 * MANY, "{count} comparisons");
@@ -149,9 +149,9 @@ fn a_large_contract_without_a_record_is_found_again_in_under_two_seconds() {
     bench.forget();
     let started = Instant::now();
     let desired = desired(&spec);
-    let view = bench.view(&desired).unwrap();
-    let decision = plan(&desired, Some(&view), &bench.recorded, &bench.policy, now());
-    let recorded = record(&desired, &view, &bench.recorded, now());
+    let observed = bench.seen(&desired).unwrap();
+    let decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
+    let recorded = record(&desired, &observed, &bench.recorded, now());
     let took = started.elapsed();
     assert_eq!(decision, Decision::Settle);
     assert_eq!(recorded.items.iter().filter(|(path, _)| path.split('/').count() == 2).count(), 3 * MANY + 1);

@@ -3,7 +3,10 @@
 
 use super::*;
 use crate::{
-    plan::metronome::lists::{LISTS, USAGE, item_shape},
+    plan::metronome::{
+        lists::{LISTS, USAGE, item_shape},
+        tables,
+    },
     terms::{Shape, metronome::PACKAGE},
 };
 
@@ -58,18 +61,18 @@ fn are_defaults(shape: &Shape, defaults: &[(&str, &str)]) {
 
 #[test]
 fn every_place_of_a_table_is_in_the_shape_of_a_contract() {
-    all_at(&CONTRACT, members::CLEARABLE.map(|(name, _)| name));
+    all_at(&CONTRACT, tables::CLEARABLE.map(|(name, _)| name));
     all_at(&CONTRACT, members::IMMUTABLE);
-    all_at(&CONTRACT, members::UNSEEN);
-    all_at(&CONTRACT, members::REMEMBERED);
+    all_at(&CONTRACT, tables::UNSEEN);
+    all_at(&CONTRACT, tables::REMEMBERED);
     all_at(&CONTRACT, [members::ANSWERED_OTHERWISE, CUSTOM_FIELDS]);
     all_at(&CONTRACT, create::BESIDE_A_PACKAGE);
-    all_at(&CONTRACT, reply::KEYLESS);
-    all_at(&CONTRACT, thresholds::NAMES);
-    are_defaults(&CONTRACT, reply::DEFAULTS);
+    all_at(&CONTRACT, tables::KEYLESS);
+    all_at(&CONTRACT, tables::THRESHOLD_NAMES);
+    are_defaults(&CONTRACT, defaults::DEFAULTS);
     all_members(&CONTRACT, reply::REQUIRED);
     all_members(&CONTRACT, reply::FREE.into_iter().filter(|name| !ONLY_IN_REPLIES.contains(name)));
-    all_members(&CONTRACT, matching::REFERRING);
+    all_members(&CONTRACT, tables::REFERRING);
     all_members(&CONTRACT, keyless::LOOKED_UP);
     all_at(item_shape("overrides"), keyless::EFFECT);
     all_at(item_shape("overrides"), keyless::TIERS);
@@ -89,7 +92,7 @@ fn every_place_of_the_lists_with_keys_is_in_the_shape_of_their_items() {
         all_at(item, list.identity.iter().copied().chain(list.access).chain(list.invoice));
         all_at(item, ["key"]);
     }
-    for place in matching::APART.into_iter().chain(matching::TELLING_TEXTS).chain(matching::TELLING_NUMBERS) {
+    for place in tables::APART.into_iter().chain(matching::TELLING_TEXTS).chain(matching::TELLING_NUMBERS) {
         assert!(items().any(|item| at(item, place).is_some()), "{place} is in no item");
     }
     for place in matching::TELLING_NUMBERS {
@@ -111,9 +114,9 @@ fn every_place_of_a_threshold_is_in_its_shape() {
     for threshold in &thresholds::THRESHOLDS {
         let shape = at(&CONTRACT, threshold.name).unwrap();
         all_at(shape, threshold.places.iter().map(|(place, _)| *place));
-        all_at(shape, [thresholds::IS_ENABLED]);
+        all_at(shape, [tables::IS_ENABLED]);
     }
-    assert_eq!(thresholds::THRESHOLDS.map(|threshold| threshold.name), thresholds::NAMES);
+    assert_eq!(thresholds::THRESHOLDS.map(|threshold| threshold.name), tables::THRESHOLD_NAMES);
 }
 
 #[test]

@@ -10,8 +10,8 @@ fn view_of(bench: &Bench) -> ObservedContract {
 /// What a list of these contracts has for the resource, in one word and an id.
 fn find_in(listed: &[ObservedContract], bench: &Bench) -> (&'static str, String) {
     match find(&desired(&fixture::plain()), listed, &bench.recorded, &bench.policy) {
-        Found::Own(view) => ("own", view.contract_id.clone()),
-        Found::Adoptable(view) => ("adoptable", view.contract_id.clone()),
+        Found::Own(observed) => ("own", observed.contract_id.clone()),
+        Found::Adoptable(observed) => ("adoptable", observed.contract_id.clone()),
         Found::Nothing => ("nothing", String::new()),
         Found::Refused(refusal) => (refusal.reason.as_str(), refusal.message),
     }
@@ -41,7 +41,7 @@ fn a_cluster_that_was_rebuilt_finds_every_contract_and_writes_nothing() {
         bench.settle_for(&desired);
         bench.forget();
         assert_eq!(bench.decide_for(&desired), Decision::Settle, "{spec}");
-        let listed = [bench.view(&desired).unwrap()];
+        let listed = [bench.seen(&desired).unwrap()];
         let found = find(&desired, &listed, &bench.recorded, &bench.policy);
         assert!(matches!(found, Found::Own(_)), "{found:?}");
     }
@@ -190,11 +190,14 @@ fn a_contract_ends_at_the_next_full_hour_once() {
 fn a_contract_that_has_not_begun_is_archived_instead_of_ended() {
     let mut bench = Bench::created(&fixture::plain());
     bench.api.contract["starting_at"] = json!("2026-08-01T00:00:00Z");
-    let view = view_of(&bench);
-    let end = super::end::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()).unwrap();
+    let observed = view_of(&bench);
+    let end = super::end::end(&observed, &bench.recorded, DeletionPolicy::End, None, false, now()).unwrap();
     assert_eq!(end.unwrap().path, "v1/contracts/archive");
     bench.recorded.contract_id = Some("contract-of-ours".into());
-    assert_eq!(super::end::end(&view, &bench.recorded, DeletionPolicy::End, None, false, now()), Ok(None));
+    assert_eq!(
+        super::end::end(&observed, &bench.recorded, DeletionPolicy::End, None, false, now()),
+        Ok(None)
+    );
 }
 
 #[test]

@@ -46,24 +46,24 @@ fn shown(terms: &Value) -> ObservedContract {
             period.as_object_mut().unwrap().entry(name).or_insert(json!(value));
         }
     }
-    ObservedContract { terms, ..view(&contract("active")) }
+    ObservedContract { terms, ..seen(&contract("active")) }
 }
 
 /// The record of a resource whose spec is in force.
-fn recorded(spec: &Value, view: &ObservedContract) -> Recorded {
+fn recorded(spec: &Value, observed: &ObservedContract) -> Recorded {
     let before = holding(&contract("active"));
-    Recorded { set: leaving::record(spec, view, &before), ..before }
+    Recorded { set: leaving::record(spec, observed, &before), ..before }
 }
 
-fn decide(spec: &Value, view: &ObservedContract, recorded: &Recorded) -> Decision {
-    plan(&meant(spec), Some(view), recorded, &Policy::default(), now())
+fn decide(spec: &Value, observed: &ObservedContract, recorded: &Recorded) -> Decision {
+    plan(&meant(spec), Some(observed), recorded, &Policy::default(), now())
 }
 
 #[test]
 fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
-    let (spec, view) = (full(), shown(&full()));
-    let recorded = recorded(&spec, &view);
-    assert_eq!(decide(&spec, &view, &recorded), Decision::Settle);
+    let (spec, observed) = (full(), shown(&full()));
+    let recorded = recorded(&spec, &observed);
+    assert_eq!(decide(&spec, &observed, &recorded), Decision::Settle);
     let mut places = Vec::new();
     optional_places(&SHAPE, "", &REQUIRED, &mut places);
     let (mut cleared, mut refused, mut apart) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,19 +77,19 @@ fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
         let left = without(&spec, &place);
         let never_said = Recorded { set: SetTerms::default(), ..recorded.clone() };
         assert_eq!(
-            decide(&left, &view, &never_said),
+            decide(&left, &observed, &never_said),
             Decision::Settle,
             "{place}: what was never said is the API's"
         );
-        match decide(&left, &view, &recorded) {
+        match decide(&left, &observed, &recorded) {
             Decision::Write(plan) => {
                 assert!(plan.summary().contains(name), "{}", plan.summary());
                 let sent = SHAPE.canonical(&body(&plan), Spelling::Wire).unwrap();
-                assert_eq!(sent, without(&view.terms, &place), "nothing else changes");
-                let after = ObservedContract { terms: sent, ..view.clone() };
+                assert_eq!(sent, without(&observed.terms, &place), "nothing else changes");
+                let after = ObservedContract { terms: sent, ..observed.clone() };
                 let kept = Recorded { set: leaving::record(&left, &after, &recorded), ..recorded.clone() };
                 assert_eq!(decide(&left, &after, &kept), Decision::Settle);
-                let theirs = decide(&left, &view, &kept);
+                let theirs = decide(&left, &observed, &kept);
                 assert_eq!(theirs, Decision::Settle, "{place}: what somebody puts there later is theirs");
                 cleared.push(name.to_owned());
             }
@@ -98,7 +98,7 @@ fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
                 assert!(refusal.message.contains(&place), "{}", refusal.message);
                 assert!(refusal.message.contains("Ways out: "), "{}", refusal.message);
                 let policy = Policy { ignore: vec![place.clone()], ..Policy::default() };
-                let ignored = plan(&meant(&left), Some(&view), &recorded, &policy, now());
+                let ignored = plan(&meant(&left), Some(&observed), &recorded, &policy, now());
                 assert_eq!(ignored, Decision::Settle, "{place}: a way out");
                 refused.push(name.to_owned());
             }
@@ -136,9 +136,9 @@ fn what_billing_has_moved_along_since_is_its_own() {
 
 #[test]
 fn what_left_the_spec_of_a_contract_that_was_replaced_outside_is_nobodys() {
-    let (spec, view) = (full(), shown(&full()));
-    let other = Recorded { contract_id: Some("contract-0".into()), ..recorded(&spec, &view) };
-    assert_eq!(decide(&without(&spec, "/notes"), &view, &other), Decision::Settle);
+    let (spec, observed) = (full(), shown(&full()));
+    let other = Recorded { contract_id: Some("contract-0".into()), ..recorded(&spec, &observed) };
+    assert_eq!(decide(&without(&spec, "/notes"), &observed, &other), Decision::Settle);
 }
 
 #[test]
@@ -157,10 +157,10 @@ fn a_fee_of_an_item_that_has_none_in_the_spec_is_taken_out_whoever_set_it() {
 
 #[test]
 fn a_text_that_becomes_empty_is_written_as_the_spec_says() {
-    let (mut spec, view) = (full(), shown(&full()));
-    let recorded = recorded(&spec, &view);
+    let (mut spec, observed) = (full(), shown(&full()));
+    let recorded = recorded(&spec, &observed);
     set(&mut spec, "/notes", json!(""));
-    let Decision::Write(plan) = decide(&spec, &view, &recorded) else { panic!("no plan") };
+    let Decision::Write(plan) = decide(&spec, &observed, &recorded) else { panic!("no plan") };
     assert_eq!(plan.changes.len(), 1, "{}", plan.summary());
     assert_eq!(body(&plan)["notes"], "");
 }

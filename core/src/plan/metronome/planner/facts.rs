@@ -1,0 +1,85 @@
+//! What was read for a contract, fact by fact, as it was told. Decides nothing.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::plan::{
+    Unreadable,
+    metronome::{Balances, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits},
+};
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    pub customer_id: Option<String>,
+    pub contracts: BTreeMap<String, Option<ObservedContract>>,
+    pub legacy: BTreeMap<String, Option<Value>>,
+    pub seats: BTreeMap<String, Value>,
+    pub balances: BTreeMap<Balances, ObservedBalances>,
+    pub listed: Option<Vec<ObservedContract>>,
+    pub edits: BTreeMap<String, Edits>,
+    pub billing_configurations: Option<Value>,
+    pub packages: BTreeMap<String, Option<Value>>,
+    pub custom_field_keys: Option<Value>,
+}
+
+impl Facts {
+    /// Takes what came of a read, for the resource with a uniqueness key.
+    pub(super) fn learn(
+        &mut self,
+        need: &Need,
+        told: Option<Value>,
+        key: &UniquenessKey,
+        now: DateTime<Utc>,
+    ) -> Result<(), Unreadable> {
+        let contract = |data: &Value| {
+            ObservedContract::read(data, now)
+                .map_err(|why| Unreadable(format!("the reply is not a contract: {why}")))
+        };
+        match need {
+            Need::CustomerByAlias { .. } => {
+                let id = told.as_ref().and_then(Value::as_str).map(str::to_owned);
+                self.customer_id = Some(id.ok_or_else(|| Unreadable("no customer was told".to_owned()))?);
+            }
+            Need::Contract(of) => {
+                let read = told.as_ref().map(contract).transpose()?;
+                self.contracts.insert(of.contract_id.to_string(), read);
+            }
+            Need::LegacyContract(of) => {
+                self.legacy.insert(of.contract_id.to_string(), told);
+            }
+            Need::Contracts { .. } => {
+                let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
+                self.listed = Some(listed.map(contract).collect::<Result<_, _>>()?);
+            }
+            Need::Edits(of) => {
+                let edits = Edits::read(told.as_ref(), &key.mark());
+                self.edits.insert(of.contract_id.to_string(), edits);
+            }
+            Need::Seats { subscription_id, .. } => {
+                self.seats.insert(subscription_id.clone(), told.unwrap_or_default());
+            }
+            Need::Balances { kind, .. } => {
+                let told = told.unwrap_or(json!([]));
+                let read = ObservedBalances::read(*kind, &told)
+                    .map_err(|why| Unreadable(format!("the reply is no list of balances: {why}")))?;
+                self.balances.insert(*kind, read);
+            }
+            Need::BillingConfigurations { .. } => self.billing_configurations = told.or(Some(json!([]))),
+            Need::CustomFieldKeys => self.custom_field_keys = told.or(Some(json!([]))),
+            Need::Package { package_id } => drop(self.packages.insert(package_id.clone(), told)),
+            // A contract asks for no such fact.
+            Need::Packages | Need::ContractsOnPackage { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets what a write may have changed.
+    pub(super) fn forget(&mut self) {
+        let Self { customer_id, billing_configurations, packages, custom_field_keys, .. } =
+            std::mem::take(self);
+        *self = Self { customer_id, billing_configurations, packages, custom_field_keys, ..Self::default() };
+    }
+}
