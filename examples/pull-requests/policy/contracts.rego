@@ -40,9 +40,11 @@ deny contains message if {
 	message := sprintf("%d resources change at once, and %d may: split the change", [count(plans), most_changed])
 }
 
+rises(row) := whole(row.unit, row.after) - whole(row.unit, row.before)
+
 deny contains message if {
 	some unit in {currency(row.unit) | some row in input.total}
-	more := sum([whole(row.unit, row.after) - whole(row.unit, row.before) |
+	more := sum([rises(row) |
 		some row in input.total
 		row.kind == "commitment"
 		currency(row.unit) == unit
