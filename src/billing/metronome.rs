@@ -163,19 +163,20 @@ impl BillingApi for Metronome {
     ) -> Result<Vec<Import<BillingContract>>, CallError> {
         let mut imports = Vec::new();
         let is_archived = |contract: &&Value| contract.get("archived_at").is_some_and(|at| !at.is_null());
-        let listed = self.contracts(&customer.into()).await?;
+        let customer = CustomerId::from(customer);
+        let listed = self.contracts(&customer).await?;
         let live: Vec<_> = listed.iter().filter(|contract| !is_archived(contract)).collect();
         let mut told = BTreeMap::new();
         if !live.is_empty() {
             for kind in Balances::ALL {
-                let need = Need::Balances { customer_id: customer.into(), kind };
+                let need = Need::Balances { customer_id: customer.clone(), kind };
                 told.extend(self.read(&need).await?.map(|told| (kind, told)));
             }
         }
         for (index, contract) in live.into_iter().enumerate() {
             let id = contract.get("id").and_then(Value::as_str).unwrap_or_default();
             // A list may cut a contract short.
-            let contract = ContractRef::new(customer, id);
+            let contract = ContractRef::new(&customer, id);
             let Some(data) = self.contract_in_full(&contract).await? else { continue };
             let (mut seats, now) = (BTreeMap::new(), Utc::now());
             for subscription_id in import::seat_based(&data).map(str::to_owned) {

@@ -9,7 +9,7 @@ use std::sync::{
 
 use chrono::Utc;
 use kube::{
-    Api, ResourceExt,
+    Api, Client, ResourceExt,
     api::Patch,
     runtime::{
         reflector::{ObjectRef, Store},
@@ -20,8 +20,8 @@ use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
-    Context, Error, Guarded, ObjectId, bounded,
-    kubernetes::{index::Index, patch_params},
+    Error, Guarded, ObjectId, bounded,
+    kubernetes::{index::Index, leadership::Leadership, patch_params},
 };
 use crate::{
     api::{BillingContract, ContractApproval, approval::ApprovalDecision},
@@ -97,6 +97,30 @@ impl Approvals {
         said.join(",")
     }
 
+    /// Marks the approvals of plans that have been carried out: they count no more, whatever becomes of the contract's
+    /// status.
+    ///
+    /// # Errors
+    /// When the API server does not do its part, or this replica leads no more.
+    pub async fn spend(
+        &self,
+        contract: &BillingContract,
+        plans: &[Digest],
+        client: &Client,
+        leadership: &Leadership,
+    ) -> Result<(), Error> {
+        for found in self.naming(contract) {
+            let Some(approval) = heard(&found) else { continue };
+            let is_spent = approval.spec.decision == ApprovalDecision::Approve
+                && approval.status.as_ref().is_none_or(|status| status.spent_at.is_none())
+                && plans.contains(&approval.spec.plan_digest);
+            if is_spent {
+                mark(approval, client, leadership).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn naming(&self, contract: &BillingContract) -> Vec<Arc<Guarded<ContractApproval>>> {
         let ObjectId { namespace, name, .. } = ObjectId::of(contract);
         self.index.with(&[(namespace, name)])
@@ -121,27 +145,10 @@ fn key(approval: &ContractApproval) -> Key {
     (approval.namespace().unwrap_or_default(), approval.spec.contract_ref.name.clone())
 }
 
-/// Marks the approvals of plans that have been carried out: they count no more, whatever becomes of the contract's status.
-///
-/// # Errors
-/// When the API server does not do its part, or this replica leads no more.
-pub async fn spend(contract: &BillingContract, plans: &[Digest], context: &Context) -> Result<(), Error> {
-    for found in context.approvals.naming(contract) {
-        let Some(approval) = heard(&found) else { continue };
-        let is_spent = approval.spec.decision == ApprovalDecision::Approve
-            && approval.status.as_ref().is_none_or(|status| status.spent_at.is_none())
-            && plans.contains(&approval.spec.plan_digest);
-        if is_spent {
-            mark(approval, context).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn mark(approval: &ContractApproval, context: &Context) -> Result<(), Error> {
-    context.leadership.fence_over(None).await?;
+async fn mark(approval: &ContractApproval, client: &Client, leadership: &Leadership) -> Result<(), Error> {
+    leadership.fence_over(None).await?;
     let ObjectId { namespace, name, .. } = ObjectId::of(approval);
-    let api: Api<ContractApproval> = Api::namespaced(context.client.clone(), &namespace);
+    let api: Api<ContractApproval> = Api::namespaced(client.clone(), &namespace);
     // With the version: of two leaders the first marks it.
     let metadata = json!({"resourceVersion": approval.resource_version()});
     let now = Timestamp::whole_seconds(Utc::now());

@@ -114,8 +114,7 @@ impl Step {
     /// How much more that is, in percent with one decimal; nothing where the price was zero.
     #[must_use]
     pub fn percent(&self) -> Option<Decimal> {
-        let ratio = self.after.checked_sub(self.before)?.checked_div(self.before)?;
-        let percent = ratio.checked_mul(Decimal::from(100))?.truncated(1);
+        let percent = self.before.percent_to(self.after)?.truncated(1);
         Some(percent.with_decimals(1).unwrap_or(percent))
     }
 }

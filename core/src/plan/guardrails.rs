@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde_json::Value;
 
-use super::{
-    FixedKind, OpenCause, Plan,
-    unit::{each_number, is_price},
-};
+use super::{FixedKind, OpenCause, Plan, prices};
 use crate::{api::provider::Guardrails, terms::Decimal};
 
 /// Most prices that a message names.
@@ -64,10 +61,10 @@ fn moved_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
         }
     }
     for change in &plan.changes {
-        let (Some(from), Some(to)) = (&change.from, &change.to) else { continue };
-        let (before, after) = (prices(&change.path, from), prices(&change.path, to));
-        let both = before.into_iter().filter_map(|(path, before)| {
-            let after = *after.get(&path)?;
+        let prices = |side: &Option<Value>| prices(&change.path, side.as_ref(), None);
+        let (before, after) = (prices(&change.from), prices(&change.to));
+        let both = before.into_iter().filter_map(|(path, (_, before))| {
+            let (_, after) = *after.get(&path)?;
             Some((path, (before, after)))
         });
         moves.extend(both);
@@ -75,7 +72,7 @@ fn moved_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
     moves.retain(|_, (before, after)| before != after);
     let beyond: Vec<_> = moves
         .into_iter()
-        .map(|(path, (before, after))| (path, before, after, percent(before, after)))
+        .map(|(path, (before, after))| (path, before, after, before.percent_to(after).map(Decimal::abs)))
         .filter(|(.., percent)| percent.is_none_or(|percent| percent > limit))
         .collect();
     let more = beyond.len().saturating_sub(NAMED);
@@ -95,23 +92,6 @@ fn moved_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
         last.push_str(&more);
     }
     named
-}
-
-/// By how many percent a price moves; nothing where there is no number for it, as from zero.
-fn percent(before: Decimal, after: Decimal) -> Option<Decimal> {
-    let share = after.checked_sub(before)?.abs().checked_div(before.abs())?;
-    share.checked_mul(Decimal::from(100)).map(Decimal::normalized)
-}
-
-/// The prices in a value, by their path.
-fn prices(path: &str, value: &Value) -> BTreeMap<String, Decimal> {
-    let mut found = BTreeMap::new();
-    each_number(path, value, None, &mut |path, name, _, digits| {
-        if let (true, Ok(price)) = (is_price(name), digits.parse()) {
-            found.insert(path.to_owned(), price);
-        }
-    });
-    found
 }
 
 /// More contracts of an account were changed within an hour than its provider lets pass by themselves.

@@ -38,7 +38,7 @@ pub use self::{
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, not_converging},
     money::{Fixed, MoneyEffect, Open, OpenCause},
-    numbers::money_numbers,
+    numbers::{Numbers, money_numbers, prices},
     outlook::{Outlook, Price, outlook},
     owed::{Due, FixedKind, start_of_year},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},
@@ -48,5 +48,5 @@ pub use self::{
     render::summarize,
     snapshot::{ContractSnapshot, PackageSnapshot},
     three_way::SetTerms,
-    unit::{USD_CENTS, Unit, each_number, is_price},
+    unit::{USD_CENTS, Unit},
 };

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     months::{self, Month},
+    numbers::numbers,
     owed::{FixedKind, Owed, add, year_of},
-    unit::{Side, Unit, each_number, is_amount, is_rate},
+    unit::{Side, Unit, is_rate},
     usage::UsagePrice,
 };
 use crate::terms::Decimal;
@@ -160,18 +161,7 @@ impl MoneyEffect {
 
 /// Prices and factors at a path that are not the same before and after.
 pub(super) fn open_rates(path: &str, before: Side<'_>, after: Side<'_>, cause: OpenCause) -> Vec<Open> {
-    type Rates = BTreeMap<String, (Option<Unit>, Decimal)>;
-    let rates = |(value, unit): Side<'_>| {
-        let mut rates = Rates::new();
-        let Some(value) = value else { return rates };
-        each_number(path, value, unit, &mut |path, name, unit, digits| {
-            if let (true, Ok(rate)) = (is_rate(name), Decimal::from_wire(digits)) {
-                // A factor is no amount, whatever unit is around it.
-                rates.insert(path.to_owned(), (unit.filter(|_| is_amount(name)).cloned(), rate));
-            }
-        });
-        rates
-    };
+    let rates = |(value, unit): Side<'_>| numbers(path, value, unit, is_rate);
     let (old, new) = (rates(before), rates(after));
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let open = |path: &str, unit: &Option<Unit>, before, after| Open {

@@ -136,13 +136,12 @@ pub(super) fn is_rate(name: &str) -> bool {
 }
 
 /// Whether the number of a member of this name says what something costs, whatever is bought of it: a rate or a fee.
-#[must_use]
-pub fn is_price(name: &str) -> bool {
+pub(super) fn is_price(name: &str) -> bool {
     is_rate(name) || name == FEE
 }
 
 /// Calls `visit` with every number of money in a value, or rate: its path, its member, its unit and its digits.
-pub fn each_number(
+pub(super) fn each_number(
     path: &str,
     value: &Value,
     around: Option<&Unit>,

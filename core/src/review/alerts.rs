@@ -1,12 +1,10 @@
 //! Prices that a plan moves further than somebody would by intent: to nothing, past nothing, or by a large part.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    plan::{Change, Unit, each_number, is_price},
+    plan::{Change, Unit, prices},
     terms::Decimal,
 };
 
@@ -46,7 +44,8 @@ pub struct Alert {
 pub fn alerts(changes: &[Change], most: Decimal) -> Vec<Alert> {
     let mut found = Vec::new();
     for change in changes {
-        let (before, after) = (prices(change, false), prices(change, true));
+        let before = prices(&change.path, change.from.as_ref(), change.from_unit.as_ref());
+        let after = prices(&change.path, change.to.as_ref(), change.unit.as_ref());
         for (path, (unit, before)) in before {
             let Some((_, after)) = after.get(&path).filter(|(other, _)| *other == unit) else { continue };
             let percent = percent(before, *after);
@@ -67,26 +66,7 @@ pub fn alerts(changes: &[Change], most: Decimal) -> Vec<Alert> {
 /// By how many percent of what was something moves, with two decimals; `None` from zero, and beyond 28 digits.
 #[must_use]
 pub fn percent(before: Decimal, after: Decimal) -> Option<Decimal> {
-    let moved = after.checked_sub(before)?.checked_mul(Decimal::from(100))?;
-    Some(moved.checked_div(before.abs())?.truncated(2).normalized())
-}
-
-/// Prices and factors by their paths, each with what it is counted in; a factor is counted in nothing.
-pub type Prices = BTreeMap<String, (Option<Unit>, Decimal)>;
-
-/// The prices on one side of a change, by their paths.
-#[must_use]
-pub fn prices(change: &Change, is_after: bool) -> Prices {
-    let (value, unit) = if is_after { (&change.to, &change.unit) } else { (&change.from, &change.from_unit) };
-    let mut prices = Prices::new();
-    let Some(value) = value else { return prices };
-    each_number(&change.path, value, unit.as_ref(), &mut |path, name, unit, digits| {
-        if let (true, Ok(price)) = (is_price(name), Decimal::from_wire(digits)) {
-            let unit = unit.filter(|_| name != "multiplier").cloned();
-            prices.insert(path.to_owned(), (unit, price));
-        }
-    });
-    prices
+    Some(before.percent_to(after)?.truncated(2).normalized())
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    plan::{Change, facts::Side},
+    plan::{Change, facts::Side, outlook},
     terms::Timestamp,
-    validate::{self, Terms},
 };
 
 /// Members in which a term begins, and those in which it ends, of each billing API.
@@ -38,13 +37,8 @@ pub struct Terming {
 /// When a contract applies by what its files say; nothing when they are invalid. A package of Metronome may end it sooner.
 #[must_use]
 pub fn span(side: &Side<'_>) -> Option<Span> {
-    let package = side.package.map(|package| &package.spec);
-    match validate::contract(&side.contract.spec, package).ok()? {
-        Terms::Zoo(terms) => Some(Span { start: terms.effective_at, end: Some(terms.term_end_at) }),
-        Terms::Metronome(terms) => Some(Span { start: terms.starting_at, end: terms.ending_before }),
-        #[cfg(feature = "fake")]
-        Terms::Fake(_) => None,
-    }
+    let outlook = outlook(&side.contract.spec, side.package.map(|package| &package.spec)).ok()?;
+    Some(Span { start: outlook.start, end: outlook.end })
 }
 
 /// When a contract applies before, by what it says after and what changes.

@@ -109,6 +109,13 @@ impl Decimal {
         self.0.checked_div(other.0).map(Self)
     }
 
+    /// By how many percent of its size the number moves to another one, below zero when it falls; `None` from zero, and
+    /// beyond 28 digits.
+    #[must_use]
+    pub fn percent_to(self, other: Self) -> Option<Self> {
+        other.checked_sub(self)?.checked_mul(Self::from(100))?.checked_div(self.abs())
+    }
+
     /// The number without the decimals after so many places.
     #[must_use]
     pub fn truncated(self, places: u32) -> Self {

@@ -1,35 +1,16 @@
 //! The billing accounts that a plan asks, and what is on record of the contracts in them: by a provider's file alone, or as a
 //! cluster has both. Nothing here can write.
 
-use super::{super::account::Connected, cluster::Cluster, pairs::Key};
+use super::{
+    super::account::Connected,
+    cluster::Cluster,
+    lookup::{Account, Found},
+    pairs::Key,
+};
 use crate::{
     api::{BillingContract, ContractPackage, contract::ProviderRef},
-    billing::registry::Client,
-    plan::{Demands, Holders, Refusal, Sayings},
+    plan::{Holders, Refusal, Sayings},
 };
-
-/// An account that can be asked.
-#[derive(Debug)]
-pub(super) struct Account {
-    /// Its client, which refuses every write.
-    pub(super) client: Client,
-    /// The account, as claims and records name it.
-    pub(super) name: String,
-    /// What it demands of every plan.
-    pub(super) demands: Demands,
-}
-
-/// What comes of looking an account up.
-pub(super) enum Found<'a> {
-    /// It can be asked.
-    Ready(&'a Account),
-    /// It is another one than the one that was named.
-    Other,
-    /// There is no such provider.
-    Missing(String),
-    /// It cannot be asked, and why.
-    NotReady(String),
-}
 
 /// The accounts that can be asked.
 pub(super) enum Accounts {

@@ -18,7 +18,7 @@ use super::{
         cluster::{self, name_of},
         files::Source,
     },
-    accounts::{Account, Found},
+    lookup::{Account, Found},
     pairs::Key,
 };
 use crate::{

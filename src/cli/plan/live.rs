@@ -9,7 +9,8 @@ use futures::{StreamExt, stream};
 use kube::ResourceExt;
 
 use super::{
-    accounts::{Account, Accounts, Found},
+    accounts::Accounts,
+    lookup::{Account, Found},
     pairs::{Change, KINDS, Key, MOVED, Pair, side},
     planned::{Looks, Planned, Row},
 };

@@ -14,6 +14,7 @@ mod cluster;
 mod html;
 mod json;
 mod live;
+mod lookup;
 mod markdown;
 mod pairs;
 mod planned;

@@ -9,7 +9,6 @@ use crate::{
     api::BillingContract,
     controller::{
         Context, Error, Handled, ObjectId,
-        approval::spend,
         kubernetes::{events, status::write},
     },
     protocol::Outcome,
@@ -33,7 +32,7 @@ pub(super) async fn report(
         let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
         announce(contract, &result, context).await;
-        spend(contract, &spent, context).await?;
+        context.approvals.spend(contract, &spent, &context.client, &context.leadership).await?;
     }
     let period = sync_period(contract, references.sync_period());
     Ok(context.contract_queue.requeue(&uid, result.requeue, period))
@@ -50,7 +49,7 @@ pub(super) async fn spend_on_end(
     let waited = contract.status.as_ref().and_then(|status| status.plan.as_ref());
     let plans: Vec<_> =
         applied.iter().map(|plan| &plan.digest).chain(waited.map(|plan| &plan.digest)).cloned().collect();
-    spend(contract, &plans, context).await
+    context.approvals.spend(contract, &plans, &context.client, &context.leadership).await
 }
 
 /// Logs and records what happened, if anything did.

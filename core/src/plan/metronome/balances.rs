@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract, UniquenessKey,
+    CustomerId, Desired, ObservedContract, UniquenessKey,
     defaults::{fill_defaults, prune},
     draft::{Draft, call},
     immutable::Remedy,
@@ -21,7 +21,7 @@ use super::{
     money::{Unit, names_of, unit_names},
     needs::Balances,
     next_hour,
-    observed::{Ids, Item},
+    observed::{ApiId, Ids, Item},
     part::{Members, Part},
     reply::{as_written, ids_of, is_made_by_the_api, is_set},
     schedule, text,
@@ -80,9 +80,9 @@ fn is_of(path: &str, list: &str) -> bool {
 pub struct ObservedBalances {
     terms: Vec<Value>,
     ids: Vec<Ids>,
-    gone: Vec<(String, Value)>,
+    gone: Vec<(ApiId, Value)>,
     /// Keys that such resources made, by the ids of their items.
-    keys: BTreeMap<String, String>,
+    keys: BTreeMap<ApiId, String>,
     unit_names: BTreeMap<String, String>,
     product_names: BTreeMap<String, String>,
 }
@@ -95,7 +95,7 @@ impl ObservedBalances {
     pub fn read(kind: Balances, data: &Value) -> Result<Self, String> {
         let name = wire_name(&CONTRACT, kind.list());
         let told = data.as_array().ok_or("the reply is no list")?;
-        let id = |item: &Value| item.get("id").and_then(Value::as_str).map(str::to_owned);
+        let id = |item: &Value| item.get("id").and_then(Value::as_str).map(ApiId::from);
         let key = |item: &Value| Some((id(item)?, key_of_item(text(item, "uniqueness_key")?)?.to_owned()));
         let items = told.iter().map(as_written).filter(|item| !is_made_by_the_api(item));
         let (gone, live): (Vec<_>, Vec<_>) = items.partition(|item| is_set(item, "archived_at"));
@@ -125,7 +125,7 @@ impl ObservedContract {
     /// another resource are left out.
     pub fn merge_balances(&mut self, kind: Balances, told: &ObservedBalances, key: &UniquenessKey) {
         let (name, mark) = (kind.list(), key.mark_of_items());
-        let is_anothers = |id: &str| told.keys.get(id).is_some_and(|key| !key.starts_with(&mark));
+        let is_anothers = |id: &ApiId| told.keys.get(id).is_some_and(|key| !key.starts_with(&mark));
         let items = told.ids.iter().zip(&told.terms).filter(|(ids, _)| !is_anothers(&ids.own));
         let (ids, terms): (Vec<_>, Vec<_>) = items.map(|(ids, terms)| (ids.clone(), terms.clone())).unzip();
         let gone = told.gone.iter().filter(|(id, _)| !is_anothers(id)).cloned().collect();
@@ -166,7 +166,7 @@ impl ObservedContract {
     }
 
     /// The key that a resource of this contract made an item of the customer with.
-    pub(super) fn made_key(&self, id: &str) -> Option<&str> {
+    pub(super) fn made_key(&self, id: &ApiId) -> Option<&str> {
         self.keys.get(id).map(String::as_str)
     }
 
@@ -271,7 +271,7 @@ pub(super) fn take_out(
 fn end(
     list: &List,
     beside: &Beside,
-    customer_id: &str,
+    customer_id: &CustomerId,
     item: Item<'_>,
     at: Timestamp,
 ) -> Option<Result<Call, Refusal>> {
@@ -280,8 +280,10 @@ fn end(
         schedule.map(schedule::items).unwrap_or_default()
     };
     let (access, invoices) = (parts(list.access), parts(list.invoice));
-    let mut body =
-        Members::from([("customer_id", Part::text(customer_id)), (list.id, Part::text(&item.ids.own))]);
+    let mut body = Members::from([
+        ("customer_id", Part::text(customer_id.as_str())),
+        (list.id, Part::text(&item.ids.own)),
+    ]);
     let has_begun = access.iter().any(|part| schedule::start_of(part).is_some_and(|start| start < at));
     if !has_begun {
         for (member, parts, ids) in [
@@ -341,7 +343,7 @@ pub(super) fn end_all(
             .filter(|(path, _)| is_of(path, list.name) && path.split('/').count() == 2)
             .map(|(_, id)| id.as_str())
             .collect();
-        let is_own = |id: &str| known.contains(id) || observed.made_key(id).is_some();
+        let is_own = |id: &ApiId| known.contains(id.as_str()) || observed.made_key(id).is_some();
         for item in
             observed.items(list.name).filter(|item| is_own(&item.ids.own) && !is_over(list, *item, at))
         {

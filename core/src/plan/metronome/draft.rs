@@ -10,6 +10,7 @@ use super::{
     immutable::Remedy,
     leaving::Known,
     money::Units,
+    observed::ApiId,
     part::{Members, Part},
 };
 use crate::{
@@ -164,8 +165,8 @@ impl<'a> Draft<'a> {
     }
 
     /// The key, or digest, under which an item of a list is on record.
-    pub(super) fn recorded_as(&self, list: &str, id: &str) -> Option<&'a str> {
-        self.keys.get(id)?.strip_prefix(list)?.strip_prefix('/')
+    pub(super) fn recorded_as(&self, list: &str, id: &ApiId) -> Option<&'a str> {
+        self.keys.get(id.as_str())?.strip_prefix(list)?.strip_prefix('/')
     }
 
     /// Ids on record of items of a list.

@@ -22,7 +22,7 @@ pub enum Found<'v> {
 pub fn moved(desired: &Desired, recorded: &Recorded) -> Option<Refusal> {
     let (contract_id, from) = (recorded.contract_id.as_ref()?, recorded.customer_id.as_ref()?);
     let to = desired.customer_id();
-    (from != to).then(|| immutable::moved(contract_id, from, to))
+    (from != to.as_str()).then(|| immutable::moved(contract_id, from, to.as_str()))
 }
 
 /// Finds a resource's contract among those of its customer.

@@ -26,7 +26,7 @@ pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>)
     let Some(observed) = created(desired, now) else { return Vec::new() };
     let recorded = Recorded {
         contract_id: Some(observed.contract_id.clone()),
-        customer_id: Some(desired.customer_id().to_owned()),
+        customer_id: Some(desired.customer_id().to_string()),
         applied_spec: None,
         ..recorded.clone()
     };

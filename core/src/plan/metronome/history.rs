@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     ObservedContract,
     lists::{LISTS, List, Writes},
-    observed::AddedItem,
+    observed::{AddedItem, ApiId},
     reply::as_written,
 };
 use crate::{
@@ -80,7 +80,7 @@ impl Edits {
 
     /// Ids of the items that the resource's own edits have added.
     pub(super) fn ours(&self) -> BTreeSet<String> {
-        self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.clone()).collect()
+        self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.to_string()).collect()
     }
 
     /// The own edits whose effect the contract as read may not show yet.
@@ -95,9 +95,9 @@ impl Edits {
         observed: &ObservedContract,
     ) -> impl Iterator<Item = &'e AddedItem> {
         let shown = observed.all_ids();
-        edits
-            .flat_map(|edit| &edit.added)
-            .filter(move |item| !self.taken_out.contains(&item.id) && !shown.contains(item.id.as_str()))
+        edits.flat_map(|edit| &edit.added).filter(move |item| {
+            !self.taken_out.contains(item.id.as_str()) && !shown.contains(item.id.as_str())
+        })
     }
 
     /// Why a contract as it was read may be behind an own edit, so that a plan against it could add something once more.
@@ -156,7 +156,7 @@ fn items_added(edit: &Value) -> Vec<AddedItem> {
         for item in edit.get(verb).and_then(Value::as_array).into_iter().flatten().map(as_written) {
             let mut places = ["/product_id", "/subscription_rate/product_id"].into_iter();
             let product = places.find_map(|place| item.pointer(place)?.as_str());
-            let id = text(&item, "id").to_owned();
+            let id = ApiId::from(text(&item, "id"));
             if !id.is_empty() {
                 added.push(AddedItem { id, list, product: product.map(str::to_owned) });
             }

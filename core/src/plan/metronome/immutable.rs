@@ -1,6 +1,6 @@
 //! Refusals: what the API cannot change, what is somebody else's, what could be several things.
 
-use super::{ObservedContract, UniquenessKey};
+use super::{CustomerId, ObservedContract, UniquenessKey};
 use crate::{
     api::reasons,
     plan::{Change, Decision, Refusal},
@@ -175,7 +175,7 @@ pub(super) fn archived(observed: &ObservedContract) -> Decision {
 }
 
 /// The refusal for a contract that the resource has and the API does not list.
-pub(super) fn vanished(contract_id: &str, customer_id: &str) -> Refusal {
+pub(super) fn vanished(contract_id: &str, customer_id: &CustomerId) -> Refusal {
     Refusal {
         reason: reasons::CONTRACT_NOT_FOUND,
         message: format!(

@@ -191,7 +191,7 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
         let place = format!("{}/{}", list.name, wanted.key);
         let own = wanted.written.get("key").cloned().map(|key| (super::ITEM_KEY.to_owned(), key));
         let own: Map<_, _> = own.filter(|_| draft.desired.resolved.stamp.is_some()).into_iter().collect();
-        fields::compare_of(draft, entity, &item.ids.own, &place, &wanted.written, item.terms, &own);
+        fields::compare_of(draft, entity, item.ids.own.as_str(), &place, &wanted.written, item.terms, &own);
     }
 }
 
@@ -371,11 +371,11 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     // What else the customer has is no affair of this contract.
     let is_reported = !list.is_beside() && draft.reports_foreign(list.name);
     for item in &pairs.left {
-        let id = item.ids.own.as_str();
+        let id = &item.ids.own;
         // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
         let is_ours = draft.observed.is_ours(id);
         let key =
-            draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_owned()));
+            draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_string()));
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
         let ends = match list.removal {
             Removal::End => has_ended(draft.shown, *item, draft.now),
@@ -386,7 +386,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
             None if is_reported && !ends && !is_recharge(draft, list, *item) => {
-                let path = path(list, &item.ids.own, "");
+                let path = path(list, item.ids.own.as_str(), "");
                 draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }
             Some(_) | None => {}

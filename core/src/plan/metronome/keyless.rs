@@ -216,7 +216,7 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
             fields::compare_of(
                 draft,
                 entity,
-                &item.ids.own,
+                item.ids.own.as_str(),
                 &wanted.path,
                 &wanted.written,
                 item.terms,

@@ -229,7 +229,7 @@ fn left(
         }
         if list.is_empty() && THRESHOLD_NAMES.contains(&field.as_str()) {
             // The API cannot remove a threshold; one that is turned off charges nobody.
-            let place = format!("{place}{}", IS_ENABLED);
+            let place = format!("{place}{IS_ENABLED}");
             changes.push(Change::new(place, from.get("isEnabled").cloned(), Some(json!(false))));
             continue;
         }

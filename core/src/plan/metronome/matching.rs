@@ -105,7 +105,7 @@ impl<'v> Matched<'v> {
             let pairs = search.pair(list, wanted, &mut matched.ambiguous);
             for (wanted, item) in &pairs.wanted {
                 if let (Some(temporary), Some(item)) = (text(&wanted.written, "temporaryId"), item) {
-                    matched.references.insert(temporary.to_owned(), item.ids.own.clone());
+                    matched.references.insert(temporary.to_owned(), item.ids.own.to_string());
                 }
             }
             matched.lists.push(pairs);

@@ -77,7 +77,7 @@ fn compare_immutable(draft: &mut Draft<'_>) {
     let customer =
         if draft.desired.terms().get("customerAlias").is_some() { "/customerAlias" } else { "/customerId" };
     let texts = [
-        (customer, Some(draft.observed.customer_id.as_str()), Some(draft.desired.customer_id())),
+        (customer, Some(draft.observed.customer_id.as_str()), Some(draft.desired.customer_id().as_str())),
         (
             "/uniquenessKey",
             draft.observed.uniqueness_key.as_deref(),

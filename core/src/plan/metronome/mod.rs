@@ -104,7 +104,7 @@ const CUSTOM_FIELDS: &str = "customFields";
 #[derive(Clone, Debug)]
 pub struct Resolved {
     /// ID of the customer.
-    pub customer_id: String,
+    pub customer_id: CustomerId,
     /// ID of the contract that this one renews.
     pub from_contract_id: Option<String>,
     /// ID of the package that the contract is made from, where the spec names it by its resource.
@@ -179,7 +179,7 @@ impl Desired {
 
     /// ID of the customer.
     #[must_use]
-    pub fn customer_id(&self) -> &str {
+    pub fn customer_id(&self) -> &CustomerId {
         &self.resolved.customer_id
     }
 
@@ -268,7 +268,7 @@ fn next_hour(now: DateTime<Utc>) -> Timestamp {
 
 /// Puts the items of lists with keys into the order of the canonical form, so that both can be read side by side.
 fn sort_keyed(written: &mut Value) {
-    let keys = lists::LISTS.iter().map(|of| (of.name, "key")).chain([("spendTrackers", "alias")]);
+    let keys = lists::LISTS.iter().map(|list| (list.name, "key")).chain([("spendTrackers", "alias")]);
     for (name, key) in keys {
         if let Some(items) = written.get_mut(name).and_then(Value::as_array_mut) {
             items.sort_by(|a, b| text(a, key).cmp(&text(b, key)));

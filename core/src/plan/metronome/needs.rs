@@ -27,6 +27,18 @@ macro_rules! ids {
             }
         }
 
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(id: &$name) -> Self {
+                id.0.clone()
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -127,8 +139,8 @@ pub struct ContractRef {
 impl ContractRef {
     /// Names a contract of a customer.
     #[must_use]
-    pub fn new(customer_id: &str, contract_id: &str) -> Self {
-        Self { customer_id: customer_id.into(), contract_id: contract_id.into() }
+    pub fn new(customer_id: &CustomerId, contract_id: &str) -> Self {
+        Self { customer_id: customer_id.clone(), contract_id: contract_id.into() }
     }
 
     /// The body of a read of the contract.

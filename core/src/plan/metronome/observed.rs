@@ -3,12 +3,13 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashSet},
+    fmt,
 };
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, Desired, list, money, text};
+use super::{CUSTOM_FIELDS, CustomerId, Desired, list, money, text};
 use crate::{
     api::contract::Amount,
     terms::{Decimal, Timestamp},
@@ -20,7 +21,7 @@ pub struct ObservedContract {
     /// The contract's ID.
     pub contract_id: String,
     /// ID of its customer.
-    pub customer_id: String,
+    pub customer_id: CustomerId,
     /// The key that it was created with.
     pub uniqueness_key: Option<String>,
     /// Whether it is archived.
@@ -45,12 +46,12 @@ pub struct ObservedContract {
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
     /// Keys that this resource made items of the customer with, by their ids.
-    pub(super) keys: BTreeMap<String, String>,
+    pub(super) keys: BTreeMap<ApiId, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
     /// history of edits was read and does not say what became of them.
     pub(super) missing: Vec<AddedItem>,
     /// Items that are archived, by their list: ids and terms.
-    pub(super) gone: BTreeMap<&'static str, Vec<(String, Value)>>,
+    pub(super) gone: BTreeMap<&'static str, Vec<(ApiId, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
     pub(super) ids: BTreeMap<&'static str, Vec<Ids>>,
     /// When it was read.
@@ -59,9 +60,9 @@ pub struct ObservedContract {
     /// later is planned, and not in force.
     pub(super) soonest: Timestamp,
     /// Quantities that are planned for later, by the id of their subscription.
-    pub(super) planned: BTreeMap<String, Vec<(Timestamp, String)>>,
+    pub(super) planned: BTreeMap<ApiId, Vec<(Timestamp, String)>>,
     /// Seats by the id of their subscription, where they were read.
-    pub(super) seats: BTreeMap<String, Seats>,
+    pub(super) seats: BTreeMap<ApiId, Seats>,
     /// Names of pricing units by their IDs.
     pub(super) unit_names: BTreeMap<String, String>,
     /// Names of products by their IDs, which things have that have no name of their own.
@@ -70,11 +71,44 @@ pub struct ObservedContract {
     pub(super) truncated: bool,
 }
 
+/// The id that the API gave an item; empty where it gives none. Not to be mixed up with the key by which the spec knows the
+/// item.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ApiId(String);
+
+impl ApiId {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for ApiId {
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+}
+
+impl From<&ApiId> for String {
+    fn from(id: &ApiId) -> Self {
+        id.0.clone()
+    }
+}
+
+impl fmt::Display for ApiId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Ids of one item, in the order in which the terms have its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ids {
-    /// The item's own; empty when the API gives none.
-    pub own: String,
+    /// The item's own.
+    pub own: ApiId,
     /// Those of the items of its schedule of what may be used.
     pub access: Vec<String>,
     /// Those of the items of its schedule of what is invoiced.
@@ -94,7 +128,7 @@ pub(super) struct Seats {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AddedItem {
     /// Its id.
-    pub id: String,
+    pub id: ApiId,
     /// The list with keys that it was added to, if it is one of those.
     pub list: Option<&'static str>,
     /// The product that it is for, as far as that is told.
@@ -155,8 +189,8 @@ impl ObservedContract {
 
     /// Whether an edit of this resource has added the item with an id, or a call of it has made it beside the contract, as
     /// far as that was read.
-    pub(super) fn is_ours(&self, id: &str) -> bool {
-        self.ours.as_ref().is_some_and(|ours| ours.contains(id)) || self.keys.contains_key(id)
+    pub(super) fn is_ours(&self, id: &ApiId) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.contains(id.as_str())) || self.keys.contains_key(id)
     }
 
     /// A custom field of the contract.

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use self::{edits::lost_edit, facts::Facts};
 use super::{
-    Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey, end, follow,
-    gate, history, package, plan, record, stamp,
+    CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
+    end, follow, gate, history, package, plan, record, stamp,
     tables::CLEARABLE,
     unclaimed::{Origin, in_the_way},
 };
@@ -50,7 +50,7 @@ pub struct ContractPlanner {
     /// The terms of the spec, or why they cannot be planned.
     terms: Result<Validated<Contract>, Refusal>,
     /// The customer as the spec names it.
-    customer_id: Option<String>,
+    customer_id: Option<CustomerId>,
     customer_alias: Option<String>,
     /// ID of the contract that this one renews, where the spec names it by its resource.
     from_contract_id: Option<String>,
@@ -121,7 +121,7 @@ impl ContractPlanner {
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(ToString::to_string),
+            customer_id: terms.customer_id.as_ref().map(|id| id.as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -148,7 +148,7 @@ impl ContractPlanner {
         if let Err(refusal) = &self.terms {
             return Err(refusal.clone());
         }
-        self.facts.customer_id.clone_from(&self.customer_alias);
+        self.facts.customer_id = self.customer_alias.as_deref().map(CustomerId::from);
         if let Ok(Err(refusal)) = self.resolve(&Recorded::default()) {
             return Err(refusal);
         }
@@ -157,7 +157,7 @@ impl ContractPlanner {
     }
 
     /// The customer. Where a create may follow, an alias is asked for anew: it may have moved to another customer.
-    fn resolved_customer(&self, recorded: &Recorded) -> Result<Result<String, Refusal>, Need> {
+    fn resolved_customer(&self, recorded: &Recorded) -> Result<Result<CustomerId, Refusal>, Need> {
         if let Some(id) = self.customer_id.as_ref().or(self.facts.customer_id.as_ref()) {
             return Ok(Ok(id.clone()));
         }
@@ -238,9 +238,9 @@ impl ContractPlanner {
         let Some(billing) = billing else { return Ok(None) };
         let customer_id = desired.customer_id();
         let Some(configurations) = &self.facts.billing_configurations else {
-            return Err(Need::BillingConfigurations { customer_id: customer_id.into() });
+            return Err(Need::BillingConfigurations { customer_id: customer_id.clone() });
         };
-        Ok(billing.obstacle(customer_id, configurations))
+        Ok(billing.obstacle(customer_id.as_str(), configurations))
     }
 
     /// Decides by what is known now.
@@ -460,7 +460,7 @@ impl Planner for ContractPlanner {
     }
 
     fn customer_id(&self) -> Option<&str> {
-        self.desired.as_ref().map(Desired::customer_id)
+        self.desired.as_ref().map(|desired| desired.customer_id().as_str())
     }
 
     fn digest(&self) -> Option<&Digest> {

@@ -77,11 +77,11 @@ pub fn record(
     for pairs in &matched.lists {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let place = format!("{}/{}", pairs.list.name, wanted.key);
-            record_fields(&mut record, recorded, &place, &item.ids.own, &wanted.written, item.terms);
+            record_fields(&mut record, recorded, &place, item.ids.own.as_str(), &wanted.written, item.terms);
             let fields = leaving::record_of_item(observed, &known, pairs.list.name, &wanted.written, item);
             set.insert(place.clone(), fields);
             record.extend(gate::record(recorded, pairs.list, wanted));
-            record.insert(place, item.ids.own.clone());
+            record.insert(place, item.ids.own.to_string());
             if pairs.list.name == "subscriptions" {
                 record_subscription(&mut record, observed, recorded, wanted, item);
             }
@@ -89,7 +89,14 @@ pub fn record(
     }
     for pairs in &keyless {
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
-            record_fields(&mut record, recorded, &wanted.path, &item.ids.own, &wanted.written, item.terms);
+            record_fields(
+                &mut record,
+                recorded,
+                &wanted.path,
+                item.ids.own.as_str(),
+                &wanted.written,
+                item.terms,
+            );
             let fields = leaving::record_of_item(observed, &known, pairs.list, &wanted.written, item);
             set.insert(wanted.path.clone(), fields);
             record.insert(wanted.path.clone(), item.recorded_id().into_owned());
@@ -206,7 +213,7 @@ fn is_item(path: &str) -> bool {
 /// that its past is not billed again.
 fn has_vanished(observed: &ObservedContract, list: &str, id: &str) -> bool {
     let is_archived = LISTS.iter().any(|found| found.name == list && found.removal != Removal::End);
-    is_archived && !observed.gone.get(list).into_iter().flatten().any(|(gone, _)| gone == id)
+    is_archived && !observed.gone.get(list).into_iter().flatten().any(|(gone, _)| gone.as_str() == id)
 }
 
 /// Whether the contract still has what was recorded.

@@ -15,7 +15,7 @@ use super::{
     list,
     lists::{LISTS, List, item_shape, wire_name},
     money::{names_of, unit_names},
-    observed::{Ids, Seats},
+    observed::{ApiId, Ids, Seats},
     tables::KEYLESS,
 };
 use crate::{
@@ -58,7 +58,7 @@ impl ObservedContract {
             }
         };
         let contract_id = required("id")?.to_owned();
-        let customer_id = required("customer_id")?.to_owned();
+        let customer_id = required("customer_id")?.into();
         let starting_at = time("starting_at")?.ok_or("the reply has no `starting_at`")?;
         if let Some(missing) = REQUIRED.iter().find(|name| !data.get(**name).is_some_and(Value::is_array)) {
             return Err(format!("the reply for contract {contract_id} has no list `{missing}`"));
@@ -163,7 +163,7 @@ impl ObservedContract {
         let ids = self.ids.get("commits").into_iter().flatten();
         let commits = self.terms.get_mut("commits").and_then(Value::as_array_mut).into_iter().flatten();
         for (commit, ids) in commits.zip(ids) {
-            let same = |found: &&Value| found.get("id").and_then(Value::as_str) == Some(&ids.own);
+            let same = |found: &&Value| found.get("id").and_then(Value::as_str) == Some(ids.own.as_str());
             let amount = amounts.into_iter().flatten().find(same).and_then(|found| found.get("amount"));
             let amount = amount.and_then(|amount| Shape::Decimal.canonical(amount, Spelling::Wire).ok());
             if let (Some(amount), Some(commit)) = (amount, commit.as_object_mut()) {
@@ -175,7 +175,7 @@ impl ObservedContract {
     /// Takes the seats of a subscription from `data` of `v1/contracts/getSubscriptionSeatsHistory`: those of the segment
     /// in force.
     pub fn merge_seats(&mut self, subscription_id: &str, data: &Value) {
-        let found = self.items("subscriptions").find(|item| item.ids.own == subscription_id);
+        let found = self.items("subscriptions").find(|item| item.ids.own.as_str() == subscription_id);
         let start = found.and_then(|item| item.terms.get("startingAt")?.as_str()?.parse().ok());
         let segments = data.as_array().map_or(&[][..], Vec::as_slice);
         let Some(latest) = in_force(segments, start, self.soonest) else { return };
@@ -185,7 +185,7 @@ impl ObservedContract {
         let total = latest.get("total_quantity").and_then(Value::as_i64);
         let unassigned =
             total.zip(i64::try_from(taken.len()).ok()).map(|(total, taken)| Decimal::from(total - taken));
-        self.seats.insert(subscription_id.to_owned(), Seats { taken, unassigned });
+        self.seats.insert(subscription_id.into(), Seats { taken, unassigned });
     }
 }
 
@@ -240,14 +240,14 @@ pub(super) fn is_set(item: &Value, name: &str) -> bool {
 
 /// Items of the contract that are archived, as far as they can be read: what they were for tells what must not be billed
 /// again.
-fn archived_items(wire: &Value, contract_id: &str) -> BTreeMap<&'static str, Vec<(String, Value)>> {
+fn archived_items(wire: &Value, contract_id: &str) -> BTreeMap<&'static str, Vec<(ApiId, Value)>> {
     let of_list = |list: &'static List| {
         let items = wire.get(wire_name(&CONTRACT, list.name)).and_then(Value::as_array);
         let gone = items.into_iter().flatten();
         let gone = gone.filter(|item| is_own_item(item, contract_id) && is_set(item, "archived_at"));
         let gone = gone.filter_map(|item| {
             let terms = item_shape(list.name).canonical(item, Spelling::Wire).ok()?;
-            Some((item.get("id")?.as_str()?.to_owned(), terms))
+            Some((item.get("id")?.as_str()?.into(), terms))
         });
         (list.name, gone.collect())
     };
@@ -340,7 +340,7 @@ fn in_force(segments: &[Value], start: Option<Timestamp>, soonest: Timestamp) ->
 }
 
 /// Quantities that begin after those in force, by the id of their subscription.
-fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<String, Vec<(Timestamp, String)>> {
+fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<ApiId, Vec<(Timestamp, String)>> {
     let subscriptions = wire.get("subscriptions").and_then(Value::as_array).into_iter().flatten();
     let planned = |subscription: &Value| {
         let first = in_force(quantities_of(subscription), instant(subscription, "starting_at"), soonest);
@@ -350,7 +350,7 @@ fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<String, Vec<
             let quantity = Shape::Decimal.canonical(segment.get("quantity")?, Spelling::Wire).ok()?;
             Some((start, quantity.as_str()?.to_owned()))
         });
-        Some((subscription.get("id")?.as_str()?.to_owned(), later.collect()))
+        Some((subscription.get("id")?.as_str()?.into(), later.collect()))
     };
     subscriptions.filter_map(planned).collect()
 }
@@ -378,7 +378,7 @@ pub(super) fn ids_of(
     };
     let items = wire.get(list).and_then(Value::as_array).into_iter().flatten();
     let ids = |item: &Value| {
-        let own = item.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let own = item.get("id").and_then(Value::as_str).unwrap_or_default().into();
         Ok(Ids { own, access: of(item, access)?, invoice: of(item, invoice)? })
     };
     items.map(ids).collect()

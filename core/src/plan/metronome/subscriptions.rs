@@ -103,7 +103,7 @@ impl ObservedContract {
             let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
                     != seats.unassigned.map(|seats| seats.to_string()).as_ref();
-            item.filter(|item| is_new && !item.ids.own.is_empty()).map(|item| item.ids.own.clone())
+            item.filter(|item| is_new && !item.ids.own.is_empty()).map(|item| item.ids.own.to_string())
         });
         unsettled.collect()
     }

@@ -80,7 +80,7 @@ fn left_behind(
     listed: &[ObservedContract],
     now: DateTime<Utc>,
 ) -> Option<Decision> {
-    let names: Vec<&str> = [desired.customer_id()].into_iter().chain(alias).collect();
+    let names: Vec<&str> = [desired.customer_id().as_str()].into_iter().chain(alias).collect();
     let is_listed = |id: &String| listed.iter().any(|observed| observed.contract_id == *id);
     let departed = holders.departed(&names);
     let mut hidden = departed.iter().filter(|gone| {

@@ -8,6 +8,7 @@ use super::{
     Desired, ObservedContract, keyless,
     lists::Removal,
     matching::{Matched, has_ended},
+    observed::ApiId,
 };
 use crate::plan::Recorded;
 
@@ -19,7 +20,7 @@ pub(super) fn has_any(
     now: DateTime<Utc>,
 ) -> bool {
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
-    let is_unknown = |id: &str| !id.is_empty() && !known.contains(id);
+    let is_unknown = |id: &ApiId| !id.is_empty() && !known.contains(id.as_str());
     if !observed.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {
         return false;
     }

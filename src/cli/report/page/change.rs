@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     overview::calendar::{Currency, Month, Sums},
-    plan::{Change, FixedKind, OpenCause, Unit},
+    plan::{Change, FixedKind, OpenCause, Unit, prices},
     review::{
-        alerts::{percent, prices},
+        alerts::percent,
         document::{Document, Found, How, Part, Resource},
         term,
     },
@@ -313,7 +313,8 @@ impl Row {
 
 /// The prices that a change moves, adds or takes away.
 fn steps(change: &Change, since: Option<Timestamp>, by: &str) -> Vec<PriceRow> {
-    let (before, after) = (prices(change, false), prices(change, true));
+    let before = prices(&change.path, change.from.as_ref(), change.from_unit.as_ref());
+    let after = prices(&change.path, change.to.as_ref(), change.unit.as_ref());
     let mut paths: Vec<&String> = before.keys().chain(after.keys()).collect();
     paths.sort_unstable();
     paths.dedup();

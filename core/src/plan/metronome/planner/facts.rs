@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use crate::plan::{
     Unreadable,
-    metronome::{Balances, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits},
+    metronome::{
+        Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
+    },
 };
 
 /// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    pub customer_id: Option<String>,
+    pub customer_id: Option<CustomerId>,
     pub contracts: BTreeMap<String, Option<ObservedContract>>,
     pub legacy: BTreeMap<String, Option<Value>>,
     pub seats: BTreeMap<String, Value>,
@@ -40,7 +42,7 @@ impl Facts {
         };
         match need {
             Need::CustomerByAlias { .. } => {
-                let id = told.as_ref().and_then(Value::as_str).map(str::to_owned);
+                let id = told.as_ref().and_then(Value::as_str).map(CustomerId::from);
                 self.customer_id = Some(id.ok_or_else(|| Unreadable("no customer was told".to_owned()))?);
             }
             Need::Contract(of) => {

@@ -88,7 +88,7 @@ impl ContractPlanner {
     ) -> Result<(), Need> {
         for kind in balances::needed(desired, recorded) {
             let Some(told) = self.facts.balances.get(&kind) else {
-                let customer_id = CustomerId::from(observed.customer_id.as_str());
+                let customer_id = observed.customer_id.clone();
                 return Err(Need::Balances { customer_id, kind });
             };
             observed.merge_balances(kind, told, &self.key);
@@ -98,16 +98,16 @@ impl ContractPlanner {
 
     pub(super) fn contract(
         &self,
-        customer_id: &str,
+        customer_id: &CustomerId,
         contract_id: &str,
     ) -> Result<Option<&ObservedContract>, Need> {
         let known = self.facts.contracts.get(contract_id).map(Option::as_ref);
         known.ok_or_else(|| Need::Contract(ContractRef::new(customer_id, contract_id)))
     }
 
-    pub(super) fn listed(&self, customer_id: &str) -> Result<&[ObservedContract], Need> {
+    pub(super) fn listed(&self, customer_id: &CustomerId) -> Result<&[ObservedContract], Need> {
         let listed = self.facts.listed.as_deref();
-        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.into() })
+        listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.clone() })
     }
 
     /// The contract to end: the one on record, even where the spec cannot be planned any more, or else the one that the
@@ -118,7 +118,7 @@ impl ContractPlanner {
         policy: &Policy,
     ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
         let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
-            (Some(customer_id), _) => customer_id.clone(),
+            (Some(customer_id), _) => CustomerId::from(customer_id.as_str()),
             (None, resolved) => match resolved? {
                 Ok(customer_id) => customer_id,
                 Err(_) => return Ok(Ok(None)),

@@ -113,7 +113,8 @@ pub(super) fn meant(spec: &Value) -> Result<Desired, String> {
     let by_alias = text("customerAlias").map(|alias| format!("customer-of-{alias}"));
     let customer_id = by_alias.or_else(|| text("customerId").map(str::to_owned)).unwrap_or_default();
     let key = text("uniquenessKey").map_or_else(|| resolved().key, UniquenessKey::given);
-    Desired::new(valid, Resolved { customer_id, key, ..resolved() }).map_err(|error| error.to_string())
+    Desired::new(valid, Resolved { customer_id: customer_id.into(), key, ..resolved() })
+        .map_err(|error| error.to_string())
 }
 
 /// What becomes of a field that changes; the better one counts where a field stands in several contracts.
