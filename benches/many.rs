@@ -62,10 +62,10 @@ fn measure() -> Result<bool, Failure> {
         let is_bounded = time <= MOST_TIME && memory <= MOST_MEMORY;
         is_within &= is_bounded;
         println!(
-            "{what:<46} {:>6.2} s {:>6.1} MB {:>9.1} kB printed{}",
-            time.as_secs_f64(),
-            megabytes(memory),
-            kilobytes(printed),
+            "{what:<46} {:>6} s {:>7} MB {:>9} kB printed{}",
+            tenths(u64::try_from(time.as_millis())? / 100),
+            tenths(memory * 1024 / 100_000),
+            tenths(printed / 100),
             if is_bounded { "" } else { "   TOO MUCH" }
         );
         if !codes.contains(&code) {
@@ -99,14 +99,9 @@ fn measure() -> Result<bool, Failure> {
     Ok(is_within)
 }
 
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a figure to look at")]
-fn megabytes(kib: u64) -> f64 {
-    kib as f64 * 1024.0 / 1e6
-}
-
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a figure to look at")]
-fn kilobytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e3
+/// A number with one decimal, given in tenths.
+fn tenths(number: u64) -> String {
+    format!("{}.{}", number / 10, number % 10)
 }
 
 /// What one command took.
