@@ -169,6 +169,9 @@ impl Files {
     }
 }
 
+/// The resources of a source, and what was found in them: the index among these, and what.
+type Found<'f> = (&'f [Resource], Vec<(usize, Finding)>);
+
 /// What is known of sources that were read before.
 struct Known<'f> {
     files: &'f Files,
@@ -182,7 +185,7 @@ impl<'f> Known<'f> {
     }
 
     /// The resources of a source that says the same, and what was found in each; nothing where it has none.
-    fn resources(&self, source: &Source) -> Option<(&'f [Resource], Vec<(usize, Finding)>)> {
+    fn resources(&self, source: &Source) -> Option<Found<'f>> {
         let index = *self.sources.get(source.name.as_str())?;
         let same = self.files.sources.get(index).filter(|same| same.text == source.text)?;
         let is_whole = !self.files.skipped.iter().any(|skipped| skipped.file == same.name)

@@ -154,8 +154,8 @@ fn fate(row: &Row, approval: &ContractApproval, by: &str) -> Fate {
         return Fate::Unknown;
     }
     // One that the cluster knows already makes its plan wait no more, and is needed until that has been carried out.
-    let is_of = |plan: &&Plan| plan.digest == approval.spec.plan_digest && approval.spec.approved_by == by;
-    if row.plan().filter(is_of).is_some() { Fate::Stays } else { Fate::Goes }
+    let is_of = |plan: &Plan| plan.digest == approval.spec.plan_digest && approval.spec.approved_by == by;
+    if row.plan().is_some_and(is_of) { Fate::Stays } else { Fate::Goes }
 }
 
 /// The plan of a contract, where it waits.

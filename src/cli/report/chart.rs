@@ -156,7 +156,7 @@ impl Chart {
             let is_labelled =
                 x + LABEL <= WIDTH && i64::try_from(index).is_ok_and(|index| index % labelled == 0);
             let outline = height(sums_before.committed?, most, room);
-            let was = before.is_some().then(|| sums_before.committed).flatten();
+            let was = before.and(sums_before.committed);
             let was = was.map(|was| format!(", {} before", grouped(was))).unwrap_or_default();
             bars.push(Bar {
                 x,
