@@ -57,6 +57,12 @@ mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test hold
 	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
 		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
 
+.PHONY: bench
+bench: controlplane ## Measures what has a bound: large contracts found again, tenants beside slow ones
+	@$(STEP) "a large contract whose record is lost" cargo bench --locked --quiet --package countersign-core --bench lost_record
+	cargo build --locked --package countersign --package billing-sim
+	@$(STEP) "tenants beside slow ones" cargo test --locked --package countersign --test it -- --ignored measured_ --nocapture
+
 # One thread and virtual time: the same seed does the same everywhere.
 SEEDS ?= 1000
 

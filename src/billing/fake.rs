@@ -9,8 +9,9 @@ use crate::{
     plan::{
         Call, NoPackages, Refusal,
         fake::{ContractPlanner, Need},
+        rates::Rates,
     },
-    terms::json::parse_exact,
+    terms::{Timestamp, json::parse_exact},
 };
 
 /// A client of the Fake billing API.
@@ -77,6 +78,16 @@ impl BillingApi for Fake {
 
     async fn billed_to(&self, _: &str, _: &Destination) -> Result<Vec<Import<BillingContract>>, CallError> {
         Ok(Vec::new())
+    }
+
+    async fn rates(
+        &self,
+        _: &BillingContract,
+        _: Option<&ContractPackage>,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<Option<Rates>, CallError> {
+        Ok(None)
     }
 
     async fn packages(&self, _: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {

@@ -11,7 +11,7 @@ use std::{
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::{BillingApi, CallError, Import, Reads, http::Http};
+use super::{BillingApi, CallError, Import, Reads, http::Http, pages::Pages};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::{self, Destination},
@@ -19,12 +19,13 @@ use crate::{
         Call, CallKind, Refusal,
         metronome::{
             ADD_KEY, AccountSettings, Balances, ContractPlanner, ContractRef, CustomerId, EDIT_COMMIT,
-            EDIT_CREDIT, Need, entities,
+            EDIT_CREDIT, Need, RATE_SCHEDULE, entities,
             package::{ARCHIVE_PACKAGE, PackagePlanner},
-            query_time, stamp_is_registered,
+            query_time, rates, stamp_is_registered,
         },
+        rates::Rates,
     },
-    terms::json::parse_exact,
+    terms::{Timestamp, json::parse_exact},
 };
 
 /// Contracts on a page of a list, the most that the API gives.
@@ -32,8 +33,6 @@ const PAGE: u32 = 20;
 /// Items on a page of a list whose page is named in the query: customers, packages, and contracts of one; the most that the
 /// API gives.
 const LONG_PAGE: u32 = 100;
-/// Most pages that are read of one list; a customer with more contracts than that is an error, not a guess.
-const MAX_PAGES: u32 = 500;
 
 /// A client of Metronome's API.
 #[derive(Debug)]
@@ -58,6 +57,7 @@ impl Reads for Metronome {
             Need::LegacyContract(contract) => self.named("v1/contracts/get", contract.query()).await,
             Need::Contracts { customer_id } => self.contracts(customer_id).await.map(|all| Some(all.into())),
             Need::Edits(contract) => self.named("v2/contracts/getEditHistory", contract.query()).await,
+            Need::Invoices(contract) => self.final_invoices(contract).await.map(|all| Some(all.into())),
             Need::Seats { contract, subscription_id, from } => {
                 let mut query = contract.query();
                 if let Some(query) = query.as_object_mut() {
@@ -193,6 +193,30 @@ impl BillingApi for Metronome {
         Ok(imports)
     }
 
+    async fn rates(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        contract_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<Rates>, CallError> {
+        let Some(terms) = contract.spec.metronome.as_deref() else { return Ok(None) };
+        let customer = match (&terms.customer_id, &terms.customer_alias) {
+            (Some(id), _) => id.to_string(),
+            (None, Some(alias)) => self.customer_by_alias(alias.as_str(), false).await?,
+            (None, None) => return Ok(None),
+        };
+        let mut query = ContractRef::new(&CustomerId::from(customer.as_str()), contract_id).query();
+        if let Some(query) = query.as_object_mut() {
+            query.insert("at".to_owned(), json!(query_time(at.0)));
+        }
+        let told = self.pages_by_query(RATE_SCHEDULE, Some(&query)).await?;
+        let is_unknown = contract.spec.package_ref.is_some() && package.is_none();
+        let package = package.and_then(|package| package.spec.metronome.as_deref());
+        let rates = rates(terms, package, &told, at);
+        Ok(Some(Rates { knows_package: rates.knows_package && !is_unknown, ..rates }))
+    }
+
     async fn packages(&self, to: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {
         let listed = self.read(&Need::Packages).await?;
         let listed = listed.as_ref().and_then(Value::as_array).into_iter().flatten();
@@ -264,6 +288,15 @@ impl Metronome {
         Ok(all)
     }
 
+    /// The final invoices of a contract. An account may ignore the filters: whoever reads them looks for itself.
+    async fn final_invoices(&self, contract: &ContractRef) -> Result<Vec<Value>, CallError> {
+        let customer = form_urlencoded(contract.customer_id.as_str());
+        let filters =
+            [("contract_id", contract.contract_id.as_str()), ("status", "FINALIZED"), ("sort", "date_desc")];
+        let filters = filters.map(|(name, value)| format!("&{name}={}", form_urlencoded(value))).concat();
+        self.pages_by(&format!("v1/customers/{customer}/invoices"), &filters, None).await
+    }
+
     /// Every contract of a customer, archived ones as well.
     async fn contracts(&self, customer_id: &CustomerId) -> Result<Vec<Value>, CallError> {
         let query = json!({"customer_id": customer_id, "include_archived": true, "limit": PAGE});
@@ -291,35 +324,39 @@ impl Metronome {
         mut query: Value,
         (next, token): (&str, &str),
     ) -> Result<Vec<Value>, CallError> {
-        let mut items = Vec::new();
-        for _ in 0..MAX_PAGES {
-            let reply = parse(&self.http.query(path, &query).await?)?;
-            items.extend(page(&reply)?);
-            let Some(cursor) = next_page(&reply, next) else { return Ok(items) };
+        let mut pages = Pages::default();
+        while let Some(cursor) = take(&mut pages, &self.http.query(path, &query).await?, next)? {
             if let Some(query) = query.as_object_mut() {
                 query.insert(token.to_owned(), json!(cursor));
             }
         }
-        Err(unreadable("the list has too many pages"))
+        Ok(pages.items)
     }
 
     /// Every item of a list whose page is named in the query; asked by `GET` when there is no body.
     async fn pages_by_query(&self, path: &str, body: Option<&Value>) -> Result<Vec<Value>, CallError> {
-        let (mut items, mut token) = (Vec::new(), String::new());
-        for _ in 0..MAX_PAGES {
-            let path = format!("{path}?limit={LONG_PAGE}{token}");
+        self.pages_by(path, "", body).await
+    }
+
+    /// The same with further parameters, as `&name=value`.
+    async fn pages_by(
+        &self,
+        path: &str,
+        parameters: &str,
+        body: Option<&Value>,
+    ) -> Result<Vec<Value>, CallError> {
+        let (mut pages, mut token) = (Pages::default(), String::new());
+        loop {
+            let path = format!("{path}?limit={LONG_PAGE}{parameters}{token}");
             let reply = match body {
                 Some(body) => self.http.query(&path, body).await?,
                 None => self.http.get(&path).await?,
             };
-            let reply = parse(&reply)?;
-            items.extend(page(&reply)?);
-            match next_page(&reply, "next_page") {
-                Some(next) => token = format!("&next_page={}", form_urlencoded(next)),
-                None => return Ok(items),
+            match take(&mut pages, &reply, "next_page")? {
+                Some(next) => token = format!("&next_page={}", form_urlencoded(&next)),
+                None => return Ok(pages.items),
             }
         }
-        Err(unreadable("the list has too many pages"))
     }
 }
 
@@ -369,8 +406,11 @@ fn is_list_of_customers(reply: &str) -> bool {
     customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
-fn next_page<'r>(reply: &'r Value, name: &str) -> Option<&'r str> {
-    reply.get(name).and_then(Value::as_str).filter(|next| !next.is_empty())
+/// Takes a page of a list, and gives the token of the next one.
+fn take(pages: &mut Pages, reply: &str, next: &str) -> Result<Option<String>, CallError> {
+    let read = parse(reply)?;
+    let next = read.get(next).and_then(Value::as_str);
+    pages.take(reply.len(), page(&read)?, next).map_err(unreadable)
 }
 
 fn data(reply: &str) -> Result<Value, CallError> {

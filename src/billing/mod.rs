@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod fake;
 pub mod http;
 pub mod metronome;
+mod pages;
 pub mod registry;
 pub mod slots;
 pub mod tenure;
@@ -23,8 +24,9 @@ pub use crate::protocol::CallError;
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::{Destination, Imported, Unimportable},
-    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal},
+    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal, rates::Rates},
     protocol::{ReconcileResult, Reconciliation, Step},
+    terms::Timestamp,
 };
 
 use self::http::Http;
@@ -99,6 +101,19 @@ pub trait BillingApi: Reads + Sized + 'static {
         to: &Destination,
     ) -> impl Future<Output = Result<Vec<Import<BillingContract>>, CallError>> + Send;
 
+    /// What use of a contract costs at a moment, beside what the contract's resource says; nothing where an API has no
+    /// rates besides the terms of its contracts.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the API does not know the contract.
+    fn rates(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        contract_id: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Rates>, CallError>> + Send;
+
     /// The packages of the account, as resources; none where the API has none.
     ///
     /// # Errors
@@ -118,7 +133,7 @@ pub enum Preview<S> {
     /// Carry out this plan first.
     Write {
         /// The plan, with the calls that follow it as far as they can be told before it is carried out.
-        plan: Plan,
+        plan: Box<Plan>,
         /// What was observed, where it is known to be the resource's.
         seen: Option<S>,
     },
@@ -170,7 +185,7 @@ where
         match read_on(api, &mut reconciliation, &now).await {
             Act::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now()) {
-                    return Preview::Write { plan, seen: reconciliation.seen(now()) };
+                    return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
             }
             Act::Done(result) => return Preview::Done(result),

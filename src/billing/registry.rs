@@ -10,9 +10,13 @@ use super::{
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
-    plan::{ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal, Sayings},
+    plan::{
+        ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal, Sayings,
+        rates::Rates,
+    },
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
+    terms::Timestamp,
 };
 
 /// A client of one of the billing APIs.
@@ -87,6 +91,21 @@ impl Client {
         to: &Destination,
     ) -> Result<Vec<Import<BillingContract>>, CallError> {
         with_api!(self, api => api.billed_to(customer, to).await)
+    }
+
+    /// What use of a contract costs at a moment, beside what the contract's resource says; nothing where an API has no
+    /// rates besides the terms of its contracts.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the API does not know the contract.
+    pub async fn rates(
+        &self,
+        contract: &BillingContract,
+        package: Option<&ContractPackage>,
+        contract_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<Rates>, CallError> {
+        with_api!(self, api => api.rates(contract, package, contract_id, at).await)
     }
 
     /// The packages of the account, as resources; none where the API has none.

@@ -64,6 +64,7 @@ pub struct Tenure {
 struct Writes {
     under_way: AtomicUsize,
     late: AtomicBool,
+    given_up: AtomicBool,
 }
 
 /// A write to a billing API that is under way.
@@ -123,8 +124,17 @@ impl Tenure {
         };
         tokio::select! {
             reply = reply => Some(reply),
-            () = out_of_time => None,
+            () = out_of_time => {
+                self.writes.given_up.store(true, Ordering::SeqCst);
+                None
+            }
         }
+    }
+
+    /// Whether the reply to a write was given up because the process had to stop: it may still be carried out.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.writes.given_up.load(Ordering::SeqCst)
     }
 
     /// Whether a write was under way when the tenure had ended: it may have changed what a later leader wrote or compared.

@@ -8,9 +8,10 @@ use crate::{
     import::{self, Destination},
     plan::{
         Call, NoPackages, Refusal,
+        rates::Rates,
         zoo::{ContractPlanner, Need, path},
     },
-    terms::json::parse_exact,
+    terms::{Timestamp, json::parse_exact},
 };
 
 /// An organization that cannot exist: asking for its contract tells whether the token is accepted.
@@ -90,6 +91,16 @@ impl BillingApi for Zoo {
     ) -> Result<Vec<Import<BillingContract>>, CallError> {
         let reply = self.read(&Need::Contract { organization_id: customer.to_owned() }).await?;
         Ok(reply.iter().map(|reply| import::zoo_contract(customer, reply, to)).collect())
+    }
+
+    async fn rates(
+        &self,
+        _: &BillingContract,
+        _: Option<&ContractPackage>,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<Option<Rates>, CallError> {
+        Ok(None)
     }
 
     async fn packages(&self, _: &Destination) -> Result<Vec<Import<ContractPackage>>, CallError> {

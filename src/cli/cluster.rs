@@ -36,6 +36,12 @@ pub struct Target {
 }
 
 impl Target {
+    /// The target that somebody named by these.
+    #[must_use]
+    pub fn of(context: Option<String>, kubeconfig: Option<String>, namespace: Option<String>) -> Self {
+        Self { context, kubeconfig: kubeconfig.map(PathBuf::from), namespace }
+    }
+
     /// Whether any of it was given.
     #[must_use]
     pub fn is_given(&self) -> bool {

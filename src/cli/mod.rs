@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod cluster;
+pub mod complete;
 pub mod crds;
 pub mod files;
 pub mod generate;
@@ -65,6 +66,9 @@ enum Command {
     Completion(generate::Completion),
     /// Writes the pages of the manual.
     Man(generate::Man),
+    /// Says what may follow the words of a command.
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
 }
 
 /// What the program is called as a plugin of kubectl, which finds it by this name.
@@ -72,7 +76,7 @@ const PLUGIN: &str = "kubectl-countersign";
 
 impl Cli {
     /// Reads the arguments of the process, the first of which is the name that the program was called by: as a plugin it
-    /// speaks of itself as kubectl does. What cannot be read ends the process, as does a question for help.
+    /// speaks of itself as kubectl does. What cannot be read ends the process with 1, a question for help with 0.
     #[must_use]
     pub fn of(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let mut arguments = arguments.into_iter().peekable();
@@ -81,8 +85,13 @@ impl Cli {
         if name.is_some_and(|name| name == PLUGIN) {
             commands = commands.bin_name("kubectl countersign");
         }
-        let matches = commands.get_matches_from(arguments);
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        let matches = commands.try_get_matches_from(arguments);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).unwrap_or_else(|error| {
+            // Whoever reads it may have stopped reading: that is no error.
+            let _ = error.print();
+            // By itself it would be 2, which means here that something was refused.
+            std::process::exit(i32::from(error.use_stderr()))
+        })
     }
 
     /// Does what the arguments say.
@@ -104,6 +113,7 @@ impl Cli {
             Command::Check(check) => Box::pin(check.run()).await,
             Command::Crds(crds) => crds.run().map(|()| ExitCode::SUCCESS),
             Command::Completion(completion) => completion.run(Self::command()).map(|()| ExitCode::SUCCESS),
+            Command::Complete(complete) => complete.run(Self::command()).await.map(|()| ExitCode::SUCCESS),
             Command::Man(man) => man.run(Self::command()).map(|()| ExitCode::SUCCESS),
         };
         match result {
@@ -127,7 +137,9 @@ mod tests {
     fn every_command_says_what_it_does() {
         let mut cli = Cli::command();
         let mut help = cli.render_long_help().to_string();
-        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        for command in
+            cli.get_subcommands_mut().filter(|command| command.get_name() != "help" && !command.is_hide_set())
+        {
             let name = command.get_name().to_owned();
             help = format!("{help}\n== countersign {name}\n\n{}", command.render_long_help());
         }

@@ -61,8 +61,30 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// Text from outside, as a part of one line: what would break the line, move the cursor or turn the direction of reading
+/// round is written as an escape.
+pub(super) fn line(text: &str) -> String {
+    let is_unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unseen(c) { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn text_from_outside_cannot_leave_its_line() {
+        assert_eq!(
+            super::line("a\n::error::b\u{202e}\u{1b}[1m é 😀"),
+            "a\\n::error::b\\u{202e}\\u{1b}[1m é 😀"
+        );
+    }
+
     #[test]
     fn one_thing_is_not_several() {
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -69,14 +70,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = Stop::when(shutdown);
-    let start = |tenure: Tenure, lease: Option<Lease>, again: Again| {
+    let start = |tenure: Tenure, lease: Option<Lease>, taken: Taken, again: Again| {
         let leadership = Leadership::new(tenure.clone(), lease);
-        controllers(client.clone(), options.clone(), metrics.clone(), (tenure, leadership), &ready, again)
+        let term = Term { tenure, leadership, taken };
+        controllers(client.clone(), options.clone(), metrics.clone(), term, &ready, again)
     };
     if !options.leader_election {
         metrics.leads(true);
         let gate: WriteGate = Arc::new(|_| true);
-        return start(Tenure::new(gate, stop), None, Again::default()).await;
+        start(Tenure::new(gate, stop), None, Taken::Clean, Again::default()).await;
+        return;
     }
     let (namespace, identity) = (&options.own_namespace, options.identity.clone());
     let lease = Lease::new(client.clone(), namespace, "countersign", identity, options.lease_duration);
@@ -94,13 +97,13 @@ pub async fn run(
         let again = Again::after((taken == Taken::FromSomebody).then_some(options.lease_duration));
         let late = again.clone();
         let done = tokio::select! {
-            () = start(tenure.clone(), Some(lease.clone()), again) => true,
-            () = lease.keep(|| late.now(options.lease_duration)) => false,
+            is_settled = start(tenure.clone(), Some(lease.clone()), taken, again) => Some(is_settled),
+            () = lease.keep(|| late.now(options.lease_duration)) => None,
         };
         metrics.leads(false);
         metrics.count_contracts(std::iter::empty());
-        if done {
-            return lease.release().await;
+        if let Some(is_settled) = done {
+            return lease.release(is_settled && !tenure.gave_up()).await;
         }
         tracing::warn!("the lease was lost; all work has stopped");
         if tenure.wrote_late().await {
@@ -142,21 +145,30 @@ async fn look_again(context: &Context, wakes: &Wakes, again: &Again) {
     }
 }
 
-/// Runs the controllers until the process is told to stop, and then for as long as passes under way take.
+/// One term as the leader.
+struct Term {
+    tenure: Tenure,
+    leadership: Leadership,
+    /// How it began.
+    taken: Taken,
+}
+
+/// Runs the controllers until the process is told to stop, and then for as long as passes under way take. Whether all work
+/// is over then, and nothing of it may come to light later.
 async fn controllers(
     client: Client,
     options: Options,
     metrics: Metrics,
-    (tenure, leadership): (Tenure, Leadership),
+    Term { tenure, leadership, taken }: Term,
     ready: &watch::Sender<bool>,
     again: Again,
-) {
+) -> bool {
     let stop = tenure.stop().clone();
     let (provider_queue, package_queue) = (Arc::<Queue>::default(), Arc::<Queue>::default());
     let (contracts_cache, contracts_writer) = reflector::store();
     let contract_queue = Arc::<Queue>::default();
     let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
-    let claims = Arc::new(ClaimIndex::new(contracts_cache.clone(), wakes.clone()));
+    let claims = Arc::new(claim_index(ClaimIndex::new(contracts_cache.clone(), wakes.clone()), taken));
     let (packages_cache, packages_writer) = reflector::store();
     let index = Arc::new(PackageIndex::new(contracts_cache.clone(), packages_cache.clone()));
     let hears = (Arc::clone(&claims), Arc::clone(&index));
@@ -239,16 +251,29 @@ async fn controllers(
         drive(cluster_providers, provider::reconcile::<ClusterBillingProvider>, &context),
         drive(packages, package::reconcile, &context),
     );
-    let out_of_time = async {
-        stop.set().await;
-        tokio::time::sleep(STOP_GRACE).await;
+    let is_over = tokio::select! {
+        _ = all => true,
+        () = said => false,
+        // It ends only where it is told to stop before any pass has begun.
+        () = keep_house(&context, &stop, ready) => true,
+        () = out_of_time(&stop) => false,
+        () = look_again(&context, &wakes, &again) => false,
     };
-    tokio::select! {
-        _ = all => {}
-        () = said => {}
-        () = keep_house(&context, &stop, ready) => {}
-        () = out_of_time => tracing::warn!("work under way is given up"),
-        () = look_again(&context, &wakes, &again) => {}
+    is_over && context.claims.is_settled(Utc::now())
+}
+
+/// Waits until a process that was told to stop has had its time to finish what is under way.
+async fn out_of_time(stop: &Stop) {
+    stop.set().await;
+    tokio::time::sleep(STOP_GRACE).await;
+    tracing::warn!("work under way is given up");
+}
+
+/// An index that knows how this leadership began.
+fn claim_index(index: ClaimIndex, taken: Taken) -> ClaimIndex {
+    match taken {
+        Taken::Clean => index,
+        Taken::FromSomebody => index.taken_over(Utc::now()),
     }
 }
 

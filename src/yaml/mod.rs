@@ -4,6 +4,8 @@
 //! here is what they would read, or a file would be called sound that the cluster refuses.
 
 mod build;
+mod hint;
+mod json;
 mod scalar;
 mod tidy;
 
@@ -12,7 +14,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::tidy::tidy;
+pub use self::{json::parse_json, tidy::tidy};
 
 use self::build::Builder;
 
@@ -67,7 +69,7 @@ impl Part {
     /// # Errors
     /// Where it is no YAML, or says one key twice.
     pub fn value(self, text: &str) -> Result<Value, SyntaxError> {
-        Builder::new(self.of(text), self.lines).document()
+        read(self.of(text), self.lines)
     }
 
     /// The line that it begins in.
@@ -81,6 +83,30 @@ impl Part {
     pub fn of(self, text: &str) -> &str {
         text.get(self.start..self.end).unwrap_or_default()
     }
+}
+
+/// Reads the text of one document that so many lines stand before.
+fn read(text: &str, lines: usize) -> Result<Value, SyntaxError> {
+    if let Some((index, line)) = text.lines().enumerate().find(|(_, line)| is_marker(line)) {
+        let rest = line.strip_prefix(MARKER).unwrap_or_default().trim_start();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            let message = "must stand alone in its line: kubectl refuses what follows `---` there";
+            let place = Place { line: lines + index + 1, column: 1 };
+            return Err(SyntaxError { message: message.to_owned(), place });
+        }
+    }
+    Builder::new(text, lines).document().map_err(|error| match hint::cure(text, lines, error.place) {
+        Some(cure) => SyntaxError { message: format!("{}; {cure}", error.message), ..error },
+        None => error,
+    })
+}
+
+/// What a document begins with, beside the first.
+const MARKER: &str = "---";
+
+/// Whether a line begins a document.
+fn is_marker(line: &str) -> bool {
+    line.strip_prefix(MARKER).is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace))
 }
 
 /// Reads every document; empty ones are left out.
@@ -100,15 +126,18 @@ pub fn to_string(value: &impl Serialize) -> Result<String, serde_saphyr::ser::Er
     serde_saphyr::to_string(value)
 }
 
-/// The documents of a text, each from its `---` on, those with errors and empty ones included. So an error in one hides no
-/// other.
+/// The documents of a text, those with errors and empty ones included: each from its `---` on, so that an error in one hides
+/// no other, or each of several JSON values in a row.
 #[must_use]
 pub fn parts(text: &str) -> Vec<Part> {
+    json::several(text).unwrap_or_else(|| split(text))
+}
+
+fn split(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let (mut start, mut lines, mut has_content, mut offset) = (0, 0, false, 0);
     for (number, line) in text.split_inclusive('\n').enumerate() {
-        let rest = line.strip_prefix("---").map(|rest| rest.chars().next());
-        let is_marker = rest.is_some_and(|next| next.is_none_or(char::is_whitespace));
+        let is_marker = is_marker(line);
         if is_marker && has_content {
             parts.push(Part { start, end: offset, lines });
             (start, lines) = (offset, number);
@@ -134,7 +163,7 @@ mod tests {
             [json!({"a": 1}), json!({"b": ["x", "2026-01-01T00:00:00Z"]})]
         );
         assert_eq!(parse_documents("").unwrap(), [Value::Null; 0]);
-        assert_eq!(parse_documents("%YAML 1.2\n# one\n--- {a: 1}\n--- # two\nb: 2\n").unwrap().len(), 2);
+        assert_eq!(parse_documents("%YAML 1.2\n# one\n---\na: 1\n--- # two\nb: 2\n").unwrap().len(), 2);
     }
 
     #[test]
@@ -142,6 +171,29 @@ mod tests {
         let error = parse_documents("a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!(error.place, Place { line: 3, column: 1 });
         assert!(error.message.contains("`a`") && error.message.contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn what_kubectl_refuses_after_the_mark_of_a_document_is_refused() {
+        for text in ["a: 1\n--- {b: 2}\n", "a: 1\n--- !!map\nb: 2\n", "a: 1\n--- text\n"] {
+            let error = parse_documents(text).unwrap_err();
+            assert_eq!(error.place, Place { line: 2, column: 1 }, "{text}");
+            assert!(error.message.contains("must stand alone"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_most_likely_broke_the_text_is_said_with_the_cure() {
+        for (text, part) in [
+            ("a:\n  b: 1\n\tc: 2\n", "line 3 is indented by a tab"),
+            ("a: 1\n\u{a0}\u{a0}b: 2\nc: [\n", "(U+00A0)"),
+            ("a:\n<<<<<<< HEAD\n  b: 1\n=======\n  b: 2\n>>>>>>> other\n", "a merge left its marks"),
+            ("{{- if .Values.x }}\na: 1\n{{- end }}\n", "a template"),
+            ("a: 1\n---\nb: {{ .Values.b }}\n", "a template"),
+        ] {
+            let error = parse_documents(text).unwrap_err();
+            assert!(error.message.contains(part), "{part}: {error}");
+        }
     }
 
     #[test]

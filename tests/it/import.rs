@@ -144,6 +144,35 @@ async fn a_file_that_is_imported_reads_as_a_person_would_write_it() {
 }
 
 #[tokio::test]
+async fn a_second_run_adds_what_is_new_and_leaves_what_people_have_put_there() {
+    let world = World::bare().await;
+    world.sim.seed(terms::ORG, "c0ffee00-0000-4000-8000-000000000001", &body()).await;
+    let dir = world.folder().join("billed");
+    let run =
+        |customer: String| import(&world, &terms::provider(&world.sim.url), &dir, &["--customer", &customer]);
+    let output = run(terms::ORG.to_owned());
+    assert!(output.status.success(), "{}", said(&output));
+
+    let list = dir.join("kustomization.yaml");
+    let ours = "# finance keeps this\nnamespace: billing\nresources:\n- ../base # shared\n- acme-2026-enterprise.yaml\nlabels: []\n";
+    fs::write(&list, ours).unwrap();
+    fs::write(dir.join("kustomization-2.yaml"), "# a note of somebody's\n").unwrap();
+    // Names that would take the place of the list, or of somebody's file.
+    let second = terms::organization(2);
+    world.sim.register(&second).await;
+    let mut named = body();
+    named["name"] = json!("Kustomization");
+    world.sim.seed(&second, "c0ffee00-0000-4000-8000-000000000002", &named).await;
+    let output = run(second);
+    assert!(output.status.success(), "{}", said(&output));
+    let added = ours
+        .replace("- acme-2026-enterprise.yaml\n", "- acme-2026-enterprise.yaml\n- kustomization-3.yaml\n");
+    assert_eq!(fs::read_to_string(&list).unwrap(), added);
+    assert_eq!(fs::read_to_string(dir.join("kustomization-2.yaml")).unwrap(), "# a note of somebody's\n");
+    assert!(dir.join("kustomization-3.yaml").is_file() && !dir.join(".countersign-import").exists());
+}
+
+#[tokio::test]
 async fn without_a_token_or_a_customer_import_says_what_is_missing() {
     let world = World::bare().await;
     let dir = world.folder().join("billed");

@@ -122,7 +122,8 @@ reasons! {
     CONTRACT_ARCHIVED = "ContractArchived";
     /// The billing API does not list the contract that the resource holds.
     CONTRACT_NOT_FOUND = "ContractNotFound";
-    /// The contract's term is over and it is not shown any more: what was billed cannot be changed.
+    /// The contract's term is over, or it was closed or canceled, and it is not shown any more: what was billed cannot be
+    /// changed.
     TERM_OVER = "TermOver";
     /// A contract that is to end may be the resource's, and nothing on record shows it.
     OWNERSHIP_UNPROVEN = "OwnershipUnproven";

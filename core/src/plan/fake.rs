@@ -141,7 +141,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
-        self.shown = told.as_ref().map(observed).transpose()?.flatten().into();
+        self.shown = told.as_ref().map(read).transpose()?.flatten().into();
         Ok(())
     }
 

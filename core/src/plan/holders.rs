@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
 /// For how long what a resource has made may not show yet after it went: as long as its last request could take, the time
 /// in which that may still be carried out after it was given up, and the time by which reads are behind.
@@ -54,6 +55,21 @@ pub struct Departed {
     pub contract_id: Option<String>,
 }
 
+/// Another resource of the same customer that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sibling {
+    /// Its name, as `namespace/name`.
+    pub resource: String,
+    /// The contract that it has on record.
+    pub contract_id: Option<String>,
+    /// The customer that it has on record.
+    pub customer_id: Option<String>,
+    /// Whether it goes before this one where both claim the same.
+    pub is_before: bool,
+    /// Its terms, as its spec says them.
+    pub terms: Value,
+}
+
 /// The other resources of the cluster, as one of them sees them now.
 pub trait Others: Send + Sync {
     /// Who holds or claims a contract.
@@ -67,6 +83,22 @@ pub trait Others: Send + Sync {
     /// The resources of a customer, by any of its names, that went no longer than [`MAY_SHOW_LATER`] ago.
     fn departed(&self, _customer: &[&str]) -> Vec<Departed> {
         Vec::new()
+    }
+
+    /// The other resources of a customer, by any of its names, that are there.
+    fn siblings(&self, _customer: &[&str]) -> Vec<Sibling> {
+        Vec::new()
+    }
+
+    /// Until when what was made before this process began to watch may not show yet: an earlier one may have died with a
+    /// write under way, for a resource that this one never saw.
+    fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    /// Whether another resource that is there claims the one contract that this customer can have.
+    fn share(&self, _customer: &str) -> bool {
+        false
     }
 }
 
@@ -102,6 +134,24 @@ impl Holders {
     #[must_use]
     pub fn departed(&self, customer: &[&str]) -> Vec<Departed> {
         self.0.departed(customer)
+    }
+
+    /// The other resources of a customer that are there.
+    #[must_use]
+    pub fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
+        self.0.siblings(customer)
+    }
+
+    /// Until when what was made before this process began to watch may not show yet.
+    #[must_use]
+    pub fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.0.unseen_until()
+    }
+
+    /// Whether another resource claims the one contract that this customer can have.
+    #[must_use]
+    pub fn share(&self, customer: &str) -> bool {
+        self.0.share(customer)
     }
 }
 

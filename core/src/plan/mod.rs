@@ -10,6 +10,7 @@ pub mod facts;
 pub mod fake;
 mod guardrails;
 mod holders;
+pub mod invoiced;
 pub mod metronome;
 mod model;
 mod money;
@@ -22,6 +23,7 @@ pub mod package;
 mod pairing;
 mod planner;
 mod policy;
+pub mod rates;
 mod recorded;
 mod refusal;
 pub mod render;
@@ -35,7 +37,7 @@ pub use self::{
     approval::{Consent, Said, Sayings},
     diff::Change,
     guardrails::{Hurry, Pace},
-    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought},
+    holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sibling, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, not_converging},
     money::{Fixed, MoneyEffect, Open, OpenCause},
     numbers::{Numbers, money_numbers, prices},

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Change, Consent, MoneyEffect, Policy, Recorded, Refusal, Said, approval, render};
+use super::{
+    Change, Consent, MoneyEffect, Policy, Recorded, Refusal, Said, approval, invoiced::Invoiced, render,
+};
 use crate::{
     api::{
         contract::{DriftPolicy, ManagementPolicy},
@@ -106,6 +108,8 @@ pub struct Plan {
     pub calls: Vec<Call>,
     /// The consent that it has and needs.
     pub consent: Consent,
+    /// What is invoiced for good already of what it changes. The digest does not depend on it.
+    pub invoiced: Box<Invoiced>,
 }
 
 /// What to do about a contract.
@@ -145,7 +149,8 @@ impl Plan {
         calls: Vec<Call>,
     ) -> Self {
         let digest = Digest::of(&json!([observed, desired]));
-        Self { digest, changes, effect, calls, consent: Consent::default() }
+        let (consent, invoiced) = (Consent::default(), Box::default());
+        Self { digest, changes, effect, calls, consent, invoiced }
     }
 
     /// The changes in one line for people, with what they do to the money that the customer owes.

@@ -125,6 +125,11 @@ pub trait Planner {
     fn learn(&mut self, need: &Self::Need, told: Option<Value>, now: DateTime<Utc>)
     -> Result<(), Unreadable>;
 
+    /// Takes that a fact could not be read, and why; whether it can be done without.
+    fn spare(&mut self, _need: &Self::Need, _why: &str) -> bool {
+        false
+    }
+
     /// Takes the reply to a write that was carried out, and puts on record whose id it tells.
     ///
     /// # Errors
@@ -152,6 +157,12 @@ pub trait Planner {
     /// [`LostWrite::sets`](crate::api::contract::LostWrite::sets) has them.
     fn sets(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What was observed, by the fingerprint of the write that would say it, and its fields that the next write takes out, as
+    /// [`sets`](Self::sets) has them. Nothing where an earlier write cannot put them back, as the API takes each write once.
+    fn overtaken(&self, _recorded: &Recorded) -> Option<(Digest, Vec<String>)> {
+        None
     }
 
     /// Puts on record what lost writes were to set, as far as it is what was observed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{
@@ -12,7 +13,7 @@ use crate::{
     api::{
         BillingContract, ContractPackage, REQUESTED_AT,
         contract::{LostWrite, UnconfirmedWrite},
-        reasons::STALLED,
+        reasons::{READY, STALLED},
     },
     terms::Digest,
 };
@@ -38,9 +39,14 @@ pub struct Recorded {
     pub unconfirmed: Option<UnconfirmedWrite>,
     /// Every write whose reply did not come, oldest first.
     pub lost: Vec<LostWrite>,
+    /// When a plan was last carried out.
+    pub wrote_at: Option<DateTime<Utc>>,
     /// What was last written for this resource may not be on record: no status speaks of the spec as it is now, or, once it
     /// is deleted, as it was last.
     pub may_lack_a_write: bool,
+    /// What was written for another spec, between the one that the status speaks of and the one that is there now, may not
+    /// be on record.
+    pub may_lack_a_spec: bool,
     /// Digest of the plan that was last carried out.
     pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
@@ -93,7 +99,13 @@ impl Recorded {
             agreed_on: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
+            wrote_at: status.last_write_at.map(|time| time.0),
             may_lack_a_write: may_lack_a_write(&contract.metadata, status.observed_generation),
+            may_lack_a_spec: may_lack_a_spec(
+                &contract.metadata,
+                status.observed_generation,
+                &status.conditions,
+            ),
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
@@ -132,6 +144,15 @@ fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&Str
 fn may_lack_a_write(metadata: &ObjectMeta, observed: Option<i64>) -> bool {
     let last = metadata.generation.map(|last| last - i64::from(metadata.deletion_timestamp.is_some()));
     last.is_some_and(|last| observed != Some(last))
+}
+
+/// Whether a spec came and went of which no report is final: one that nothing was reported of at all, or the last one that
+/// was reported on, where that report was not the last of what was done for it.
+fn may_lack_a_spec(metadata: &ObjectMeta, observed: Option<i64>, conditions: &[Condition]) -> bool {
+    let is_ready = |condition: &Condition| condition.type_ == READY && condition.status == "True";
+    let observed = observed.unwrap_or_default().max(0);
+    let between = metadata.generation.unwrap_or_default() - observed;
+    between > 1 || (between == 1 && observed > 0 && !conditions.iter().any(is_ready))
 }
 
 fn unconfirmed(write: Option<&UnconfirmedWrite>, tries_anew: bool) -> Option<UnconfirmedWrite> {

@@ -156,7 +156,8 @@ pub(super) fn as_set<'s>(sets: impl Iterator<Item = &'s String>, observed: &Valu
     fields.collect()
 }
 
-fn with_digest(field: &str, value: &Value) -> String {
+/// A field with a digest of its value, as [`to_set`] names it.
+pub(super) fn with_digest(field: &str, value: &Value) -> String {
     let digest: String = Digest::of(value).as_str().chars().take(SHORT).collect();
     format!("{field}={digest}")
 }

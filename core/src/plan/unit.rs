@@ -81,7 +81,7 @@ impl Unit {
     }
 
     /// Whether both are one unit, whatever is known of its name.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Currency(one), Self::Currency(other))
             | (Self::PricingUnit { id: one, .. }, Self::PricingUnit { id: other, .. }) => one == other,

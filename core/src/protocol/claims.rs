@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     api::{BillingContract, reasons},
-    plan::{Before, Departed, Refusal, Sought},
+    plan::{Before, Departed, Refusal, Sibling, Sought},
 };
 
 /// What a resource claims of a billing account.
@@ -26,12 +26,16 @@ pub enum Subject {
     Item(String),
     /// What is made with the key that is derived from this namespace and name.
     Place(String, String),
+    /// What else is made for a customer that can have several contracts, by one of its names. It is nobody's alone.
+    Of(String),
 }
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Customer(text) | Self::Key(text) | Self::Contract(text) => f.write_str(text),
+            Self::Customer(text) | Self::Key(text) | Self::Contract(text) | Self::Of(text) => {
+                f.write_str(text)
+            }
             Self::Item(id) => write!(f, "or what lies beside one: {id}"),
             Self::Place(namespace, name) => write!(f, "{namespace}/{name}"),
         }
@@ -57,11 +61,14 @@ pub fn subjects(contract: &BillingContract) -> Vec<Subject> {
     customer.into_iter().chain(key).chain(adopted).chain(held).chain(items).collect()
 }
 
-/// Everything by which a resource can be found to hold or claim a contract: what it claims, and its own place, whose derived
-/// key nobody else has.
+/// Everything by which a resource can be found to hold or claim a contract: what it claims, its own place, whose derived
+/// key nobody else has, and its customer.
 #[must_use]
 pub fn marks(contract: &BillingContract) -> Vec<Subject> {
     let mut marks = subjects(contract);
+    if contract.spec.sole_customer().is_none() {
+        marks.extend(customers(contract).into_iter().map(Subject::Of));
+    }
     if contract.spec.given_key().is_none() {
         marks.push(Subject::Place(contract.namespace().unwrap_or_default(), contract.name_any()));
     }
@@ -151,12 +158,47 @@ pub fn departed(contract: &BillingContract, at: DateTime<Utc>) -> Departed {
     }
 }
 
+/// Another resource of the same customer, as one that asks sees it.
+#[must_use]
+pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
+    let terms = other.spec.metronome.as_deref().and_then(|terms| serde_json::to_value(terms).ok());
+    Sibling {
+        resource: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
+        contract_id: held(other).map(str::to_owned),
+        customer_id: other.status.as_ref().and_then(|status| status.customer_id.clone()),
+        is_before: rank(other) < asking.rank,
+        terms: terms.unwrap_or_default(),
+    }
+}
+
 /// An account as claims compare it: the address of its billing API, however it is spelled.
 #[must_use]
 pub fn account(base_url: &str) -> String {
-    // Parsing gives scheme and host in lower case and leaves out the scheme's own port.
-    let parsed = Url::parse(base_url).map(String::from);
+    let parsed = Url::parse(base_url).map(|mut url| {
+        // Parsing gives scheme and host in lower case and leaves out the scheme's own port; a host in full ends in a dot.
+        let host = url.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned);
+        if let Some(host) = host
+            && url.set_host(Some(&host)).is_err()
+        {
+            return base_url.to_owned();
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        String::from(url)
+    });
     parsed.as_deref().unwrap_or(base_url).trim_end_matches('/').to_owned()
+}
+
+/// Whether two resources have one contract on record, by the billing API's own IDs of it and of whose it is: an account
+/// may have several addresses, and two resources that hold its contract through two of them hold one thing.
+#[must_use]
+pub fn hold_one(one: &BillingContract, other: &BillingContract) -> bool {
+    let on_record = |contract: &BillingContract| {
+        let status = contract.status.as_ref()?;
+        let owner = status.account_id.as_ref().or(status.customer_id.as_ref())?;
+        Some((status.contract_id.clone()?, owner.clone()))
+    };
+    on_record(one).is_some_and(|found| on_record(other).as_ref() == Some(&found))
 }
 
 /// The resource, among others of the same account, that holds what this one claims; `None` when this one does.
@@ -365,10 +407,43 @@ mod tests {
 
     #[test]
     fn an_account_is_the_same_however_its_address_is_spelled() {
-        for spelled in ["https://api.zoo.dev/", "HTTPS://API.zoo.dev", "https://api.zoo.dev:443"] {
+        for spelled in [
+            "https://api.zoo.dev/",
+            "HTTPS://API.zoo.dev",
+            "https://api.zoo.dev:443",
+            "https://api.zoo.dev./",
+            "https://api.zoo.dev.:443//",
+            "https://api.zoo.dev/v1/..",
+            "https://api.zoo.dev/?a=1#b",
+        ] {
             assert_eq!(account(spelled), "https://api.zoo.dev", "{spelled}");
         }
+        for spelled in ["http://127.0.0.1:8080", "http://127.1:8080/", "http://0x7f000001:8080"] {
+            assert_eq!(account(spelled), "http://127.0.0.1:8080", "{spelled}");
+        }
         assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
+    }
+
+    #[test]
+    fn what_two_resources_have_on_record_is_one_thing_by_the_apis_ids_and_not_by_its_address() {
+        let of = |status: serde_json::Value| {
+            let mut of = contract("a", "2026-01-01T00:00:00Z", None);
+            of.status = Some(serde_json::from_value(status).unwrap());
+            of
+        };
+        let zoo = of(json!({"contractId": "c", "accountId": "a", "account": "http://localhost:1"}));
+        let same = of(json!({"contractId": "c", "accountId": "a", "account": "http://127.0.0.1:1"}));
+        assert!(hold_one(&zoo, &same));
+        let metronome = of(json!({"contractId": "c", "customerId": "a"}));
+        assert!(hold_one(&metronome, &metronome));
+        for other in [
+            of(json!({"contractId": "d", "accountId": "a"})),
+            of(json!({"contractId": "c", "accountId": "b"})),
+            of(json!({"contractId": "c"})),
+            of(json!({"accountId": "a"})),
+        ] {
+            assert!(!hold_one(&zoo, &other) && !hold_one(&other, &zoo));
+        }
     }
 
     #[test]

@@ -52,6 +52,29 @@ pub(super) fn note(
     });
 }
 
+/// Notes a write that was answered and is followed by another one, which takes out what it has set: were it delivered once
+/// more on its way, nothing else would tell that this is not somebody's own.
+pub(super) fn overtaken(
+    lost: &mut Vec<LostWrite>,
+    (digest, sets): (Digest, Vec<String>),
+    wrote_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) {
+    let late_until = Timestamp::whole_seconds(wrote_at + LATE);
+    let is_known = lost.iter().any(|before| before.digest == digest);
+    if late_until.0 > now && !is_known && lost.len() < MOST {
+        let sets = sets.into_iter().take(MOST_SET).collect();
+        lost.push(LostWrite {
+            digest,
+            late_until,
+            spec_digest: None,
+            sets,
+            repeated: true,
+            adds: Vec::new(),
+        });
+    }
+}
+
 /// Paths of what a write makes beside the contract. Nothing else leads to it once the spec says it no more.
 fn beside(call: &Call) -> Vec<String> {
     let added = call.adds.iter().filter(|_| call.kind == CallKind::Add);
@@ -161,5 +184,46 @@ mod tests {
         let first = lost[0].digest.clone();
         note(&mut lost, &call(CallKind::Replace, "last"), None, Vec::new(), at(1) + LATE);
         assert!(lost.iter().all(|write| write.digest != first), "of those that still can, the oldest");
+    }
+
+    #[test]
+    fn a_call_that_was_carried_out_is_waited_for_no_more_where_its_api_takes_it_once() {
+        for (kind, left) in [(CallKind::Add, 1), (CallKind::Edit, 1), (CallKind::Replace, 2)] {
+            let mut lost = Vec::new();
+            note(&mut lost, &call(kind, "this"), None, Vec::new(), at(0));
+            note(&mut lost, &call(kind, "another"), None, Vec::new(), at(0));
+            carried_out(&mut lost, &call(kind, "this"));
+            assert_eq!(lost.len(), left, "{kind:?}");
+            assert!(lost.iter().any(|write| write.digest == call(kind, "another").fingerprint), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_has_arrived_is_waited_for_no_more_unless_it_was_sent_twice() {
+        let lost_at_zero = |repeated| {
+            let mut lost = Vec::new();
+            note(&mut lost, &call(CallKind::Replace, "terms"), None, Vec::new(), at(0));
+            if repeated {
+                repeat(&mut lost, [call(CallKind::Replace, "terms")].iter());
+            }
+            lost
+        };
+        let late_until = |repeated, now, has_arrived: bool| {
+            let mut lost = lost_at_zero(repeated);
+            arrived(&mut lost, now, |_| has_arrived);
+            lost[0].late_until.0
+        };
+        assert_eq!(late_until(false, at(3), true), at(3));
+        assert_eq!(late_until(false, at(3), false), at(0) + LATE);
+        assert_eq!(late_until(true, at(3), true), at(0) + LATE, "the second one is still on its way");
+        assert_eq!(
+            late_until(false, at(3) + LATE, true),
+            at(0) + LATE,
+            "what was over stays over since then"
+        );
+        assert_eq!(wait(&lost_at_zero(false), at(0)), Some(Duration::from_secs(31)));
+        assert_eq!(wait(&lost_at_zero(false), at(0) + LATE), None);
+        assert!(still_late(&lost_at_zero(false), at(0)).is_some());
+        assert!(still_late(&lost_at_zero(false), at(0) + LATE).is_none());
     }
 }

@@ -228,6 +228,9 @@ impl<P: Planner> Reconciliation<P> {
             // again, or, were the API to forget keys, bill twice.
             return Err(Box::new(self.key_used(&plan, now)));
         }
+        if self.written.is_empty() && self.has_left_it_too_often(&plan) {
+            return Err(Box::new(self.never_settled(plan, now)));
+        }
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
@@ -242,6 +245,7 @@ impl<P: Planner> Reconciliation<P> {
             return Err(Box::new(self.result(outcome, Requeue::Within(PACE), now)));
         }
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
+        self.note_overtaken(&plan, now);
         let sending = self.sending(&plan, now);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);
@@ -252,7 +256,14 @@ impl<P: Planner> Reconciliation<P> {
     pub fn told(&mut self, need: &P::Need, told: Result<Option<Value>, CallError>, now: DateTime<Utc>) {
         let learned = match told {
             Ok(told) => self.planner.learn(need, told, now),
-            Err(error) => return self.fail(&error, During::Read),
+            // What can be done without is waited for only where it can soon be had.
+            Err(error) => {
+                let passes = matches!(error, CallError::Throttled { .. });
+                if passes || !self.planner.spare(need, &error.to_string()) {
+                    self.fail(&error, During::Read);
+                }
+                return;
+            }
         };
         if let Err(unreadable) = learned {
             self.fail(&CallError::Unreachable(unreadable.0), During::Read);
@@ -392,6 +403,11 @@ impl<P: Planner> Reconciliation<P> {
             let message = format!("What was written may not show yet. {}", refusal.message);
             self.write = self.write.take().or_else(|| self.recorded.unconfirmed.clone());
             return self.result(Outcome::NotInForce { message }, Requeue::Backoff(Duration::ZERO), now);
+        }
+        if let Decision::Wait(refusal) = &decision
+            && let Some(result) = self.waited_too_often(refusal, now)
+        {
+            return result;
         }
         let requeue = match &decision {
             Decision::Refuse(refusal) => requeue_after(refusal),

@@ -186,6 +186,7 @@ mod tests {
             effect: MoneyEffect::default(),
             calls: vec![],
             consent: Consent::default(),
+            invoiced: Box::default(),
         };
         let in_sync = |applied| Outcome::InSync { spec_digest: None, applied };
         let refusal = Refusal { reason: reasons::REJECTED, message: String::new() };

@@ -143,7 +143,7 @@ impl<'a> Together<'a> {
                         "is that of another contract too, and a key is used once",
                     ),
                     // Of one namespace and name there is only one resource, which is told elsewhere.
-                    Subject::Item(_) | Subject::Place(..) => continue,
+                    Subject::Item(_) | Subject::Place(..) | Subject::Of(_) => continue,
                     Subject::Contract(_) => (
                         Some("spec.adopt.contractId".to_owned()),
                         "is adopted by another resource too, and a contract has one",

@@ -104,6 +104,29 @@ pub fn contract(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: DateTi
     }
 }
 
+/// What becomes of a contract whose resource is new, where one that is gone from the files meant the same customer: it is what
+/// the operator finds. `former` is that one, which is most likely the same resource under its former name.
+#[must_use]
+pub fn taken_up(former: &Side<'_>, after: &Side<'_>, now: DateTime<Utc>) -> Effect {
+    match after.contract.spec.api() {
+        Some(Api::Zoo) => take_up::<zoo::Billed>(former, after, now),
+        Some(Api::Metronome) => take_up::<metronome::Billed>(former, after, now),
+        #[cfg(feature = "fake")]
+        Some(Api::Fake) => Effect::Open("contracts of this billing API can only be planned with it"),
+        None => Effect::Nothing,
+    }
+}
+
+/// Whether a resource that is new takes up what one that is gone has left: both mean a customer, and what the other held stays.
+#[must_use]
+pub fn takes_up(former: &BillingContract, after: &BillingContract) -> bool {
+    let names: Vec<&str> = former.spec.customer_names().collect();
+    let is_same_customer = after.spec.customer_names().any(|name| names.contains(&name));
+    // Where a customer has one contract, who goes leaves it to whoever claims it, whatever its `deletionPolicy` is.
+    let stays = after.spec.sole_customer().is_some() || end_of_contract(former).is_none();
+    former.spec.api() == after.spec.api() && is_same_customer && stays && after.spec.adopt.is_none()
+}
+
 /// What becomes of a package that so many contracts refer to.
 #[must_use]
 pub fn package(
@@ -252,6 +275,10 @@ pub fn end_of_package(package: &ContractPackage) -> Option<Goal> {
     }
 }
 
+/// Why something stays whose resource is gone, and another one means the same customer.
+pub const TAKEN_UP: &str =
+    "the resource is gone, and what it holds is left to a new one of the same customer";
+
 /// Why something stays that has no resource any more.
 pub const ORPHANED: &str = "the resource is gone, and by its `deletionPolicy` what it holds stays as it is";
 
@@ -286,6 +313,19 @@ fn change<F: Facts>(before: Option<&Side<'_>>, after: Option<&Side<'_>>, now: Da
     let policy = Policy::of(side.contract).under(demands, Sayings::default());
     let ran = run(F::API, planner, goal, recorded, policy, now, |need| facts.told(need, side));
     of_contract(ran, side.contract, before.map(|side| side.contract), &value)
+}
+
+fn take_up<F: Facts>(former: &Side<'_>, after: &Side<'_>, now: DateTime<Utc>) -> Effect {
+    let known = known::<F>(former, now).and_then(|(facts, ..)| Ok((facts, F::planner(after)?)));
+    let (facts, planner) = match known {
+        Ok(known) => known,
+        Err(refusal) => return Effect::Refused(refusal),
+    };
+    let demands = after.account.map(Demands::of).unwrap_or_default();
+    let policy = Policy::of(after.contract).under(demands, Sayings::default());
+    let ran =
+        run(F::API, planner, Goal::InForce, Recorded::default(), policy, now, |need| facts.told(need, after));
+    of_contract(ran, after.contract, None, &[])
 }
 
 /// What the operator would have on record of a contract that it holds, once it has carried out what the files said before:

@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 use super::{Rule, Severity, alerts::Alert, term::Terming, volumes::Estimate};
 use crate::{
     api::contract::Amount,
-    plan::{Call, Change, Fixed, Method, MoneyEffect, months::Month},
+    plan::{Call, Change, Fixed, Method, MoneyEffect, invoiced::Invoiced, months::Month, rates::Rates},
     terms::Digest,
 };
 
@@ -37,6 +37,23 @@ pub struct Document {
     pub months: Vec<Month>,
     /// What is wrong with files and can't be told of one of the resources.
     pub findings: Vec<Found>,
+    /// What use of each contract costs now, by `--rates`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<RatesOf>,
+}
+
+/// What use of one contract costs now, as its billing API tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RatesOf {
+    /// `namespace/name` of the contract, or the name where there is no namespace.
+    pub name: String,
+    /// Its rates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
+    /// Why there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// How many resources there are in each part; one can be in two.
@@ -152,6 +169,9 @@ pub struct Resource {
     /// What the plan does to the money that the customer owes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<MoneyEffect>,
+    /// What is invoiced for good already of what the plan changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoiced: Option<Invoiced>,
     /// Whether the plan waits for somebody's approval.
     pub waits_for_approval: bool,
     /// What is sent to the billing API, in order; empty where that was not asked. What only a reply tells stands in angle

@@ -66,6 +66,7 @@ fn plan() -> Plan {
         effect: MoneyEffect::default(),
         calls: vec![],
         consent: Consent::default(),
+        invoiced: Box::default(),
     }
 }
 

@@ -90,8 +90,8 @@ pub struct ShapeError {
 impl Shape {
     /// Brings a value from either spelling into the one canonical form that comparison and digests use: spec
     /// spelling, decimals without trailing zeros, times in UTC, enums as the schema spells them, lists of single
-    /// values (sets of ids or tags) sorted, no nulls, no members that the terms do not have; of the wire, only what is
-    /// in its body. What is sent is made from the spec itself, not from this form.
+    /// values (sets of ids or tags) sorted, UUIDs in lower case, no nulls, no members that the terms do not have; of the
+    /// wire, only what is in its body. What is sent is made from the spec itself, not from this form.
     ///
     /// # Errors
     /// When a part of the value has another shape than the schema says.
@@ -159,7 +159,10 @@ impl Shape {
                 Ok(Value::String(word.map_or(found, String::as_str).to_owned()))
             }
             Self::Plain if value.is_object() || value.is_array() => Err(refuse("a single value")),
-            Self::Plain => Ok(value.clone()),
+            Self::Plain => {
+                let id = value.as_str().and_then(uuid_in_lower_case);
+                Ok(id.map_or_else(|| value.clone(), Value::String))
+            }
             Self::Any => Ok(exact(value)),
         }
     }
@@ -188,6 +191,12 @@ impl Shape {
             _ => None,
         }
     }
+}
+
+/// A UUID as it is compared, where a text is one in other letters: billing APIs take it in any and tell it in lower case.
+pub(crate) fn uuid_in_lower_case(text: &str) -> Option<String> {
+    let may_be = text.len() == 36 && text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (may_be && uuid::Uuid::try_parse(text).is_ok()).then(|| text.to_ascii_lowercase())
 }
 
 /// A JSON pointer under construction, without an allocation until somebody wants to read it.

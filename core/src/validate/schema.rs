@@ -107,7 +107,9 @@ fn expected(schema: &Value, kind: &str, value: &Value) -> String {
         ("string", Value::Number(number)) if is_decimal => {
             format!("in quotes, \"{number}\": a bare number may lose digits")
         }
-        ("string", Value::Number(_) | Value::Bool(_)) => format!("text, in quotes: \"{value}\""),
+        ("string", Value::Number(_)) => format!("text, in quotes: \"{value}\""),
+        // Somebody may have written `no`, which means false.
+        ("string", Value::Bool(_)) => format!("text, in quotes: without them, it means {value}"),
         ("object", _) => format!("a mapping of fields, not {}", shown(value)),
         ("array", _) => format!("a list, not {}", shown(value)),
         ("integer", _) => format!("a whole number, not {}", shown(value)),
@@ -184,18 +186,33 @@ fn key(list: &Value, item: &Value) -> Option<String> {
 }
 
 fn check_text(schema: &Value, field: &str, value: &str, found: &mut Violations) {
-    check_size(schema, "Length", "characters", field, value.chars().count(), found);
+    // Of text that can be shown as a whole, its form says more than its length.
+    let length = value.chars().count();
+    let is_form_wrong = length <= SHOWN && check_form(schema, field, value, found);
+    if !is_form_wrong {
+        let before = found.list.len();
+        check_size(schema, "Length", "characters", field, length, found);
+        if length > SHOWN && found.list.len() == before {
+            check_form(schema, field, value, found);
+        }
+    }
+}
+
+/// Checks the form of text, and says whether it is wrong.
+fn check_form(schema: &Value, field: &str, value: &str, found: &mut Violations) -> bool {
     if text(schema, "format") == Some("date-time")
         && let Err(error) = value.parse::<Timestamp>()
     {
-        return found.check(false, field, || format!("is no time: {error}"));
+        found.check(false, field, || format!("is no time: {error}"));
+        return true;
     }
-    let Some(pattern) = text(schema, "pattern") else { return };
+    let Some(pattern) = text(schema, "pattern") else { return false };
     let matches = fits(pattern, value);
     found.check(matches, field, || match Range::of_pattern(pattern) {
-        Some(range) => format!("must be {range}, in plain digits, not {value:?}"),
-        None => format!("must match {pattern}, not {value:?}"),
+        Some(range) => format!("must be {range}, in plain digits, not {}", quoted(value)),
+        None => format!("must match {pattern}, not {}", quoted(value)),
     });
+    !matches
 }
 
 thread_local! {
@@ -249,13 +266,22 @@ fn text<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
     schema.get(name).and_then(Value::as_str)
 }
 
+/// Most characters of a value that a message shows.
+const SHOWN: usize = 60;
+
 /// A value for people, shortened.
 fn shown(value: &Value) -> String {
     match value {
         Value::Object(_) => "a mapping".to_owned(),
         Value::Array(_) => "a list".to_owned(),
-        value => value.to_string().chars().take(60).collect(),
+        value => value.to_string().chars().take(SHOWN).collect(),
     }
+}
+
+/// Text in quotes, cut where it is long; what cannot be seen stands there as an escape.
+fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() { format!("{shown:?}…") } else { format!("{shown:?}") }
 }
 
 #[cfg(test)]

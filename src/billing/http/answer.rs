@@ -2,12 +2,12 @@
 
 use std::{num::IntErrorKind, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::{
     StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    header::{DATE, HeaderMap, RETRY_AFTER},
 };
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::super::{CallError, budget::LONGEST_PAUSE};
 use crate::plan::{Call, CallKind};
@@ -60,7 +60,7 @@ fn told(status: StatusCode, ApiError { message, code: named, .. }: ApiError, pat
     let code = status.as_u16();
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => CallError::Credentials { status: code, message },
-        StatusCode::BAD_REQUEST if named.ends_with("NotFound") => {
+        StatusCode::BAD_REQUEST if named.as_deref().is_some_and(|name| name.ends_with("NotFound")) => {
             CallError::NotFound { what: path.to_owned(), message }
         }
         StatusCode::CONFLICT => CallError::Conflict { message },
@@ -132,40 +132,65 @@ pub(super) fn as_read(error: CallError) -> CallError {
     }
 }
 
-/// `Retry-After`, in seconds or as a date, within bounds.
+/// `Retry-After`, in seconds or as a date, within bounds; of several, the longest. A date counts from the answer's own, as
+/// its clock and this one may differ. `retry-after-ms`, as some send beside it, is in thousandths of a second.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.split_once('.').map_or(text, |(whole, _)| whole).parse::<u64>() {
-        // A fraction is rounded up: the API asked for no less.
-        Ok(seconds) => Duration::from_secs(seconds.saturating_add(u64::from(text.contains('.')))),
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => LONGEST_PAUSE,
-        Err(_) => {
-            let until = DateTime::parse_from_rfc2822(text).ok()?;
-            until.signed_duration_since(now).to_std().unwrap_or_default()
-        }
+    let texts = |name: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.map(|text| text.trim().to_owned()).collect::<Vec<_>>()
     };
+    let said_at = texts(DATE.as_str()).first().and_then(|text| http_date(text)).unwrap_or(now);
+    let pauses = texts(RETRY_AFTER.as_str()).into_iter().filter_map(|text| {
+        let until =
+            || http_date(&text)?.signed_duration_since(said_at).to_std().ok().or(Some(Duration::ZERO));
+        whole(&text).map(Duration::from_secs).or_else(until)
+    });
+    let in_thousandths = texts(RETRY_AFTER_MS).into_iter().filter_map(|text| whole(&text));
+    let pause = pauses.chain(in_thousandths.map(Duration::from_millis)).max()?;
     Some(pause.min(LONGEST_PAUSE))
 }
 
-/// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code.
-#[derive(Deserialize)]
+/// A header that OpenAPI-made clients look for.
+const RETRY_AFTER_MS: &str = "retry-after-ms";
+
+/// A number without sign. A fraction is rounded up: the API asked for no less. One beyond all bounds is the largest.
+fn whole(text: &str) -> Option<u64> {
+    match text.split_once('.').map_or(text, |(whole, _)| whole).parse::<u64>() {
+        Ok(number) => Some(number.saturating_add(u64::from(text.contains('.')))),
+        Err(error) => (*error.kind() == IntErrorKind::PosOverflow).then_some(u64::MAX),
+    }
+}
+
+/// A date in each of the forms that HTTP has had, and as JSON has it.
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    let named = DateTime::parse_from_rfc2822(text).or_else(|_| DateTime::parse_from_rfc3339(text));
+    let plain = || {
+        let forms = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+        forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+    };
+    named.map(|time| time.to_utc()).ok().or_else(|| plain().map(|time| time.and_utc()))
+}
+
+/// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code. A
+/// code or a number of another kind is none, and takes nothing from the message.
 struct ApiError {
     message: String,
-    #[serde(default)]
-    code: String,
+    code: Option<String>,
     request_id: Option<String>,
 }
 
 /// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
 fn api_error(body: &str) -> Option<ApiError> {
-    let said = serde_json::from_str::<ApiError>(body).ok()?;
-    let printable = said.message.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    Some(ApiError { message: printable.take(MAX_MESSAGE).collect(), ..said })
+    let said = serde_json::from_str::<Value>(body).ok()?;
+    let text = |name: &str| said.get(name)?.as_str().map(str::to_owned);
+    let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let message = text("message")?.chars().map(printable).take(MAX_MESSAGE).collect();
+    Some(ApiError { message, code: text("code"), request_id: text("request_id") })
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
 
@@ -182,7 +207,49 @@ mod tests {
         assert_eq!(pause("Wed, 21 Oct 2020 07:28:00 GMT"), seconds(0));
         assert_eq!(pause("18446744073709551615"), Some(LONGEST_PAUSE));
         assert_eq!(pause("99999999999999999999999"), Some(LONGEST_PAUSE));
-        assert_eq!(pause("soon"), None);
+        for none in ["soon", "-5", "", "1,000", "Wed, 41 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(pause(none), None, "{none}");
+        }
+        for date in ["Wednesday, 21-Oct-26 07:28:00 GMT", "Wed Oct 21 07:28:00 2026", "2026-10-21T07:28:00Z"]
+        {
+            assert_eq!(pause(date), seconds(60), "{date}");
+        }
+        let headers = |all: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, text) in all {
+                headers.append(HeaderName::from_static(name), HeaderValue::try_from(*text).unwrap());
+            }
+            retry_after(&headers, now)
+        };
+        assert_eq!(headers(&[("retry-after", "5"), ("retry-after", "90")]), seconds(90));
+        assert_eq!(headers(&[("retry-after-ms", "2500")]), Some(Duration::from_millis(2500)));
+        assert_eq!(headers(&[("retry-after-ms", "99999999999999999999999")]), Some(LONGEST_PAUSE));
+        let ahead = ("date", "Wed, 21 Oct 2026 08:27:00 GMT");
+        let until = ("retry-after", "Wed, 21 Oct 2026 08:28:00 GMT");
+        assert_eq!(headers(&[ahead, until]), seconds(60), "by the clock of who says so");
+    }
+
+    #[test]
+    fn an_error_is_in_the_apis_words_whatever_stands_beside_its_message() {
+        let final_ = |body: &str| {
+            let failure = failure(StatusCode::BAD_REQUEST, None, body, true, "p");
+            matches!(failure.error, CallError::Rejected { status: 400, .. })
+        };
+        for beside in
+            ["", r#","code":400"#, r#","code":null"#, r#","code":{"a":1}"#, r#","request_id":7,"details":[]"#]
+        {
+            assert!(final_(&format!(r#"{{"message":"no"{beside}}}"#)), "{beside}");
+        }
+        for foreign in
+            [r#"{"error":"no"}"#, r#"{"message":null}"#, r#"["no"]"#, "no", "", "{\"message\":\"no\"} {"]
+        {
+            assert!(!final_(foreign), "{foreign}");
+        }
+        let gone = |body: &str| failure(StatusCode::NOT_FOUND, None, body, true, "p").error;
+        assert!(matches!(gone(r#"{"message":"no","request_id":"1"}"#), CallError::NotFound { .. }));
+        for gateway in [r#"{"message":"no Route matched"}"#, r#"{"message":"no","request_id":null}"#] {
+            assert!(matches!(gone(gateway), CallError::Foreign(_)), "{gateway}");
+        }
     }
 
     #[test]

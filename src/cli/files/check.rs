@@ -129,11 +129,21 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
     match resource.pointer("/metadata/name") {
         Some(Value::String(name)) if !name.is_empty() => {
             if !is_dns_name(name, 253, true) {
-                refuse(
-                    "metadata.name",
-                    &format!("must be lower case letters, digits, `-` and `.`, not {name:?}"),
-                );
+                let message = match name.len() {
+                    0..=253 => format!("must be lower case letters, digits, `-` and `.`, not {name:?}"),
+                    length => format!("must have at most 253 characters, not {length}"),
+                };
+                refuse("metadata.name", &message);
             }
+        }
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+            refuse("metadata.name", &format!("must be text, in quotes: as it is written, it means {value}"));
+        }
+        _ if resource.pointer("/metadata/generateName").is_some() => {
+            refuse(
+                "metadata.name",
+                "is required: a resource is known by its name, so `generateName` cannot make it up",
+            );
         }
         _ => refuse("metadata.name", "is required, as text"),
     }

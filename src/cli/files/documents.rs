@@ -20,6 +20,8 @@ use crate::{
 
 /// Words of an API group that somebody wrote and ours was meant.
 const MAX_MISSPELT: usize = 4;
+/// Slips of the pen in a kind of ours.
+const MAX_MISSPELT_KIND: usize = 2;
 /// Group of kustomizations.
 const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
@@ -71,17 +73,22 @@ impl Files {
     }
 
     fn sort_source(&mut self, index: usize, source: &Source, kustomizations: &Kustomizations) {
-        let Source { name, text } = source;
+        let Source { name, text, unread } = source;
+        if let Some(error) = unread {
+            return self.broken.push((index, error.clone()));
+        }
         if let Some(kustomization) = kustomizations.user(name) {
             let reason = format!(
                 "a patch or settings of {kustomization}; check what `kustomize build` prints instead"
             );
-            self.skipped.push(Skipped { file: name.clone(), reason });
-            return;
+            return self.skipped.push(Skipped { file: name.clone(), reason });
         }
         let scope = kustomizations.scope(name);
+        let mut is_empty = true;
         for part in yaml::parts(text) {
-            match source.says(part) {
+            let said = source.says(part);
+            is_empty &= said == Ok(Value::Null);
+            match said {
                 Ok(Value::Null) => {}
                 Ok(value) => {
                     let at = At { source: index, part, pointer: String::new(), scope: scope.clone() };
@@ -93,24 +100,21 @@ impl Files {
                 Err(error) => self.broken.push((index, error)),
             }
         }
+        if is_empty {
+            let reason = if text.trim().is_empty() { "empty" } else { "nothing but comments" };
+            self.skipped.push(Skipped { file: name.clone(), reason: reason.to_owned() });
+        }
     }
 
-    fn sort_value(&mut self, file: &str, at: At, mut value: Value) {
+    fn sort_value(&mut self, file: &str, at: At, value: Value) {
         let skip = |reason: String| Skipped { file: file.to_owned(), reason };
         let (version, kind) = (text(&value, "/apiVersion").to_owned(), text(&value, "/kind").to_owned());
         let group = version.split_once('/').map_or("", |(group, _)| group);
         if version.starts_with(KUSTOMIZE) || is_kustomization(file) {
             return self.skipped.push(skip("a kustomization".to_owned()));
         }
-        if kind.ends_with("List") && (version == "v1" || group == GROUP) {
-            let Some(items) = value.get_mut("items").and_then(Value::as_array_mut) else {
-                return self.refuse(at, &value, "items", "is required in a list of resources");
-            };
-            for (index, item) in mem::take(items).into_iter().enumerate() {
-                let pointer = format!("{}/items/{index}", at.pointer);
-                self.sort_value(file, At { pointer, ..at.clone() }, item);
-            }
-            return;
+        if kind == "List" || (kind.ends_with("List") && group == GROUP) {
+            return self.sort_list(file, &at, value);
         }
         if ["/$patch", "/spec/$patch", "/metadata/$patch"]
             .iter()
@@ -118,7 +122,7 @@ impl Files {
         {
             return self.skipped.push(skip("a patch: it says `$patch`".to_owned()));
         }
-        let is_our_kind = check::kinds().any(|known| known.eq_ignore_ascii_case(&kind));
+        let is_our_kind = check::kinds().any(|known| is_near(known, &kind, MAX_MISSPELT_KIND));
         if group == GROUP {
             self.keep(at, &value);
         } else if is_our_kind || is_misspelt(group) || is_misspelt(&version) || has_our_terms(&value) {
@@ -127,15 +131,62 @@ impl Files {
                 found => format!("must be {GROUP}/v1alpha1, not {found}"),
             };
             self.refuse(at, &value, "apiVersion", &message);
-        } else if kind.is_empty() && version.is_empty() {
-            let reason = match value {
-                Value::Object(_) => "no resource: it has neither `apiVersion` nor `kind`",
-                Value::Array(_) => "no resource, but a list of something",
-                _ => "no resource, but text",
-            };
-            self.skipped.push(skip(reason.to_owned()));
+        } else if let Value::Array(_) = value
+            && let Some(held) = held(&value)
+        {
+            let message = format!(
+                "must begin a resource, not a list: the API server takes no list without a kind, and so not {held}"
+            );
+            self.refuse(at, &value, "apiVersion", &message);
         } else {
-            self.skipped.push(skip(format!("{kind} of {version}: of another API group")));
+            let reason = match value {
+                _ if !kind.is_empty() || !version.is_empty() => {
+                    let version = if version.is_empty() { "no API version" } else { &version };
+                    format!("{kind} of {version}: of another API group")
+                }
+                Value::Object(_) => "no resource: it has neither `apiVersion` nor `kind`".to_owned(),
+                Value::Array(_) => "no resource, but a list of something".to_owned(),
+                Value::Number(_) | Value::Bool(_) => "no resource, but a single value".to_owned(),
+                _ => "no resource, but text".to_owned(),
+            };
+            let held = held(&value).map(|held| format!("; {held} in it is not checked"));
+            self.skipped.push(skip(reason + held.as_deref().unwrap_or_default()));
+        }
+    }
+
+    /// Sorts the items of a list: of `List`, which has any, or of one of our own, which has those of its kind.
+    fn sort_list(&mut self, file: &str, at: &At, mut value: Value) {
+        let (version, kind) = (text(&value, "/apiVersion"), text(&value, "/kind").to_owned());
+        let own = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
+        let wanted = if own.is_some() { format!("{GROUP}/v1alpha1") } else { "v1".to_owned() };
+        if version != wanted {
+            let Some(held) = held(&value) else {
+                let reason = "a list without anything of ours".to_owned();
+                return self.skipped.push(Skipped { file: file.to_owned(), reason });
+            };
+            let message = format!("must be {wanted} in a list of resources, or nobody reads {held} in it");
+            return self.refuse(at.clone(), &value, "apiVersion", &message);
+        }
+        let Some(items) = value.get_mut("items").and_then(Value::as_array_mut).map(mem::take) else {
+            return self.refuse(at.clone(), &value, "items", "is required in a list of resources");
+        };
+        if items.is_empty() {
+            self.skipped.push(Skipped { file: file.to_owned(), reason: "an empty list".to_owned() });
+        }
+        for (index, item) in items.into_iter().enumerate() {
+            let at = At { pointer: format!("{}/items/{index}", at.pointer), ..at.clone() };
+            if !item.is_object() {
+                self.refuse(
+                    at,
+                    &item,
+                    &format!("items[{index}]"),
+                    &format!("must be a resource, not {item}"),
+                );
+            } else if let Some(own) = own.filter(|own| text(&item, "/kind") != *own) {
+                self.refuse(at, &item, "kind", &format!("must be {own} in a list of them"));
+            } else {
+                self.sort_value(file, at, item);
+            }
         }
     }
 
@@ -240,9 +291,10 @@ impl Source {
     /// What one of its documents says. JSON is YAML but for a few rarities, and so is read the same way, with places.
     pub(super) fn says(&self, part: Part) -> Result<Value, SyntaxError> {
         let read = part.value(&self.text);
-        if read.is_err()
+        if read.as_ref().is_err_and(|error| error.message.starts_with("is no YAML"))
             && is_json(&self.name)
-            && let Ok(parsed) = serde_json::from_str(&self.text)
+            && yaml::parts(&self.text).len() == 1
+            && let Ok(parsed) = yaml::parse_json(&self.text)
         {
             return Ok(parsed);
         }
@@ -277,14 +329,42 @@ fn is_kustomization(file: &str) -> bool {
 
 /// Whether ours was meant by an API group.
 fn is_misspelt(group: &str) -> bool {
-    let near = || strsim::damerau_levenshtein(&group.to_ascii_lowercase(), GROUP) <= MAX_MISSPELT;
-    group.contains("countersign") || (!group.is_empty() && near())
+    group.contains("countersign") || (!group.is_empty() && is_near(GROUP, group, MAX_MISSPELT))
+}
+
+/// Whether a word was meant by another, with so many slips of the pen at most.
+fn is_near(word: &str, written: &str, slips: usize) -> bool {
+    strsim::damerau_levenshtein(&written.to_ascii_lowercase(), &word.to_ascii_lowercase()) <= slips
 }
 
 /// Whether something says what only our resources say.
 fn has_our_terms(value: &Value) -> bool {
+    let has = |pointer: &&str| value.pointer(pointer).is_some();
     let is_without_kind = text(value, "/apiVersion").is_empty() && text(value, "/kind").is_empty();
-    is_without_kind && ["/spec/zoo", "/spec/metronome"].iter().any(|pointer| value.pointer(pointer).is_some())
+    let is_contract = has(&"/spec/providerRef") || is_without_kind;
+    is_contract && ["/spec/zoo", "/spec/metronome"].iter().any(has)
+}
+
+/// The first resource of ours that stands in something else, and so is neither checked nor applied as it stands.
+fn held(value: &Value) -> Option<String> {
+    let inside: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Object(members) => Box::new(members.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        Value::String(text) if text.contains(&format!("apiVersion: {GROUP}/")) => {
+            return Some(format!("a resource of {GROUP}"));
+        }
+        _ => return None,
+    };
+    for value in inside {
+        let kind = text(value, "/kind");
+        if text(value, "/apiVersion").starts_with(&format!("{GROUP}/")) && !kind.is_empty() {
+            return Some(format!("{kind} {}", text(value, "/metadata/name")).trim_end().to_owned());
+        }
+        if let Some(found) = held(value) {
+            return Some(found);
+        }
+    }
+    None
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 /// Names that a kustomization's file may have.
-pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(in crate::cli) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What the kustomizations among files say of the others.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! Resources in files: read as Kubernetes reads them, checked as the API server would check them, and typed.
 //!
 //! - [`gather`]: which files;
+//! - [`text`](mod@text): what their bytes say;
 //! - [`documents`](mod@documents): what of them is a resource of ours, and what is left out and why;
 //! - [`check`]: schema, CEL rules and metadata;
 //! - [`Values`]: all that a resource says.
@@ -9,14 +10,18 @@ pub mod check;
 mod documents;
 mod gather;
 mod kustomize;
+mod text;
 mod values;
 
-pub(super) use self::gather::{is_resource_file, sources};
 pub use self::values::Values;
+pub(super) use self::{
+    gather::{is_resource_file, pattern, sources},
+    kustomize::NAMES,
+};
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use super::Failure;
+use super::{Failure, out};
 use crate::{
     api::{BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage},
     review::{
@@ -28,12 +33,14 @@ use crate::{
 };
 
 /// A text, and what it is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// Its path, or `standard input`.
     pub name: String,
-    /// What it says.
+    /// What it says; nothing when that cannot be read.
     pub text: String,
+    /// Why it cannot be read.
+    pub unread: Option<SyntaxError>,
 }
 
 /// What stands in files.
@@ -45,7 +52,7 @@ pub struct Files {
     pub resources: Vec<Resource>,
     /// What was left out.
     pub skipped: Vec<Skipped>,
-    /// Documents that are no YAML: the index of their source, and why.
+    /// Documents that are no YAML and files that cannot be read: the index of their source, and why.
     pub broken: Vec<(usize, SyntaxError)>,
     /// What the API server would not take: the index of the resource, and why.
     pub findings: Vec<(usize, Finding)>,
@@ -103,9 +110,13 @@ impl Files {
     /// Reads files, folders with all `.yaml`, `.yml` and `.json` files in them, and patterns; `-` is the standard input.
     ///
     /// # Errors
-    /// When one cannot be read, or there is none.
+    /// When there is none. One that is there and cannot be read is among those that are [broken](Self::broken), so that it
+    /// hides nothing else.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
-        Ok(Self::of(sources(paths)?))
+        let gathered = gather::gather(paths)?;
+        let mut files = Self::of(gathered.sources);
+        files.skipped.splice(0..0, gathered.skipped);
+        Ok(files)
     }
 
     /// Reads texts.
@@ -262,10 +273,14 @@ impl Resource {
         (&self.kind, self.namespace.as_deref(), &self.name)
     }
 
-    /// What people call it: `BillingContract acme`.
+    /// What people call it: `BillingContract acme`; empty where it says neither kind nor name.
     #[must_use]
     pub fn label(&self) -> String {
-        let name = if self.name.is_empty() { "without a name" } else { &self.name };
-        format!("{} {name}", self.kind).trim_start().to_owned()
+        let name = match (self.kind.as_str(), self.name.as_str()) {
+            ("", "") => return String::new(),
+            (_, "") => "without a name",
+            (_, name) => name,
+        };
+        out::line(format!("{} {name}", self.kind).trim_start())
     }
 }

@@ -41,8 +41,8 @@ pub(super) fn sources(
             None => folder.clone(),
         };
         if at.is_dir() {
-            let text = printed(command, &at, folder)?;
-            sources.push(Source { name: format!("{} (built)", folder.display()), text });
+            let name = format!("{} (built)", folder.display());
+            sources.push(Source::of_bytes(Path::new(&name), printed(command, &at, folder)?));
         }
     }
     Ok(sources)
@@ -70,7 +70,7 @@ fn checkout(repository: &Repository, commit: &str) -> Result<Checkout, Failure> 
     Ok(checkout)
 }
 
-fn printed(command: &str, at: &Path, folder: &Path) -> Result<String, Failure> {
+fn printed(command: &str, at: &Path, folder: &Path) -> Result<Vec<u8>, Failure> {
     let output = Command::new("sh")
         .args(["-c", command])
         .current_dir(at)
@@ -81,6 +81,5 @@ fn printed(command: &str, at: &Path, folder: &Path) -> Result<String, Failure> {
     if !output.status.success() {
         return Err(format!("`{command}` failed in {} ({})", folder.display(), output.status).into());
     }
-    Ok(String::from_utf8(output.stdout)
-        .map_err(|_| format!("`{command}` printed something that is no text"))?)
+    Ok(output.stdout)
 }

@@ -40,7 +40,7 @@ use crate::{
 
 /// How the operator of a cluster runs, as far as it bears on what it would do.
 #[derive(Debug, Args)]
-pub(super) struct Settings {
+pub(in crate::cli) struct Settings {
     /// The operator's own namespace, of the Secrets of cluster providers.
     #[arg(long, value_name = "NAMESPACE", default_value = "countersign-system")]
     own_namespace: String,
@@ -58,7 +58,7 @@ type Contracts = BTreeMap<(Option<String>, String), BillingContract>;
 type Marks = BTreeMap<(String, Subject), BTreeSet<(Option<String>, String)>>;
 
 /// What a cluster has.
-pub(super) struct Cluster {
+pub(in crate::cli) struct Cluster {
     contracts: Arc<Contracts>,
     packages: BTreeMap<(Option<String>, String), ContractPackage>,
     providers: Vec<BillingProvider>,
@@ -73,7 +73,7 @@ pub(super) struct Cluster {
 
 impl Settings {
     /// Makes the accounts ready that resources refer to.
-    pub(super) async fn connect_accounts<'r>(
+    pub(in crate::cli) async fn connect_accounts<'r>(
         &self,
         cluster: &mut Cluster,
         client: &Client,
@@ -125,7 +125,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the cluster does not answer, or does not show its contracts.
-    pub(super) async fn load(target: &cluster::Cluster) -> Result<Self, Failure> {
+    pub(in crate::cli) async fn load(target: &cluster::Cluster) -> Result<Self, Failure> {
         let (found, scope) = match target.resources(true).await {
             Ok(found) => (found, None),
             Err(_) => (target.resources(false).await?, Some(target.namespace.clone())),
@@ -156,7 +156,7 @@ impl Cluster {
     }
 
     /// The account that a resource of a namespace refers to.
-    pub(super) fn account(&self, reference: &ProviderRef, namespace: Option<&str>) -> Found<'_> {
+    pub(in crate::cli) fn account(&self, reference: &ProviderRef, namespace: Option<&str>) -> Found<'_> {
         let what = format!("{:?} {}", reference.kind, reference.name);
         if let Some(refused) = self.not_allowed(reference, namespace) {
             return Found::NotReady(refused);
@@ -201,12 +201,12 @@ impl Cluster {
     }
 
     /// A contract's resource.
-    pub(super) fn contract(&self, (namespace, name): Key<'_>) -> Option<&BillingContract> {
+    pub(in crate::cli) fn contract(&self, (namespace, name): Key<'_>) -> Option<&BillingContract> {
         self.contracts.get(&(namespace.map(str::to_owned), name.to_owned()))
     }
 
     /// A package's resource.
-    pub(super) fn package(&self, (namespace, name): Key<'_>) -> Option<&ContractPackage> {
+    pub(in crate::cli) fn package(&self, (namespace, name): Key<'_>) -> Option<&ContractPackage> {
         self.packages.get(&(namespace.map(str::to_owned), name.to_owned()))
     }
 
@@ -229,7 +229,7 @@ impl Cluster {
     }
 
     /// Why another resource holds what this one claims.
-    pub(super) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
+    pub(in crate::cli) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
         let own = (contract.namespace(), contract.name_any());
         let of = |subject| self.marks.get(&(account.to_owned(), subject)).into_iter().flatten();
         let rivals: BTreeSet<_> =
@@ -239,7 +239,7 @@ impl Cluster {
     }
 
     /// What people say of a contract's plans.
-    pub(super) fn sayings(&self, contract: &BillingContract) -> Sayings {
+    pub(in crate::cli) fn sayings(&self, contract: &BillingContract) -> Sayings {
         let names = |approval: &&ContractApproval| {
             approval.metadata.namespace == contract.metadata.namespace
                 && contract.metadata.name.as_ref() == Some(&approval.spec.contract_ref.name)
@@ -248,7 +248,7 @@ impl Cluster {
     }
 
     /// Finds who holds a contract among the other resources.
-    pub(super) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
+    pub(in crate::cli) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
         let own = (contract.namespace(), contract.name_any());
         let asking = claims::Asking::of(contract);
         let (marks, contracts) = (Arc::clone(&self.marks), Arc::clone(&self.contracts));
@@ -270,7 +270,7 @@ impl Cluster {
     }
 
     /// What the cluster has of some namespaces, as files would say it.
-    pub(super) fn files(&self, namespaces: &BTreeSet<String>) -> Vec<Source> {
+    pub(in crate::cli) fn files(&self, namespaces: &BTreeSet<String>) -> Vec<Source> {
         let is_near = |of: Option<&str>| of.is_some_and(|of| namespaces.contains(of));
         let contracts = self.contracts.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let packages = self.packages.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
@@ -294,6 +294,7 @@ fn source<K: Resource<DynamicType = ()>>(resource: &K, spec: &impl Serialize) ->
     Some(Source {
         name: format!("the cluster's {kind} {name}.json"),
         text: serde_json::to_string(&value).ok()?,
+        unread: None,
     })
 }
 

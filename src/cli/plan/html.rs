@@ -64,6 +64,8 @@ struct Resource<'p> {
     open: Vec<Cells>,
     estimates: Vec<String>,
     alerts: Vec<String>,
+    /// What is invoiced already of what it changes.
+    invoiced: Vec<String>,
     calls: Vec<Sent>,
 }
 
@@ -152,6 +154,7 @@ impl<'p> Resource<'p> {
             open: Vec::new(),
             estimates: Vec::new(),
             alerts: Vec::new(),
+            invoiced: Vec::new(),
             calls: Vec::new(),
         };
         if !row.wrong.is_empty() {
@@ -170,6 +173,7 @@ impl<'p> Resource<'p> {
                     resource.open = render::open(&plan.effect);
                     resource.estimates = words::estimates(&row.estimates);
                     resource.alerts = words::alerts(&row.alerts);
+                    resource.invoiced = row.plan().map(|plan| plan.invoiced.lines()).unwrap_or_default();
                     resource.calls = plan.calls.iter().filter(|_| live).filter_map(Sent::of).collect();
                 }
             }

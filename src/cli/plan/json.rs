@@ -4,9 +4,12 @@ use super::{
     super::validate::Entry,
     planned::{Planned, Row},
 };
-use crate::review::{
-    change::Effect,
-    document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+use crate::{
+    plan::invoiced::Invoiced,
+    review::{
+        change::Effect,
+        document::{Counts, Document, Found, Part, Resource, Sent, VERSION},
+    },
 };
 
 /// A plan as data.
@@ -31,6 +34,7 @@ pub(super) fn document(planned: Planned) -> Document {
         total: total.fixed,
         months: total.months,
         findings: planned.wrong.iter().map(found).collect(),
+        rates: planned.rates.clone(),
     }
 }
 
@@ -48,6 +52,7 @@ fn resource(row: Row, live: bool) -> Resource {
         changes: Vec::new(),
         undone: Vec::new(),
         effect: None,
+        invoiced: None,
         waits_for_approval: false,
         calls: Vec::new(),
         why: None,
@@ -64,6 +69,8 @@ fn resource(row: Row, live: bool) -> Resource {
     match row.effect {
         Effect::Nothing => {}
         Effect::Changes { plan, waits, undone } => {
+            let invoiced = Invoiced::clone(&plan.invoiced);
+            resource.invoiced = Some(invoiced).filter(|invoiced| !invoiced.is_empty());
             if live {
                 resource.calls = plan.calls.iter().filter_map(Sent::of).collect();
             }

@@ -13,6 +13,7 @@ use super::{
     lookup::{Account, Found},
     pairs::{Change, KINDS, Key, MOVED, Pair, side},
     planned::{Looks, Planned, Row},
+    rates,
 };
 use crate::{
     api::{
@@ -24,7 +25,10 @@ use crate::{
     billing::{Preview, registry::ContractReferences},
     plan::{CallKind, ContractSnapshot, Pace, Refusal, facts::Side, package},
     protocol::Goal,
-    review::change::{self, Effect, ORPHANED, Ran},
+    review::{
+        change::{self, Effect, ORPHANED, Ran},
+        document::RatesOf,
+    },
 };
 
 /// How many resources are compared at once; the account's budget bounds the requests.
@@ -77,7 +81,8 @@ pub(super) async fn plan(files: &Change<'_>, accounts: &Accounts, looks: &Looks)
     });
     let mut planned = Planned::of(files, told.collect());
     once(&mut planned);
-    Planned { live: true, ..planned }
+    let rates = if looks.rates { live.rates(&ids).await } else { Vec::new() };
+    Planned { live: true, rates, ..planned }
 }
 
 /// What prepares an account is sent once, though the plan of each contract has it.
@@ -252,6 +257,25 @@ impl Live<'_> {
         }
     }
 
+    /// What use of every contract costs that stays.
+    async fn rates(&self, ids: &Ids) -> Vec<RatesOf> {
+        let contracts = self.files.pairs.iter().filter(|pair| pair.wrong.is_empty());
+        let contracts = contracts.filter_map(|pair| Some((pair, pair.contracts().1?)));
+        let asked = stream::iter(contracts).map(|(pair, contract)| async move {
+            let key = (pair.key.0.map(str::to_owned), pair.key.1.to_owned());
+            // What stands in angle brackets is not made yet.
+            let id = ids.contracts.get(&key).filter(|id| !id.starts_with('<'));
+            let package = side(contract, &self.files.new).package;
+            match self.account(&contract.spec.provider_ref, pair.key.0) {
+                Ok(account) => {
+                    rates::read(pair.name(), contract, package, account, id.map(String::as_str)).await
+                }
+                Err(effect) => RatesOf { name: pair.name(), rates: None, why: Some(why_not(*effect)) },
+            }
+        });
+        asked.buffered(AT_ONCE).collect().await
+    }
+
     /// What becomes of a contract whose resource goes.
     async fn ended(&self, placed: &BillingContract, asked: &Asked<'_>) -> Effect {
         let references = self.references(placed, asked, None);
@@ -260,7 +284,7 @@ impl Live<'_> {
             let (ran, _) = ran(asked.account.client.preview_contract(placed, &references, goal).await);
             return change::of_contract(ran, placed, None, &[]);
         }
-        let seen = look(placed, asked, &references).await;
+        let seen = Box::pin(look(placed, asked, &references)).await;
         let value = seen.map(|seen| seen.committed_value).unwrap_or_default();
         Effect::Left { why: ORPHANED, changes: Vec::new(), value }
     }
@@ -277,7 +301,7 @@ impl Live<'_> {
         let before: Side<'_> = side(was, &self.files.old);
         let asked = Asked { package: before.package, ..*asked };
         let references = self.references(was, &asked, None);
-        if let Some(seen) = look(was, &asked, &references).await {
+        if let Some(seen) = Box::pin(look(was, &asked, &references)).await {
             placed.status = Some(change::remembered(&before, seen, &asked.account.name, self.files.now));
         }
         placed
@@ -295,6 +319,15 @@ impl Live<'_> {
             reason: reasons::RENEWED_NOT_READY,
             message: format!("BillingContract {name}, which this one renews, does not exist."),
         })
+    }
+}
+
+/// Why an account cannot be asked.
+fn why_not(effect: Effect) -> String {
+    match effect {
+        Effect::Refused(refusal) | Effect::Unknown(refusal) => refusal.message,
+        Effect::Open(why) => why.to_owned(),
+        Effect::Nothing | Effect::Changes { .. } | Effect::Left { .. } => String::new(),
     }
 }
 
@@ -319,7 +352,7 @@ async fn look(
 /// How a preview went, and what was observed in it.
 fn ran<S: Clone>(preview: Preview<S>) -> (Ran<S>, Option<S>) {
     match preview {
-        Preview::Write { plan, seen } => (Ran::Planned { plan, seen: seen.clone() }, seen),
+        Preview::Write { plan, seen } => (Ran::Planned { plan: *plan, seen: seen.clone() }, seen),
         Preview::Done(result) => {
             let seen = result.snapshot.clone();
             (Ran::Ended(result.outcome, result.snapshot), seen)

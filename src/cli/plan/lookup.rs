@@ -4,17 +4,17 @@ use crate::{billing::registry::Client, plan::Demands};
 
 /// An account that can be asked.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(in crate::cli) struct Account {
     /// Its client, which refuses every write.
-    pub(super) client: Client,
+    pub(in crate::cli) client: Client,
     /// The account, as claims and records name it.
-    pub(super) name: String,
+    pub(in crate::cli) name: String,
     /// What it demands of every plan.
-    pub(super) demands: Demands,
+    pub(in crate::cli) demands: Demands,
 }
 
 /// What comes of looking an account up.
-pub(super) enum Found<'a> {
+pub(in crate::cli) enum Found<'a> {
     /// It can be asked.
     Ready(&'a Account),
     /// It is another one than the one that was named.

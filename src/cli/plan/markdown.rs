@@ -333,6 +333,7 @@ mod tests {
             let source = |(name, fee): &(&str, &str)| Source {
                 name: format!("{name}.yaml"),
                 text: contract(name, fee),
+                unread: None,
             };
             Files::of(all.iter().map(source).collect())
         };

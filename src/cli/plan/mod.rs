@@ -10,14 +10,15 @@ mod accounts;
 mod approvals;
 mod build;
 mod charts;
-mod cluster;
+pub(super) mod cluster;
 mod html;
 mod json;
 mod live;
-mod lookup;
+pub(super) mod lookup;
 mod markdown;
 mod pairs;
 mod planned;
+pub(super) mod rates;
 mod text;
 
 use std::{
@@ -41,11 +42,11 @@ use super::{
     Failure,
     account::Token,
     cluster::Target,
-    files::{Files, Source, sources},
+    files::{Files, Source, pattern, sources},
     git::Repository,
     out,
 };
-use crate::{review::volumes::Volumes, terms::Decimal, yaml};
+use crate::{api::GROUP, review::volumes::Volumes, terms::Decimal, yaml};
 
 /// Shows what files do in billing, before anything is applied.
 ///
@@ -90,6 +91,10 @@ pub struct Plan {
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// Shows what use of each contract costs now as well: the rates that billing has after all overrides, beside what the
+    /// spec says, and apart those that it does not explain. Against the billing API, as text or JSON.
+    #[arg(long)]
+    rates: bool,
     /// File with the use that is expected: a mapping of contracts to mappings of items to units. It gives a sum to prices.
     #[arg(long, value_name = "FILE")]
     volumes: Option<PathBuf>,
@@ -124,7 +129,16 @@ impl Plan {
                         --context"
                 .into());
         }
-        let looks = Looks { price_alert: self.price_alert, volumes: self.volumes()? };
+        if self.rates && !is_live {
+            return Err(
+                "--rates asks the billing API: name an account by --provider, or a cluster by --context"
+                    .into(),
+            );
+        }
+        if self.rates && matches!(self.output, Output::Markdown | Output::Html) {
+            return Err("--rates is told as text or JSON: leave it out, or name another --output".into());
+        }
+        let looks = Looks { price_alert: self.price_alert, volumes: self.volumes()?, rates: self.rates };
         let planned = if is_live { Box::pin(self.live(&looks)).await? } else { self.offline(&looks)? };
         let names: BTreeSet<&str> = planned.rows.iter().map(|row| row.name.as_str()).collect();
         for unknown in looks.volumes.unknown(&names) {
@@ -211,6 +225,9 @@ impl Plan {
         if self.base.is_none() && self.head.is_none() && self.build.is_none() {
             return Ok((None, put(Files::read(&self.files)?), None));
         }
+        if self.files.iter().any(|path| path.as_os_str() == "-") {
+            return Err("what `-` said before cannot be known: name the folders, and what prints their resources by --build".into());
+        }
         let repository = Repository::around(&self.files)?;
         let base = self.base.as_ref().map(|base| repository.commit(base)).transpose()?;
         let before = base.as_ref().map(|base| self.at(&repository, Some(base))).transpose()?;
@@ -218,14 +235,31 @@ impl Plan {
             Some(head) => self.at(&repository, Some(&repository.commit(head)?))?,
             None => self.at(&repository, None)?,
         };
-        if before.as_ref().is_none_or(Vec::is_empty) && after.is_empty() {
+        for path in &self.files {
+            let is_there = match &self.head {
+                Some(head) => repository.has(head, path)?,
+                None => is_there(path),
+            };
+            let was_there = match &base {
+                Some(base) if !is_there => repository.has(base, path)?,
+                _ => false,
+            };
+            if !is_there && !was_there {
+                let path = path.display();
+                return Err(format!("there are no files in {path}, before or after the change").into());
+            }
+        }
+        let after = Files::of(after);
+        let before = before.map(|before| Files::beside(before, &after));
+        if before.iter().chain([&after]).all(|files| files.resources.is_empty() && files.broken.is_empty()) {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+            let paths = paths.join(", ");
             return Err(
-                format!("there are no files in {}, before or after the change", paths.join(", ")).into()
+                format!("there is no resource of {GROUP} in {paths}, before or after the change").into()
             );
         }
-        let after = put(Files::of(after));
-        Ok((before.map(|before| put(Files::beside(before, &after))), after, base))
+        let after = put(after);
+        Ok((before.map(put), after, base))
     }
 
     /// The texts at a commit, or as they are.
@@ -235,7 +269,7 @@ impl Plan {
             (None, Some(commit)) => repository.files(commit, &self.files),
             (None, None) => {
                 // A path that is gone is a change like another one.
-                let there: Vec<_> = self.files.iter().filter(|path| path.exists()).cloned().collect();
+                let there: Vec<_> = self.files.iter().filter(|path| is_there(path)).cloned().collect();
                 sources(&there)
             }
         }
@@ -260,6 +294,12 @@ async fn compare(
     }
     let change = Change::of(before.as_mut(), &mut after, Utc::now());
     live::plan(&change, accounts, looks).await
+}
+
+/// Whether there is something at a path, or fits it when it is a pattern.
+fn is_there(path: &Path) -> bool {
+    let fits = |pattern: &str| glob::glob(pattern).is_ok_and(|mut found| found.next().is_some());
+    path.exists() || pattern(path).is_some_and(fits)
 }
 
 fn read_volumes(file: &Path) -> Result<Volumes, Failure> {

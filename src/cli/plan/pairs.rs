@@ -155,10 +155,34 @@ impl<'a> Change<'a> {
             // What neither says something else nor refers to something else is as it was.
             return (Effect::Nothing, None);
         }
+        match (&was, &is) {
+            (None, Some(is)) => {
+                if let Some(former) = self.gone().find(|former| takes_up(former, is)) {
+                    return (change::taken_up(&former, is, self.now), cause);
+                }
+            }
+            (Some(was), None) if self.made().any(|is| takes_up(was, &is)) => {
+                let left = Effect::Left { why: change::TAKEN_UP, changes: Vec::new(), value: Vec::new() };
+                return (left, cause);
+            }
+            _ => {}
+        }
         if was.as_ref().zip(is.as_ref()).is_some_and(|(was, is)| has_moved(was, is)) {
             return (Effect::Open(MOVED), cause);
         }
         (change::contract(was.as_ref(), is.as_ref(), self.now), cause)
+    }
+
+    /// Contracts that are gone, and that were valid.
+    fn gone(&self) -> impl Iterator<Item = Side<'a>> {
+        let pairs = self.pairs.iter().filter(|pair| self.knows_before && pair.is.is_none());
+        pairs.filter_map(|pair| Some(side(pair.contracts().0?, &self.old)))
+    }
+
+    /// Contracts that are new, and that are valid.
+    fn made(&self) -> impl Iterator<Item = Side<'a>> {
+        let pairs = self.pairs.iter().filter(|pair| self.knows_before && pair.was.is_none());
+        pairs.filter_map(|pair| Some(side(pair.contracts().1?, &self.new)))
     }
 
     fn package_effect(&self, was: Option<&ContractPackage>, is: Option<&ContractPackage>) -> Effect {
@@ -255,6 +279,11 @@ fn has_moved(was: &Side<'_>, is: &Side<'_>) -> bool {
         (Some(was), Some(is)) => was.base_url() != is.base_url(),
         _ => was.contract.spec.provider_ref != is.contract.spec.provider_ref,
     }
+}
+
+/// Whether a new contract takes up, in the same account, what one that is gone has left.
+fn takes_up(former: &Side<'_>, after: &Side<'_>) -> bool {
+    !has_moved(former, after) && change::takes_up(former.contract, after.contract)
 }
 
 /// What made a contract mean something else, beside its own file.

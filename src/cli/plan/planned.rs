@@ -12,7 +12,7 @@ use crate::{
     review::{
         alerts::{Alert, alerts},
         change::Effect,
-        document::{How, Part},
+        document::{How, Part, RatesOf},
         term::{self, Terming},
         volumes::{Estimate, Volumes},
     },
@@ -26,6 +26,8 @@ pub(super) struct Looks {
     pub(super) price_alert: Decimal,
     /// Use that is expected.
     pub(super) volumes: Volumes,
+    /// Whether the rates of contracts are read.
+    pub(super) rates: bool,
 }
 
 /// What a change does to every resource.
@@ -43,6 +45,8 @@ pub(super) struct Planned {
     pub(super) live: bool,
     /// Names of the contracts that were looked at, those to which nothing happens included.
     pub(super) looked_at: BTreeSet<String>,
+    /// What use of each contract costs, where that was asked for.
+    pub(super) rates: Vec<RatesOf>,
 }
 
 /// What a change does to one resource.
@@ -210,9 +214,8 @@ impl Planned {
             rows,
             wrong: files.wrong.clone(),
             contracts: files.contracts(),
-            base: None,
-            live: false,
             looked_at: contracts.map(Pair::name).collect(),
+            ..Self::default()
         }
     }
 

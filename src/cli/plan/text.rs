@@ -1,6 +1,9 @@
 //! A plan for a terminal.
 
-use super::planned::{Planned, Row, sum};
+use super::{
+    planned::{Planned, Row, sum},
+    rates,
+};
 use crate::{
     cli::out::count,
     plan::{Call, Method, render, summarize},
@@ -23,6 +26,11 @@ pub(super) fn write(planned: &Planned) -> String {
             text.extend(body(row, part, planned.live).lines().map(|line| format!("    {line}\n")));
             text.push('\n');
         }
+    }
+    for told in &planned.rates {
+        text.extend([format!("What use of BillingContract {} costs now:\n\n", told.name)]);
+        text.extend(rates::lines(told).into_iter().map(|line| format!("    {line}\n")));
+        text.push('\n');
     }
     let mut total = render::money(&planned.total());
     total.extend(words::expected(planned.rows.iter().flat_map(|row| &row.estimates)));

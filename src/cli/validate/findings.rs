@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::super::{
     files::{Files, Resource, Typed, Values, check},
     many,
@@ -18,7 +20,7 @@ use crate::{
         across::{Together, Which},
         ignored, questions,
     },
-    validate::{self, Violation},
+    validate::{self, Violation, path},
 };
 
 /// Everything that is found: the index of the resource among the files, and what. `base` are the files as they were.
@@ -49,10 +51,13 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
         // Where the operator says it as well, its words are the better ones.
         let asked = check::rules(&resource.kind, value, value_before);
         let is_said = |rule: &Finding| {
-            own.iter().any(|other| is_same_place(&other.violation.path, &rule.violation.path))
+            let mut refused = own.iter().filter(|other| other.severity == Severity::Error);
+            refused.any(|other| is_same_place(&other.violation.path, &rule.violation.path))
         };
         let unsaid: Vec<_> = asked.into_iter().filter(|rule| !is_said(rule)).collect();
         own.splice(0..0, unsaid);
+        own.extend(placeholders(value));
+        own.extend(written_by_the_cluster(value));
         if let (Typed::Contract(contract), Some(Typed::Contract(was))) =
             (typed, was.and_then(|was| was.typed.as_ref()))
         {
@@ -96,6 +101,59 @@ fn is_same_place(one: &str, other: &str) -> bool {
 
 fn terms(violations: Vec<Violation>) -> Vec<Finding> {
     Finding::errors(Rule::Terms, violations).collect()
+}
+
+/// Text that something is to put a value into before it is applied: what is checked is the text itself.
+fn placeholders(resource: &Value) -> Vec<Finding> {
+    fn walk(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                walk(value, &format!("{pointer}/{name}"), found);
+            }),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| walk(value, &format!("{pointer}/{index}"), found)),
+            Value::String(text) => {
+                let written = PLACEHOLDERS.iter().find_map(|(start, end)| {
+                    let from = text.find(start)?;
+                    let length = text.get(from..)?.find(end)? + end.len();
+                    text.get(from..from + length)
+                });
+                found.extend(written.map(|written| (pointer.to_owned(), written.to_owned())));
+            }
+            _ => {}
+        }
+    }
+    let (none, mut found) = (Value::Null, Vec::new());
+    let spec = resource.get("spec").unwrap_or(&none);
+    walk(spec, "", &mut found);
+    let question = |(pointer, written): (String, String)| {
+        let path = path::of_pointer("spec", spec, &pointer);
+        let message = format!(
+            "has {written}, which seems to stand for something else: check what is put in its place, not this"
+        );
+        Finding::warning(Rule::Question, Violation::new(path, message))
+    };
+    found.into_iter().map(question).collect()
+}
+
+/// How text begins and ends that Flux, shells or Helm put a value in the place of.
+const PLACEHOLDERS: [(&str, &str); 2] = [("${", "}"), ("{{", "}}")];
+
+/// What `kubectl get --output yaml` shows and no file should say: applied again, it is refused as soon as the resource has
+/// changed, or at once on the server's side.
+fn written_by_the_cluster(resource: &Value) -> Option<Finding> {
+    let pointers = ["/metadata/uid", "/metadata/resourceVersion", "/metadata/managedFields", "/status"];
+    let is_said = |pointer: &&str| resource.pointer(pointer).is_some_and(|value| !value.is_null());
+    let said: Vec<_> =
+        pointers.into_iter().filter(is_said).map(|pointer| pointer.replace('/', ".")).collect();
+    let names: Vec<_> = said.iter().map(|name| format!("`{}`", name.trim_start_matches('.'))).collect();
+    let first = said.first()?.trim_start_matches('.');
+    let message =
+        format!("is the cluster's to write: take {} out of a file that is to be applied", names.join(", "));
+    Some(Finding::warning(Rule::Question, Violation::new(first, message)))
 }
 
 fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {

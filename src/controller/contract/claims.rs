@@ -40,6 +40,8 @@ pub struct ClaimIndex {
     store: Store<Guarded<BillingContract>>,
     index: Mutex<Index>,
     wakes: Wakes,
+    /// Until when what was made by an operator before this one, for contracts that this one never saw, may not show.
+    unseen_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Default)]
@@ -61,7 +63,27 @@ impl ClaimIndex {
     /// An index of a cache; whoever may hold what another gave up is woken.
     #[must_use]
     pub fn new(store: Store<Guarded<BillingContract>>, wakes: Wakes) -> Self {
-        Self { store, index: Mutex::default(), wakes }
+        Self { store, index: Mutex::default(), wakes, unseen_until: None }
+    }
+
+    /// The same, where the operator before this one may have stopped in the middle of its work just now.
+    #[must_use]
+    pub fn taken_over(self, at: DateTime<Utc>) -> Self {
+        Self { unseen_until: at.checked_add_signed(MAY_SHOW_LATER), ..self }
+    }
+
+    /// Until when what an operator before this one has made may not show.
+    #[must_use]
+    pub const fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.unseen_until
+    }
+
+    /// Whether all that contracts which are gone have made shows by now.
+    #[must_use]
+    pub fn is_settled(&self, now: DateTime<Utc>) -> bool {
+        let is_old = |(at, _): &(DateTime<Utc>, Object)| !is_recent(*at, now);
+        self.unseen_until.is_none_or(|until| until <= now)
+            && self.lock().departed.values().flatten().all(is_old)
     }
 
     /// Hears what the watch delivers, after the cache has.
@@ -225,7 +247,8 @@ impl ClaimIndex {
             let Some(claimants) = index.by_subject.get_mut(subject) else { continue };
             claimants.remove(rank);
             let is_gone = !has(&claimed, subject);
-            if is_gone {
+            // Of those who have only the customer in common, whoever asked is woken.
+            if is_gone && !matches!(subject, Subject::Of(_)) {
                 woken.extend(claimants.values().cloned());
             }
             if claimants.is_empty() {

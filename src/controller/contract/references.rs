@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use kube::{
     Resource as _, ResourceExt,
     runtime::reflector::{ObjectRef, Store},
@@ -25,10 +25,10 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sought},
+    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought},
     protocol::{
         Goal, ReconcileResult, Requeue,
-        claims::{self, Asking},
+        claims::{self, Asking, Subject},
         failure::LOOK_AGAIN,
         references::{GRACE, MAY_COME, ProviderLookup, held_back, not_renewable, without_package},
     },
@@ -263,6 +263,24 @@ impl Others for OthersOf {
         let ours = readable.filter(|(_, found)| is_ours(found) && is_other(found));
         ours.map(|(at, found)| claims::departed(found, at)).collect()
     }
+
+    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
+        let marks: Vec<_> = customer.iter().map(|name| Subject::Of((*name).to_owned())).collect();
+        let found = self.index.marked(&marks, &self.this);
+        let others = found.iter().filter_map(|other| other.readable());
+        let ours = others.filter(|other| account(other, &self.stores).as_deref() == Some(&self.account));
+        ours.map(|other| claims::sibling(&self.asking, other)).collect()
+    }
+
+    fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.index.unseen_until()
+    }
+
+    fn share(&self, customer: &str) -> bool {
+        let found = self.index.marked(&[Subject::Customer(customer.to_owned())], &self.this);
+        let mut others = found.iter().filter_map(|other| other.readable());
+        others.any(|other| account(other, &self.stores).as_deref() == Some(&self.account))
+    }
 }
 
 /// Whether a contract may be held by what this operator does not see.
@@ -270,9 +288,12 @@ fn is_out_of_sight(sought: &Sought<'_>, scope: Option<&str>) -> bool {
     scope.is_some_and(|scope| sought.place.is_none_or(|(namespace, _)| namespace != scope))
 }
 
-/// Other contracts that claim something of this one in the same account.
+/// Other contracts that claim something of this one in the same account, or have the same on record through another address
+/// of it.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    context.claims.rivals(contract, |rival| account(rival, &context.stores).as_deref() == Some(own))
+    context.claims.rivals(contract, |rival| {
+        account(rival, &context.stores).as_deref() == Some(own) || claims::hold_one(contract, rival)
+    })
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.

@@ -26,6 +26,8 @@ use crate::billing::tenure::WriteGate;
 
 /// Annotation of the Lease: who wrote to a billing API when it led no more, and when it noticed.
 const LATE_WRITE: &str = "billing.countersign.dev/late-write";
+/// Annotation of a Lease that was given up: what may still be carried out, or does not show yet, is not on record.
+const UNSETTLED: &str = "billing.countersign.dev/unsettled";
 /// How long a Lease lasts that was given up.
 const GIVEN_UP_SECONDS: i32 = 1;
 /// How often the lease is renewed anew when somebody else changes it at the same time.
@@ -57,7 +59,7 @@ struct Held {
 /// How the lease came to this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Nobody held it, or whoever did gave it up when all its work was over.
+    /// Nobody held it, or whoever did gave it up when all its work was over and showed.
     Clean,
     /// Whoever held it may have been stopped in the middle of a write.
     FromSomebody,
@@ -146,8 +148,9 @@ impl Lease {
         self.with_held(|held| held.wrote_late = true);
     }
 
-    /// Gives the lease up, so that another replica need not wait for its end.
-    pub async fn release(&self) {
+    /// Gives the lease up, so that another replica need not wait for its end. `is_settled` when nothing that this process did
+    /// may come to light later.
+    pub async fn release(&self, is_settled: bool) {
         let fence = self.with_held(|held| {
             held.until = None;
             held.fence
@@ -156,6 +159,10 @@ impl Lease {
         let Some(spec) = lease.spec.as_mut().filter(|spec| self.is_ours(spec, fence)) else { return };
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(GIVEN_UP_SECONDS);
+        if !is_settled {
+            let annotations = lease.metadata.annotations.get_or_insert_default();
+            annotations.insert(UNSETTLED.to_owned(), "true".to_owned());
+        }
         let released = self.put(&lease).await;
         tracing::info!(released = matches!(released, Ok(true)), "lease given up");
     }
@@ -225,11 +232,13 @@ impl Lease {
             return Ok(None);
         }
         let late = annotation(&lease);
-        let (fence, was_led, wrote_late) = self.with_held(|held| {
+        let (fence, has_led, wrote_late) = self.with_held(|held| {
             let fence = held.fence.max(spec.lease_transitions.unwrap_or(0)).saturating_add(1);
-            (fence, held.fence > 0 && !was_there, held.wrote_late)
+            (fence, held.fence > 0, held.wrote_late)
         });
-        let taken = if holder.is_some() || rival.is_some() || was_led || wrote_late {
+        let is_unsettled = lease.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(UNSETTLED));
+        // Who led before and does not hold it lost it; that nobody holds it now may be a backup's word.
+        let taken = if holder.is_some() || rival.is_some() || has_led || wrote_late || is_unsettled {
             Taken::FromSomebody
         } else {
             Taken::Clean
@@ -292,7 +301,10 @@ impl Lease {
         Err(kube::Error::Service("the lease changes all the time".into()))
     }
 
-    fn claim(&self, metadata: ObjectMeta, before: Option<LeaseSpec>, fence: i32) -> LeaseObject {
+    fn claim(&self, mut metadata: ObjectMeta, before: Option<LeaseSpec>, fence: i32) -> LeaseObject {
+        if let Some(annotations) = &mut metadata.annotations {
+            annotations.remove(UNSETTLED);
+        }
         let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let before = before.unwrap_or_default();

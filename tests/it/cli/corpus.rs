@@ -114,7 +114,7 @@ fn http_request(path: &str, text: &str) -> Request<Vec<u8>> {
 }
 
 fn our_verdict(text: &str) -> Result<(), String> {
-    let files = Files::of(vec![Source { name: "file.yaml".to_owned(), text: text.to_owned() }]);
+    let files = Files::of(vec![Source { name: "file.yaml".to_owned(), text: text.to_owned(), unread: None }]);
     let broken = files.broken.iter().map(|(_, error)| error.to_string());
     let found = findings(&files, None);
     // What only other files can tell is not the cluster's to say of this one.

@@ -1,6 +1,6 @@
 //! `countersign plan`, as people run it.
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 use super::{PROVIDER, contract, countersign, example, git, plan_of, repository, write};
 
@@ -244,4 +244,88 @@ fn a_plan_without_anything_to_compare_with_says_what_to_name() {
     let ran = countersign(repository.path(), &["plan", "zoo.yaml"]);
     assert_eq!(ran.code, 1);
     assert!(ran.said.contains("a Git revision by --base, an account by --provider"), "{}", ran.said);
+}
+
+#[test]
+fn a_pattern_means_the_same_files_before_and_after() {
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("a b/é.yaml", &contract("acme", "1000"))]);
+    let plan = |arguments: &[&str]| {
+        countersign(repository.path(), &[&["plan", "--base", "before"], arguments].concat())
+    };
+    assert_eq!(plan(&["a*/*.yaml", "*.yaml"]).code, 0);
+    write(repository.path(), "a b/é.yaml", &contract("acme", "1200"));
+    let ran = plan(&["a*/*.yaml", "*.yaml"]);
+    assert!(ran.code == 3 && ran.out.contains("1000 -> 1200 USD"), "{}{}", ran.out, ran.said);
+    // Within a folder: what lies deeper is on neither side.
+    let ran = plan(&["*.yaml"]);
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "Nothing changes in billing (0 contracts).\n"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
+fn a_path_that_is_on_neither_side_is_an_error_and_so_is_nothing_of_ours() {
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("other/note.yaml", "a: 1\n")]);
+    for (arguments, part) in [
+        (&["zoo.yaml", "contrcts"][..], "there are no files in contrcts, before or after the change"),
+        (&["nothing/*.yaml"], "there are no files in nothing/*.yaml"),
+        (&["other"], "there is no resource of billing.countersign.dev in other"),
+        (&["-"], "what `-` said before cannot be known"),
+    ] {
+        let ran = countersign(repository.path(), &[&["plan", "--base", "before"], arguments].concat());
+        assert!(ran.code == 1 && ran.said.contains(part), "{part}: {}{}", ran.out, ran.said);
+    }
+    let ran = countersign(repository.path(), &["plan", "--base", "", "."]);
+    assert!(ran.code == 1 && ran.said.contains("the revision is empty"), "{}", ran.said);
+}
+
+#[test]
+fn links_and_submodules_say_before_what_they_say_after() {
+    let inner = repository(&[("globex.yaml", &contract("globex", "1000"))]);
+    let outer =
+        repository(&[("contracts/zoo.yaml", PROVIDER), ("shared/acme.yaml", &contract("acme", "1000"))]);
+    symlink("../shared/acme.yaml", outer.path().join("contracts/acme.yaml")).unwrap();
+    symlink("../shared", outer.path().join("contracts/more")).unwrap();
+    let inner_path = inner.path().to_str().unwrap();
+    git(
+        outer.path(),
+        &["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner_path, "contracts/sub"],
+    );
+    git(outer.path(), &["add", "--all"]);
+    git(outer.path(), &["commit", "--quiet", "--message", "Links"]);
+    let plan = || countersign(outer.path(), &["plan", "--base", "HEAD", "contracts"]);
+    let ran = plan();
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (0, "Nothing changes in billing (2 contracts).\n"),
+        "{}",
+        ran.said
+    );
+    write(outer.path(), "shared/acme.yaml", &contract("acme", "1200"));
+    write(outer.path(), "contracts/sub/globex.yaml", &contract("globex", "1300"));
+    let ran = plan();
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains("1000 -> 1200 USD") && ran.out.contains("1000 -> 1300 USD"), "{}", ran.out);
+    assert!(ran.out.ends_with("2 resources change.\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_resource_under_a_new_name_takes_up_what_the_former_one_held_and_makes_no_second_contract() {
+    let acme = contract("acme", "1000");
+    let repository = repository(&[("zoo.yaml", PROVIDER), ("acme.yaml", &acme)]);
+    let plan = |text: &str| {
+        write(repository.path(), "acme.yaml", text);
+        countersign(repository.path(), &["plan", "--base", "before"])
+    };
+    let renamed = acme.replace("  name: acme\n", "  name: acme-inc\n");
+    let ran = plan(&renamed);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains("BillingContract acme (./acme.yaml): gone; the resource is gone, and what it holds is left to a new one"), "{}", ran.out);
+    assert!(!ran.out.contains("new contract") && !ran.out.contains("committed"), "{}", ran.out);
+    // As the operator has it: what differs is not shown to be its own, and is not overwritten.
+    let ran = plan(&renamed.replace("\"1000\"", "\"1200\""));
+    assert!(ran.code == 2 && ran.out.contains("Refused:"), "{}{}", ran.out, ran.said);
 }

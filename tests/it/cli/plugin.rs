@@ -5,7 +5,7 @@ use std::{os::unix::fs::symlink, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use super::Ran;
-use crate::support::{World, plane::Plane, rbac, run, terms, world};
+use crate::support::{World, plane::Plane, rbac, root, run, terms, world};
 
 /// Runs the program as an administrator, in the world's namespace.
 fn plugin(world: &World, arguments: &[&str]) -> Ran {
@@ -280,4 +280,29 @@ fn completions_and_pages_of_the_manual_name_every_command() {
     let page = |name: &str| std::fs::read_to_string(Path::new(&man).join(name)).unwrap();
     assert!(page("countersign-approve.1").contains("Does not ask"));
     assert!(page("countersign.1").contains("countersign\\-status"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_completes_commands_and_the_names_of_contracts() {
+    let world = World::bare().await;
+    world.apply(&terms::acme()).await;
+    let programs = world.folder().join("completion");
+    std::fs::create_dir_all(&programs).unwrap();
+    symlink(env!("CARGO_BIN_EXE_countersign"), programs.join("kubectl-countersign")).unwrap();
+    let script = root().join("examples/kubectl/kubectl_complete-countersign");
+    symlink(script, programs.join("kubectl_complete-countersign")).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let complete = |words: &str| {
+        // By the environment: kubectl completes plugins only where `__complete` is its first word.
+        let kubectl = Plane::shared().kubectl_command();
+        let kubectl = kubectl.split(" --kubeconfig").next().unwrap();
+        let line = format!("{kubectl} __complete countersign {words}");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &line]).env("PATH", &path).env("KUBECONFIG", &Plane::shared().kubeconfig);
+        Ran::from(shell.output().unwrap()).out
+    };
+    let commands = complete("app");
+    assert!(commands.starts_with("approve\tShows the plan that waits"), "{commands}");
+    let contracts = complete(&format!("approve -n {} ''", world.namespace));
+    assert_eq!(contracts, "acme\n:4\n", "{contracts}");
 }

@@ -1,7 +1,9 @@
 //! `countersign validate`, as people run it.
 
 use std::{
+    fs,
     io::Write as _,
+    os::unix::fs::symlink,
     process::{Command, Stdio},
 };
 
@@ -105,6 +107,86 @@ fn what_is_left_out_is_told_with_its_reason() {
     );
     let alone = validate(&files, &["patch.yaml"]);
     assert_eq!(alone.code, 1, "{}{}", alone.out, alone.said);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_violation_and_hides_no_other() {
+    let wrong = contract("acme", "1000").replace("currency: USD", "currency: usd");
+    let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &wrong)]);
+    fs::write(folder.path().join("latin.yaml"), b"kind: Secret\nname: Caf\xe9\n").unwrap();
+    symlink("nowhere.yaml", folder.path().join("link.yaml")).unwrap();
+    symlink(".", folder.path().join("loop")).unwrap();
+    let ran = countersign(folder.path(), &["validate", "."]);
+    assert_eq!((ran.code, ran.said.as_str()), (2, "countersign: 3 violations\n"), "{}", ran.out);
+    for part in
+        ["latin.yaml:2:10: is no text in UTF-8", "link.yaml:1:1: cannot be read: ", "acme.yaml:17:5: "]
+    {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+}
+
+#[test]
+fn what_lies_in_a_folder_and_is_not_read_is_told() {
+    let folder = folder(&[
+        ("zoo.yaml", PROVIDER),
+        (".acme.yaml", &contract("acme", "1")),
+        ("acme.yaml.bak", &contract("acme", "1")),
+        ("notes.txt", ""),
+    ]);
+    assert!(Command::new("mkfifo").arg(folder.path().join("pipe.yaml")).status().unwrap().success());
+    let ran = countersign(folder.path(), &["validate", "."]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    let skipped: Vec<_> = ran.said.lines().collect();
+    assert_eq!(
+        skipped,
+        [
+            "skipped ./.acme.yaml: hidden: its name begins with a dot",
+            "skipped ./acme.yaml.bak: its name does not end in .yaml, .yml or .json",
+            "skipped ./pipe.yaml: neither a file nor a folder",
+        ]
+    );
+}
+
+#[test]
+fn text_of_windows_is_read_and_several_json_values_in_a_row() {
+    let folder = folder(&[]);
+    let wide =
+        |text: &str| [vec![0xff, 0xfe], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
+    fs::write(folder.path().join("zoo.yaml"), wide(&PROVIDER.replace('\n', "\r\n"))).unwrap();
+    let ran = countersign(folder.path(), &["validate", "."]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    let line = format!("{} validate <(cat zoo.yaml)", env!("CARGO_BIN_EXE_countersign"));
+    let piped_in = Command::new("bash").args(["-c", &line]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(Ran::from(piped_in).out, "0 contracts, 0 packages and 1 provider is sound\n");
+    let json = |name: &str| {
+        let text = PROVIDER.replace("name: zoo\n", &format!("name: {name}\n"));
+        serde_saphyr::from_str::<serde_json::Value>(&text).unwrap().to_string()
+    };
+    let ran = piped(&format!("{}\n{}\n", json("one"), json("two")), &["-"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "0 contracts, 0 packages and 2 providers are sound\n"));
+}
+
+#[test]
+fn a_name_with_line_breaks_cannot_write_lines_of_its_own() {
+    let evil = PROVIDER.replace("name: zoo\n", "name: \"a\\n::error::b\"\n");
+    let ran = validate(&[("a\n::error::c.yaml", &evil)], &["."]);
+    assert_eq!(ran.code, 2);
+    assert!(!ran.out.lines().chain(ran.said.lines()).any(|line| line.starts_with("::")), "{}", ran.out);
+}
+
+#[test]
+fn what_is_to_be_replaced_and_what_the_cluster_writes_deserve_a_question() {
+    let text = contract("acme", "1000")
+        .replace("name: acme 2026", "name: ${NAME} 2026")
+        .replace("  name: acme\n", "  name: acme\n  uid: abc\n  resourceVersion: \"5\"\n");
+    let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &text)], &["."]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    for part in [
+        "`spec.zoo.name` has ${NAME}, which seems to stand for something else",
+        "`metadata.uid` is the cluster's to write: take `metadata.uid`, `metadata.resourceVersion` out",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
 }
 
 #[test]
@@ -233,6 +315,20 @@ fn whoever_stops_reading_ends_it_quietly() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn a_command_that_is_no_command_is_an_error_of_whoever_runs_it_and_no_refusal() {
+    let folder = folder(&[]);
+    for arguments in
+        [&["validat"][..], &["validate"], &["plan", "--bas", "x"], &["plan", "--price-alert", "x"], &[]]
+    {
+        let ran = countersign(folder.path(), arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}: {}", ran.said);
+        assert!(!ran.said.is_empty());
+    }
+    assert_eq!(countersign(folder.path(), &["plan", "--help"]).code, 0);
+    assert_eq!(countersign(folder.path(), &["--version"]).code, 0);
 }
 
 #[test]

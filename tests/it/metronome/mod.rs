@@ -6,6 +6,7 @@ mod leaving;
 mod lifecycle;
 mod once;
 mod ownership;
+mod reads;
 mod terms;
 mod walk;
 mod writes;

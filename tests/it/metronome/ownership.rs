@@ -175,6 +175,44 @@ async fn a_second_contract_of_a_customer_is_made_once_the_holder_of_the_first_ha
 }
 
 #[tokio::test]
+async fn a_second_contract_that_bills_what_the_first_bills_is_made_only_by_a_key_that_says_so() {
+    let world = World::metronome().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let renegotiated = with(contract("acme-new", CUSTOMER), "/spec/metronome/name", json!("Another name"));
+    world.apply(&renegotiated).await;
+    let why = world.until_stalled("acme-new", "DuplicateClaim").await;
+    for part in [format!("{}/acme", world.namespace), "spec.metronome.uniquenessKey".to_owned()] {
+        assert!(why.contains(&part), "{why}");
+    }
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+    world.apply(&with(renegotiated, "/spec/metronome/uniquenessKey", json!("acme-extension"))).await;
+    world.until_ready("acme-new").await;
+    assert_eq!(world.sim.held(CUSTOMER).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_killed_operator_may_have_made_is_waited_for_and_one_that_stopped_in_peace_leaves_nothing_to()
+{
+    let mut world = World::metronome().await;
+    world.stop_operator().await;
+    world.start_operator().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.take_operator().kill();
+    let other = customer(1);
+    world.sim.seed_customers(std::slice::from_ref(&other)).await;
+    world.apply(&contract("globex", &other)).await;
+    world.start_operator().await;
+    let why = world.until_waiting("globex", "OtherContractHeld").await;
+    assert!(why.contains("An operator before this one may have stopped in the middle of a create"), "{why}");
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1)]));
+    // What is in force is looked after all the while.
+    world.apply(&with(acme(), "/spec/metronome/name", json!("Acme 2027"))).await;
+    world.until_ready("acme").await;
+}
+
+#[tokio::test]
 async fn a_contract_that_was_made_right_before_a_kill_is_found_by_its_key_and_canceled() {
     let mut world = World::metronome().await;
     world.sim.fault(json!({"kind": "delay_reply", "path": CREATE, "delay_ms": 15000, "count": 1})).await;

@@ -50,7 +50,7 @@ async fn the_columns_of_kubectl_get_answer_what_is_billed() {
     let id = world.sim.only(CUSTOMER).await["id"].as_str().unwrap().to_owned();
     let table = Plane::shared().kubectl(&["-n", &world.namespace, "get", "bc", "-o", "wide"]);
     let columns =
-        "NAME READY REASON STATE CONTRACT COMMITTED CURRENCY ENDS CUSTOMER ID DRIFTED PROVIDER MESSAGE AGE";
+        "NAME READY REASON STATE CONTRACT COMMITTED CURRENCY ENDS AGE CUSTOMER ID PROVIDER DRIFTED MESSAGE";
     let (heads, row) = table.split_once('\n').unwrap();
     assert_eq!(heads.split_whitespace().collect::<Vec<_>>().join(" "), columns);
     for cell in [

@@ -67,6 +67,35 @@ async fn a_hundred_contracts_from_one_package_cost_one_create_and_one_status_wri
     assert_eq!(world.versions("c7").await.len(), 2, "as created, and with its status");
 }
 
+/// How often each call about packages was made.
+async fn calls(world: &World) -> Traffic {
+    let mut calls = Traffic::new();
+    for request in world.sim.requests().await.iter().filter(|request| request.path.contains("/v1/packages/"))
+    {
+        *calls.entry(request.path.clone()).or_default() += 1;
+    }
+    calls
+}
+
+#[tokio::test]
+async fn a_new_package_costs_one_list_one_create_one_get_one_status_write_and_a_second_look_one_get() {
+    let mut world = World::metronome().await;
+    world.apply(&package("pro")).await;
+    world.until_package_is("pro", "Published").await;
+    world.stop_operator().await;
+    let get = "/v1/packages/get";
+    assert_eq!(calls(&world).await, traffic([(LIST_PACKAGES, 1), (CREATE_PACKAGE, 1), (get, 1)]));
+    assert_eq!(world.versions_of(KIND, "pro").await.len(), 2, "as created, and with its status");
+
+    let before = world.get_object(KIND, "pro").await;
+    world.sim.forget_journal().await;
+    world.start_operator().await;
+    world.until_counted_of(KIND, "countersign_reconciles_total", 1).await;
+    world.stop_operator().await;
+    assert_eq!(calls(&world).await, traffic([(get, 1)]));
+    assert_eq!(world.get_object(KIND, "pro").await, before, "in sync, nothing is written");
+}
+
 #[tokio::test]
 async fn a_lost_reply_does_not_create_a_second_package() {
     let world = World::metronome().await;

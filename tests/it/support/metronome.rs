@@ -45,13 +45,14 @@ pub(crate) const LIST: &str = "/v2/contracts/list";
 pub(crate) const HISTORY: &str = "/v2/contracts/getEditHistory";
 
 /// Paths that only read, although they are asked by `POST`.
-const READS: [&str; 14] = [
+const READS: [&str; 15] = [
     GET,
     LIST,
     HISTORY,
     "/v1/contracts/get",
     "/v1/contracts/list",
     "/v1/contracts/getSubscriptionSeatsHistory",
+    "/v1/contracts/getContractRateSchedule",
     "/v1/contracts/customerCommits/list",
     "/v1/contracts/customerCredits/list",
     "/v1/contracts/customerBalances/list",
@@ -241,7 +242,8 @@ pub(crate) fn writes(traffic: Traffic) -> Traffic {
 }
 
 impl Sim {
-    async fn seed_catalog(&self) {
+    /// Puts products, pricing units, a rate card and a customer in.
+    pub(crate) async fn seed_catalog(&self) {
         let put = async |path: &str, body: Value| drop(self.control(Method::PUT, path, &body).await);
         put("/settings", json!({"metronome_unknown_ids": "reject"})).await;
         put("/metronome/products", json!({PRODUCT: "API", OTHER_PRODUCT: "GPU"})).await;

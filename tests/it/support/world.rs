@@ -94,7 +94,7 @@ impl World {
             election: true,
             log: folder.path().join("operator.log"),
             verbosity: "info,countersign=debug".to_owned(),
-            allowed_hosts: vec!["127.0.0.1".to_owned()],
+            allowed_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
             environment: Vec::new(),
         };
         let observer = Observer::start(&client, &namespace);
@@ -161,9 +161,14 @@ impl World {
 
     /// Waits until the operator has counted so many of something about contracts; how many it has.
     pub(crate) async fn until_counted(&mut self, metric: &str, at_least: u64) -> u64 {
+        self.until_counted_of(CONTRACT, metric, at_least).await
+    }
+
+    /// The same about another kind.
+    pub(crate) async fn until_counted_of(&mut self, kind: &str, metric: &str, at_least: u64) -> u64 {
         let give_up = Instant::now() + DEADLINE;
         loop {
-            let counted = self.operator().metric(metric, "kind=\"BillingContract\"").await;
+            let counted = self.operator().metric(metric, &format!("kind=\"{kind}\"")).await;
             if counted >= at_least {
                 return counted;
             }

@@ -107,6 +107,49 @@ pub(crate) fn metronome(terms: &Value, data: &Value, slot: usize) -> Option<Stri
     None
 }
 
+/// A difference of what a customer has beside its contracts, as Metronome shows it, from a list of the spec of a deal.
+pub(crate) fn beside(terms: &Value, said: &str, told: &[Value], slot: usize, now: i64) -> Option<String> {
+    let own = format!("product-{slot}-");
+    let of = |found: &Value| found["product"]["id"].as_str().unwrap_or_default().to_owned();
+    let ends = |schedule: &Value, name: &str| -> Vec<i64> {
+        let mut ends: Vec<_> = list(schedule, name).filter_map(ending).collect();
+        ends.sort_unstable();
+        ends
+    };
+    for item in list(terms, said) {
+        let mut found = told.iter().filter(|found| found["product"]["id"] == item["productId"]);
+        let difference = match (found.next(), found.next()) {
+            (Some(found), None) => item_difference(item, found, None).or_else(|| {
+                let wanted = ends(&item["accessSchedule"], "scheduleItems");
+                let told = ends(&found["access_schedule"], "schedule_items");
+                (wanted != told).then(|| format!("its access ends {told:?} and {wanted:?}"))
+            }),
+            (None, _) => Some("not there".to_owned()),
+            _ => Some("there twice".to_owned()),
+        };
+        if let Some(difference) = difference {
+            return Some(format!("{said}/{}: {difference}", item["key"]));
+        }
+    }
+    let is_said = |found: &Value| list(terms, said).any(|item| item["productId"] == found["product"]["id"]);
+    let goes_on = |part: &Value| {
+        let until = ending(part).or_else(|| parse(&part["timestamp"]));
+        until.is_some_and(|until| until > now + HOUR) && number(&part["amount"]) != Some(0)
+    };
+    let is_left = |found: &&Value| {
+        let schedules = ["access_schedule", "invoice_schedule"].into_iter();
+        of(found).starts_with(&own)
+            && !is_said(found)
+            && schedules.flat_map(|schedule| list(&found[schedule], "schedule_items")).any(goes_on)
+    };
+    told.iter().find(is_left).map(|left| format!("{said} {}{NOT_IN_GIT}", left["id"]))
+}
+
+/// When a part of a schedule ends, in either spelling.
+fn ending(part: &Value) -> Option<i64> {
+    parse(&part["ending_before"]).or_else(|| parse(&part["endingBefore"]))
+}
+
 /// Whether an item is somebody's, and not archived.
 fn is_live(item: &Value) -> bool {
     item["archived_at"].is_null() && item["recurring_commit_id"].is_null()

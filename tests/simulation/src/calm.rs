@@ -1,13 +1,16 @@
 //! The calm after the faults: everything must come to rest in bounded steps, say the truth, and write nothing more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use countersign_core::api::{Api, BillingContract, REQUESTED_AT};
+use countersign_core::{
+    api::{Api, BillingContract, ContractApproval, REQUESTED_AT, approval::ApprovalDecision},
+    plan::{Demands, metronome::Balances},
+};
 use serde_json::Value;
 
 use crate::{
-    check,
-    cluster::Name,
+    agree, check,
+    cluster::{Name, contract_of},
     deal::Marks,
     operator::{
         line::Fate,
@@ -16,7 +19,7 @@ use crate::{
     people::annotate,
     rules::Rule,
     time::{MINUTE, SECOND, month, next_month},
-    world::World,
+    world::{MAX_STEPS, World},
 };
 
 /// How long it may take to come to rest.
@@ -25,8 +28,6 @@ const SETTLES_IN: i64 = 90 * MINUTE;
 const WATCHED_FOR: i64 = 45 * MINUTE;
 /// The longest time that passes at once in the calm, and so may pass beyond what is watched.
 const LONGEST_STEP: i64 = 10 * MINUTE;
-/// Most steps of one reconcile.
-const MAX_STEPS: u32 = 60;
 
 impl World {
     /// Lets faults and people stop, and looks at what is left.
@@ -88,6 +89,11 @@ impl World {
             self.happen(&crate::event::Event::Hear(0, usize::MAX));
             let mut is_idle = true;
             for name in self.ready(0) {
+                let is_early = self.ground.now < until - milliseconds / 2;
+                if is_early && self.ground.rules.has(Rule::Foresee) && self.foresee(0, &name) {
+                    is_idle = false;
+                    continue;
+                }
                 self.happen(&crate::event::Event::Begin(0, name.clone()));
                 let mut steps = 0;
                 while self.step(0, &name, Fate::Fine) {
@@ -123,7 +129,9 @@ impl World {
             let marks = self.people.deals.get(slot_of(&object)).map(|deal| deal.marks).unwrap_or_default();
             let (ready, reason, message) = ready(&object);
             self.ground.count(reason_name(&reason));
-            if !is_expected(&object, (&reason, &message), marks) && !self.is_lost(&object, &reason) {
+            let is_asked = self.is_asked(&object, &reason);
+            let is_expected = is_expected(&object, (&reason, &message), marks) || is_asked;
+            if !is_expected && !self.is_lost(&object, &reason) {
                 found.push(format!("{name}: at rest it is {reason}: {message}"));
             }
             if !ready || object.spec.suspend {
@@ -141,7 +149,7 @@ impl World {
                 account.metronome.contract(status.contract_id.as_deref().unwrap_or_default())
             });
             if reason == "InSync" {
-                found.extend(contracts.filter_map(crate::billing::metronome::Contract::late));
+                found.extend(contracts.filter_map(|contract| contract.late(self.ground.now)));
             }
             if let (Some(id), Some(account)) = (status.contract_id, status.account)
                 && let Some(other) = holders
@@ -164,6 +172,20 @@ impl World {
         }
     }
 
+    /// Whether a resource waits for people because of what its account demands, or of what somebody said.
+    fn is_asked(&self, object: &BillingContract, reason: &str) -> bool {
+        let demands = self.ground.provider_of(object).map(|provider| &provider.demands);
+        let mut said = self.ground.cluster.approvals();
+        let is_denial = |said: &Arc<ContractApproval>| {
+            contract_of(said) == Name::of(object) && said.spec.decision == ApprovalDecision::Deny
+        };
+        match reason {
+            "AwaitingApproval" => demands.is_some_and(|demands| *demands != Demands::default()),
+            "PlanDenied" => said.any(is_denial),
+            _ => false,
+        }
+    }
+
     /// Whether a resource has to ask people because a write of its own never came on record.
     fn is_lost(&self, object: &BillingContract, reason: &str) -> bool {
         let asked: &[&str] = match object.spec.api() {
@@ -175,8 +197,10 @@ impl World {
         // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
         let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
         let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        // A replace that is delivered once more, behind a newer one, may give the contract another ID.
+        let is_replaced = reason == "ReplacedOutside" && self.ground.came_late.contains(&slot);
         let rules = &self.ground.rules;
-        asked.contains(&reason) && (is_unrecorded || is_untold || !rules.has(Rule::Unrecorded))
+        asked.contains(&reason) && (is_unrecorded || is_untold || is_replaced || !rules.has(Rule::Unrecorded))
     }
 
     /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.
@@ -214,8 +238,27 @@ impl World {
         match view {
             None if check::is_hidden(object) => None,
             None => Some("there is none".to_owned()),
-            Some(view) => check::difference(object, &view, slot),
+            Some(view) => check::difference(object, &view, slot).or_else(|| {
+                let marks = self.people.deals.get(slot).map(|deal| deal.marks).unwrap_or_default();
+                // Nobody looks there for what neither Git nor any record speaks of.
+                let is_known = |why: &String| !(marks.is_beside_unknown && why.ends_with(agree::NOT_IN_GIT));
+                self.lies_beside(object).filter(is_known)
+            }),
         }
+    }
+}
+
+impl World {
+    /// Why what a resource says of what lies beside its contract is not so.
+    fn lies_beside(&self, object: &BillingContract) -> Option<String> {
+        let (now, slot) = (self.ground.now, slot_of(object));
+        let customer = self.people.deals.get(slot)?.customer();
+        let provider = self.ground.provider_of(object)?;
+        let account = self.ground.accounts.get(self.ground.account_at(provider.url)?)?;
+        let list = |kind| if kind == Balances::Commits { "commits" } else { "credits" };
+        check::beside(object, slot, now, |kind| {
+            Some(account.metronome.balances(&customer, list(kind), now, 0))
+        })
     }
 }
 
@@ -245,7 +288,8 @@ fn is_expected(object: &BillingContract, (reason, message): (&str, &str), marks:
         "InSync" | "DriftReported" | "PeriodClosed" | "BackdatedItem" => true,
         "AwaitingApproval" => management == "Plan",
         "NotInBilling" => management == "Observe" || format!("{:?}", spec.drift_policy) == "Report",
-        "DuplicateClaim" => marks.is_double,
+        // The resource that it was before is still there: its end waits for approval, or a backup has brought it back.
+        "DuplicateClaim" => marks.is_double || marks.is_lost,
         // Its customer has a contract that was made under another name.
         "ContractUnclaimed" => marks.is_lost || marks.is_double,
         // Nothing of the resource is known any more, and the contract that is there differs.
@@ -271,6 +315,7 @@ fn reason_name(reason: &str) -> &'static str {
         "InSync" => "at rest: InSync",
         "DriftReported" => "at rest: DriftReported",
         "AwaitingApproval" => "at rest: AwaitingApproval",
+        "PlanDenied" => "at rest: PlanDenied",
         "NotInBilling" => "at rest: NotInBilling",
         "DuplicateClaim" => "at rest: DuplicateClaim",
         "Suspended" => "at rest: Suspended",

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use countersign_core::api::{BillingContract, BillingContractStatus};
+use countersign_core::{
+    api::{BillingContract, BillingContractStatus, ContractApproval, approval::ContractApprovalStatus},
+    terms::Timestamp,
+};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
 use serde_json::Value;
 
-use crate::time::SECOND;
+use crate::time::{SECOND, wall};
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +34,30 @@ impl std::fmt::Display for Name {
     }
 }
 
+/// Namespace and name of an approval.
+pub(crate) fn name_of(approval: &ContractApproval) -> Name {
+    let metadata = &approval.metadata;
+    Name {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+/// The contract that an approval is about.
+pub(crate) fn contract_of(approval: &ContractApproval) -> Name {
+    let namespace = approval.metadata.namespace.clone().unwrap_or_default();
+    Name { namespace, name: approval.spec.contract_ref.name.clone() }
+}
+
 /// What a watch delivers.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     Put(Arc<BillingContract>),
     Gone(Name),
+    /// Somebody says something of a plan, or what was said is spent.
+    Said(Arc<ContractApproval>),
+    /// What somebody said is taken back.
+    Unsaid(Arc<ContractApproval>),
 }
 
 /// Why the API server does not do what it is asked.
@@ -56,6 +78,7 @@ pub(crate) struct Lease {
 #[derive(Clone, Debug, Default)]
 struct Stored {
     objects: BTreeMap<Name, Arc<BillingContract>>,
+    approvals: BTreeMap<Name, Arc<ContractApproval>>,
     lease: Lease,
 }
 
@@ -203,6 +226,54 @@ impl Cluster {
         let gone = before.objects.into_keys().filter(|name| !self.stored.objects.contains_key(name));
         self.changes.extend(gone.map(Change::Gone));
         self.changes.extend(self.stored.objects.values().cloned().map(Change::Put));
+        let taken =
+            before.approvals.into_iter().filter(|(name, _)| !self.stored.approvals.contains_key(name));
+        self.changes.extend(taken.map(|(_, approval)| Change::Unsaid(approval)));
+        self.changes.extend(self.stored.approvals.values().cloned().map(Change::Said));
+    }
+
+    /// What people say of plans.
+    pub(crate) fn approvals(&self) -> impl Iterator<Item = &Arc<ContractApproval>> {
+        self.stored.approvals.values()
+    }
+
+    /// Somebody says something of a plan, in a resource of their own.
+    pub(crate) fn say(&mut self, mut approval: ContractApproval, now: i64) {
+        self.uids += 1;
+        approval.metadata.uid = Some(format!("uid-{}", self.uids));
+        approval.metadata.name = Some(format!("said-{}", self.uids));
+        approval.metadata.creation_timestamp = Some(stamp(now));
+        self.put_approval(approval);
+    }
+
+    /// Whoever said something of the plans of a contract takes it back; false when nobody had.
+    pub(crate) fn unsay(&mut self, contract: &Name) -> bool {
+        let about = |(_, approval): &(&Name, &Arc<ContractApproval>)| contract_of(approval) == *contract;
+        let found = self.stored.approvals.iter().rfind(about).map(|(name, _)| name.clone());
+        let Some(approval) = found.and_then(|name| self.stored.approvals.remove(&name)) else { return false };
+        self.version += 1;
+        self.changes.push(Change::Unsaid(approval));
+        true
+    }
+
+    /// Marks an approval as spent, if it has the version that is given.
+    pub(crate) fn spend(&mut self, approval: &ContractApproval, now: i64) -> Result<(), Refused> {
+        let found = self.stored.approvals.get(&name_of(approval)).ok_or(Refused::NotFound)?;
+        if found.metadata.resource_version != approval.metadata.resource_version {
+            return Err(Refused::Conflict);
+        }
+        let mut spent = ContractApproval::clone(found);
+        spent.status = Some(ContractApprovalStatus { spent_at: Some(Timestamp::whole_seconds(wall(now))) });
+        self.put_approval(spent);
+        Ok(())
+    }
+
+    fn put_approval(&mut self, mut approval: ContractApproval) {
+        self.version += 1;
+        approval.metadata.resource_version = Some(self.version.to_string());
+        let approval = Arc::new(approval);
+        self.stored.approvals.insert(name_of(&approval), Arc::clone(&approval));
+        self.changes.push(Change::Said(approval));
     }
 
     fn of_version(&self, object: &BillingContract) -> Result<&Arc<BillingContract>, Refused> {

@@ -10,6 +10,8 @@ use crate::{
     time::{month, next_month, text},
 };
 
+/// Lists of what lies beside a contract.
+const BESIDE: [&str; 2] = ["customerCommits", "customerCredits"];
 /// How many deals there are.
 pub(crate) const DEALS: usize = 6;
 
@@ -48,6 +50,8 @@ pub(crate) struct Marks {
     pub(crate) is_impossible: bool,
     /// Git has a name that billing may trim.
     pub(crate) is_untrimmed: bool,
+    /// Nothing is on record any more of what Git said to lay beside its contract: etcd was put back, or its resource gone.
+    pub(crate) is_beside_unknown: bool,
 }
 
 impl Deal {
@@ -75,6 +79,12 @@ impl Deal {
         }
     }
 
+    /// Whether Git has ever had something to lie beside its contract.
+    pub(crate) fn has_had_beside(&self) -> bool {
+        let is_said = |spec: &Value| BESIDE.iter().any(|list| spec["metronome"][list].is_array());
+        self.versions.iter().any(|git| is_said(&git["spec"]))
+    }
+
     pub(crate) fn object(&self) -> Name {
         Name { namespace: self.namespace.to_owned(), name: self.name.clone() }
     }
@@ -84,10 +94,15 @@ impl Deal {
         format!("00000000-0000-4000-8000-{:012x}", self.slot % 4)
     }
 
+    /// The customer in Metronome, which one other deal has as well.
+    pub(crate) fn customer(&self) -> String {
+        format!("customer-{}", if self.slot == 5 { 2 } else { self.slot })
+    }
+
     pub(crate) fn manifest(&self, ground: &Ground) -> Value {
         let (provider, terms) = match self.api {
             Api::Zoo => ("zoo", self.zoo(ground.now)),
-            Api::Metronome => ("metronome", self.metronome(ground.now)),
+            Api::Metronome => ("metronome", self.metronome(ground)),
         };
         json!({
             "apiVersion": "billing.countersign.dev/v1alpha1",
@@ -116,15 +131,36 @@ impl Deal {
         })
     }
 
-    fn metronome(&self, now: i64) -> Value {
-        let first = next_month(now).saturating_sub(1);
-        json!({
-            "customerId": format!("customer-{}", if self.slot == 5 { 2 } else { self.slot }),
+    fn metronome(&self, ground: &Ground) -> Value {
+        let first = next_month(ground.now).saturating_sub(1);
+        let mut terms = json!({
+            "customerId": self.customer(),
             "startingAt": text(month(first)), "endingBefore": text(month(first + 60)),
             "name": "Acme", "rateCardId": "card-1", "netPaymentTermsDays": "30",
             "commits": [self.commit("launch", first, 120_000)],
             "scheduledCharges": [self.charge("setup", first, 9900)],
-        })
+        });
+        if self.slot == 3 && ground.rules.has(Rule::Beside) {
+            terms["customerCommits"] = json!([self.pool("pool", first, 50_000)]);
+            terms["customerCredits"] = json!([self.gift("gift", first, 700)]);
+        }
+        terms
+    }
+
+    /// A commit beside the contract.
+    fn pool(&self, key: &str, from: u32, amount: u32) -> Value {
+        let mut pool = self.commit(key, from, amount);
+        pool["priority"] = json!("10");
+        pool
+    }
+
+    /// A credit beside the contract.
+    fn gift(&self, key: &str, from: u32, amount: u32) -> Value {
+        let mut gift = self.pool(key, from, amount);
+        if let Some(members) = gift.as_object_mut() {
+            members.retain(|name, _| name != "type" && name != "invoiceSchedule");
+        }
+        gift
     }
 
     fn product(&self, key: &str) -> String {
@@ -176,7 +212,8 @@ impl Deal {
         let number = self.items;
         self.items += 1;
         let amount = 1000 + number * 10 + r % 7;
-        let (way, pick) = (r % 10, r / 16);
+        let ways = if ground.rules.has(Rule::Beside) { 14 } else { 10 };
+        let (way, pick) = (r % ways, r / 16);
         if self.api == Api::Zoo {
             let terms = &mut next["spec"]["zoo"];
             match way {
@@ -229,6 +266,7 @@ impl Deal {
                 terms["scheduledCharges"][index]["schedule"]["scheduleItems"][0]["amount"] =
                     json!(amount.to_string());
             }
+            10.. => self.edited_beside(terms, way, (pick, amount, number), ground)?,
             8 => {
                 let index = Self::later(&terms["commits"], ground.now, pick)?;
                 let commit = &mut terms["commits"][index];
@@ -246,11 +284,54 @@ impl Deal {
         Some(next)
     }
 
+    /// Changes what lies beside the contract; nothing when this way leads nowhere.
+    fn edited_beside(
+        &self,
+        terms: &mut Value,
+        way: u32,
+        (pick, amount, number): (u32, u32, u32),
+        ground: &Ground,
+    ) -> Option<()> {
+        // Some may be used at once, and are ended when they leave; some are yet to come, and are emptied.
+        let next = next_month(ground.now);
+        let from = if pick % 3 == 0 { next.saturating_sub(1) } else { next + pick % 4 };
+        let key = format!("b{number}");
+        let list = BESIDE.get(usize::try_from(pick % 2).ok()?)?;
+        match way {
+            10 | 11 => {
+                let (list, item) = if way == 10 {
+                    ("customerCommits", self.pool(&key, from, amount))
+                } else {
+                    ("customerCredits", self.gift(&key, from, amount))
+                };
+                if terms[list].is_null() {
+                    terms[list] = json!([]);
+                }
+                terms[list].as_array_mut()?.push(item);
+            }
+            12 => {
+                let items = terms[list].as_array_mut()?;
+                let index = usize::try_from(pick).ok()?.checked_rem(items.len())?;
+                items.remove(index);
+            }
+            _ => {
+                let index = Self::later(&terms[list], ground.now, pick)?;
+                let item = &mut terms[list][index];
+                item["accessSchedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+                if item["invoiceSchedule"].is_object() {
+                    item["invoiceSchedule"]["scheduleItems"][0]["amount"] = json!(amount.to_string());
+                }
+            }
+        }
+        Some(())
+    }
+
     /// Whether a step back in Git is one that the code is known to take well.
     pub(crate) fn may_revert(before: &Value, after: &Value, ground: &Ground) -> bool {
         let keys = |manifest: &Value| -> Vec<String> {
             let lists = ["commits", "credits", "scheduledCharges", "recurringCommits"].into_iter();
             let items = lists
+                .chain(BESIDE)
                 .flat_map(|list| manifest["spec"]["metronome"][list].as_array().cloned().unwrap_or_default());
             items.map(|item| item["key"].to_string()).collect()
         };

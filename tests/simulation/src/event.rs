@@ -6,6 +6,7 @@ use crate::{
     deal::DEALS,
     operator::line::Fate,
     people::Act,
+    rules::Rule,
     time::{DAY, HOUR, MINUTE, SECOND},
     world::World,
 };
@@ -23,6 +24,8 @@ pub(crate) enum Event {
     Begin(usize, Name),
     /// A reconcile takes its next step, and its request meets this fate.
     Step(usize, Name, Fate),
+    /// An operator reconciles an object undisturbed, after somebody has asked for the live plan.
+    Foresee(usize, Name),
     /// An operator is killed.
     Kill(usize),
     /// An operator is started.
@@ -52,6 +55,10 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
     }
     let (tasks, ready) = (world.tasks(operator), world.ready(operator));
     let heard = world.unheard(operator);
+    let is_asked = world.ground.rules.has(Rule::Foresee) && world.is_quiet(operator) && rng.u32(..4) == 0;
+    if is_asked && let Some(name) = pick(&ready, rng) {
+        return Event::Foresee(operator, name);
+    }
     match rng.u32(..100) {
         0..50 if !tasks.is_empty() => {
             pick(&tasks, rng).map_or(Event::Pass(1), |name| Event::Step(operator, name, fate(rng)))
@@ -73,9 +80,9 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
         _ => {
             let (waiting, spent) = (world.people.waiting(&world.ground), world.people.spent(&world.ground));
             match (rng.u32(..6), waiting, spent) {
-                (0 | 1, Some(slot), _) => Event::Act(Act::Approve(slot)),
+                (0 | 1, Some(slot), _) => Event::Act(consent(slot, world, rng)),
                 (2, _, Some(slot)) => Event::Act(Act::Undo(slot)),
-                _ => Event::Act(act(rng)),
+                _ => Event::Act(another(world, rng).unwrap_or_else(|| act(rng))),
             }
         }
     }
@@ -110,6 +117,28 @@ fn fate(rng: &mut fastrand::Rng) -> Fate {
         96..98 => Fate::ForeignNotFound,
         _ => Fate::NotFound,
     }
+}
+
+/// How somebody approves a plan that waits.
+fn consent(slot: usize, world: &World, rng: &mut fastrand::Rng) -> Act {
+    let is_said = world.ground.rules.has(Rule::Approvals) && rng.u32(..8) > 2;
+    if is_said { Act::Say(slot, rng.u32(..1_000_000)) } else { Act::Approve(slot) }
+}
+
+/// Something about approvals, or about what lies beside contracts, now and then.
+fn another(world: &World, rng: &mut fastrand::Rng) -> Option<Act> {
+    if world.ground.rules.has(Rule::Beside) && rng.u32(..30) == 0 {
+        return Some(Act::ConsoleBeside(rng.usize(..DEALS), rng.u32(..1_000_000)));
+    }
+    if !world.ground.rules.has(Rule::Approvals) || rng.u32(..10) > 0 {
+        return None;
+    }
+    let r = rng.u32(..1_000_000);
+    Some(match rng.u32(..4) {
+        0 => Act::Say(rng.usize(..DEALS), r),
+        1 => Act::Unsay(rng.usize(..DEALS)),
+        _ => Act::Demand(rng.usize(..4), r),
+    })
 }
 
 fn act(rng: &mut fastrand::Rng) -> Act {

@@ -7,6 +7,7 @@ use std::{
 
 use countersign_core::{
     api::{Api, BillingContract},
+    plan::{Call, Demands},
     protocol::claims,
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct Provider {
     pub(crate) is_ready: bool,
     /// Counts changes.
     pub(crate) epoch: u32,
+    /// What it demands of every plan.
+    pub(crate) demands: Demands,
 }
 
 /// Addresses of the accounts. Both providers of Zoo mean the first of them, in two spellings.
@@ -61,6 +64,14 @@ pub(crate) struct Ground {
     pub(crate) unrecorded: BTreeSet<usize>,
     /// Deals of which a write was carried out without a reply.
     pub(crate) unanswered: BTreeSet<usize>,
+    /// Deals of which a write was carried out late, or once more.
+    pub(crate) came_late: BTreeSet<usize>,
+    /// Plans of which a contract has said that it was carried out and is in force, by the UID of its resource.
+    pub(crate) carried_out: BTreeSet<(String, String)>,
+    /// Calls that were shown along with a create that was sent, by the UID of its resource.
+    pub(crate) let_through: BTreeMap<String, Vec<Call>>,
+    /// Calls that are sent, each with whether billing took it, while somebody wants to know.
+    pub(crate) sent: Option<Vec<(Call, bool)>>,
     /// Deals whose notes Git has set, so that it may take them out.
     pub(crate) notes_said: BTreeSet<usize>,
     /// How often each fault and each action came up.
@@ -84,7 +95,10 @@ impl Ground {
             Account::new(Api::Zoo, OTHER_ZOO, manner()),
             Account::new(Api::Metronome, METRONOME, manner()),
         ];
-        let provider = |namespace, name, url| Provider { namespace, name, url, is_ready: true, epoch: 0 };
+        let provider = |namespace, name, url| {
+            let demands = Demands::default();
+            Provider { namespace, name, url, is_ready: true, epoch: 0, demands }
+        };
         Self {
             now: time::START,
             cluster: Cluster::default(),
@@ -101,6 +115,10 @@ impl Ground {
             lease_doubted_until: 0,
             unrecorded: BTreeSet::new(),
             unanswered: BTreeSet::new(),
+            came_late: BTreeSet::new(),
+            carried_out: BTreeSet::new(),
+            let_through: BTreeMap::new(),
+            sent: None,
             notes_said: BTreeSet::new(),
             counts: BTreeMap::new(),
             findings: Vec::new(),
@@ -182,6 +200,7 @@ impl Ground {
             let late = self.late.swap_remove(first.unwrap_or(index));
             self.now = self.now.max(late.at);
             self.note(|| "a late request arrives".to_owned());
+            self.came_late.insert(late.request.slot);
             self.carry(late.account, &late.request);
         }
         self.now = until;
@@ -199,6 +218,10 @@ impl Ground {
             && let Some(finding) = check::forgotten(&before, &written)
         {
             self.find(finding);
+        }
+        let applied = written.status.as_ref().and_then(|status| status.applied_plan.as_ref());
+        if let (Some(applied), Some(uid)) = (applied, &written.metadata.uid) {
+            self.carried_out.insert((uid.clone(), applied.to_string()));
         }
         Ok(written)
     }

@@ -15,6 +15,14 @@ pub enum Mutant {
     AddWithoutLooking,
     /// An approval holds for ever.
     ApprovalNotSpent,
+    /// A `ContractApproval` is not marked once its plan was carried out.
+    ApprovalNotMarked,
+    /// Whoever denies a plan is not heard.
+    DenialUnheard,
+    /// What lies beside a contract is made with a key by chance, and once more when no reply comes.
+    BalanceMadeAgain,
+    /// A plan leaves out what follows a create.
+    PlanWithoutSequel,
     /// Accounts are told apart by the text of their address.
     ClaimByText,
     /// Whatever answers 404 is believed.
@@ -23,13 +31,17 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
         Self::StatusBeforeCall,
         Self::AddWithoutLooking,
         Self::ApprovalNotSpent,
+        Self::ApprovalNotMarked,
+        Self::DenialUnheard,
+        Self::BalanceMadeAgain,
+        Self::PlanWithoutSequel,
         Self::ClaimByText,
         Self::NotFoundBelieved,
     ];
@@ -44,6 +56,10 @@ impl Mutant {
             Self::StatusBeforeCall => "status-before-call",
             Self::AddWithoutLooking => "add-without-looking",
             Self::ApprovalNotSpent => "approval-not-spent",
+            Self::ApprovalNotMarked => "approval-not-marked",
+            Self::DenialUnheard => "denial-unheard",
+            Self::BalanceMadeAgain => "balance-made-again",
+            Self::PlanWithoutSequel => "plan-without-sequel",
             Self::ClaimByText => "claim-by-text",
             Self::NotFoundBelieved => "not-found-believed",
         }

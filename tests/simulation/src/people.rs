@@ -1,6 +1,14 @@
 //! People: what they keep in Git, and what they change there, in the cluster and in the billing API's console.
 
-use countersign_core::api::{APPROVED_PLAN, Api, FINALIZER, RELEASE, REQUESTED_AT};
+use countersign_core::{
+    api::{
+        APPROVED_PLAN, Api, ContractApproval, FINALIZER, RELEASE, REQUESTED_AT,
+        approval::{ApprovalDecision, ContractApprovalSpec, ContractRef},
+        provider::Guardrails,
+    },
+    plan::Demands,
+    terms::Digest,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,10 +32,14 @@ pub(crate) enum Act {
     Drift(usize),
     Deletion(usize, u32),
     Approve(usize),
+    Say(usize, u32),
+    Unsay(usize),
+    Demand(usize, u32),
     Request(usize, u32),
     Release(usize),
     Strip(usize),
     Console(usize, u32),
+    ConsoleBeside(usize, u32),
     EndByHand(usize, u32),
     Undo(usize),
     Token(usize),
@@ -47,11 +59,16 @@ impl Act {
             Self::Management(..) => "user switches management policy",
             Self::Drift(_) => "user switches drift policy",
             Self::Deletion(..) => "user switches deletion policy",
-            Self::Approve(_) => "user approves",
+            Self::Approve(_) => "user approves by annotation",
+            Self::Say(_, r) if denies(*r) => "somebody denies",
+            Self::Say(..) => "somebody approves",
+            Self::Unsay(_) => "somebody takes back what they said",
+            Self::Demand(..) => "provider demands otherwise",
             Self::Request(..) => "user asks for a reconcile",
             Self::Release(_) => "user releases",
             Self::Strip(_) => "user strips finalizers",
             Self::Console(..) => "others edit billing",
+            Self::ConsoleBeside(..) => "others edit what lies beside contracts",
             Self::EndByHand(..) => "others end or archive in billing",
             Self::Undo(_) => "others take a write back",
             Self::Token(_) => "token refused or accepted again",
@@ -123,6 +140,7 @@ impl People {
                 // Who takes a contract back by its policy does not mean to keep it.
                 let Some(mut manifest) = deal.git.clone().filter(|git| !is_cancel(git)) else { return false };
                 deal.marks.is_lost = true;
+                deal.marks.is_beside_unknown |= deal.has_had_beside();
                 let before = deal.object();
                 deal.name = format!("{}-new", deal.name);
                 manifest["metadata"]["name"] = json!(deal.name);
@@ -138,6 +156,7 @@ impl People {
                 };
                 deal.git = None;
                 deal.marks.is_lost = true;
+                deal.marks.is_beside_unknown |= deal.has_had_beside();
                 ground.cluster.delete(&deal.object(), now);
                 true
             }
@@ -173,13 +192,7 @@ impl People {
                 };
                 self.set(*slot, ground, |spec| spec["deletionPolicy"] = json!(policy))
             }
-            Act::Approve(slot) => {
-                let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
-                let status = ground.cluster.get(&name).and_then(|object| object.status.clone());
-                let Some(plan) = status.and_then(|status| status.plan) else { return false };
-                annotate(ground, &name, APPROVED_PLAN, &plan.digest.to_string());
-                true
-            }
+            Act::Approve(_) | Act::Say(..) | Act::Unsay(_) | Act::Demand(..) => self.decide(act, ground),
             Act::Request(slot, r) => {
                 let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
                 annotate(ground, &name, REQUESTED_AT, &r.to_string());
@@ -204,6 +217,16 @@ impl People {
                 true
             }
             Act::Console(slot, r) => self.console(*slot, *r, ground),
+            Act::ConsoleBeside(slot, r) => {
+                let Some(deal) = self.deals.get_mut(*slot) else { return false };
+                let account = ground.accounts.iter_mut().find(|account| account.api == deal.api);
+                let Some(account) = account.filter(|account| account.api == Api::Metronome) else {
+                    return false;
+                };
+                let is_changed = account.metronome.beside_by_hand(&deal.customer(), *slot, now, *r);
+                deal.marks.is_touched |= is_changed;
+                is_changed
+            }
             Act::EndByHand(slot, r) => self.end_by_hand(*slot, *r, ground),
             Act::Undo(slot) => {
                 let Some(index) = self.account_of(*slot, ground) else { return false };
@@ -229,6 +252,44 @@ impl People {
                 }
                 true
             }
+        }
+    }
+
+    /// Somebody says something of a plan, or a provider demands that somebody does.
+    fn decide(&self, act: &Act, ground: &mut Ground) -> bool {
+        let now = ground.now;
+        match act {
+            Act::Approve(slot) => {
+                let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
+                let Some(digest) = plan_of(&name, ground) else { return false };
+                annotate(ground, &name, APPROVED_PLAN, &digest.to_string());
+                true
+            }
+            Act::Say(slot, r) => {
+                let Some(name) = self.deals.get(*slot).map(Deal::object) else { return false };
+                let Some(digest) = plan_of(&name, ground) else { return false };
+                ground.cluster.say(saying(&name, digest, *r), now);
+                true
+            }
+            Act::Unsay(slot) => {
+                self.deals.get(*slot).map(Deal::object).is_some_and(|name| ground.cluster.unsay(&name))
+            }
+            Act::Demand(index, r) => {
+                let Some(provider) = ground.providers.get_mut(*index) else { return false };
+                let bounded = || Guardrails {
+                    max_committed: "70000".parse().ok(),
+                    max_price_change_percent: "2".parse().ok(),
+                    ..Guardrails::default()
+                };
+                match r % 4 {
+                    0 => provider.demands.by_other = !provider.demands.by_other,
+                    1 => provider.demands.guardrails = bounded(),
+                    _ => provider.demands = Demands::default(),
+                }
+                provider.epoch += 1;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -355,6 +416,31 @@ impl People {
         deal.marks.is_ended |= is_done;
         is_done
     }
+}
+
+/// The plan that the status of a contract shows.
+fn plan_of(name: &Name, ground: &Ground) -> Option<Digest> {
+    let status = ground.cluster.get(name)?.status.as_ref()?;
+    status.plan.as_ref().map(|plan| plan.digest.clone())
+}
+
+fn denies(r: u32) -> bool {
+    r.is_multiple_of(6)
+}
+
+/// What somebody says of a plan.
+fn saying(contract: &Name, plan_digest: Digest, r: u32) -> ContractApproval {
+    let spec = ContractApprovalSpec {
+        contract_ref: ContractRef { name: contract.name.clone() },
+        plan_digest,
+        decision: if denies(r) { ApprovalDecision::Deny } else { ApprovalDecision::Approve },
+        approved_by: "sam".to_owned(),
+        independent: (r / 8).is_multiple_of(2),
+        note: None,
+    };
+    let mut approval = ContractApproval::new("", spec);
+    approval.metadata.namespace = Some(contract.namespace.clone());
+    approval
 }
 
 pub(crate) fn annotate(ground: &mut Ground, name: &Name, annotation: &str, value: &str) {

@@ -30,11 +30,17 @@ pub enum Rule {
     Restore,
     /// A provider's address changes to another account's (I4).
     Move,
+    /// People approve and deny plans in resources of their own, and providers demand that they do.
+    Approvals,
+    /// Commits and credits lie beside the contracts of a customer.
+    Beside,
+    /// Somebody asks for the live plan, and nothing comes between that and what the operator does next.
+    Foresee,
 }
 
 impl Rule {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Revert,
         Self::Leave,
         Self::Trim,
@@ -47,6 +53,9 @@ impl Rule {
         Self::Absence,
         Self::Restore,
         Self::Move,
+        Self::Approvals,
+        Self::Beside,
+        Self::Foresee,
     ];
     /// Those that the code holds.
     pub const HELD: &'static [Self] = &[
@@ -60,6 +69,9 @@ impl Rule {
         Self::Suspended,
         Self::Absence,
         Self::Move,
+        Self::Approvals,
+        Self::Beside,
+        Self::Foresee,
     ];
 
     /// Its name on the command line.
@@ -78,6 +90,9 @@ impl Rule {
             Self::Absence => "absence",
             Self::Restore => "restore",
             Self::Move => "move",
+            Self::Approvals => "approvals",
+            Self::Beside => "beside",
+            Self::Foresee => "foresee",
         }
     }
 }

@@ -9,10 +9,18 @@ use crate::{
     event::Event,
     ground::Ground,
     mutant::Mutant,
-    operator::{LEASE, Operator, line::Fate, task},
+    operator::{
+        LEASE, Operator,
+        line::{self, Fate},
+        plan, task,
+    },
     people::People,
     rules::{Rule, Rules},
+    time::MINUTE,
 };
+
+/// Most steps of one reconcile.
+pub(crate) const MAX_STEPS: u32 = 60;
 
 /// A world.
 pub(crate) struct World {
@@ -112,6 +120,7 @@ impl World {
             }
             Event::Begin(operator, name) => self.begin(*operator, name),
             Event::Step(operator, name, fate) => drop(self.step(*operator, name, *fate)),
+            Event::Foresee(operator, name) => drop(self.foresee(*operator, name)),
             Event::Kill(operator) => self.kill(*operator),
             Event::Start(operator) => {
                 if let Some(operator) =
@@ -147,9 +156,16 @@ impl World {
             Event::Restore => self.restore(),
         }
         let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
-        let dropped: Vec<_> = memories.flat_map(|memory| std::mem::take(&mut memory.dropped)).collect();
+        let (mut dropped, mut found) = (Vec::new(), Vec::new());
+        for memory in memories {
+            dropped.append(&mut memory.dropped);
+            found.append(&mut memory.found);
+        }
         for slot in dropped {
             self.ground.lost_record(slot);
+        }
+        for finding in found {
+            self.ground.find(finding);
         }
         self.deliver();
     }
@@ -199,6 +215,50 @@ impl World {
         true
     }
 
+    /// Whether an operator would carry out now whatever it finds, and knows all that there is to know.
+    pub(crate) fn is_quiet(&self, operator: usize) -> bool {
+        let now = self.ground.now;
+        let leads = self.ground.cluster.lease().holder == Some(operator);
+        self.awake(operator).filter(|_| leads).is_some_and(|memory| {
+            let is_past = |(at, _): &(i64, Arc<BillingContract>)| now - at > MINUTE;
+            memory.inbox.is_empty()
+                && memory.tasks.is_empty()
+                && memory.may_write(line::takes(), now)
+                && memory.departed.iter().all(is_past)
+        })
+    }
+
+    /// What the live plan prints at a quiet moment is what the operator does next when nothing comes between; what it leaves
+    /// alone is left alone. False when the operator has nothing to do.
+    pub(crate) fn foresee(&mut self, operator: usize, name: &Name) -> bool {
+        let Some(skew) = self.operators.get(operator).map(|operator| operator.skew) else { return false };
+        self.deliver();
+        if !self.is_quiet(operator) {
+            return false;
+        }
+        let Some(foreseen) = plan::calls(&mut self.ground, name, skew) else { return false };
+        self.begin(operator, name);
+        let is_pass =
+            self.awake(operator).and_then(|memory| memory.tasks.get(name)).map(task::Task::is_whole);
+        self.ground.sent = Some(Vec::new());
+        let mut steps = 0;
+        while steps < MAX_STEPS && self.step(operator, name, Fate::Fine) {
+            steps += 1;
+        }
+        let sent = self.ground.sent.take().unwrap_or_default();
+        if is_pass != Some(true) {
+            return is_pass.is_some();
+        }
+        self.ground.count(if foreseen.is_empty() { "plan without calls" } else { "plan with calls" });
+        // What billing makes of a name is seen once it is written.
+        let is_trimmed =
+            self.people.deals.iter().any(|deal| deal.object() == *name && deal.marks.is_untrimmed);
+        if let Some(difference) = plan::difference(&foreseen, &sent).filter(|_| !is_trimmed) {
+            self.ground.find(format!("{name}: a plan is not what happens: it {difference}"));
+        }
+        true
+    }
+
     pub(crate) fn kill(&mut self, operator: usize) {
         if let Some(operator) = self.operators.get_mut(operator).filter(|operator| operator.memory.is_some())
         {
@@ -214,9 +274,12 @@ impl World {
     fn restore(&mut self) {
         self.ground.count("etcd restored");
         self.ground.cluster.restore();
+        // What was spent since is not, as far as anybody knows.
+        self.ground.carried_out.clear();
         self.ground.lease_doubted_until = self.ground.now + 2 * LEASE;
         for deal in &mut self.people.deals {
             deal.marks.is_lost = true;
+            deal.marks.is_beside_unknown |= deal.has_had_beside();
         }
         if self.ground.rules.has(Rule::Restore) {
             return;
@@ -224,6 +287,10 @@ impl World {
         drop(self.ground.cluster.changes());
         for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {
             operator.start(&self.ground.cluster);
+            // The process is the same.
+            if let Some(memory) = &mut operator.memory {
+                memory.has_led = true;
+            }
         }
     }
 

@@ -34,15 +34,15 @@ use crate::{
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
     printcolumn(name = "Contract", type_ = "string", json_path = ".spec['zoo','metronome'].name"),
-    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue[0].amount"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".status.committedValue[0].currency"),
+    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue[*].amount"),
+    printcolumn(name = "Currency", type_ = "string", json_path = ".status.committedValue[*].currency"),
     printcolumn(name = "Ends", type_ = "string", json_path = ".status.term.endDate"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Customer", type_ = "string", json_path = ".status.customerId", priority = 1),
-    printcolumn(name = "Id", type_ = "string", json_path = ".status.contractId", priority = 1),
-    printcolumn(name = "Drifted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status", priority = 1),
+    printcolumn(name = "ID", type_ = "string", json_path = ".status.contractId", priority = 1),
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.providerRef.name", priority = 1),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Drifted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Drifted\")].status", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = required_without_package()))]

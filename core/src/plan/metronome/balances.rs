@@ -55,8 +55,8 @@ impl Balances {
     }
 }
 
-/// Which balances of the customer a contract is concerned with: those that the spec has, that are on record, or that a
-/// write may have made whose reply was lost.
+/// Which balances of the customer a contract that is there is concerned with: those that the spec has, that are on record,
+/// or that a write may have made whose reply was lost; all where a spec came and went that may not be on record.
 pub(super) fn needed<'a>(
     desired: Option<&'a Desired>,
     recorded: &'a Recorded,
@@ -66,7 +66,7 @@ pub(super) fn needed<'a>(
     let is_recorded = |list| recorded.items.keys().any(|path| is_of(path, list));
     Balances::ALL.into_iter().filter(move |kind| {
         let list = kind.list();
-        is_said(list) || is_recorded(list) || is_lost(list)
+        is_said(list) || is_recorded(list) || is_lost(list) || recorded.may_lack_a_spec
     })
 }
 

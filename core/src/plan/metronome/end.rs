@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Path of the call that archives a contract.
-const ARCHIVE: &str = "v1/contracts/archive";
+pub(super) const ARCHIVE: &str = "v1/contracts/archive";
 /// Shape of a truth value outside the terms.
 static PLAIN: Shape = Shape::Plain;
 

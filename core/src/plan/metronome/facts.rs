@@ -67,7 +67,10 @@ impl Facts for Billed {
             Need::BillingConfigurations { .. } => Some(configurations(side.package)),
             Need::CustomFieldKeys => Some(registered()),
             Need::Package { .. } => None,
-            Need::Edits(_) | Need::Packages | Need::ContractsOnPackage { .. } => Some(json!([])),
+            // What is invoiced already is billing's to tell.
+            Need::Edits(_) | Need::Invoices(_) | Need::Packages | Need::ContractsOnPackage { .. } => {
+                Some(json!([]))
+            }
         }
     }
 

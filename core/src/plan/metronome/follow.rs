@@ -37,6 +37,28 @@ pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>)
     }
 }
 
+/// Whether all that is planned of a contract was shown along with its create. What billing makes otherwise of the create is
+/// another matter, and was not.
+pub(super) fn are_shown(
+    calls: &[Call],
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> bool {
+    // What is on record by now came with the create.
+    let before = Recorded { account: recorded.account.clone(), ..Recorded::default() };
+    let shown = writes(desired, &before, now);
+    let (id, untold) =
+        (Value::from(observed.contract_id.as_str()).to_string(), Value::from(CONTRACT).to_string());
+    let is_shown = |call: &Call| {
+        let call = without_key(call.clone());
+        let body = call.body.replace(&id, &untold);
+        shown.iter().any(|shown| (shown.kind, &shown.path, &shown.body) == (call.kind, &call.path, &body))
+    };
+    calls.iter().all(is_shown)
+}
+
 /// The contract as a read shows it once it is made.
 fn created(desired: &Desired, now: DateTime<Utc>) -> Option<ObservedContract> {
     let shown = desired.shown_as_created(CONTRACT).ok()?;

@@ -45,6 +45,8 @@ pub(super) struct Edits {
     last_at: Option<Timestamp>,
     /// Whether there was a history at all: that none is shown proves nothing.
     pub is_told: bool,
+    /// Whether it has any edit.
+    has_any: bool,
     /// The resource's own edits.
     own: Vec<OwnEdit>,
     /// Ids of the items that an edit, whoever's, has taken out again.
@@ -73,6 +75,7 @@ impl Edits {
             last: last.map(|edit| text(edit, "id")).unwrap_or_default().to_owned(),
             last_at: last.and_then(time),
             is_told: data.is_some(),
+            has_any: edits().next().is_some(),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
         }
@@ -81,6 +84,11 @@ impl Edits {
     /// Ids of the items that the resource's own edits have added.
     pub(super) fn ours(&self) -> BTreeSet<String> {
         self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.to_string()).collect()
+    }
+
+    /// Whether nobody has edited the contract: the history was told, and has nothing.
+    pub(super) fn are_none(&self) -> bool {
+        self.is_told && !self.has_any
     }
 
     /// The own edits whose effect the contract as read may not show yet.

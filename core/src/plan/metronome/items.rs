@@ -78,7 +78,7 @@ fn missing<'d>(draft: &Draft<'d>, list: &List, wanted: &Wanted) -> Option<&'d st
         return None;
     }
     let product = list.identity.iter().find(|place| place.ends_with("/productId"));
-    let product = product.and_then(|place| wanted.written.pointer(place)?.as_str());
+    let product = product.and_then(|place| wanted.compared.pointer(place)?.as_str());
     let is_like = |item: &&AddedItem| {
         item.list == Some(list.name) && item.product.as_deref().is_none_or(|found| Some(found) == product)
     };

@@ -1,6 +1,8 @@
 //! Lists whose items have no key: matched by what they say. Overrides are removed and added, spend trackers archived and
 //! added by their alias, and the rest can only be added to.
 
+mod made;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -129,12 +131,15 @@ fn pair<'v>(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
     );
+    let likeness = Likeness::of(desired, observed, recorded);
+    if likeness.is_made_from(desired, recorded) {
+        made::pair(&mut pairing);
+    }
     let mut subjects: BTreeMap<Traits, (usize, usize)> = BTreeMap::new();
     pairing
         .open()
         .for_each(|(_, wanted)| subjects.entry(subject(name, &wanted.canonical)).or_default().0 += 1);
     pairing.free().for_each(|(_, item)| subjects.entry(subject(name, item.terms)).or_default().1 += 1);
-    let likeness = Likeness::of(desired, observed, recorded);
     let ambiguous = if likeness == Likeness::Unknown { questions(name, &pairing) } else { Vec::new() };
     let left = pairing.free().map(|(_, item)| *item).collect();
     let partners = pairing.into_partners();
@@ -145,8 +150,11 @@ fn pair<'v>(
 
 /// Which items of the spec could be one of those that are left, changed, as well as a new one.
 fn questions(name: &str, pairing: &Pairing<'_, Wanted, Item<'_>>) -> Vec<String> {
-    let subject_of = |item: &Item<'_>| subject(name, item.terms);
-    let alike = pairing.candidates(|wanted| subject(name, &wanted.canonical), subject_of, |_, _| Some(0));
+    let alike = pairing.candidates(
+        |wanted| rough_subject(name, &wanted.canonical),
+        |item| rough_subject(name, item.terms),
+        |_, _| Some(0),
+    );
     let mut questions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for pair in alike {
         questions.entry(pair.position).or_default().push(pair.index);
@@ -169,6 +177,15 @@ fn subject(list: &str, terms: &Value) -> Traits {
         subject.remove("startingAt");
     }
     subject
+}
+
+/// What an item is about, whatever billing makes of the words for it: of an override, its kind and its start.
+fn rough_subject(list: &str, terms: &Value) -> Traits {
+    if list != "overrides" {
+        return subject(list, terms);
+    }
+    let names = ["startingAt", "type"].into_iter();
+    names.filter_map(|name| Some((name, text(terms, name)?.to_owned()))).collect()
 }
 
 /// What an item is looked up by: what it is for, and from when.

@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract};
+use super::{Desired, ObservedContract, observed::Made};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -21,6 +21,14 @@ pub(super) enum Likeness {
 }
 
 impl Likeness {
+    /// The same of items that tell when they were made: whoever has the key of a contract that nobody has edited since it was
+    /// made has made those that were made along with it.
+    pub(super) fn of_told(self, desired: &Desired, observed: &ObservedContract) -> Self {
+        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        let is_as_made = || observed.made == Made::AsItIs && !desired.has_package() && has_key();
+        if self == Self::Unknown && is_as_made() { Self::Same } else { self }
+    }
+
     /// What likeness shows in a contract.
     pub(super) fn of(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> Self {
         if !recorded.items.is_empty() {
@@ -37,6 +45,16 @@ impl Likeness {
         let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
         let is_found_again = is_held || has_key() || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
+    }
+
+    /// Whether a contract was just created from the spec as it is, so that it has everything that the spec has and nothing
+    /// else.
+    pub(super) fn is_made_from(self, desired: &Desired, recorded: &Recorded) -> bool {
+        let create = desired.create_fingerprint();
+        let mut lost = recorded.lost.iter().filter(|write| write.digest == create);
+        self == Self::Same
+            && recorded.may_have_sent(&create)
+            && lost.all(|write| write.spec_digest.as_ref() == Some(&desired.digest))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which item of the contract is which item of the spec: by the recorded id, by the stamp, by what they say. Never by a
 //! guess: where two answers are as good, nothing is written.
 
+mod exchange;
+
 use std::{
     borrow::Cow,
     cmp::Reverse,
@@ -17,6 +19,7 @@ use super::{
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money,
     observed::Item,
+    planned::TELL_TIMES,
     schedule::{self, Difference, Kind},
     tables::{APART, REFERRING},
     text,
@@ -43,7 +46,7 @@ pub(super) struct Wanted {
     /// The item with the digits of the spec, references to items of the contract replaced by their ids.
     pub written: Value,
     /// What is compared of it member by member, in canonical form.
-    compared: Value,
+    pub compared: Value,
 }
 
 /// Differences between an item of the spec and one of the contract.
@@ -187,6 +190,9 @@ impl<'v> Matcher<'_, 'v> {
     fn pair(&self, list: &'static List, wanted: Vec<Wanted>, ambiguous: &mut Vec<String>) -> Pairs<'v> {
         let found: Vec<_> = self.observed.items(list.name).collect();
         let mut pairing = Pairing::new(&wanted, &found);
+        for pair in exchange::exchanged(list, &wanted, &found, self.recorded) {
+            pairing.take(pair);
+        }
         // The record goes first: an item that was added once must never be added again, whatever it says by now.
         pairing.by_key(
             |wanted| self.recorded.items.get(&format!("{}/{}", list.name, wanted.key)).map(String::as_str),
@@ -223,7 +229,11 @@ impl<'v> Matcher<'_, 'v> {
         };
         // A contract that was in force has its record: what is not on it is not the spec's.
         let is_told = list.is_beside() && self.recorded.applied_spec.is_some();
-        let likeness = if is_told { Likeness::Other } else { self.likeness };
+        let likeness = match list.name {
+            _ if is_told => Likeness::Other,
+            name if TELL_TIMES.contains(&name) => self.likeness.of_told(self.desired, self.observed),
+            _ => self.likeness,
+        };
         let left = match likeness {
             Likeness::Other => Vec::new(),
             Likeness::Unknown => candidates(&pairing),

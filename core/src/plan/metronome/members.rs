@@ -8,6 +8,7 @@ use super::{
     leaving,
     lists::shape_at,
     money::Unit,
+    observed::Planned,
     part::{Members, Part},
     tables::{CLEARABLE, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
     text,
@@ -181,6 +182,7 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
     {
         draft.reject(&change, Unit::Other, Remedy::Restore);
     }
+    report_planned(draft, "usageFilter", &draft.observed.planned_filters);
     for change in changes {
         if is_too_early {
             // A segment that begins before the one in force changes nothing from then on, however often it is written.
@@ -201,6 +203,18 @@ fn compare_usage_filter(draft: &mut Draft<'_>) {
         ("starting_at", Part::time(start)),
     ]);
     draft.call("v1/contracts/setUsageFilter", &body);
+}
+
+/// Reports what is planned for later and is not what the spec says: it changes nothing until then, and no call takes it back.
+fn report_planned(draft: &mut Draft<'_>, name: &str, planned: &[Planned]) {
+    let Some(mut wanted) = draft.desired.terms().get(name).cloned() else { return };
+    if let Some(members) = wanted.as_object_mut() {
+        members.remove("startingAt");
+    }
+    let shape = shape_at(&CONTRACT, &format!("/{name}"));
+    for (time, found) in planned.iter().filter(|(_, found)| !diff(shape, &wanted, found).is_empty()) {
+        draft.report(&Change::removed(format!("/{name}/updates/{time}"), found.clone()), Unit::Other);
+    }
 }
 
 /// The start of the filter in force, if the spec had set it and no longer does: it means the contract's start then.
@@ -225,6 +239,7 @@ fn compare_billing(draft: &mut Draft<'_>) {
     } else {
         "START_OF_NEXT_PERIOD"
     };
+    report_planned(draft, name, &draft.observed.planned_billing);
     let mut counts = false;
     for change in differences(draft, &[name]) {
         counts |= draft.change(&change, Unit::Other);

@@ -28,6 +28,7 @@ mod follow;
 mod gate;
 mod history;
 mod immutable;
+mod invoices;
 mod items;
 mod key;
 mod keyless;
@@ -42,7 +43,9 @@ mod observed;
 pub mod package;
 mod part;
 mod past;
+mod planned;
 mod planner;
+mod rates;
 mod record;
 mod reply;
 mod schedule;
@@ -71,9 +74,10 @@ pub use self::{
     find::{Found, find, moved},
     key::UniquenessKey,
     lists::keyed_lists,
-    needs::{Balances, ContractId, ContractRef, CustomerId, Need, query_time},
+    needs::{Balances, ContractId, ContractRef, CustomerId, Need, RATE_SCHEDULE, query_time},
     observed::ObservedContract,
     planner::{AccountSettings, ContractPlanner},
+    rates::rates,
     record::{Record, record},
     shown::Shown,
     stamp::{ADD_KEY, ITEM_KEY, STAMP_KEYS, entities, registered, stamp_is_registered},
@@ -243,8 +247,24 @@ pub fn plan(
     if let Some((name, owner)) = observed.other_owner(desired).filter(|_| !adopts) {
         return immutable::owned_elsewhere(observed, name, owner);
     }
-    let approved = policy.approved();
-    let policy = if create::is_approved(desired, recorded, policy) { &approved } else { policy };
+    if create::is_approved(desired, recorded, policy)
+        && let Decision::Write(plan) = compared(desired, observed, recorded, &policy.approved(), now)
+        && follow::are_shown(&plan.calls, desired, observed, recorded, now)
+    {
+        return Decision::Write(plan);
+    }
+    compared(desired, observed, recorded, policy, now)
+}
+
+/// Decides what to do about a contract that is there and can be changed.
+fn compared(
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Decision {
+    let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
     let (desired, shown) = (desired.within(observed, recorded), observed.once_ended(desired, recorded));
     let desired = &*desired;
     let draft = compare::compare(desired, observed, &shown, recorded, policy, now);

@@ -90,6 +90,8 @@ pub enum Need {
     },
     /// Every edit of a contract.
     Edits(ContractRef),
+    /// Final invoices of a contract, newest first; asked for only where a plan touches what is past.
+    Invoices(ContractRef),
     /// Who sits on a subscription from a time on, period by period.
     Seats {
         /// The contract.
@@ -149,6 +151,9 @@ impl ContractRef {
         json!({"customer_id": self.customer_id, "contract_id": self.contract_id})
     }
 }
+
+/// Path of the read of a contract's rates.
+pub const RATE_SCHEDULE: &str = "v1/contracts/getContractRateSchedule";
 
 /// A moment as a query has it.
 #[must_use]

@@ -45,11 +45,19 @@ pub struct ObservedContract {
     pub last_edit: Option<String>,
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
+    /// What is known of when its items were made.
+    pub(super) made: Made,
     /// Keys that this resource made items of the customer with, by their ids.
     pub(super) keys: BTreeMap<ApiId, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
     /// history of edits was read and does not say what became of them.
     pub(super) missing: Vec<AddedItem>,
+    /// Ids of invoices by those of the parts of schedules that are on them, as far as that is told.
+    pub(super) invoices: BTreeMap<String, String>,
+    /// Ids of everything that can be invoiced and that the reply shows, whoever made it.
+    pub(super) listed: BTreeSet<String>,
+    /// What final invoices tell of items that are not shown, where invoices were read.
+    pub(super) billed: BTreeSet<Billed>,
     /// Items that are archived, by their list: ids and terms.
     pub(super) gone: BTreeMap<&'static str, Vec<(ApiId, Value)>>,
     /// Ids of the items of each list, in the order of the terms.
@@ -61,6 +69,10 @@ pub struct ObservedContract {
     pub(super) soonest: Timestamp,
     /// Quantities that are planned for later, by the id of their subscription.
     pub(super) planned: BTreeMap<ApiId, Vec<(Timestamp, String)>>,
+    /// Filters of usage that are planned for later, the first one first.
+    pub(super) planned_filters: Vec<Planned>,
+    /// Configurations of where invoices go that are planned for a later period than the next one.
+    pub(super) planned_billing: Vec<Planned>,
     /// Seats by the id of their subscription, where they were read.
     pub(super) seats: BTreeMap<ApiId, Seats>,
     /// Names of pricing units by their IDs.
@@ -69,6 +81,37 @@ pub struct ObservedContract {
     pub(super) product_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
+}
+
+/// What is known of when the commits and credits of a contract were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Nothing, or that some were made later.
+    Unknown,
+    /// All that tell it were made along with the contract.
+    AtOnce,
+    /// Nor has anybody edited the contract since, as its history tells: they were made by its create.
+    AsItIs,
+}
+
+impl Made {
+    /// The same, where the history of edits has none.
+    pub(super) fn unedited(self) -> Self {
+        if self == Self::AtOnce { Self::AsItIs } else { self }
+    }
+}
+
+/// What is planned for a time.
+pub(super) type Planned = (Timestamp, Value);
+
+/// What a final invoice tells of something that billing does not show any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Billed {
+    /// The list that it was in.
+    pub list: &'static str,
+    pub product: String,
+    /// The type of a commit.
+    pub commit_type: Option<&'static str>,
 }
 
 /// The id that the API gave an item; empty where it gives none. Not to be mixed up with the key by which the spec knows the

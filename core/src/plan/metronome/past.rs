@@ -28,6 +28,8 @@ const START: &str = "/startingAt";
 pub(super) struct Past {
     /// Lists and what items of theirs are for.
     known: BTreeSet<(&'static str, Traits)>,
+    /// Products of what is gone, or about to go, each with its list: in another list it is billed again all the same.
+    products: BTreeSet<(String, &'static str)>,
     /// Lists of which something is gone that billing no longer shows.
     unknown: BTreeSet<&'static str>,
 }
@@ -36,23 +38,33 @@ impl Past {
     /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
     /// templates or subscriptions bill the same time side by side.
     pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
-        let mut past = Self { known: BTreeSet::new(), unknown: BTreeSet::new() };
+        let mut past = Self { known: BTreeSet::new(), products: BTreeSet::new(), unknown: BTreeSet::new() };
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
             let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
-            past.known.extend(gone.map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
-            let left = pairs.left.iter().filter(|item| {
+            past.known.extend(gone.clone().map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
+            let is_gone = |item: &&Item<'_>| {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
                     || draft.observed.is_ours(&item.ids.own)
-                    || (recurs(pairs.list) && !is_new)
-            });
+            };
+            let going = pairs.left.iter().filter(is_gone).map(|item| item.terms);
+            let products =
+                gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| product(pairs.list, terms));
+            past.products.extend(products.map(|product| (product.to_owned(), pairs.list.name)));
+            let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
             let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
             past.known.extend(all.map(|purpose| (pairs.list.name, purpose)));
         }
+        // What an invoice still tells of was billed, though billing shows no more of it.
+        past.known.extend(draft.observed.billed.iter().filter_map(|billed| {
+            let list = LISTS.iter().find(|list| list.name == billed.list)?;
+            let terms = json!({"productId": billed.product, "type": billed.commit_type});
+            Some((list.name, purpose(list, &terms)))
+        }));
         past.unknown = LISTS
             .iter()
             .filter(|list| !recurs(list) && has_vanished(draft, list))
@@ -63,7 +75,14 @@ impl Past {
 
     /// Whether the contract has or had an item that is for the same.
     fn knows(&self, list: &'static List, wanted: &Wanted) -> bool {
-        self.unknown.contains(list.name) || self.known.contains(&(list.name, purpose(list, &wanted.written)))
+        let was_elsewhere = || {
+            let product = product(list, &wanted.compared);
+            let mut products = self.products.iter();
+            products.any(|(gone, of)| Some(gone.as_str()) == product && *of != list.name)
+        };
+        self.unknown.contains(list.name)
+            || self.known.contains(&(list.name, purpose(list, &wanted.compared)))
+            || was_elsewhere()
     }
 
     /// Admits an item that is to be added. One that may only be because somebody says so is named by a change of its own.
@@ -123,6 +142,12 @@ fn purpose(list: &List, terms: &Value) -> Traits {
     places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
 }
 
+/// The product that an item is for.
+fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
+    let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
+    terms.pointer(place)?.as_str()
+}
+
 /// Whether an item of a list is on record that billing shows neither as one of the contract nor as archived.
 fn has_vanished(draft: &Draft<'_>, list: &List) -> bool {
     let gone = draft.observed.gone.get(list.name).into_iter().flatten().map(|(id, _)| id.as_str());
@@ -132,7 +157,7 @@ fn has_vanished(draft: &Draft<'_>, list: &List) -> bool {
 }
 
 /// The moments at which an item, or a part of it, begins to be billed or may begin to be used.
-fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Timestamp> {
+pub(super) fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Timestamp> {
     if recurs(list) {
         return vec![time(terms, "startingAt").unwrap_or(contract)];
     }

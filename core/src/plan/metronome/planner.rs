@@ -2,16 +2,21 @@
 
 mod edits;
 mod facts;
+mod naming;
 mod search;
 
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use self::{edits::lost_edit, facts::Facts};
+use self::{
+    edits::lost_edit,
+    facts::Facts,
+    naming::{named, touched},
+};
 use super::{
     CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    end, follow, gate, history, package, plan, record, stamp,
+    end, follow, gate, history, invoices, package, plan, record, stamp,
     tables::CLEARABLE,
     unclaimed::{Origin, in_the_way},
 };
@@ -31,6 +36,7 @@ use crate::{
     terms::{
         Digest,
         metronome::{CONTRACT, Contract},
+        shape::uuid_in_lower_case,
     },
     validate::{self, Validated},
 };
@@ -110,6 +116,7 @@ impl ContractPlanner {
             prefix: account.key_prefix.clone(),
             gives_key: terms.uniqueness_key.is_some(),
             created: created.and_then(|created| DateTime::from_timestamp(created.0.as_second(), 0)),
+            terms: serde_json::to_value(terms).unwrap_or_default(),
         };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
             let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
@@ -121,7 +128,7 @@ impl ContractPlanner {
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(|id| id.as_str().into()),
+            customer_id: terms.customer_id.as_ref().map(|id| told_id(id.as_str()).as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -254,6 +261,11 @@ impl ContractPlanner {
     }
 }
 
+/// An ID as the API tells it.
+fn told_id(id: &str) -> String {
+    uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
+}
+
 impl Planner for ContractPlanner {
     type Need = Need;
     type Snapshot = ContractSnapshot;
@@ -302,6 +314,7 @@ impl Planner for ContractPlanner {
         if let Some(refusal) = self.behind(&decision) {
             return Ok(Decision::Wait(refusal));
         }
+        let decision = self.naming_invoices(decision, recorded, policy, now)?;
         let would_create = matches!(decision, Decision::Write(_) | Decision::AwaitApproval(_));
         if let (true, None, Some(desired)) = (would_create, self.found(), &self.desired) {
             let (origin, holders) = (&self.origin, &self.holders);
@@ -342,7 +355,12 @@ impl Planner for ContractPlanner {
         Ok(match self.find_to_end(recorded, policy)? {
             Ok(Some(mut observed)) => {
                 self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
-                end::plan(&observed, recorded, policy, ending, now)
+                let decision = end::plan(&observed, recorded, policy, ending, now);
+                let touched = touched(&decision, &observed, recorded, now);
+                match self.invoices_of(&observed, &touched)? {
+                    Some(invoices) => named(decision, invoices::invoiced(&touched, invoices)),
+                    None => decision,
+                }
             }
             Ok(None) => Decision::Settle,
             Err(decision) => decision,
@@ -351,6 +369,10 @@ impl Planner for ContractPlanner {
 
     fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
         self.facts.learn(need, told, &self.key, now)
+    }
+
+    fn spare(&mut self, need: &Need, why: &str) -> bool {
+        self.facts.spare(need, why)
     }
 
     fn wrote(

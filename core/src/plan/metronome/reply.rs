@@ -16,6 +16,9 @@ use super::{
     lists::{LISTS, List, item_shape, wire_name},
     money::{names_of, unit_names},
     observed::{ApiId, Ids, Seats},
+    planned::{
+        BILLING, FILTERS, current, identified, instant, made, next_period, planned_segments, segments,
+    },
     tables::KEYLESS,
 };
 use crate::{
@@ -82,6 +85,7 @@ impl ObservedContract {
         }
         let soonest = super::next_hour(now).max(starting_at);
         let planned = planned_quantities(&wire, soonest);
+        let (planned_filters, planned_billing) = planned_segments(&wire, soonest);
         fold_segments(&mut wire, &contract_id, soonest);
         let mut terms = CONTRACT
             .canonical(&wire, Spelling::Wire)
@@ -127,13 +131,19 @@ impl ObservedContract {
             renewed_by,
             last_edit: None,
             ours: None,
+            made: made(&wire),
             keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,
+            invoices: invoices(data),
+            listed: listed(data),
+            billed: BTreeSet::new(),
             gone,
             ids,
             soonest,
             planned,
+            planned_filters,
+            planned_billing,
             seats: BTreeMap::new(),
             unit_names: unit_names(data),
             product_names: names_of("product", data),
@@ -189,6 +199,28 @@ impl ObservedContract {
     }
 }
 
+/// Lists of what can be invoiced.
+const INVOICED: [&str; 4] = ["commits", "credits", "scheduled_charges", "subscriptions"];
+
+fn entries<'v>(data: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    data.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Ids of invoices by those of the parts of schedules that are on them.
+fn invoices(data: &Value) -> BTreeMap<String, String> {
+    let items = INVOICED.iter().flat_map(|name| entries(data, name));
+    let schedules = items.filter_map(|item| item.get("invoice_schedule").or_else(|| item.get("schedule")));
+    let parts = schedules.flat_map(|schedule| entries(schedule, "schedule_items"));
+    let id = |part: &Value, name: &str| part.get(name).and_then(Value::as_str).map(str::to_owned);
+    parts.filter_map(|part| id(part, "id").zip(id(part, "invoice_id"))).collect()
+}
+
+/// Ids of everything that can be invoiced.
+fn listed(data: &Value) -> BTreeSet<String> {
+    let items = INVOICED.iter().flat_map(|name| entries(data, name));
+    items.filter_map(|item| Some(item.get("id")?.as_str()?.to_owned())).collect()
+}
+
 /// A reply with the names that a request has.
 pub(super) fn as_written(value: &Value) -> Value {
     match value {
@@ -196,13 +228,19 @@ pub(super) fn as_written(value: &Value) -> Value {
         Value::Object(members) => {
             let mut written = Map::new();
             for (name, value) in members {
+                if value.is_null() && written.contains_key(name) {
+                    // The same thing under the name of a request, which says nothing beside that of a reply.
+                    continue;
+                }
                 match (name.as_str(), value.get("id").and_then(Value::as_str)) {
                     ("product", Some(id)) => drop(written.insert("product_id".to_owned(), id.into())),
                     ("credit_type", Some(id)) => drop(written.insert("credit_type_id".to_owned(), id.into())),
                     ("invoice_contract", Some(id)) => {
                         drop(written.insert("invoice_contract_id".to_owned(), id.into()));
                     }
-                    ("override_tiers", _) => drop(written.insert("tiers".to_owned(), as_written(value))),
+                    ("override_tiers", _) if !value.is_null() => {
+                        drop(written.insert("tiers".to_owned(), as_written(value)));
+                    }
                     (name, _) if FREE.contains(&name) => drop(written.insert(name.to_owned(), value.clone())),
                     (name, _) => drop(written.insert(name.to_owned(), as_written(value))),
                 }
@@ -261,8 +299,9 @@ fn fold_segments(wire: &mut Value, contract_id: &str, soonest: Timestamp) {
         segments.iter().max_by_key(|segment| instant(segment, time)).cloned()
     };
     let mut folded: Vec<(&str, Value)> = Vec::new();
-    folded.push(("usage_filter", latest("usage_filter", "starting_at").unwrap_or_default()));
-    let billing = latest("billing_provider_configuration_schedule", "effective_at")
+    let filter = current(segments(wire, FILTERS), "starting_at", soonest).cloned();
+    folded.push((FILTERS, filter.unwrap_or_default()));
+    let billing = current(segments(wire, BILLING), "effective_at", next_period(wire, soonest))
         .and_then(|segment| segment.get("billing_provider_configuration").cloned())
         .filter(Value::is_object)
         .or_else(|| wire.get("customer_billing_provider_configuration").cloned());
@@ -286,15 +325,6 @@ fn fold_segments(wire: &mut Value, contract_id: &str, soonest: Timestamp) {
             members.insert("initial_quantity".to_owned(), quantity);
         }
     }
-}
-
-/// A configuration with its id under the name that a request has for it.
-fn identified(configuration: Option<Value>, name: &str) -> Value {
-    let Some(Value::Object(mut members)) = configuration else { return Value::Null };
-    if let Some(id) = members.remove("id") {
-        members.insert(name.to_owned(), id);
-    }
-    members.into()
 }
 
 /// Royalties as a request has them: one for each segment, with the options of its marketplace together.
@@ -330,13 +360,9 @@ fn quantities_of(subscription: &Value) -> &[Value] {
     subscription.get("quantity_schedule").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The segment of a thing that begins at `start` which is in force as soon as a change can be; the first one where all
-/// are later. A segment that is planned for later changes nothing until then, and the customer pays for this one.
+/// The segment of a thing that begins at `start` which is in force as soon as a change can be.
 fn in_force(segments: &[Value], start: Option<Timestamp>, soonest: Timestamp) -> Option<&Value> {
-    let soonest = start.map_or(soonest, |start| start.max(soonest));
-    let begins = |segment: &&Value| instant(segment, "starting_at");
-    let begun = segments.iter().filter(|segment| begins(segment).is_none_or(|start| start <= soonest));
-    begun.max_by_key(begins).or_else(|| segments.iter().min_by_key(begins))
+    current(segments, "starting_at", start.map_or(soonest, |start| start.max(soonest)))
 }
 
 /// Quantities that begin after those in force, by the id of their subscription.
@@ -353,10 +379,6 @@ fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<ApiId, Vec<(
         Some((subscription.get("id")?.as_str()?.into(), later.collect()))
     };
     subscriptions.filter_map(planned).collect()
-}
-
-fn instant(segment: &Value, name: &str) -> Option<Timestamp> {
-    segment.get(name)?.as_str()?.parse().ok()
 }
 
 /// Ids of the items of a list.

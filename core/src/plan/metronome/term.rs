@@ -17,7 +17,9 @@ use super::{
 use crate::{plan::Recorded, terms::Timestamp};
 
 /// Lists without keys that are cut, and their members with a schedule.
-const OTHERS: [(&str, Option<&str>); 2] = [("discounts", Some("schedule")), ("overrides", None)];
+const OTHERS: [(&str, Option<&str>); 2] = [(DISCOUNTS, Some("schedule")), ("overrides", None)];
+/// The list that can only be added to.
+const DISCOUNTS: &str = "discounts";
 
 /// Lists whose items may have an end of their own.
 fn is_dated(list: &str) -> bool {
@@ -52,7 +54,7 @@ pub(super) fn cut(terms: &mut Value, end: Timestamp) -> BTreeSet<String> {
                         schedule::cut(schedule, end, last);
                     }
                 }
-                list != "discounts" && had_any && !has_items(item, &schedules)
+                list != DISCOUNTS && had_any && !has_items(item, &schedules)
             };
             if is_late {
                 beyond.insert(format!("{list}/{}", text(item, "key").unwrap_or_default()));
@@ -114,15 +116,18 @@ impl Desired {
 }
 
 impl ObservedContract {
-    /// The contract as billing will show it once it ends when the spec says.
+    /// The contract as billing will show it once it ends when the spec says. What a list that can only be added to has after
+    /// the end is left out though billing may keep it: nothing can take it out, and nothing comes of it.
     pub(super) fn once_ended(&self, desired: &Desired, recorded: &Recorded) -> Cow<'_, Self> {
-        let end = desired.end_in(self, recorded);
-        let Some(end) = end.filter(|end| self.ending_before.is_none_or(|set| *end < set)) else {
+        let Some(end) = desired.end_in(self, recorded) else { return Cow::Borrowed(self) };
+        let is_earlier = self.ending_before.is_none_or(|set| end < set);
+        let is_cut = |list: &str| is_earlier || list == DISCOUNTS;
+        if !is_earlier && self.terms.get(DISCOUNTS).is_none() {
             return Cow::Borrowed(self);
-        };
+        }
         let mut shown = self.clone();
-        shown.ending_before = Some(end);
-        for (list, schedules) in lists() {
+        shown.ending_before = if is_earlier { Some(end) } else { self.ending_before };
+        for (list, schedules) in lists().filter(|(list, _)| is_cut(list)) {
             let Some(items) = shown.terms.get_mut(list).and_then(Value::as_array_mut) else { continue };
             let mut all_ids = shown.ids.get_mut(list).into_iter().flatten();
             for item in items {

@@ -7,12 +7,16 @@ mod effect;
 mod fields;
 mod fixture;
 mod imported;
+mod invoices;
 mod leaving;
 mod likeness;
+mod moves;
 mod once;
+mod otherwise;
 mod past;
 mod planner;
 mod properties;
+mod rates;
 mod rules;
 mod rules_of_leaving;
 mod scale;
@@ -81,6 +85,7 @@ impl Bench {
             return None;
         }
         let mut observed = ObservedContract::read(&self.api.contract, now()).unwrap();
+        observed.take_filter_of(desired);
         for id in observed.needs_seats(desired, &self.recorded, now()) {
             observed.merge_seats(&id, &self.api.seats_of(&id));
         }

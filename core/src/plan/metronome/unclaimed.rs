@@ -4,14 +4,22 @@
 //! A place in the cluster is no identity. A resource that is renamed, or moved to another namespace, derives another key, and
 //! the API would make a second contract beside the first, both active and both billed. So one that was made by our prefix
 //! and that no resource holds any more stops the create, and one that another resource still holds delays it for as long
-//! as that resource may be about to go in the same commit.
+//! as that resource may be about to go in the same commit. What that one bills is never billed by a second one without a
+//! word: how long a resource has to go is a guess, and a backup of the cluster may bring it back.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
-use super::{Desired, ObservedContract, compare, stamp::STAMP_KEYS};
+use super::{
+    Desired, ObservedContract, compare,
+    lists::{LISTS, List},
+    past,
+    stamp::STAMP_KEYS,
+};
 use crate::{
     api::reasons,
-    plan::{Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, Sought},
+    plan::{Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, Sibling, Sought},
+    terms::Timestamp,
 };
 
 /// For how long a new resource waits for another one that may be about to go.
@@ -26,6 +34,8 @@ pub(super) struct Origin {
     pub gives_key: bool,
     /// When the resource was made.
     pub created: Option<DateTime<Utc>>,
+    /// The terms as the spec says them.
+    pub terms: Value,
 }
 
 /// Why a contract is not made, or not yet.
@@ -41,8 +51,10 @@ pub(super) fn in_the_way(
     if origin.gives_key {
         return None;
     }
-    if let Some(wait) = left_behind(holders, desired, alias, listed, now) {
-        return Some(wait);
+    let names: Vec<&str> = [desired.customer_id().as_str()].into_iter().chain(alias).collect();
+    let others = || beside(origin, &holders.siblings(&names), desired, listed);
+    if let Some(stop) = left_behind(holders, &names, listed, now).or_else(others) {
+        return Some(stop);
     }
     let mut held = Vec::new();
     for observed in listed.iter().filter(|observed| may_be_meant(observed, desired)) {
@@ -57,7 +69,13 @@ pub(super) fn in_the_way(
         compare::compare(desired, observed, observed, recorded, policy, now).all_changes().is_empty()
     };
     if let Some((observed, name)) = held.iter().find(|(observed, _)| says_the_same(observed)) {
-        return Some(duplicate(observed, name));
+        return Some(duplicate(observed, name, "says what this resource says"));
+    }
+    for (observed, name) in &held {
+        let (terms, start) = (&observed.terms, Some(observed.starting_at));
+        if let Some(what) = bills_the_same(desired, terms, start) {
+            return Some(duplicate(observed, name, &format!("has what this resource says at `{what}`")));
+        }
     }
     let is_new = origin.created.is_some_and(|created| now.signed_duration_since(created) < RENAMING);
     held.first().filter(|_| is_new).map(|(observed, name)| {
@@ -72,17 +90,107 @@ pub(super) fn in_the_way(
     })
 }
 
-/// Why a contract is not made yet: a resource of the customer has just gone, and what it may have made does not show.
+/// Where the spec bills, or gives, the same product from the same moment on as other terms.
+fn bills_the_same(desired: &Desired, terms: &Value, start: Option<Timestamp>) -> Option<String> {
+    let own_start = time(&desired.written, "startingAt");
+    if let Some(name) = priced_the_same(&desired.written, terms).filter(|_| start == own_start) {
+        return Some(name.to_owned());
+    }
+    LISTS.iter().filter(|list| !list.is_beside()).find_map(|list| {
+        let there: Vec<_> =
+            super::list(terms, list.name).filter_map(|item| Billed::of(list, item, start)).collect();
+        let is_there =
+            |item: &&Value| Billed::of(list, item, own_start).is_some_and(|billed| there.contains(&billed));
+        let item = super::list(&desired.written, list.name).find(is_there)?;
+        Some(format!("{}/{}", list.name, super::text(item, "key").unwrap_or_default()))
+    })
+}
+
+/// Why a contract is not made beside other resources of the customer: one has a contract that does not show, so that the
+/// list is behind; or an older one says the like and has none on record, which it may just be making.
+fn beside(
+    origin: &Origin,
+    siblings: &[Sibling],
+    desired: &Desired,
+    listed: &[ObservedContract],
+) -> Option<Decision> {
+    // An alias that both name may have moved to another customer.
+    let is_its =
+        |other: &&Sibling| other.customer_id.as_deref().is_none_or(|id| id == desired.customer_id().as_str());
+    siblings.iter().filter(is_its).find_map(|other| {
+        let name = &other.resource;
+        match &other.contract_id {
+            Some(id) if listed.iter().all(|observed| observed.contract_id != *id) => {
+                Some(Decision::Wait(Refusal {
+                    reason: reasons::OTHER_CONTRACT_HELD,
+                    message: format!(
+                        "BillingContract {name}, of the same customer, has contract {id}, which the billing API does not list yet"
+                    ),
+                }))
+            }
+            Some(_) => None,
+            None if !other.is_before => None,
+            None => {
+                let start = time(&other.terms, "startingAt");
+                let same = || (other.terms == origin.terms).then(|| "all places".to_owned());
+                let what = bills_the_same(desired, &other.terms, start).or_else(same)?;
+                Some(Decision::refuse(
+                    reasons::DUPLICATE_CLAIM,
+                    format!(
+                        "Nothing was written: BillingContract {name} is older, of the same customer, and says the same at \
+                         `{what}`. If this one is to follow it, delete that one; if a second contract that bills the same is \
+                         meant, set `spec.metronome.uniquenessKey`"
+                    ),
+                ))
+            }
+        }
+    })
+}
+
+/// The member by which two contracts that begin at one moment bill the same use, or all that a package has.
+fn priced_the_same(one: &Value, other: &Value) -> Option<&'static str> {
+    let is_same = |name: &&str| one.get(*name).is_some() && one.get(*name) == other.get(*name);
+    let package = ["packageId", "packageAlias"].into_iter().find(|name| is_same(name));
+    let is_all_use = |terms: &Value| terms.get("usageFilter").is_none_or(Value::is_null);
+    let card = || ["rateCardId", "rateCardAlias"].into_iter().find(|name| is_same(name));
+    package.or_else(|| card().filter(|_| is_all_use(one) && is_all_use(other)))
+}
+
+/// What an item bills or gives, and from when on.
+#[derive(PartialEq, Eq)]
+struct Billed<'v> {
+    product: &'v str,
+    since: Timestamp,
+}
+
+impl<'v> Billed<'v> {
+    fn of(list: &List, item: &'v Value, contract: Option<Timestamp>) -> Option<Self> {
+        let products = ["/productId", "/subscriptionRate/productId"];
+        let product = products.iter().find_map(|place| item.pointer(place)?.as_str())?;
+        let since = past::starts(list, item, contract?).into_iter().min()?;
+        Some(Self { product, since })
+    }
+}
+
+/// Why a contract is not made yet: what a resource of the customer has made, which has gone, may not show.
 fn left_behind(
     holders: &Holders,
-    desired: &Desired,
-    alias: Option<&str>,
+    customer: &[&str],
     listed: &[ObservedContract],
     now: DateTime<Utc>,
 ) -> Option<Decision> {
-    let names: Vec<&str> = [desired.customer_id().as_str()].into_iter().chain(alias).collect();
+    if let Some(until) = holders.unseen_until().filter(|until| now < *until) {
+        return Some(Decision::Wait(Refusal {
+            reason: reasons::OTHER_CONTRACT_HELD,
+            message: format!(
+                "An operator before this one may have stopped in the middle of a create. What it may have made is looked for, \
+                 until {}, before a contract is made",
+                Timestamp(until)
+            ),
+        }));
+    }
     let is_listed = |id: &String| listed.iter().any(|observed| observed.contract_id == *id);
-    let departed = holders.departed(&names);
+    let departed = holders.departed(customer);
     let mut hidden = departed.iter().filter(|gone| {
         now.signed_duration_since(gone.at) < MAY_SHOW_LATER
             && !gone.contract_id.as_ref().is_some_and(is_listed)
@@ -103,7 +211,7 @@ fn left_behind(
 /// and is neither another cluster's nor the one that the spec renews. One that is over counts for the time that it billed.
 fn may_be_meant(observed: &ObservedContract, desired: &Desired) -> bool {
     let terms = desired.terms();
-    let time = |name: &str| super::text(terms, name).and_then(|text| text.parse::<DateTime<Utc>>().ok());
+    let time = |name: &str| time(terms, name).map(|time| time.0);
     let end = [observed.ending_before, observed.archived_at].into_iter().flatten().min();
     let has_time = end.is_none_or(|end| end > observed.starting_at);
     let ends_after_start = end.zip(time("startingAt")).is_none_or(|(end, start)| end.0 > start);
@@ -184,12 +292,16 @@ fn unclaimed(observed: &ObservedContract, (namespace, name): (&str, &str), now: 
     Decision::refuse(reasons::CONTRACT_UNCLAIMED, message)
 }
 
-fn duplicate(observed: &ObservedContract, name: &str) -> Decision {
+fn time(terms: &Value, name: &str) -> Option<Timestamp> {
+    super::text(terms, name)?.parse().ok()
+}
+
+fn duplicate(observed: &ObservedContract, name: &str, why: &str) -> Decision {
     Decision::refuse(
         reasons::DUPLICATE_CLAIM,
         format!(
-            "Nothing was written: the customer has contract {}, which says what this resource says, and BillingContract {name} \
-             holds it. If this one is to follow it, delete that one; if a second contract with the same terms is meant, set \
+            "Nothing was written: the customer has contract {}, which {why}, and BillingContract {name} holds it. If this one \
+             is to follow it, delete that one; if a second contract that bills the same is meant, set \
              `spec.metronome.uniquenessKey`",
             observed.contract_id
         ),

@@ -14,6 +14,9 @@ pub fn plan(plan: &Plan) -> String {
         vec![code(&row.place), why, side(&row, row.before.as_ref()), side(&row, row.after.as_ref())]
     });
     tables.push(table(&["Without a sum", "Why", "Before", "After"], &open.collect::<Vec<_>>()));
+    let invoices = plan.invoiced.invoices.iter().map(|invoice| vec![code(&invoice.line())]);
+    tables.push(table(&["Invoiced already"], &invoices.collect::<Vec<_>>()));
+    tables.extend(plan.invoiced.unknown.as_ref().and_then(|_| Some(plan.invoiced.words()? + "\n")));
     tables.retain(|table| !table.is_empty());
     tables.join("\n")
 }

@@ -3,6 +3,7 @@
 //! Cents of US dollars are shown as dollars, every other amount as it is, each with its unit. A difference that is to be
 //! removed has an arrow from what billing says to what Git says; drift, which is only told, says which side is which.
 
+mod invoiced;
 mod json;
 mod markdown;
 mod row;

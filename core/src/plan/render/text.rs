@@ -68,6 +68,7 @@ pub fn lines(plan: &Plan) -> String {
             _ => format!("  {} ({})", arrow(&row::open(open)), row::cause(open.cause)),
         }));
     }
+    lines.extend(plan.invoiced.lines());
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
@@ -171,11 +172,11 @@ fn is_new(plan: &Plan) -> bool {
     plan.changes.iter().any(Change::is_new_contract)
 }
 
-/// What a plan does to money, in a few words; empty when nothing.
+/// What a plan does to money, and what of it is invoiced already, in a few words; empty when nothing.
 fn effect(plan: &Plan) -> String {
     let is_new = is_new(plan);
     let sums = row::totals(&plan.effect).iter().map(|row| sum(row, is_new)).collect::<Vec<_>>();
-    sums.into_iter().chain(open(&plan.effect)).collect::<Vec<_>>().join("; ")
+    sums.into_iter().chain(open(&plan.effect)).chain(plan.invoiced.words()).collect::<Vec<_>>().join("; ")
 }
 
 fn sum(row: &MoneyRow, is_new: bool) -> String {

@@ -7,8 +7,11 @@ use super::{Desired, ObservedContract, committed_value, end, fingerprint, leavin
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
-        Call, ContractSnapshot, Decision, Ending, Observation, Planner, Policy, Reading, Recorded, Refusal,
-        SetTerms, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
+        Call, ContractSnapshot, Decision, Ending, Holders, Observation, Planner, Policy, Reading, Recorded,
+        Refusal, SetTerms, Unreadable,
+        package::ArchivedPackage,
+        snapshot::day,
+        three_way::{as_set, with_digest},
     },
     terms::{Digest, Timestamp, json::parse_exact, zoo::SHAPE},
     validate,
@@ -43,6 +46,7 @@ pub struct ContractPlanner {
     package: Option<ArchivedPackage>,
     /// What is shown, once it was read.
     shown: Reading<ObservedContract>,
+    holders: Holders,
 }
 
 impl ContractPlanner {
@@ -68,6 +72,7 @@ impl ContractPlanner {
             desired,
             package: package.and_then(ArchivedPackage::of),
             shown: Reading::Unread,
+            holders: Holders::default(),
         })
     }
 
@@ -186,11 +191,22 @@ impl Planner for ContractPlanner {
         leaving::to_set(&desired.canonical, self.shown.present())
     }
 
+    fn overtaken(&self, recorded: &Recorded) -> Option<(Digest, Vec<String>)> {
+        let (observed, desired) = (self.shown.present()?, self.desired.as_ref().ok()?);
+        let leaves = |field: &&String| desired.canonical.get(field.as_str()).is_none();
+        let set = recorded.set.get("").into_iter().flatten().filter(leaves);
+        let says = |field: &String| Some(with_digest(field, observed.terms.get(field)?));
+        let fields: Vec<_> = set.filter_map(says).collect();
+        (!fields.is_empty()).then(|| (fingerprint(&observed.terms), fields))
+    }
+
     fn recall(&self, recorded: &mut Recorded) {
         let Some(observed) = self.shown.present() else { return };
-        let is_known = recorded.contract_id.is_some();
-        if is_known && recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms)) {
+        let is_renumbered = recorded.contract_id.as_ref().is_some_and(|id| *id != observed.contract_id)
+            && recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms));
+        if is_renumbered && !self.holders.share(&self.organization_id) {
             // As it last was, under another ID: a write was carried out once more on its way, and nobody had a say in it.
+            // Where another resource means the same contract, that one may have made it.
             recorded.contract_id = Some(observed.contract_id.clone());
         }
         let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&observed.contract_id);
@@ -203,6 +219,10 @@ impl Planner for ContractPlanner {
             let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
             recorded.set.add("", set);
         }
+    }
+
+    fn know(&mut self, holders: Holders) {
+        self.holders = holders;
     }
 
     fn shows(&self, sent: &Digest) -> bool {

@@ -25,12 +25,10 @@ impl ObservedContract {
             let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
             text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
         };
-        Ok(Self {
-            contract_id: text("contract_id")?,
-            account_id: text("account_id")?,
-            state: text("status")?,
-            terms,
-        })
+        // In the words of the terms, whatever letters the reply has it in.
+        let state = terms.get("status").and_then(Value::as_str).filter(|state| !state.is_empty());
+        let state = state.ok_or_else(|| unreadable("`status` is missing".to_owned()))?.to_owned();
+        Ok(Self { contract_id: text("contract_id")?, account_id: text("account_id")?, state, terms })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Each rule of planning for Zoo, on one contract.
 
 mod left;
+mod otherwise;
 
 use serde_json::json;
 
@@ -335,10 +336,40 @@ fn a_held_contract_that_is_gone_is_written_anew_once_somebody_says_so_and_only_t
 fn a_contract_that_was_last_seen_in_a_state_that_is_not_shown_is_not_missing() {
     let mut changed = contract("scheduled");
     changed.name = "Acme renamed".into();
+    let before: DateTime<Utc> = "2025-12-01T00:00:00Z".parse().unwrap();
     for state in ["scheduled", "closed", "canceled"] {
         let recorded = Recorded { state: Some(state.into()), ..holding(&contract(state)) };
-        written(decide(&changed, None, &recorded));
+        written(plan(&desired(&changed), None, &recorded, &Policy::default(), before));
     }
+}
+
+#[test]
+fn a_contract_that_has_ended_is_opened_again_only_when_somebody_says_that_its_periods_begin_anew() {
+    let spec = contract("active");
+    for state in ["closed", "canceled"] {
+        let recorded = Recorded { state: Some(state.into()), ..holding(&contract(state)) };
+        let decide = |policy: &Policy| plan(&desired(&spec), None, &recorded, policy, now());
+        let Refusal { reason, message } = refusal(decide(&Policy::default()));
+        assert_eq!(reason, "TermOver");
+        assert!(message.contains(state) && message.contains("begin them anew"), "{message}");
+        let digest = message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
+        let approving = Policy { approved: Some(digest.to_owned()), ..Policy::default() };
+        written(decide(&approving));
+        let created = written(plan(&desired(&spec), None, &Recorded::default(), &Policy::default(), now()));
+        let other = Policy { approved: Some(created.digest.to_string()), ..Policy::default() };
+        assert_eq!(refusal(decide(&other)).reason, "TermOver", "that of the first create is another one");
+        assert_eq!(
+            decide_ended(&recorded, state),
+            Decision::Settle,
+            "what has ended stays so without a word"
+        );
+    }
+    let scheduled = Recorded { state: Some("scheduled".into()), ..holding(&contract("scheduled")) };
+    written(decide(&spec, None, &scheduled));
+}
+
+fn decide_ended(recorded: &Recorded, state: &str) -> Decision {
+    plan(&desired(&contract(state)), None, recorded, &Policy::default(), now())
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub(super) fn plan(
     if applied && !desired.contract.status.is_visible() {
         return Decision::Settle;
     }
+    if let Some(held) = recorded.contract_id.as_deref().filter(|_| has_ended_begun(desired, recorded, now)) {
+        return reopen(held, desired, recorded, policy, applied);
+    }
     let held = recorded.contract_id.as_deref().filter(|_| !is_hidden(recorded));
     let Some(held) = held else { return create(&Value::Null, desired, recorded, policy, applied) };
     let ends_at = desired.contract.term_end_at;
@@ -57,6 +60,34 @@ pub(super) fn plan(
         }
         _ => Decision::Wait(missing(held, &way_out)),
     }
+}
+
+/// Whether the contract was closed or canceled after one of its periods had begun: billing may have closed that, and rolled
+/// amounts over.
+fn has_ended_begun(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> bool {
+    let has_ended = matches!(recorded.state.as_deref(), Some("closed" | "canceled"));
+    has_ended && desired.contract.periods.iter().any(|period| period.period_start_at.0 < now)
+}
+
+/// Plans a change of a contract that has ended, which Zoo does not show: a replace carries nothing over, so that it opens
+/// closed periods again. It is made only when somebody who knows that says so.
+fn reopen(held: &str, desired: &Desired, recorded: &Recorded, policy: &Policy, applied: bool) -> Decision {
+    let plan = match create(&json!({"ended": held}), desired, recorded, policy, applied) {
+        Decision::Write(plan) => plan,
+        decision => return decision,
+    };
+    if plan.consent.given.is_some() {
+        return Decision::Write(plan);
+    }
+    let state = recorded.state.as_deref().unwrap_or_default();
+    Decision::refuse(
+        reasons::TERM_OVER,
+        format!(
+            "Nothing was written: contract {held} is {state}, and the billing API does not show it any more. What billing has              made of its periods since they began (which are closed, what was rolled over) can't be carried over, so that a              replace would begin them anew. Restore the spec; or, if that is meant, {}: {}",
+            plan.how_to_approve(),
+            plan.summary()
+        ),
+    )
 }
 
 /// Whether the contract was last seen in a state that Zoo never shows.

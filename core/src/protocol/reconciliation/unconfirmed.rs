@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Reconciliation;
 use crate::{
     api::{contract::UnconfirmedWrite, reasons},
-    plan::{CallKind, Plan, Planner, SETTLING, not_converging},
+    plan::{CallKind, Plan, Planner, Refusal, SETTLING, not_converging},
     protocol::{Outcome, ReconcileResult, Requeue, failure::key_elsewhere, lost},
     terms::Timestamp,
 };
@@ -39,9 +39,44 @@ impl<P: Planner> Reconciliation<P> {
         if is_behind || self.count_round(&left, now) < MAX_ROUNDS {
             return self.not_in_force(&left, now);
         }
-        let refusal = not_converging(&left);
-        let outcome = Outcome::Refused { refusal, blocked_plan: Some(left) };
+        self.never_settled(left, now)
+    }
+
+    /// Whether so many rounds have left a difference that it is not written any more, though each of them ended before it
+    /// could be seen what it had left.
+    pub(super) fn has_left_it_too_often(&self, plan: &Plan) -> bool {
+        self.rounds(plan) >= MAX_ROUNDS
+    }
+
+    /// The result then: nothing is written before somebody changes something.
+    pub(super) fn never_settled(&mut self, left: Plan, now: DateTime<Utc>) -> ReconcileResult<P::Snapshot> {
+        self.write.clone_from(&self.recorded.unconfirmed);
+        let outcome = Outcome::Refused { refusal: not_converging(&left), blocked_plan: Some(left) };
         self.result(outcome, Requeue::AfterSyncPeriod, now)
+    }
+
+    /// Notes the write before a plan that takes out what it has set.
+    pub(super) fn note_overtaken(&mut self, plan: &Plan, now: DateTime<Utc>) {
+        let replaces = plan.calls.iter().any(|call| call.kind == CallKind::Replace);
+        let overtaken = self.planner.overtaken(&self.recorded).filter(|_| replaces);
+        if let (Some(overtaken), Some(wrote_at)) = (overtaken, self.recorded.wrote_at) {
+            lost::overtaken(&mut self.recorded.lost, overtaken, wrote_at, now);
+        }
+    }
+
+    /// The result when a write of this pass was followed by a wait for newer reads once too often: each leaves something, and
+    /// no read is ever new enough to tell what.
+    pub(super) fn waited_too_often(
+        &mut self,
+        refusal: &Refusal,
+        now: DateTime<Utc>,
+    ) -> Option<ReconcileResult<P::Snapshot>> {
+        let creates = |plan: &Plan| plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let last = self.written.last().filter(|last| !creates(last)).cloned()?;
+        if refusal.reason != reasons::NOT_YET_IN_FORCE || self.count_round(&last, now) < MAX_ROUNDS {
+            return None;
+        }
+        Some(self.never_settled(last, now))
     }
 
     /// The result when a write was taken and does not show yet: another look.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{metronome::*, *};
 use crate::{
-    plan::{Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sought, metronome::ContractPlanner},
+    plan::{Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sibling, Sought, metronome::ContractPlanner},
     protocol::claims::{self, Asking},
 };
 
@@ -22,6 +22,7 @@ struct Objects {
     departed: Vec<Departed>,
     /// The resource itself has gone.
     has_gone: bool,
+    unseen_until: Option<DateTime<Utc>>,
 }
 
 /// The cluster, as one resource sees it.
@@ -45,6 +46,16 @@ impl Others for Seen {
     fn departed(&self, customer: &[&str]) -> Vec<Departed> {
         assert_eq!(customer, ["customer-1"]);
         self.0.0.lock().unwrap().departed.clone()
+    }
+
+    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
+        assert_eq!(customer, ["customer-1"]);
+        let objects = self.0.0.lock().unwrap();
+        objects.others.iter().map(|other| claims::sibling(&self.1, other)).collect()
+    }
+
+    fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.0.0.lock().unwrap().unseen_until
     }
 }
 
@@ -164,13 +175,11 @@ fn what_was_lost_and_found_again_by_its_key_is_asked_for_as_well() {
 
 #[test]
 fn a_key_that_was_used_leads_to_nothing_that_another_resource_holds() {
-    let holder = other("new", OLDER, Some("c-1"), Some("c-1"));
-    Cluster::of(&[holder]).around(bench(json!({}))).pass(&[
-        none(),
-        failed(CREATE, key_used()),
-        listed(json!({})),
-        done(DUPLICATE),
-    ]);
+    let cluster = Cluster::default();
+    let mut bench = cluster.around(bench(json!({})));
+    bench.pass(&[none(), failed(CREATE, key_used()), none(), done("unconfirmed")]);
+    cluster.change(|objects| objects.others = vec![other("new", OLDER, Some("c-1"), Some("c-1"))]);
+    bench.pass(&[listed(json!({})), done(DUPLICATE)]);
 }
 
 #[test]
@@ -195,6 +204,7 @@ fn a_resource_that_is_deleted_ends_nothing_that_it_only_finds_and_another_holds_
     let archived = || listed(json!({"archived_at": "2026-06-01T10:30:00Z"}));
     deleted(going(other("new", OLDER, Some("c-1"), None))).pass(&[
         listed(json!({})),
+        read("Invoices", json!([])),
         taken(ARCHIVE, json!({})),
         archived(),
         done("ended"),
@@ -247,6 +257,126 @@ fn what_a_resource_that_has_gone_is_known_to_have_made_is_not_waited_for() {
         created(),
         found(mine),
         done("applied"),
+    ]);
+}
+
+/// Terms with a charge of a product at a time.
+fn charging(product: &str, at: &str) -> Value {
+    let schedule = json!({"scheduleItems": [{"timestamp": at, "amount": "100"}]});
+    json!({"scheduledCharges": [{"key": product, "productId": product, "name": "Setup", "schedule": schedule}]})
+}
+
+/// The same, as Metronome tells it.
+fn charged(product: &str, at: &str) -> Value {
+    let schedule = json!({"schedule_items": [{"id": "s-1", "timestamp": at, "amount": 100}]});
+    let product = json!({"id": product, "name": "Setup"});
+    json!([{"id": "x-1", "product": product, "name": "Setup", "schedule": schedule}])
+}
+
+const JULY: &str = "2026-07-01T00:00:00Z";
+const AUGUST: &str = "2026-08-01T00:00:00Z";
+
+#[test]
+fn what_a_held_contract_bills_is_billed_by_no_second_one_unless_a_key_says_that_it_is_meant() {
+    let key = "test/sales/old";
+    let shown = |product, at| {
+        let charges = charged(product, at);
+        listed(json!({"id": "c-0", "uniqueness_key": key, "name": "Other", "scheduled_charges": charges}))
+    };
+    let bench_of =
+        |members: Value| Cluster::of(&[other("old", OLDER, None, Some("c-0"))]).around(bench(members));
+    let result = bench_of(charging("setup", JULY)).pass(&[shown("setup", JULY), done(DUPLICATE)]);
+    let Outcome::Refused { refusal, .. } = result.outcome else { panic!() };
+    for part in ["c-0", "sales/old", "`scheduledCharges/setup`", "spec.metronome.uniquenessKey"] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+    for (product, at) in [("setup", AUGUST), ("support", JULY)] {
+        let mine = found(json!({"scheduled_charges": charged("setup", JULY)}));
+        bench_of(charging("setup", JULY)).pass(&[shown(product, at), created(), mine, done("applied")]);
+    }
+    let mut keyed = charging("setup", JULY);
+    keyed["uniquenessKey"] = json!("acme-extension");
+    let mine = json!({"uniqueness_key": "acme-extension", "scheduled_charges": charged("setup", JULY)});
+    bench_of(keyed).pass(&[shown("setup", JULY), created(), found(mine), done("applied")]);
+}
+
+#[test]
+fn what_a_held_contract_bills_of_all_use_from_a_moment_on_is_billed_by_no_second_one() {
+    let shown = |members: Value| {
+        let mut shown =
+            json!({"id": "c-0", "uniqueness_key": "test/sales/old", "name": "Other", "rate_card_id": "card"});
+        shown.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        listed(shown)
+    };
+    let beside = |members| Cluster::of(&[other("old", OLDER, None, Some("c-0"))]).around(bench(members));
+    let result = beside(json!({"rateCardId": "card"})).pass(&[shown(json!({})), done(DUPLICATE)]);
+    let Outcome::Refused { refusal, .. } = result.outcome else { panic!() };
+    assert!(refusal.message.contains("`rateCardId`"), "{}", refusal.message);
+    let mine = |members| [created(), found(members), done("applied")];
+    for (wanted, members) in [
+        (json!({"rateCardId": "other"}), json!({})),
+        (json!({"rateCardId": "card"}), json!({"starting_at": "2025-12-01T00:00:00Z"})),
+    ] {
+        let card = wanted["rateCardId"].clone();
+        let rows = [&[shown(members)][..], &mine(json!({"rate_card_id": card}))].concat();
+        beside(wanted).pass(&rows);
+    }
+}
+
+#[test]
+fn what_an_older_resource_of_the_customer_may_just_be_making_is_not_made_by_a_younger_one() {
+    let making = |created, members: Value| {
+        let mut sibling = other("old", created, None, None);
+        sibling.spec.metronome = bench(members).contract.spec.metronome;
+        Cluster::of(&[sibling])
+    };
+    let like = |created| making(created, charging("setup", JULY));
+    let mine =
+        || [none(), created(), found(json!({"scheduled_charges": charged("setup", JULY)})), done("applied")];
+    let result = like(OLDER).around(bench(charging("setup", JULY))).pass(&[none(), done(DUPLICATE)]);
+    let Outcome::Refused { refusal, .. } = result.outcome else { panic!() };
+    assert!(refusal.message.contains("sales/old is older"), "{}", refusal.message);
+    // The older of the two goes on, and so does one that means something else.
+    like(YOUNGER).around(bench(charging("setup", JULY))).pass(&mine());
+    making(OLDER, charging("setup", AUGUST)).around(bench(charging("setup", JULY))).pass(&mine());
+    // Terms without a charge are the like where they are the same.
+    making(OLDER, json!({})).around(bench(json!({}))).pass(&[none(), done(DUPLICATE)]);
+    making(OLDER, json!({"name": "Other"})).around(bench(json!({}))).pass(&[
+        none(),
+        created(),
+        found(json!({})),
+        done("applied"),
+    ]);
+}
+
+#[test]
+fn a_list_without_what_another_resource_of_the_customer_holds_is_behind_and_read_again() {
+    let cluster = Cluster::of(&[other("old", OLDER, None, Some("c-0"))]);
+    let mut bench = cluster.around(bench(json!({})));
+    bench.pass(&[none(), done(WAITS)]);
+    let shown = json!({"id": "c-0", "uniqueness_key": "test/sales/old", "name": "Other"});
+    bench.pass(&[listed(shown), created(), found(json!({})), done("applied")]);
+}
+
+#[test]
+fn what_an_operator_that_stopped_in_the_middle_may_have_made_is_looked_for_before_anything_is_made() {
+    let cluster = Cluster::default();
+    let until = now() + MAY_SHOW_LATER;
+    cluster.change(|objects| objects.unseen_until = Some(until));
+    let mut bench = cluster.around(bench(json!({})));
+    bench.pass(&[none(), done(WAITS)]);
+    bench.later(MAY_SHOW_LATER.num_seconds() - 1);
+    let left = json!({"id": "c-0", "uniqueness_key": "test/billing/acme-2025"});
+    bench.pass(&[none(), done(WAITS)]);
+    bench.pass(&[listed(left), done(WAITS)]);
+    bench.later(1);
+    bench.pass(&[none(), created(), found(json!({})), done("applied")]);
+    // What is its own by its key is no matter.
+    cluster.change(|objects| objects.unseen_until = Some(until + MAY_SHOW_LATER));
+    cluster.around(super::metronome::bench(json!({}))).pass(&[
+        listed(json!({})),
+        found(json!({})),
+        done("in_sync"),
     ]);
 }
 

@@ -166,7 +166,10 @@ fn another_edit_waits_until_reads_have_caught_up() {
     bench.pass(&[found(json!({})), last_edit(""), failed(EDIT, unknown()), done("unconfirmed")]);
     set_name(&mut bench, "Acme 2028");
     bench.later(29);
-    bench.pass(&[found(json!({})), last_edit(""), done("not_in_force")]);
+    // What was written for a spec that has gone again may be beside the contract.
+    let nothing_beside = || read("Balances {", json!([]));
+    let behind = [nothing_beside(), nothing_beside(), last_edit(""), done("not_in_force")];
+    bench.pass(&[&[found(json!({}))], &behind[..]].concat());
     bench.later(1);
     bench.pass(&[
         found(json!({})),

@@ -10,6 +10,11 @@ fn archived() -> Value {
     json!({"archived_at": "2026-06-01T00:00:00Z"})
 }
 
+/// No invoice of the contract is final.
+fn no_invoices() -> Row {
+    read("Invoices", json!([]))
+}
+
 fn deleted(mut bench: Bench<ContractPlanner>, policy: DeletionPolicy) -> Bench<ContractPlanner> {
     bench.goal = ending(policy);
     bench
@@ -20,6 +25,7 @@ fn the_contract_on_record_is_archived_or_ended_and_read_again() {
     let archive = taken(ARCHIVE, json!({"id": "c-1"}));
     deleted(holding(), DeletionPolicy::Cancel).pass(&[
         found(json!({})),
+        no_invoices(),
         archive,
         found(archived()),
         done("ended"),
@@ -36,6 +42,7 @@ fn a_contract_on_record_that_cannot_be_read_has_ended_only_if_it_is_listed_as_ar
     deleted(holding(), DeletionPolicy::Cancel).pass(&[absent(BY_ID), listed(archived()), done("ended")]);
     deleted(holding(), DeletionPolicy::Cancel).pass(&[
         found(json!({})),
+        no_invoices(),
         failed(ARCHIVE, not_found()),
         absent(BY_ID),
         listed(archived()),
@@ -48,7 +55,13 @@ fn what_a_lost_create_made_is_found_by_its_key_and_ended() {
     let mut bench = bench(json!({}));
     bench.pass(&[none(), failed(CREATE, unknown()), done("unconfirmed")]);
     let mut bench = deleted(bench, DeletionPolicy::Cancel);
-    bench.pass(&[listed(json!({})), taken(ARCHIVE, json!({})), listed(archived()), done("ended")]);
+    bench.pass(&[
+        listed(json!({})),
+        no_invoices(),
+        taken(ARCHIVE, json!({})),
+        listed(archived()),
+        done("ended"),
+    ]);
 }
 
 #[test]
@@ -69,7 +82,13 @@ fn a_contract_ends_where_it_is_though_the_spec_is_wrong_claimed_or_names_another
     terms.ending_before = Some("2025-01-01T00:00:00Z".parse().unwrap());
     terms.customer_id = Some("customer-2".to_owned().into());
     bench.claimed = Some(Refusal { reason: crate::api::reasons::DUPLICATE_CLAIM, message: "no".into() });
-    bench.pass(&[found(json!({})), taken(ARCHIVE, json!({})), found(archived()), done("ended")]);
+    bench.pass(&[
+        found(json!({})),
+        no_invoices(),
+        taken(ARCHIVE, json!({})),
+        found(archived()),
+        done("ended"),
+    ]);
     assert!(bench.sent[0].body.contains(r#""customer_id":"customer-1""#), "{}", bench.sent[0].body);
 }
 

@@ -63,6 +63,7 @@ impl Scripted {
             changes,
             calls: prepare.into_iter().chain([call]).collect(),
             consent: Consent::default(),
+            invoiced: Box::default(),
         };
         if let Some(blocked) = recorded.blocked_plan.as_ref().filter(|blocked| blocked.digest == plan.digest)
         {

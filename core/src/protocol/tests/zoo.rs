@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     api::{ContractPackage, contract::ManagementPolicy, reasons},
-    plan::zoo::ContractPlanner,
+    plan::{Holder, Holders, Others, Sought, zoo::ContractPlanner},
     terms::{json::parse_exact, zoo::SHAPE},
 };
 
@@ -371,6 +371,42 @@ fn a_field_that_a_lost_replace_has_set_is_taken_out_when_it_leaves_the_spec() {
 }
 
 #[test]
+fn a_field_that_was_just_taken_out_and_an_earlier_write_puts_back_is_taken_out_again() {
+    let without = terms("Acme", "active");
+    let mut with_notes = without.clone();
+    with_notes["notes"] = json!("ours");
+    let mut bench = bench(&with_notes);
+    bench.pass(&[absent(READ), taken(REPLACE, told(&with_notes, "c-1")), done("applied")]);
+    bench.later(5);
+    set_name(&mut bench, "Acme");
+    let cleared = || taken(REPLACE, told(&without, "c-1"));
+    let result = bench.pass(&[read(READ, told(&with_notes, "c-1")), cleared(), done("applied")]);
+    // The first write, delivered once more on its way, comes after the second; it is looked for once none can.
+    assert_eq!(result.requeue, Requeue::Within(std::time::Duration::from_secs(26)));
+    bench.later(26);
+    bench.pass(&[read(READ, told(&with_notes, "c-1")), cleared(), done("applied")]);
+    bench.later(31);
+    bench.pass(&[read(READ, told(&without, "c-1")), done("in_sync")]);
+    assert_eq!(bench.write(), None);
+    // Later on, a note is somebody's own.
+    bench.pass(&[read(READ, told(&with_notes, "c-1")), done("in_sync")]);
+}
+
+#[test]
+fn what_leaves_the_spec_long_after_the_last_write_costs_no_further_look() {
+    let without = terms("Acme", "active");
+    let mut with_notes = without.clone();
+    with_notes["notes"] = json!("ours");
+    let mut bench = bench(&with_notes);
+    bench.pass(&[absent(READ), taken(REPLACE, told(&with_notes, "c-1")), done("applied")]);
+    bench.later(31);
+    set_name(&mut bench, "Acme");
+    let cleared = taken(REPLACE, told(&without, "c-1"));
+    let result = bench.pass(&[read(READ, told(&with_notes, "c-1")), cleared, done("applied")]);
+    assert_eq!((result.requeue, bench.write()), (Requeue::AfterSyncPeriod, None));
+}
+
+#[test]
 fn what_a_lost_replace_has_made_is_on_record_although_it_is_only_reported() {
     let old = terms("Acme", "active");
     let mut bench = bench(&old);
@@ -392,4 +428,39 @@ fn a_contract_as_it_last_was_is_ours_under_another_id_too() {
     bench.pass(&[read(READ, other), done("refused ReplacedOutside")]);
     bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, new()), done("applied")]);
     assert_eq!(bench.contract_id().as_deref(), Some("c-2"));
+}
+
+/// A cluster in which another resource means the same contract, or none does.
+struct Doubled(bool);
+
+impl Others for Doubled {
+    fn holder(&self, _: Sought<'_>) -> Holder {
+        Holder::Nobody
+    }
+
+    fn share(&self, customer: &str) -> bool {
+        assert_eq!(customer, "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11");
+        self.0
+    }
+}
+
+#[test]
+fn a_contract_as_it_last_was_is_not_ours_under_another_id_where_another_resource_may_have_made_it() {
+    let old = terms("Acme", "active");
+    for (is_doubled, rows) in [
+        (true, vec![read(READ, told(&old, "c-2")), done("refused ReplacedOutside")]),
+        (
+            false,
+            vec![
+                read(READ, told(&old, "c-2")),
+                taken(REPLACE, told(&terms("Acme 2027", "active"), "c-2")),
+                done("applied"),
+            ],
+        ),
+    ] {
+        let mut bench = holding(&old);
+        bench.holders = Box::new(move |_| Holders::new(Doubled(is_doubled)));
+        set_name(&mut bench, "Acme 2027");
+        bench.pass(&rows);
+    }
 }

@@ -1,6 +1,6 @@
 //! Questions about a Zoo contract.
 
-use super::{check_length, currency};
+use super::{check_ends, check_length, currency};
 use crate::{
     plan::start_of_year,
     terms::{
@@ -18,6 +18,8 @@ pub(super) fn contract(contract: &Contract) -> Vec<Violation> {
     }
     currency::check(&contract.currency, &mut found);
     check_length(contract.effective_at, contract.term_end_at, "termEndAt", &mut found);
+    let term = (contract.effective_at, Some(contract.term_end_at));
+    check_ends(term.0, term.1, ["effectiveAt", "termEndAt"], &mut found);
     found.check(!contract.items.is_empty(), "items", || {
         format!(
             "is empty, and the contract is {}: nothing is sold, and use of nothing is billed",
@@ -44,6 +46,14 @@ fn check_item(item: &Item, found: &mut Violations) {
     // An allowance that is free, with a price above it, is common; free from some quantity on is not.
     let free =
         |index: &usize| item.rate_tiers.get(*index).is_some_and(|tier| tier.unit_price == Decimal::ZERO);
+    for (index, pair) in item.rate_tiers.windows(2).enumerate() {
+        let [before, tier] = pair else { continue };
+        let (was, is) = (before.unit_price, tier.unit_price);
+        let path = format!("rateTiers[{}].unitPrice", index + 1);
+        found.check(was == Decimal::ZERO || is <= was, &path, || {
+            format!("is {is}, more than {was} in the tier before: who uses more pays more for each; is that meant?")
+        });
+    }
     let last = item.rate_tiers.len().saturating_sub(1);
     found.check(!free(&last), &format!("rateTiers[{last}].unitPrice"), || match last {
         0 => "is 0: the item is free; is that meant?".to_owned(),
@@ -128,6 +138,39 @@ mod tests {
         question("/items/1/fixedFeeAmount", json!("0.00"), "`spec.zoo.items[fde].fixedFeeAmount` is 0");
         question("/items/0/rateTiers/1/unitPrice", json!("0"), "rateTiers[1].unitPrice` is 0: all use above");
         assert_eq!(asked("/status", json!("closed")), [""; 0]);
+    }
+
+    #[test]
+    fn a_price_that_rises_with_use_deserves_a_question_and_a_free_allowance_does_not() {
+        let tiers = |first: &str, second: &str| {
+            json!([{"tierStartInclusive": 0, "tierEndExclusive": 100, "unitPrice": first},
+                   {"tierStartInclusive": 100, "unitPrice": second}])
+        };
+        question(
+            "/items/0/rateTiers",
+            tiers("0.42", "4.2"),
+            "rateTiers[1].unitPrice` is 4.2, more than 0.42",
+        );
+        for (first, second) in [("0", "0.42"), ("0.42", "0.42"), ("0.42", "0.4")] {
+            assert_eq!(asked("/items/0/rateTiers", tiers(first, second)), [""; 0], "{first}, {second}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_meant_to_be_part_of_the_term_and_an_early_start_deserve_a_question() {
+        for end in
+            ["2027-12-31T00:00:00Z", "2027-12-31T23:59:59Z", "2027-12-31T23:59:00Z", "2027-12-31T23:00:00Z"]
+        {
+            let found = asked("/termEndAt", json!(end));
+            let question = found.iter().find(|asked| asked.contains("should it be 2028-01-01T00:00:00Z?"));
+            assert!(question.is_some_and(|asked| asked.contains(end)), "{end}: {found:#?}");
+        }
+        for end in ["2027-12-30T00:00:00Z", "2028-01-01T00:00:00Z", "2028-01-01T00:00:01Z"] {
+            let found = asked("/termEndAt", json!(end));
+            assert!(!found.iter().any(|asked| asked.contains("should it be")), "{end}: {found:#?}");
+        }
+        let found = asked("/effectiveAt", json!("0206-01-01T00:00:00Z"));
+        assert!(found.iter().any(|asked| asked.contains("in the year 206: is that meant?")), "{found:#?}");
     }
 
     #[test]

@@ -4,7 +4,11 @@ use super::*;
 use crate::{cli::files::Values, yaml::Place};
 
 fn read(all: &[(&str, &str)]) -> Files {
-    let source = |(name, text): &(&str, &str)| Source { name: (*name).to_owned(), text: (*text).to_owned() };
+    let source = |(name, text): &(&str, &str)| Source {
+        name: (*name).to_owned(),
+        text: (*text).to_owned(),
+        unread: None,
+    };
     Files::of(all.iter().map(source).collect())
 }
 
@@ -193,4 +197,75 @@ fn rules_of_the_definitions_are_asked() {
         rules(package)
     );
     assert_eq!(rules(PROVIDER), [""; 0]);
+}
+
+#[test]
+fn nothing_that_seems_to_be_meant_as_ours_is_left_out_as_another_kind() {
+    let wrong = "`apiVersion` must be billing.countersign.dev/v1alpha1, not ";
+    for (version, kind, spec) in [
+        ("v1", "BilingContract", "{}"),
+        ("v1", "BillingContracts", "{}"),
+        ("acme.com/v1", "Agreement", "{providerRef: {name: zoo}, zoo: {}}"),
+    ] {
+        let text = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n");
+        assert_eq!(told(&text), [format!("{wrong}{version}")], "{kind}");
+    }
+    let item =
+        "apiVersion: billing.countersign.dev/v1alpha1\n  kind: BillingContract\n  metadata: {name: a}\n";
+    for (text, part) in [
+        (format!("- {item}"), "`apiVersion` must begin a resource, not a list"),
+        (format!("kind: List\nitems:\n- {item}"), "`apiVersion` must be v1 in a list of resources"),
+        (
+            format!(
+                "apiVersion: billing.countersign.dev/v1alpha1\nkind: ContractPackageList\nitems:\n- {item}"
+            ),
+            "`kind` must be ContractPackage in a list of them",
+        ),
+        ("apiVersion: v1\nkind: List\nitems: [null]\n".to_owned(), "`items[0]` must be a resource, not null"),
+    ] {
+        let found = told(&text);
+        assert!(found.len() == 1 && found[0].starts_with(part), "{part}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_has_nothing_in_it_or_holds_a_resource_in_something_else_is_told() {
+    let held = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  acme.yaml: |\n    \
+                apiVersion: billing.countersign.dev/v1alpha1\n    kind: BillingContract\n";
+    assert_eq!(
+        skipped(&[
+            ("empty.yaml", " \n"),
+            ("comments.yaml", "# kind: BillingContract\n---\n# more\n"),
+            ("list.yaml", "apiVersion: v1\nkind: List\nitems: []\n"),
+            ("map.yaml", held),
+        ]),
+        [
+            "empty.yaml: empty",
+            "comments.yaml: nothing but comments",
+            "list.yaml: an empty list",
+            "map.yaml: ConfigMap of v1: of another API group; a resource of billing.countersign.dev in it is not checked",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_with_what_to_write() {
+    let named = |metadata: &str| told(&PROVIDER.replace("name: zoo", metadata));
+    assert_eq!(
+        named("name: 2026"),
+        ["`metadata.name` must be text, in quotes: as it is written, it means 2026"]
+    );
+    assert!(named("generateName: zoo-")[0].contains("`generateName` cannot make it up"));
+    let long = "a".repeat(254);
+    assert_eq!(
+        named(&format!("name: {long}")),
+        ["`metadata.name` must have at most 253 characters, not 254"]
+    );
+}
+
+#[test]
+fn a_key_that_json_says_twice_is_refused_as_in_yaml() {
+    let text = "{\n\t\"apiVersion\": \"billing.countersign.dev/v1alpha1\", \"kind\": \"BillingProvider\",\n\t\"kind\": \"BillingContract\"}";
+    let files = read(&[("acme.json", text)]);
+    assert!(files.resources.is_empty() && files.broken.len() == 1, "{files:#?}");
 }

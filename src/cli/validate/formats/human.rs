@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::{super::Report, sentence};
-use crate::{cli::out::count, review::Severity};
+use crate::{
+    cli::out::{self, count},
+    review::Severity,
+};
 
 pub(super) fn write(report: &Report) -> String {
     let mut text = String::new();
@@ -11,7 +14,8 @@ pub(super) fn write(report: &Report) -> String {
         let mark = if entry.severity == Severity::Warning { "warning: " } else { "" };
         // Writing to a text cannot fail.
         let _ = writeln!(text, "{}:{}:{}: {mark}{}", entry.file, entry.line, entry.column, sentence(entry));
-        let shown: String = entry.source.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // One character of the line is one of what is shown, so that the mark below stands where it should.
+        let shown: String = entry.source.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
         if !shown.trim().is_empty() {
             let (line, before) = (entry.line.to_string(), " ".repeat(entry.indent));
             let margin = " ".repeat(line.len());
@@ -27,4 +31,8 @@ pub(super) fn write(report: &Report) -> String {
         let _ = writeln!(text, "{} {are} sound{warnings}", report.what());
     }
     text
+}
+
+fn is_unseen(c: char) -> bool {
+    out::line(c.encode_utf8(&mut [0; 4])).chars().nth(1).is_some()
 }

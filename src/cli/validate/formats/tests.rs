@@ -9,7 +9,8 @@ fn report(strict: bool) -> Report {
     let contract = "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\nmetadata:\n  name: acme\nspec:\n  \
                     providerRef: {name: zo}\n  ignoreDrift:\n    - /note\n  metronome:\n    customerId: c\n    \
                     startingAt: 2026-01-01T00:00:00Z\n    rateCardId: r\n";
-    let source = |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned() };
+    let source =
+        |name: &str, text: &str| Source { name: name.to_owned(), text: text.to_owned(), unread: None };
     let files = Files::of(vec![source("zoo, prod.yaml", text), source("contracts/acme.yaml", contract)]);
     Report::new(&files, findings(&files, None), strict)
 }

@@ -54,6 +54,8 @@ pub(crate) struct Item {
     pub(crate) added: i64,
     /// Somebody approved the plan that added it, which names what of the past it bills.
     pub(crate) may_bill_past: bool,
+    /// Whoever added it was shown another end of the contract, which somebody else has changed since.
+    pub(crate) is_unaware: bool,
 }
 
 /// Numbers of IDs.
@@ -93,6 +95,7 @@ impl Item {
             maker,
             added: now,
             may_bill_past: false,
+            is_unaware: false,
         };
         for sent in access["schedule_items"].as_array().into_iter().flatten() {
             item.access.push(access_of(sent, minter)?);

@@ -1,5 +1,7 @@
 //! Metronome: contracts that are edited item by item, keys that are taken once, and the invoices that follow.
 
+mod beside;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -8,7 +10,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    LONGEST_LAG, Manner, Reply, Request,
+    LONGEST_LAG, Manner, Reply, Request, Seen,
     items::{Invoice, Item, LISTS, Minter},
     view,
 };
@@ -30,14 +32,17 @@ pub(crate) struct Contract {
     pub(crate) items: Vec<Item>,
     edits: Vec<Value>,
     maker: Option<usize>,
+    /// It is none, and has what the customer has beside its contracts.
+    is_beside: bool,
 }
 
 impl Contract {
     /// What somebody's resource has put beyond the end of the contract. An edit that was under way when somebody else set
-    /// the end may do so, and is put right before it is invoiced.
-    pub(crate) fn late(&self) -> Option<String> {
+    /// the end may do so, and is put right at the next look, unless it was invoiced by then.
+    pub(crate) fn late(&self, now: i64) -> Option<String> {
         let invoices = self.items.iter().filter(|item| !item.is_archived);
-        let mut invoices = invoices.flat_map(|item| item.invoices.iter().map(move |invoice| (item, invoice)));
+        let invoices = invoices.flat_map(|item| item.invoices.iter().map(move |invoice| (item, invoice)));
+        let mut invoices = invoices.filter(|(item, invoice)| !item.is_unaware || invoice.at > now);
         invoices.find_map(|(item, invoice)| self.invoiced_late(item, invoice))
     }
 
@@ -57,9 +62,12 @@ impl Contract {
 
 /// A line of an invoice: what a customer was charged, once and for all.
 #[derive(Clone, Debug)]
-struct Line {
-    product: String,
-    customer: String,
+pub(super) struct Line {
+    /// The list of the item that it is for, and its ID as the contract shows it.
+    pub(super) list: &'static str,
+    pub(super) item: String,
+    pub(super) product: String,
+    pub(super) customer: String,
     at: i64,
 }
 
@@ -124,7 +132,8 @@ impl Metronome {
 
     /// `data` of `v2/contracts/list`, archived ones included.
     pub(crate) fn list(&self, customer: &str, now: i64, lag: i64) -> Vec<Value> {
-        let contracts = self.as_of(now, lag).values().filter(|contract| contract.customer == customer);
+        let contracts = self.as_of(now, lag).values();
+        let contracts = contracts.filter(|contract| contract.customer == customer && !contract.is_beside);
         let mut listed: Vec<_> =
             contracts.map(|contract| view::contract(contract, self.manner, now)).collect();
         if self.manner.reversed {
@@ -148,10 +157,10 @@ impl Metronome {
                 contract.to = time::parse(&body["ending_before"]);
             }),
             "v1/contracts/archive" => self.update(request, |contract, _| contract.archived = Some(now)),
-            path => {
+            path => self.call_beside(request, now, findings).unwrap_or_else(|| {
                 findings.push(format!("the model has no {path}"));
                 Err(Reply::error(404, "Not Found"))
-            }
+            }),
         };
         match reply {
             Ok(data) => {
@@ -204,6 +213,7 @@ impl Metronome {
             items,
             edits: Vec::new(),
             maker: Some(request.slot),
+            is_beside: false,
         };
         let id = contract.id.clone();
         Arc::make_mut(&mut self.state).insert(id.clone(), contract);
@@ -263,6 +273,10 @@ impl Metronome {
             for sent in sent() {
                 let mut item = Item::made(list, sent, Some(request.slot), now, &mut self.minter)?;
                 item.may_bill_past = request.is_approved;
+                item.is_unaware = match &request.seen {
+                    Seen::Shown(view) => time::parse(&view["ending_before"]) != contract.to,
+                    Seen::Nothing | Seen::Absent => false,
+                };
                 told.push(
                     json!({"id": item.id, "product": {"id": item.product}, "name": item.rest.get("name")}),
                 );
@@ -369,25 +383,40 @@ impl Metronome {
             for item in contract.items.iter().filter(|item| !item.is_archived) {
                 for invoice in &item.invoices {
                     if invoice.at <= now {
-                        findings.extend(
-                            contract.invoiced_late(item, invoice).map(|what| format!("{what}, and was")),
-                        );
-                        self.charge(contract, item, &invoice.id, invoice.at, findings);
+                        let late = contract.invoiced_late(item, invoice).filter(|_| !item.is_unaware);
+                        findings.extend(late.map(|what| format!("{what}, and was")));
+                        self.charge(contract, item, (&invoice.id, &item.id), invoice.at, findings);
                     }
                 }
-                for at in item.beginnings(now, contract.to) {
-                    self.charge(contract, item, &item.id, at, findings);
+                for (index, at) in item.beginnings(now, contract.to).into_iter().enumerate() {
+                    let minted = view::minted_id(item, index);
+                    self.charge(contract, item, (&item.id, &minted), at, findings);
                 }
             }
         }
     }
 
-    fn charge(&mut self, contract: &Contract, item: &Item, id: &str, at: i64, findings: &mut Vec<String>) {
+    /// Final invoices of a contract, one a line.
+    pub(crate) fn invoices(&self, contract: &str) -> Vec<Value> {
+        let lines = self.lines.iter().filter(|((of, ..), _)| of == contract);
+        lines.map(|((_, id, at), line)| view::invoice(contract, id, *at, line, self.manner)).collect()
+    }
+
+    /// Notes what is charged by something with an ID, for an item that is shown by another.
+    fn charge(
+        &mut self,
+        contract: &Contract,
+        item: &Item,
+        (id, shown): (&str, &str),
+        at: i64,
+        findings: &mut Vec<String>,
+    ) {
         let place = (contract.id.clone(), id.to_owned(), at);
         if self.lines.contains_key(&place) {
             return;
         }
-        let line = Line { product: item.product.clone(), customer: contract.customer.clone(), at };
+        let (product, customer) = (item.product.clone(), contract.customer.clone());
+        let line = Line { list: item.list, item: shown.to_owned(), product, customer, at };
         let what = format!("{} of {} for {}", line.product, line.customer, time::text(at));
         let is_past = at < item.added - time::HOUR && item.added > contract.created;
         let was_there = |other: &Item| other.product == item.product && other.id != item.id;

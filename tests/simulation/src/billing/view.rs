@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Manner,
     items::{Item, LISTS},
-    metronome::Contract,
+    metronome::{Contract, Line},
 };
 use crate::time;
 
@@ -53,11 +53,23 @@ pub(super) fn contract(contract: &Contract, manner: Manner, now: i64) -> Value {
     data
 }
 
+/// `data` of a list of what a customer has beside its contracts.
+pub(super) fn beside(all: &Contract, list: &str, manner: Manner) -> Vec<Value> {
+    let manner = Manner { extras: false, ..manner };
+    let mut listed: Vec<_> =
+        all.items.iter().filter(|item| item.list == list).map(|item| told(item, all, manner)).collect();
+    if manner.reversed {
+        listed.reverse();
+    }
+    listed
+}
+
 fn told(item: &Item, contract: &Contract, manner: Manner) -> Value {
     let mut members = item.rest.clone();
     for (name, value) in &mut members {
         match (name.as_str(), value.as_str()) {
             ("name" | "description", Some(found)) => *value = json!(text(found, manner)),
+            ("uniqueness_key", Some(found)) if manner.prefixed => *value = json!(format!("commit:{found}")),
             ("type", Some(found)) if manner.lower => *value = json!(found.to_lowercase()),
             _ => {}
         }
@@ -105,7 +117,7 @@ fn minted(item: &Item, contract: &Contract, manner: Manner, now: i64) -> Vec<Val
     let beginnings = item.beginnings(now, contract.to).into_iter().enumerate();
     let commit = |(index, at): (usize, i64)| {
         json!({
-            "id": format!("{}-of-{index}", item.id), "recurring_commit_id": item.id, "type": "PREPAID",
+            "id": minted_id(item, index), "recurring_commit_id": item.id, "type": "PREPAID",
             "product": {"id": item.product, "name": "A product"}, "priority": 100, "rate_type": "LIST_RATE",
             "access_schedule": {"credit_type": {"id": USD, "name": "USD (cents)"}, "schedule_items": [
                 {"id": format!("{}-access-{index}", item.id), "amount": 1,
@@ -113,6 +125,30 @@ fn minted(item: &Item, contract: &Contract, manner: Manner, now: i64) -> Vec<Val
         })
     };
     beginnings.map(commit).collect()
+}
+
+/// ID of the commit that a recurring one has made for the period with this number.
+pub(super) fn minted_id(item: &Item, index: usize) -> String {
+    format!("{}-of-{index}", item.id)
+}
+
+/// An invoice of one line, as a list of invoices has it.
+pub(super) fn invoice(contract: &str, id: &str, at: i64, line: &Line, manner: Manner) -> Value {
+    let status = if manner.lower { "finalized" } else { "FINALIZED" };
+    let mut told = json!({"product_id": line.product, "name": "A product"});
+    if line.list == "scheduled_charges" {
+        told["type"] = json!("scheduled");
+        told["scheduled_charge_id"] = json!(line.item);
+    } else {
+        told["type"] = json!("commit_purchase");
+        told["commit_id"] = json!(line.item);
+        told["commit_type"] = json!("PrepaidCommit");
+    }
+    json!({
+        "id": format!("invoice-of-{id}-at-{at}"), "contract_id": contract, "customer_id": line.customer, "status": status,
+        "type": "SCHEDULED", "issued_at": when(at, manner), "total": 1,
+        "credit_type": {"id": USD, "name": "USD (cents)"}, "line_items": [told],
+    })
 }
 
 fn access(item: &Item, manner: Manner) -> Value {

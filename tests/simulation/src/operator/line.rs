@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use countersign_core::{
-    api::{Api, contract::ManagementPolicy},
-    plan::{Call, CallKind, metronome, zoo},
+    api::Api,
+    plan::{
+        Call, CallKind,
+        metronome::{self, Balances},
+        zoo,
+    },
     protocol::CallError,
 };
 use serde_json::{Value, json};
@@ -117,7 +121,7 @@ impl Fact for metronome::Need {
     }
 
     fn is_list(&self) -> bool {
-        matches!(self, Self::Contracts { .. })
+        matches!(self, Self::Contracts { .. } | Self::Balances { .. })
     }
 
     fn read(&self, line: &mut Line<'_>, lag: i64) -> Result<Option<Value>, CallError> {
@@ -137,9 +141,16 @@ impl Fact for metronome::Need {
                 Ok(told)
             }
             Self::Contracts { customer_id } => Ok(Some(model.list(customer_id.as_str(), now, lag).into())),
+            Self::Balances { customer_id, kind } => {
+                let list = if *kind == Balances::Commits { "commits" } else { "credits" };
+                let told = model.balances(customer_id.as_str(), list, now, lag);
+                line.desk.beside.insert(*kind, told.clone());
+                Ok(Some(told.into()))
+            }
             Self::Edits(contract) => {
                 Ok(model.history(contract.contract_id.as_str(), now, lag).map(Value::from))
             }
+            Self::Invoices(contract) => Ok(Some(model.invoices(contract.contract_id.as_str()).into())),
             need => Err(CallError::Unreachable(format!("the model has no {need:?}"))),
         }
     }
@@ -196,11 +207,14 @@ impl Line<'_> {
             slot: self.desk.slot,
             holds: self.desk.holds(),
             seen: self.desk.seen.clone(),
-            is_approved: self.desk.object.spec.management_policy == ManagementPolicy::Plan,
+            is_approved: self.desk.is_approved,
             may_clear_notes: self.ground.notes_said.contains(&self.desk.slot),
         };
         if self.ground.mutant == Some(Mutant::KeyFromUid) && call.kind == CallKind::Create {
             request.body["uniqueness_key"] = json!(self.desk.object.metadata.uid);
+        }
+        if self.ground.mutant == Some(Mutant::BalanceMadeAgain) && call.kind == CallKind::Add {
+            request.body["uniqueness_key"] = json!(format!("made at {}", self.ground.now));
         }
         for finding in check::write(self, call, &request) {
             self.ground.find(finding);
@@ -213,7 +227,18 @@ impl Line<'_> {
         self.ground.count(fate.name());
         self.ground.count("write sent");
         let told = self.exchange(fate, &request, call);
-        if self.ground.mutant == Some(Mutant::RetryWithoutReading)
+        if call.kind == CallKind::Create {
+            let uid = self.desk.object.metadata.uid.clone().unwrap_or_default();
+            self.ground.let_through.insert(uid, std::mem::take(&mut self.desk.foreseen));
+        }
+        if let Some(sent) = &mut self.ground.sent {
+            sent.push((call.clone(), told.is_ok()));
+        }
+        let is_again = match self.ground.mutant {
+            Some(Mutant::BalanceMadeAgain) => call.kind == CallKind::Add,
+            mutant => mutant == Some(Mutant::RetryWithoutReading),
+        };
+        if is_again
             && matches!(told, Err(CallError::Unknown(_)))
             && request.body["uniqueness_key"].is_string()
         {
@@ -230,6 +255,8 @@ impl Line<'_> {
         match self.fate {
             Fate::Late(_) if !may_be_late => Fate::LostRequest,
             Fate::Twice(_) if !may_be_late => Fate::LostReply,
+            // What has no key is done twice by a network that delivers it twice, and nobody can help it.
+            Fate::Twice(_) if call.kind == CallKind::Append => Fate::LostReply,
             Fate::Behind(_) | Fate::NotFound | Fate::ForeignNotFound => Fate::Fine,
             fate => fate,
         }
@@ -288,6 +315,7 @@ impl Line<'_> {
         }
         // Whoever wrote has to look again.
         self.desk.seen = Seen::Nothing;
+        self.desk.beside.clear();
         reply.get_mut("data").map(Value::take).unwrap_or_default()
     }
 }

@@ -1,8 +1,10 @@
 //! An operator: a process that can be slow, stopped, killed and started again, and loses its memory then.
 
 pub(crate) mod line;
+pub(crate) mod plan;
 pub(crate) mod queue;
 mod report;
+mod spend;
 pub(crate) mod task;
 
 use std::{
@@ -10,11 +12,11 @@ use std::{
     sync::Arc,
 };
 
-use countersign_core::api::BillingContract;
+use countersign_core::api::{BillingContract, ContractApproval};
 
 use self::{queue::Queue, task::Task};
 use crate::{
-    cluster::{Change, Cluster, Name},
+    cluster::{self, Change, Cluster, Name},
     time::SECOND,
 };
 
@@ -34,6 +36,8 @@ struct Rival {
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) cache: BTreeMap<Name, Arc<BillingContract>>,
+    /// What people say of plans.
+    pub(crate) approvals: BTreeMap<Name, Arc<ContractApproval>>,
     /// Contracts that it saw go, and when.
     pub(crate) departed: Vec<(i64, Arc<BillingContract>)>,
     /// What the watch has not delivered yet.
@@ -44,7 +48,13 @@ pub(crate) struct Memory {
     pub(crate) tasks: BTreeMap<Name, Task>,
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
+    /// When it took the lease from an operator that may have stopped in the middle of its work.
+    pub(crate) took_over_at: Option<i64>,
+    /// It led before and does not any more, and so knows that the lease was not given up.
+    pub(crate) has_led: bool,
     rival: Option<Rival>,
+    /// Broken promises that came up while nobody else was looking.
+    pub(crate) found: Vec<String>,
     /// Deals whose reconcile was given up after it had sent a write.
     pub(crate) dropped: Vec<usize>,
 }
@@ -67,10 +77,7 @@ impl Operator {
 
     /// Starts it: its caches are filled from what the API server has.
     pub(crate) fn start(&mut self, cluster: &Cluster) {
-        let cache: BTreeMap<_, _> =
-            cluster.list().map(|object| (Name::of(object), Arc::clone(object))).collect();
-        let touched = cache.keys().cloned().collect();
-        self.memory = Some(Memory { cache, touched, ..Memory::default() });
+        self.memory = Some(Memory::of(cluster));
     }
 
     /// What runs and is not paused.
@@ -99,13 +106,31 @@ impl Operator {
                 return;
             }
         }
-        if cluster.take_lease(Some(id), lease.version).is_ok() && !is_lost {
-            memory.held_until = Some(now + LEASE);
+        if cluster.take_lease(Some(id), lease.version).is_ok() {
+            if memory.held_until.is_none() && (lease.holder.is_some() || memory.has_led) {
+                // What it knows of those that went begins anew along with its work.
+                memory.took_over_at = Some(now);
+                memory.departed.clear();
+            }
+            memory.has_led = true;
+            if !is_lost {
+                memory.held_until = Some(now + LEASE);
+            }
         }
     }
 }
 
 impl Memory {
+    /// What a process knows that has just read all that there is.
+    pub(crate) fn of(cluster: &Cluster) -> Self {
+        let cache: BTreeMap<_, _> =
+            cluster.list().map(|object| (Name::of(object), Arc::clone(object))).collect();
+        let approvals = cluster.approvals();
+        let approvals = approvals.map(|said| (cluster::name_of(said), Arc::clone(said))).collect();
+        let touched = cache.keys().cloned().collect();
+        Self { cache, approvals, touched, ..Self::default() }
+    }
+
     /// Whether a write that may take so long may start now.
     pub(crate) fn may_write(&self, takes: i64, now: i64) -> bool {
         self.held_until.is_some_and(|until| now + takes < until)
@@ -137,8 +162,22 @@ impl Memory {
                 Some(Change::Gone(name)) => {
                     self.departed.extend(self.cache.remove(&name).map(|gone| (now, gone)));
                 }
+                Some(Change::Said(approval)) => {
+                    self.touched.insert(cluster::contract_of(&approval));
+                    self.approvals.insert(cluster::name_of(&approval), approval);
+                }
+                Some(Change::Unsaid(approval)) => {
+                    self.touched.insert(cluster::contract_of(&approval));
+                    self.approvals.remove(&cluster::name_of(&approval));
+                }
                 None => return,
             }
         }
+    }
+
+    /// What is said of the plans of a contract, as far as this process has heard.
+    pub(crate) fn said_of(&self, contract: &Name) -> Vec<Arc<ContractApproval>> {
+        let about = self.approvals.values().filter(|said| cluster::contract_of(said) == *contract);
+        about.map(Arc::clone).collect()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign_core::{
     api::{BillingContract, BillingContractStatus},
     protocol::Requeue,
+    terms::Digest,
 };
 
 use super::{
@@ -29,6 +30,8 @@ pub(super) struct Report {
     /// The object moved on, and is read again first.
     pub(super) must_read: bool,
     pub(super) requeue: Requeue,
+    /// Plans whose approvals count no more once it is written.
+    pub(super) spends: Vec<Digest>,
 }
 
 /// How the writing of a status was over.
@@ -38,6 +41,8 @@ pub(super) struct Over {
     pub(super) is_dead: bool,
     /// The API server took the status.
     pub(super) is_written: bool,
+    /// Nothing went wrong on the way.
+    pub(super) goes_on: bool,
 }
 
 /// Writes a status. `Err` when that is over.
@@ -48,7 +53,7 @@ pub(super) fn write(
     ground: &mut Ground,
     fate: Fate,
 ) -> Result<Report, Over> {
-    let given_up = Over { is_dead: false, is_written: false };
+    let given_up = Over { is_dead: false, is_written: false, goes_on: false };
     let now = ground.now;
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
     let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
@@ -93,8 +98,9 @@ pub(super) fn write(
     });
     let is_written = written.is_ok();
     if fate == Fate::Crash {
-        return Err(Over { is_dead: true, is_written });
+        return Err(Over { is_dead: true, is_written, goes_on: false });
     }
+    let goes_on = hears && matches!(written, Ok(_) | Err(Refused::NotFound));
     match written {
         _ if !hears => memory.queue.retry(&uid, 0, now),
         Ok(written) => {
@@ -110,7 +116,7 @@ pub(super) fn write(
         Err(Refused::Conflict) => memory.queue.retry(&uid, 0, now),
         Err(Refused::NotFound) => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
     }
-    Err(Over { is_dead: false, is_written })
+    Err(Over { is_dead: false, is_written, goes_on })
 }
 
 /// What becomes of a request to the API server.

@@ -1,28 +1,38 @@
 //! One reconcile of one contract, await by await, as `src/controller/contract` does it: look up, finalizer, the protocol's
 //! steps, the status. Each step makes at most one request; between two of them anything can happen.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use countersign_core::{
-    api::{APPROVED_PLAN, Api, BillingContract, FINALIZER, RELEASE, REQUESTED_AT},
+    api::{
+        APPROVED_PLAN, Api, BillingContract, ContractApproval, FINALIZER, RELEASE, REQUESTED_AT,
+        approval::ApprovalDecision, contract::ManagementPolicy,
+    },
     plan::{
-        ContractSnapshot, Departed, Holder, Holders, Others, Planner, Policy, Recorded, Refusal, Sought,
-        metronome, zoo,
+        Call, ContractSnapshot, Demands, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Planner, Policy,
+        Recorded, Refusal, Sayings, Sibling, Sought,
+        metronome::{self, Balances},
+        zoo,
     },
     protocol::{
         Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step,
-        claims::{self, Asking},
+        claims::{self, Asking, Subject},
         deletion::{self, Deletion},
         references::ProviderLookup,
     },
-    status::contract::{ContractResult, event, is_tolerated, status},
+    status::contract::{ContractResult, event, is_tolerated, spent, status},
+    terms::Digest,
 };
+
+use serde_json::Value;
 
 use super::{
     Memory,
     line::{Fact, Fate, Line, takes},
     queue::{Due, Fingerprint},
     report::{Kube, Report, of_kubernetes, write},
+    spend::{self, Marked, Spend},
 };
 use crate::{
     billing::Seen,
@@ -45,16 +55,54 @@ pub(crate) struct Desk {
     pub(crate) account_name: String,
     /// What was last shown of the contract.
     pub(crate) seen: Seen,
+    /// What was last shown of what the customer has beside its contracts.
+    pub(crate) beside: BTreeMap<Balances, Vec<Value>>,
     /// Other contracts of the same account that the operator knows of.
     pub(crate) others: Vec<Arc<BillingContract>>,
     /// Digest of the plan that is being carried out.
     pub(crate) plan: Option<String>,
+    /// Somebody was asked for that plan, and agreed.
+    pub(crate) is_approved: bool,
     pub(crate) goal: Goal,
+    /// What people said of the contract's plans when the pass began.
+    pub(crate) said: Vec<Arc<ContractApproval>>,
+    /// What the account demanded of every plan when the pass began.
+    pub(crate) demands: Demands,
     /// It has sent a write.
     pub(crate) has_sent: bool,
+    /// Calls of the plan that is being carried out, with what follows it.
+    pub(crate) foreseen: Vec<Call>,
 }
 
 impl Desk {
+    /// What a reconcile works on, as a process knows it when it begins.
+    pub(super) fn of(
+        object: Arc<BillingContract>,
+        said: Vec<Arc<ContractApproval>>,
+        memory: &Memory,
+        ground: &Ground,
+    ) -> Self {
+        let account_name = account_of(&object, ground).unwrap_or_default();
+        let account = ground.account_at(&account_name).unwrap_or_default();
+        let others = others(memory, ground, &Name::of(&object), account);
+        Self {
+            slot: slot_of(&object),
+            account,
+            account_name,
+            seen: Seen::Nothing,
+            beside: BTreeMap::new(),
+            others,
+            plan: None,
+            is_approved: false,
+            goal: Goal::InForce,
+            said,
+            demands: ground.provider_of(&object).map(|provider| provider.demands.clone()).unwrap_or_default(),
+            has_sent: false,
+            foreseen: Vec::new(),
+            object,
+        }
+    }
+
     /// The contract on record, of this account.
     pub(crate) fn holds(&self) -> Option<String> {
         let status = self.object.status.as_ref()?;
@@ -69,7 +117,7 @@ impl Desk {
             account: Some(self.account_name.clone()),
             ..ReconcileResult::new(outcome, Requeue::AfterSyncPeriod)
         };
-        for finding in check::in_sync(self, &result, &ground.rules) {
+        for finding in check::in_sync(self, &result, &ground.rules, ground.now) {
             ground.find(finding);
         }
         let mut claimed = BillingContract::clone(&self.object);
@@ -82,23 +130,31 @@ impl Desk {
 
 /// What comes after a finalizer was set or taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+pub(super) enum Then {
     Bring,
     Nothing,
 }
 
 /// What is to be done next.
-enum Stage {
+pub(super) enum Stage {
     Finalizer { set: bool, then: Then },
     Zoo(Box<Reconciliation<zoo::ContractPlanner>>),
     Metronome(Box<Reconciliation<metronome::ContractPlanner>>),
     Report(Box<Report>),
+    Spend(Spend),
 }
 
 /// One reconcile.
 pub(crate) struct Task {
     pub(crate) desk: Desk,
-    stage: Stage,
+    pub(super) stage: Stage,
+}
+
+impl Task {
+    /// Whether it plans, and does not only set or take away a finalizer.
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.stage, Stage::Finalizer { then: Then::Nothing, .. })
+    }
 }
 
 /// What a step came to.
@@ -121,26 +177,14 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let object = Arc::clone(memory.cache.get(name)?);
     let uid = object.metadata.uid.clone().unwrap_or_default();
     let now = ground.now;
-    let fingerprint = fingerprint(&object, ground);
+    let said = memory.said_of(name);
+    let fingerprint = fingerprint(&object, &said, ground);
     let version = object.metadata.resource_version.as_deref();
     let is_deleted = object.metadata.deletion_timestamp.is_some();
     let needs = deletion::contract_needs_finalizer(&object);
     let has = object.metadata.finalizers.iter().flatten().any(|found| found == FINALIZER);
     let due = memory.queue.due(&uid, version, &fingerprint, now);
-    let account_name = account_of(&object, ground).unwrap_or_default();
-    let account = ground.account_at(&account_name).unwrap_or_default();
-    let others = others(memory, ground, name, account);
-    let desk = Desk {
-        slot: slot_of(&object),
-        account,
-        account_name,
-        seen: Seen::Nothing,
-        others,
-        plan: None,
-        goal: Goal::InForce,
-        has_sent: false,
-        object,
-    };
+    let desk = Desk::of(object, said, memory, ground);
     let finalizer = |set, then| Stage::Finalizer { set, then };
     let mut task = Task { desk, stage: finalizer(false, Then::Nothing) };
     match due {
@@ -164,7 +208,7 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     Some(task)
 }
 
-fn fingerprint(object: &BillingContract, ground: &Ground) -> Fingerprint {
+fn fingerprint(object: &BillingContract, said: &[Arc<ContractApproval>], ground: &Ground) -> Fingerprint {
     let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
     let provider = ground.provider_of(object);
     Fingerprint {
@@ -174,6 +218,7 @@ fn fingerprint(object: &BillingContract, ground: &Ground) -> Fingerprint {
         dependencies: provider
             .map(|provider| format!("{} {}", provider.is_ready, provider.epoch))
             .into_iter()
+            .chain(said.iter().filter_map(|said| said.metadata.uid.clone()))
             .collect(),
     }
 }
@@ -185,7 +230,7 @@ fn account_of(contract: &BillingContract, ground: &Ground) -> Option<String> {
 }
 
 /// Whether another resource claims what this one, which is deleted, has or claims.
-fn heir(desk: &Desk, ground: &Ground) -> bool {
+pub(super) fn heir(desk: &Desk, ground: &Ground) -> bool {
     let mut rivals = rivals(desk, ground);
     claims::heir(&desk.object, &mut rivals).is_some()
 }
@@ -198,16 +243,31 @@ fn others(memory: &Memory, ground: &Ground, name: &Name, account: usize) -> Vec<
     memory.cache.iter().filter(is_other).map(|(_, other)| Arc::clone(other)).collect()
 }
 
+/// What counts of what people said of a contract's plans.
+fn heard(said: &[Arc<ContractApproval>], mutant: Option<Mutant>) -> Sayings {
+    let never_spent =
+        |said: &Arc<ContractApproval>| ContractApproval { status: None, ..said.as_ref().clone() };
+    match mutant {
+        Some(Mutant::ApprovalNotSpent) => Sayings::of(&said.iter().map(never_spent).collect::<Vec<_>>()),
+        Some(Mutant::DenialUnheard) => {
+            let approves = |said: &&Arc<ContractApproval>| said.spec.decision == ApprovalDecision::Approve;
+            Sayings::of(said.iter().filter(approves).map(Arc::as_ref))
+        }
+        _ => Sayings::of(said.iter().map(Arc::as_ref)),
+    }
+}
+
 /// What the operator knows now of the others.
-struct Known {
+pub(super) struct Known {
     others: Vec<Arc<BillingContract>>,
     asking: Asking,
     is_there: bool,
     departed: Vec<Departed>,
+    unseen_until: Option<DateTime<Utc>>,
 }
 
 impl Known {
-    fn of(desk: &Desk, memory: &Memory, ground: &Ground) -> Self {
+    pub(super) fn of(desk: &Desk, memory: &Memory, ground: &Ground) -> Self {
         let name = Name::of(&desk.object);
         let asking = Asking::of(&desk.object);
         let found = memory.cache.get(&name);
@@ -221,6 +281,7 @@ impl Known {
             others: others(memory, ground, &name, desk.account),
             is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
             departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
+            unseen_until: memory.took_over_at.map(|at| wall(at) + MAY_SHOW_LATER),
             asking,
         }
     }
@@ -238,6 +299,24 @@ impl Others for Known {
 
     fn departed(&self, _: &[&str]) -> Vec<Departed> {
         self.departed.clone()
+    }
+
+    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
+        let is_its = |other: &&Arc<BillingContract>| {
+            claims::customers(other).iter().any(|name| customer.contains(&name.as_str()))
+        };
+        self.others.iter().filter(is_its).map(|other| claims::sibling(&self.asking, other)).collect()
+    }
+
+    fn unseen_until(&self) -> Option<DateTime<Utc>> {
+        self.unseen_until
+    }
+
+    fn share(&self, customer: &str) -> bool {
+        let means_it = |other: &Arc<BillingContract>| {
+            claims::subjects(other).contains(&Subject::Customer(customer.to_owned()))
+        };
+        self.others.iter().any(means_it)
     }
 }
 
@@ -261,7 +340,7 @@ impl Task {
     }
 
     /// Begins the protocol; with nothing on record where a 404 is believed, as one of the mutants does.
-    fn protocol(&mut self, ground: &Ground, believes: bool) -> Result<(), Box<ContractResult>> {
+    pub(super) fn protocol(&mut self, ground: &Ground, believes: bool) -> Result<(), Box<ContractResult>> {
         let object = Arc::clone(&self.desk.object);
         if object.spec.suspend {
             return Err(Box::new(ReconcileResult::new(Outcome::Suspended, Requeue::OnChange)));
@@ -281,7 +360,9 @@ impl Task {
         if believes {
             recorded.contract_id = None;
         }
-        let (policy, goal) = (Policy::of(&object), self.desk.goal);
+        let policy =
+            Policy::of(&object).under(self.desk.demands.clone(), heard(&self.desk.said, ground.mutant));
+        let goal = self.desk.goal;
         let api = ground.accounts.get(self.desk.account).map_or(Api::Zoo, |account| account.api);
         let refused = |refusal| Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod));
         self.stage = match api {
@@ -317,9 +398,12 @@ impl Task {
         let uid = object.metadata.uid.clone().unwrap_or_default();
         let name = object.metadata.name.clone().unwrap_or_default();
         if self.desk.goal != Goal::InForce {
-            if matches!(result.outcome, Outcome::Ended { .. }) {
-                self.stage = Stage::Finalizer { set: false, then: Then::Nothing };
-                return Some(self);
+            if let (true, Outcome::Ended { applied }) = (deletion::may_go(&result), &result.outcome) {
+                // One that waited may have been carried out by a process that ended before it could say so.
+                let waited = object.status.as_ref().and_then(|status| status.plan.as_ref());
+                let plans = applied.iter().map(|plan| &plan.digest).chain(waited.map(|plan| &plan.digest));
+                let plans: Vec<_> = plans.cloned().collect();
+                return self.spend(&plans, spend::Then::Release, memory, ground);
             }
             if let Outcome::Waiting { message, .. } = &mut result.outcome {
                 *message = deletion::how_to_release(message, "contract", &name, "ended");
@@ -332,11 +416,13 @@ impl Task {
         if !is_tolerated(&object, &result, memory.queue.failures(&uid)) {
             let status = status(&object, &result, None, wall(ground.now + skew));
             drop(event(&object, &result));
+            let spends = spent(&object, &status, &result);
             if object.status.as_ref() != Some(&status) {
-                let report = Report { object, status, tries: 0, must_read: false, requeue };
+                let report = Report { object, status, tries: 0, must_read: false, requeue, spends };
                 self.stage = Stage::Report(Box::new(report));
                 return Some(self);
             }
+            return self.spend(&spends, spend::Then::Requeue(requeue), memory, ground);
         }
         memory.queue.requeue(&uid, requeue, SYNC_PERIOD, ground.now);
         None
@@ -364,14 +450,35 @@ impl Task {
             Stage::Finalizer { set, then } => {
                 Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
             }
-            Stage::Report(report) => match write(&desk, *report, memory, ground, fate) {
-                Ok(report) => Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
-                Err(over) => {
-                    if desk.has_sent && !over.is_written {
-                        ground.lost_record(desk.slot);
+            Stage::Report(report) => {
+                let (spends, requeue) = (report.spends.clone(), report.requeue);
+                match write(&desk, *report, memory, ground, fate) {
+                    Ok(report) => Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
+                    Err(over) => {
+                        if desk.has_sent && !over.is_written {
+                            ground.lost_record(desk.slot);
+                        }
+                        if over.is_dead {
+                            return Next::Dead;
+                        }
+                        let stage = Stage::Finalizer { set: false, then: Then::Nothing };
+                        let then = spend::Then::Requeue(requeue);
+                        let goes_on = over.goes_on.then(|| Self { desk, stage });
+                        next(goes_on.and_then(|task| task.spend(&spends, then, memory, ground)))
                     }
-                    if over.is_dead { Next::Dead } else { Next::Done }
                 }
+            }
+            Stage::Spend(mut spend) => match spend.step(memory, ground, fate) {
+                Marked::On => next(Self { desk, stage: Stage::Spend(spend) }.spent(memory, ground)),
+                Marked::Failed => {
+                    memory.queue.retry(
+                        desk.object.metadata.uid.as_deref().unwrap_or_default(),
+                        0,
+                        ground.now,
+                    );
+                    Next::Done
+                }
+                Marked::Dead => Next::Dead,
             },
             Stage::Zoo(reconciliation) => {
                 let known = Holders::new(Known::of(&desk, memory, ground));
@@ -406,6 +513,38 @@ impl Task {
         }
     }
 
+    /// Marks approvals whose plan was carried out.
+    fn spend(
+        mut self,
+        plans: &[Digest],
+        then: spend::Then,
+        memory: &mut Memory,
+        ground: &Ground,
+    ) -> Option<Self> {
+        self.stage = Stage::Spend(Spend::new(&self.desk, memory, plans, ground, then));
+        self.spent(memory, ground)
+    }
+
+    /// Goes on once no approval is left to be marked.
+    fn spent(mut self, memory: &mut Memory, ground: &Ground) -> Option<Self> {
+        let Stage::Spend(spend) = &self.stage else { return Some(self) };
+        match spend.then {
+            _ if !spend.is_over() => Some(self),
+            spend::Then::Release => {
+                self.stage = Stage::Finalizer { set: false, then: Then::Nothing };
+                Some(self)
+            }
+            spend::Then::Requeue(requeue) => {
+                if let Some(finding) = check::unspent(&self.desk, ground) {
+                    memory.found.push(finding);
+                }
+                let uid = self.desk.object.metadata.uid.clone().unwrap_or_default();
+                memory.queue.requeue(&uid, requeue, SYNC_PERIOD, ground.now);
+                None
+            }
+        }
+    }
+
     fn end(
         self,
         result: ContractResult,
@@ -416,7 +555,7 @@ impl Task {
         let result = ReconcileResult { account: Some(self.desk.account_name.clone()), ..result };
         ground.note(|| format!("  result: {:?} requeue {:?}", short(&result.outcome), result.requeue));
         ground.count(outcome_name(&result.outcome));
-        for finding in check::in_sync(&self.desk, &result, &ground.rules) {
+        for finding in check::in_sync(&self.desk, &result, &ground.rules, ground.now) {
             ground.find(finding);
         }
         self.report(result, memory, ground, skew)
@@ -482,6 +621,8 @@ where
     let gate = memory.may_write(takes(), ground.now);
     let step = reconciliation.next(now);
     desk.plan = reconciliation.plan().map(|plan| plan.digest.to_string());
+    desk.is_approved = desk.object.spec.management_policy == ManagementPolicy::Plan
+        || reconciliation.plan().is_some_and(|plan| plan.consent.given.is_some());
     let mut line = Line { ground, fate, desk, gate, operator, is_dead: false };
     match step {
         Step::Read(need) => {
@@ -495,6 +636,7 @@ where
         }
         Step::Send(call) => {
             line.ground.note(|| format!("  send {:?} {} {fate:?}", call.kind, call.path));
+            line.desk.foreseen = reconciliation.foreseen(now).map(|plan| plan.calls).unwrap_or_default();
             let reply = line.send(&call);
             if line.is_dead {
                 return Turn::Dead;

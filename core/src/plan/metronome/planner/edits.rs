@@ -35,6 +35,9 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         observed.last_edit = Some(follows);
         observed.ours = Some(edits.ours());
+        if edits.are_none() {
+            observed.made = observed.made.unedited();
+        }
         observed.missing = edits.missing(observed);
         Ok(true)
     }

@@ -9,6 +9,7 @@ use crate::plan::{
     Unreadable,
     metronome::{
         Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
+        invoices::Invoices,
     },
 };
 
@@ -25,6 +26,7 @@ pub(super) struct Facts {
     pub billing_configurations: Option<Value>,
     pub packages: BTreeMap<String, Option<Value>>,
     pub custom_field_keys: Option<Value>,
+    pub invoices: BTreeMap<String, Invoices>,
 }
 
 impl Facts {
@@ -60,6 +62,10 @@ impl Facts {
                 let edits = Edits::read(told.as_ref(), &key.mark());
                 self.edits.insert(of.contract_id.to_string(), edits);
             }
+            Need::Invoices(of) => {
+                let invoices = Invoices::read(told.as_ref(), of.contract_id.as_str());
+                self.invoices.insert(of.contract_id.to_string(), invoices);
+            }
             Need::Seats { subscription_id, .. } => {
                 self.seats.insert(subscription_id.clone(), told.unwrap_or_default());
             }
@@ -76,6 +82,13 @@ impl Facts {
             Need::Packages | Need::ContractsOnPackage { .. } => {}
         }
         Ok(())
+    }
+
+    /// Takes that a fact could not be read, and why; whether it can be done without.
+    pub(super) fn spare(&mut self, need: &Need, why: &str) -> bool {
+        let Need::Invoices(of) = need else { return false };
+        self.invoices.insert(of.contract_id.to_string(), Invoices::Unknown(why.to_owned()));
+        true
     }
 
     /// Forgets what a write may have changed.

@@ -62,6 +62,7 @@ impl ContractPlanner {
         now: DateTime<Utc>,
     ) -> Result<Box<ObservedContract>, Need> {
         let contract = ContractRef::new(desired.customer_id(), &observed.contract_id);
+        observed.take_filter_of(desired);
         if observed.needs_v1(desired, recorded) {
             match self.facts.legacy.get(&observed.contract_id) {
                 Some(Some(data)) => observed.merge_v1(data),

@@ -7,7 +7,10 @@ use super::{
     *,
 };
 use crate::{
-    api::contract::DeletionPolicy,
+    api::{
+        APPROVED_PLAN,
+        contract::{DeletionPolicy, ManagementPolicy},
+    },
     plan::Ending,
     protocol::{Goal, Outcome},
 };
@@ -250,6 +253,48 @@ fn what_a_lost_reply_has_made_is_taken_out_when_the_spec_goes_back() {
 }
 
 #[test]
+fn what_was_made_beside_a_contract_and_left_the_spec_before_it_was_recorded_is_taken_out() {
+    // Of the spec that asks for it nothing was reported at all, or that it waits for what follows.
+    for is_reported in [false, true] {
+        let mut world = World::new(&spec(&[]), None, None);
+        world.settle();
+        world.contract.spec.metronome = serde_json::from_value(spec(&[begun("pool", "1000")])).unwrap();
+        world.contract.metadata.generation = Some(2);
+        let mut status = world.contract.status.clone().unwrap();
+        if is_reported {
+            status.observed_generation = Some(2);
+            status.conditions.retain(|condition| condition.type_ != "Ready");
+        }
+        world.settle();
+        world.contract.status = Some(status);
+        world.contract.spec.metronome = serde_json::from_value(spec(&[])).unwrap();
+        world.contract.metadata.generation = Some(3);
+        world.settle();
+        let told = world.api.balances(Balances::Commits);
+        let ends = &told[0]["access_schedule"]["schedule_items"][0]["ending_before"];
+        assert_eq!(*ends, "2026-06-01T11:00:00Z", "{is_reported}: it is ours, and is ended");
+    }
+}
+
+#[test]
+fn what_billing_makes_otherwise_of_an_approved_create_waits_for_an_approval_of_its_own() {
+    for trims in [false, true] {
+        let terms = with(&spec(&[commit("pool", "1000")]), "/name", json!("Acme "));
+        let mut world = World::new(&terms, None, None);
+        world.contract.spec.management_policy = ManagementPolicy::Plan;
+        if trims {
+            world.alters = |told| told["name"] = json!("Acme");
+        }
+        let Outcome::AwaitingApproval(plan) = world.pass(Goal::InForce).outcome else { panic!() };
+        let annotations = world.contract.metadata.annotations.get_or_insert_default();
+        annotations.insert(APPROVED_PLAN.to_owned(), plan.digest.to_string());
+        let outcome = world.pass(Goal::InForce).outcome;
+        assert_eq!(world.sends, if trims { 1 } else { 2 }, "{outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::AwaitingApproval(_)), trims, "{outcome:?}");
+    }
+}
+
+#[test]
 fn what_has_no_key_of_its_own_is_not_sent_again_before_a_read_must_show_the_first() {
     let mut world = World::new(&spec(&[commit("pool", "1000")]), None, None);
     world.settle();
@@ -293,6 +338,8 @@ fn a_contract_without_such_items_reads_no_list_of_them() {
     let with_items = desired(&spec(&[commit("pool", "1000")]));
     let kinds: Vec<_> = balances::needed(Some(&with_items), &bench.recorded).collect();
     assert_eq!(kinds, [Balances::Commits], "and of credits none, where only commits are said");
+    let lacking = Recorded { may_lack_a_spec: true, ..bench.recorded.clone() };
+    assert_eq!(balances::needed(Some(&with_items), &lacking).count(), 2, "whatever came and went meanwhile");
 }
 
 #[test]

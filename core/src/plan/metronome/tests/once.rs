@@ -1,5 +1,7 @@
 //! What an edit was accepted for is never added again, whatever billing makes of it and whatever is lost.
 
+use chrono::TimeDelta;
+
 use super::{
     planner::{Fault, World},
     *,
@@ -128,6 +130,24 @@ fn an_item_that_reads_back_otherwise_is_added_once_and_the_difference_is_named()
             let is_settled = matches!(last, Some(Outcome::InSync { .. }));
             assert!(is_settled || conditions.contains(&format!("/{list}/")), "{list}: {conditions}");
         }
+    }
+}
+
+#[test]
+fn what_never_reads_back_as_written_stops_although_the_clock_of_the_api_is_ahead() {
+    for ahead in [0, 2] {
+        let mut world = World::new(&fixture::plain(), None, None);
+        world.settle();
+        (world.ahead, world.alters) = (TimeDelta::seconds(ahead), trimmed);
+        set_terms(&mut world, &with(&fixture::plain(), "/name", json!("Acme 2027 ")));
+        let sends = world.sends;
+        let outcomes: Vec<_> = (0..12).map(|_| world.pass(Goal::InForce).outcome).collect();
+        let stopped = "NonConverging";
+        assert!(
+            json!(world.contract.status.as_ref().unwrap().conditions).to_string().contains(stopped),
+            "{outcomes:?}"
+        );
+        assert!(world.sends - sends <= 4, "{ahead} s ahead, {} edits", world.sends - sends);
     }
 }
 

@@ -41,6 +41,12 @@ pub(super) struct World {
     pub history_behind: Option<Value>,
     /// How much time each pass takes.
     pub takes: TimeDelta,
+    /// How far the clock of the API is ahead.
+    pub ahead: TimeDelta,
+    /// What a read of invoices tells.
+    pub invoices: Result<Vec<Value>, CallError>,
+    /// How often invoices were read.
+    pub invoice_reads: usize,
 }
 
 impl World {
@@ -64,6 +70,9 @@ impl World {
             behind: None,
             history_behind: None,
             takes: TimeDelta::minutes(1),
+            ahead: TimeDelta::zero(),
+            invoices: Ok(Vec::new()),
+            invoice_reads: 0,
         }
     }
 
@@ -84,7 +93,7 @@ impl World {
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
             Need::Balances { kind, .. } => Some(self.api.balances(*kind)),
-            Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
+            Need::Invoices(_) | Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
         }
     }
 
@@ -103,7 +112,7 @@ impl World {
             self.api.call(call);
         }
         if let (CallKind::Edit, Some(edit)) = (call.kind, self.api.history.last_mut()) {
-            edit["timestamp"] = json!(self.now.to_rfc3339());
+            edit["timestamp"] = json!((self.now + self.ahead).to_rfc3339());
         }
         match fault {
             None if call.kind == CallKind::Edit => {
@@ -127,6 +136,11 @@ impl World {
         let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
         let result = loop {
             match machine.next(self.now) {
+                Step::Read(need @ Need::Invoices(_)) => {
+                    self.invoice_reads += 1;
+                    let told = self.invoices.clone().map(|all| Some(all.into()));
+                    machine.told(&need, told, self.now);
+                }
                 Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
                 Step::Send(call) => {
                     let reply = self.send(&call);

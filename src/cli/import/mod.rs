@@ -2,9 +2,12 @@
 //!
 //! Each file is planned before it is written: one that would change anything in billing is named instead.
 
+mod listing;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +18,7 @@ use serde::Serialize;
 use super::{
     Failure,
     account::{Account, Connected},
-    files::Files,
+    files::{Files, NAMES},
     out::{self, count},
 };
 use crate::{
@@ -29,8 +32,8 @@ use crate::{
 
 /// States in which a contract is past: not imported unless it is asked for.
 const PAST: [&str; 4] = ["ended", "archived", "closed", "canceled"];
-/// Name of the file by which kustomize finds the others.
-const KUSTOMIZATION: &str = "kustomization.yaml";
+/// Names of the files that are written and are on no list yet, for a run that goes on where this one was stopped.
+const UNLISTED: &str = ".countersign-import";
 /// Characters of an ID that tell a contract without a name apart.
 const ID_LENGTH: usize = 8;
 
@@ -75,6 +78,8 @@ struct Folder {
     known: BTreeSet<String>,
     names: BTreeSet<String>,
     written: usize,
+    /// Files that kustomize does not find yet.
+    unlisted: BTreeSet<String>,
     /// What could not be imported, and why.
     refused: Vec<String>,
 }
@@ -157,8 +162,13 @@ impl Folder {
         let mut known: BTreeSet<_> = adopted.map(|adopt| adopt.contract_id.clone()).collect();
         known.extend(files.packages().filter_map(key));
         let contracts = files.contracts().map(ResourceExt::name_any);
-        let names = contracts.chain(files.packages().map(ResourceExt::name_any)).collect();
-        Ok(Self { dir: dir.to_owned(), known, names, written: 0, refused: Vec::new() })
+        let mut names: BTreeSet<_> = contracts.chain(files.packages().map(ResourceExt::name_any)).collect();
+        // What is in the folder is somebody's, whatever it holds, and no resource's file takes the place of the list.
+        names.extend(stems(dir)?);
+        names.insert("kustomization".to_owned());
+        let unlisted = fs::read_to_string(dir.join(UNLISTED)).unwrap_or_default();
+        let unlisted = unlisted.lines().filter(|name| dir.join(name).is_file()).map(str::to_owned).collect();
+        Ok(Self { dir: dir.to_owned(), known, names, written: 0, unlisted, refused: Vec::new() })
     }
 
     async fn add_contract(
@@ -237,10 +247,15 @@ impl Folder {
         let name = found.resource.name_any();
         let mut text = String::new();
         for LeftOut { path, value, why } in &found.left_out {
-            text.extend([format!("# Left out: `{path}` {why}. The billing API says: {value}\n")]);
+            // Whatever the API says, it stays in its comment.
+            let comment = out::line(&format!("Left out: `{path}` {why}. The billing API says: {value}"));
+            text.extend([format!("# {comment}\n")]);
         }
         text.push_str(&yaml::tidy(&found.resource, spec_schema(&K::kind(&())))?);
-        let path = self.dir.join(format!("{name}.yaml"));
+        let file = format!("{name}.yaml");
+        let path = self.dir.join(&file);
+        self.unlisted.insert(file);
+        out::write_whole(&self.dir.join(UNLISTED), &lines(&self.unlisted))?;
         // A run that was stopped goes on with the files that are there.
         out::write_whole(&path, &text)?;
         self.written += 1;
@@ -252,20 +267,41 @@ impl Folder {
         self.refused.push(why);
     }
 
-    /// Names every file for kustomize.
+    /// Names every new file for kustomize, in the list that is there already, if any.
     fn list(&self) -> Result<(), Failure> {
-        let path = self.dir.join(KUSTOMIZATION);
-        let mut files: Vec<_> = self.names.iter().map(|name| format!("{name}.yaml")).collect();
-        files.retain(|file| self.dir.join(file).is_file());
-        if self.written == 0 && path.is_file() {
-            return Ok(());
+        if !self.unlisted.is_empty() {
+            let existing = NAMES.iter().map(|name| self.dir.join(name)).find(|path| path.is_file());
+            let path = existing.unwrap_or_else(|| self.dir.join("kustomization.yaml"));
+            let text = if path.is_file() { fs::read_to_string(&path)? } else { String::new() };
+            let Some(text) = listing::with_resources(&text, &self.unlisted) else {
+                let (path, names) = (path.display(), self.unlisted.iter().map(String::as_str));
+                let names = names.collect::<Vec<_>>().join(", ");
+                return Err(format!(
+                    "{path} lists its resources in a form that is left as it is: add {names}"
+                )
+                .into());
+            };
+            out::write_whole(&path, &text)?;
         }
-        let lines = files.iter().map(|file| format!("  - {file}")).collect::<Vec<_>>().join("\n");
-        let text = format!(
-            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{lines}\n"
-        );
-        fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+        match fs::remove_file(self.dir.join(UNLISTED)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(format!("cannot delete {}: {error}", self.dir.join(UNLISTED).display()).into())
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+fn lines(names: &BTreeSet<String>) -> String {
+    names.iter().flat_map(|name| [name.as_str(), "\n"]).collect()
+}
+
+/// Names of the files of a folder without their ends.
+fn stems(dir: &Path) -> Result<Vec<String>, Failure> {
+    let cannot = |error| format!("cannot read {}: {error}", dir.display());
+    let entries: Vec<_> = fs::read_dir(dir).and_then(Iterator::collect).map_err(cannot)?;
+    let stem = |entry: &fs::DirEntry| Some(entry.path().file_stem()?.to_string_lossy().into_owned());
+    Ok(entries.iter().filter_map(stem).collect())
 }
 
 /// The key by which a package is found again.

@@ -1,0 +1,146 @@
+//! A contract that Zoo tells in other words, or numbers anew, is the contract that it was.
+
+use super::*;
+use crate::terms::json::parse_exact;
+
+/// The reply that shows a contract, as text.
+fn reply(contract: &Contract) -> Value {
+    let written = desired(contract).written;
+    let mut reply = parse_exact(&serde_json::to_string(&SHAPE.wire(&written)).unwrap()).unwrap();
+    let members = reply.as_object_mut().unwrap();
+    members.insert("contract_id".into(), json!("contract-1"));
+    members.insert("account_id".into(), json!("account-1"));
+    for period in reply["periods"].as_array_mut().unwrap() {
+        let period = period.as_object_mut().unwrap();
+        for (name, value) in
+            [("rollover_in_amount", json!(0)), ("rollover_out_amount", json!(0)), ("status", json!("open"))]
+        {
+            period.entry(name).or_insert(value);
+        }
+    }
+    reply
+}
+
+fn each(value: &mut Value, name: &str, change: fn(&str, &mut Value)) {
+    match value {
+        Value::Object(members) => {
+            members.iter_mut().for_each(|(name, value)| each(value, name, change));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| each(item, name, change)),
+        _ => {}
+    }
+    change(name, value);
+}
+
+fn is_money(name: &str) -> bool {
+    name.ends_with("_amount") || name == "unit_price"
+}
+
+fn is_word(name: &str) -> bool {
+    ["billing_cadence", "code", "commitment_scope", "kind", "provider", "rollover_policy", "status", "unit"]
+        .contains(&name)
+}
+
+/// What Zoo may make of a reply, by what it is called.
+type Way = (&'static str, fn(&str, &mut Value));
+
+const WAYS: [Way; 6] = [
+    ("another offset", another_offset),
+    ("numbers as text", numbers_as_text),
+    ("floats", floats),
+    ("reversed", reversed),
+    ("capitals", capitals),
+    ("nulls and more members", nulls_and_more_members),
+];
+
+fn another_offset(_: &str, value: &mut Value) {
+    let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    if let Some(time) = time {
+        let offset = chrono::FixedOffset::west_opt(8 * 3600).unwrap();
+        *value = json!(time.with_timezone(&offset).format("%Y-%m-%dT%H:%M:%S.000000%:z").to_string());
+    }
+}
+
+fn numbers_as_text(_: &str, value: &mut Value) {
+    if value.is_number() {
+        *value = json!(value.to_string());
+    }
+}
+
+fn floats(name: &str, value: &mut Value) {
+    if is_money(name) {
+        let digits = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let digits = if digits.contains('.') { digits } else { format!("{digits}.0") };
+        *value = parse_exact(&format!("{digits}e0")).unwrap();
+    }
+}
+
+fn reversed(_: &str, value: &mut Value) {
+    if let Value::Array(items) = value {
+        items.reverse();
+    }
+}
+
+fn capitals(name: &str, value: &mut Value) {
+    if let (true, Some(word)) = (is_word(name), value.as_str()) {
+        *value = json!(word.to_uppercase());
+    }
+}
+
+fn nulls_and_more_members(_: &str, value: &mut Value) {
+    const OPTIONAL: [&str; 5] = [
+        "billing_unit_granularity",
+        "discount_description",
+        "fixed_fee_amount",
+        "notes",
+        "tier_end_exclusive",
+    ];
+    if let Value::Object(members) = value {
+        for name in OPTIONAL {
+            members.entry(name).or_insert(Value::Null);
+        }
+        members.insert("id".into(), json!("6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a12"));
+        members.insert("updated_by".into(), json!({"name": ["x"]}));
+    }
+}
+
+#[test]
+fn what_means_the_same_in_other_words_is_no_difference() {
+    let mut contract = contract("active");
+    contract.items[0].rate_tiers = serde_json::from_value(json!([
+        {"tierStartInclusive": 0, "tierEndExclusive": 100_000, "unitPrice": "0.50"},
+        {"tierStartInclusive": 100_000, "unitPrice": "0.42"},
+    ]))
+    .unwrap();
+    for (way, change) in WAYS {
+        let mut reply = reply(&contract);
+        each(&mut reply, "", change);
+        let observed = ObservedContract::read(&reply).unwrap_or_else(|error| panic!("{way}: {error:?}"));
+        assert_eq!(observed.state, "active", "{way}");
+        for recorded in [holding(&contract), Recorded::default()] {
+            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::Settle, "{way}");
+        }
+    }
+}
+
+#[test]
+fn a_period_that_billing_has_closed_is_not_opened_by_putting_another_before_it() {
+    let old = contract("active");
+    let mut observed = seen(&old);
+    observed.terms["periods"][0]["status"] = json!("closed");
+    observed.terms["periods"][0]["rolloverOutAmount"] = json!("50");
+    let mut one_before = old.clone();
+    one_before.periods.insert(0, old.periods[0].clone());
+    one_before.effective_at = "2025-01-01T00:00:00Z".parse().unwrap();
+    one_before.periods[0].period_start_at = "2025-01-01T00:00:00Z".parse().unwrap();
+    one_before.periods[0].period_end_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (index, period) in (0..).zip(&mut one_before.periods) {
+        period.period_index = index;
+    }
+    let mut swapped = old.clone();
+    (swapped.periods[0].commitment_amount, swapped.periods[1].commitment_amount) =
+        (old.periods[1].commitment_amount, old.periods[0].commitment_amount);
+    for spec in [one_before, swapped] {
+        assert_eq!(refusal(decide(&spec, Some(&observed), &holding(&old))).reason, "PeriodClosed");
+    }
+}
