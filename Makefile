@@ -34,6 +34,7 @@ test: lint controlplane ## Checks and tests everything, on a real control plane
 	@$(STEP) "a third billing API" cargo test --locked --package countersign --features fake --test fake
 	@$(STEP) "tests" cargo test --workspace --locked
 	@$(STEP) "tests of the control plane" $(MAKE) --no-print-directory test-controlplane
+	@$(STEP) "policies" $(MAKE) --no-print-directory test-policy
 	@$(STEP) "demo and documentation" $(MAKE) --no-print-directory test-demo
 
 .PHONY: lint
@@ -75,6 +76,11 @@ chaos: controlplane ## Lets everything fail at once on the real parts, and count
 	cargo build --locked --package countersign --package billing-sim
 	@$(STEP) "chaos" cargo test --locked --package countersign --test it -- --ignored chaos --nocapture
 
+# As it is shipped, so the first run builds for some minutes.
+.PHONY: bench
+bench: tools ## Measures validate, plan and report with ten thousand contracts, in time and memory
+	@$(STEP) "ten thousand contracts" cargo bench --locked --package countersign --bench many
+
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once
 	@tests/controlplane/build
@@ -95,6 +101,14 @@ test-controlplane:
 	cd tests/controlplane && go vet ./internal/...
 	cd tests/controlplane && go test ./internal/...
 	cd tests/controlplane && go test ./internal/up -args -controlplane "$(TARGET)/controlplane/controlplane"
+
+# The example of policies, on plans of the program, with the engine of conftest.
+.PHONY: test-policy
+test-policy: export CGO_ENABLED := 0
+test-policy: export COUNTERSIGN := $(TARGET)/debug/countersign
+test-policy:
+	cargo build --locked --package countersign
+	cd tests/policy && go vet . && go test .
 
 # The demo as the README has it, in a folder of its own, and the documentation held against what then runs.
 .PHONY: test-demo

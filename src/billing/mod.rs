@@ -133,7 +133,7 @@ pub enum Preview<S> {
     /// Carry out this plan first.
     Write {
         /// The plan, with the calls that follow it as far as they can be told before it is carried out.
-        plan: Plan,
+        plan: Box<Plan>,
         /// What was observed, where it is known to be the resource's.
         seen: Option<S>,
     },
@@ -185,7 +185,7 @@ where
         match read_on(api, &mut reconciliation, &now).await {
             Act::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now()) {
-                    return Preview::Write { plan, seen: reconciliation.seen(now()) };
+                    return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
             }
             Act::Done(result) => return Preview::Done(result),

@@ -9,6 +9,7 @@ pub mod generate;
 mod git;
 pub mod import;
 pub mod kubectl;
+mod many;
 mod out;
 pub mod paint;
 pub mod plan;

@@ -1,6 +1,13 @@
 //! What commands print.
 
-use std::io::{self, ErrorKind, Write};
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
+
+use serde::Serialize;
 
 use super::Failure;
 
@@ -9,11 +16,44 @@ use super::Failure;
 /// # Errors
 /// When it cannot be written for another reason.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    print_by(|out| out.write_all(text.as_bytes()))
+}
+
+/// Writes one value as JSON for people and programs, as it goes: all of its text may be more than there is memory for.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print_by(|out| {
+        serde_json::to_writer_pretty(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+/// Writes what `write` writes, as [`print`] does.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result.map_err(|error| format!("cannot write what was asked for: {error}"))?),
     }
+}
+
+/// Writes a file that is there as a whole or not at all, also when the program is stopped.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".part");
+    let unfinished = path.with_file_name(name);
+    fs::write(&unfinished, text)
+        .and_then(|()| fs::rename(&unfinished, path))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
 /// A number of things: `1 contract`, `2 contracts`.

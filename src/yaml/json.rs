@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for Reader {
 mod tests {
     use serde_json::json;
 
-    use super::{super::documents, *};
+    use super::{super::parts, *};
 
     #[test]
     fn json_that_says_a_key_twice_is_refused() {
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn json_values_in_a_row_are_documents_each_with_its_line() {
-        let read = documents("{\"a\": 1}\n{\"b\":\n 2}{\"c\": 3}\n");
+        let text = "{\"a\": 1}\n{\"b\":\n 2}{\"c\": 3}\n";
         let said: Vec<_> =
-            read.iter().map(|document| (document.part.line(), document.value.clone().unwrap())).collect();
+            parts(text).into_iter().map(|part| (part.line(), part.value(text).unwrap())).collect();
         assert_eq!(said, [(1, json!({"a": 1})), (2, json!({"b": 2})), (3, json!({"c": 3}))]);
     }
 }

@@ -64,31 +64,25 @@ impl Part {
         builder.into_places()
     }
 
+    /// What the document says; null when it is empty. `text` is the one that it stands in.
+    ///
+    /// # Errors
+    /// Where it is no YAML, or says one key twice.
+    pub fn value(self, text: &str) -> Result<Value, SyntaxError> {
+        read(self.of(text), self.lines)
+    }
+
     /// The line that it begins in.
     #[must_use]
     pub const fn line(self) -> usize {
         self.lines + 1
     }
 
-    fn of(self, text: &str) -> &str {
+    /// Its text.
+    #[must_use]
+    pub fn of(self, text: &str) -> &str {
         text.get(self.start..self.end).unwrap_or_default()
     }
-}
-
-/// One document of a text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    /// Where it stands in the text.
-    pub part: Part,
-    /// What it says; null when it is empty.
-    pub value: Result<Value, SyntaxError>,
-}
-
-/// Reads every document of a text, those with errors and empty ones included.
-#[must_use]
-pub fn documents(text: &str) -> Vec<Document> {
-    let parts = json::several(text).unwrap_or_else(|| split(text));
-    parts.into_iter().map(|part| Document { part, value: read(part.of(text), part.lines) }).collect()
 }
 
 /// Reads the text of one document that so many lines stand before.
@@ -120,7 +114,7 @@ fn is_marker(line: &str) -> bool {
 /// # Errors
 /// Where the text is no YAML, or says one key twice.
 pub fn parse_documents(text: &str) -> Result<Vec<Value>, SyntaxError> {
-    let values: Result<Vec<_>, _> = documents(text).into_iter().map(|document| document.value).collect();
+    let values: Result<Vec<_>, _> = parts(text).into_iter().map(|part| part.value(text)).collect();
     Ok(values?.into_iter().filter(|value| !value.is_null()).collect())
 }
 
@@ -132,7 +126,13 @@ pub fn to_string(value: &impl Serialize) -> Result<String, serde_saphyr::ser::Er
     serde_saphyr::to_string(value)
 }
 
-/// The documents of a text, each from its `---` on. So an error in one hides no other.
+/// The documents of a text, those with errors and empty ones included: each from its `---` on, so that an error in one hides
+/// no other, or each of several JSON values in a row.
+#[must_use]
+pub fn parts(text: &str) -> Vec<Part> {
+    json::several(text).unwrap_or_else(|| split(text))
+}
+
 fn split(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let (mut start, mut lines, mut has_content, mut offset) = (0, 0, false, 0);
@@ -199,11 +199,11 @@ mod tests {
     #[test]
     fn an_error_in_one_document_hides_no_other() {
         let text = "a: [\n---\nb: 1\n---\nc: {\n---\nd: 2\n";
-        let read = documents(text);
-        let values: Vec<_> = read.iter().map(|document| document.value.as_ref().ok()).collect();
+        let read: Vec<_> = parts(text).into_iter().map(|part| part.value(text)).collect();
+        let values: Vec<_> = read.iter().map(|value| value.as_ref().ok()).collect();
         assert_eq!(values, [None, Some(&json!({"b": 1})), None, Some(&json!({"d": 2}))]);
-        let lines = read.iter().filter_map(|document| Some(document.value.as_ref().err()?.place.line));
-        assert!(lines.eq([1, 5]) || read[2].value.as_ref().unwrap_err().place.line >= 5, "{read:#?}");
+        let lines = read.iter().filter_map(|value| Some(value.as_ref().err()?.place.line));
+        assert!(lines.eq([1, 5]) || read[2].as_ref().unwrap_err().place.line >= 5, "{read:#?}");
     }
 
     #[test]
@@ -214,8 +214,7 @@ mod tests {
     #[test]
     fn each_part_is_found_again_by_its_pointer() {
         let text = "# first\n---\na: 1\n---\nb:\n  - c: 1\n    d: [x, 'y']\n  - &e {f: 2}\n  - *e\n";
-        let second = &documents(text)[1];
-        let places = second.part.places(text);
+        let places = parts(text)[1].places(text);
         let place = |pointer: &str| places.get(pointer).map(|place| (place.line, place.column));
         assert_eq!(place("/b"), Some((5, 1)));
         assert_eq!(place("/b/0"), Some((6, 5)));

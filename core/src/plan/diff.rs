@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 use crate::terms::{Decimal, Shape};
 
 /// One difference, as data: values in canonical form, exact numbers as text. `render` makes text of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// JSON pointer into the terms; items of keyed lists go by their key: `/items/fde/fixedFeeAmount`. Empty for a whole

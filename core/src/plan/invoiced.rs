@@ -1,13 +1,13 @@
 //! What is invoiced for good already of what a plan changes, so that whoever reads the plan knows what stays as it is.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Unit;
 use crate::terms::{Decimal, Timestamp};
 
 /// What is invoiced for good already of what a plan changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Invoiced {
     /// The invoices, by their date.
@@ -18,7 +18,7 @@ pub struct Invoiced {
 }
 
 /// An invoice that is final.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinalInvoice {
     /// Its ID.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     months::{self, Month},
@@ -18,22 +18,22 @@ use super::{
 use crate::terms::Decimal;
 
 /// What a plan does to the money that the customer owes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MoneyEffect {
     /// What is owed whatever the customer uses: by unit, kind and year of the contract, what stays the same included.
     pub fixed: Vec<Fixed>,
     /// What changes and has no sum beforehand.
     pub open: Vec<Open>,
     /// The fixed money again, by the month in which it is due.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub months: Vec<Month>,
     /// What use costs, where the terms alone say so: what stays the same included.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usage: Vec<UsagePrice>,
 }
 
 /// Fixed money of one kind in one unit and one year, before and after a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fixed {
     /// Why it is owed.
     pub kind: FixedKind,
@@ -63,7 +63,7 @@ impl Fixed {
 }
 
 /// Why money has no sum beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OpenCause {
     /// It is owed for what is used.
@@ -79,7 +79,7 @@ pub enum OpenCause {
 }
 
 /// Money that has no sum beforehand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Open {
     /// Where it is in the terms, as a JSON pointer.
     pub path: String,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     FixedKind, Unit,
@@ -12,7 +12,7 @@ use super::{
 use crate::terms::Decimal;
 
 /// Fixed money of one kind in one unit that is due in one month, before and after a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Month {
     /// Why it is owed.
     pub kind: FixedKind,

@@ -4,7 +4,7 @@
 //! Knows nothing of the other side, and so of changes.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::unit::Unit;
 use crate::terms::{
@@ -13,7 +13,7 @@ use crate::terms::{
 };
 
 /// Why fixed money is owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FixedKind {
     /// The customer commits to spend it.

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Unit, render};
 use crate::terms::{Decimal, Timestamp};
 
 /// The rates of a contract at a moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rates {
     /// The moment.
@@ -25,7 +25,7 @@ pub struct Rates {
 }
 
 /// One rate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rate {
     /// Name of the product.
@@ -56,7 +56,7 @@ pub struct Rate {
 }
 
 /// Whether a spec explains what is billed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum RateStanding {
     /// It does not: what is billed is neither the list rate nor what an override of the spec makes of it, or an override of
@@ -73,7 +73,7 @@ pub enum RateStanding {
 }
 
 /// What a spec says of a rate by one override.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Said {
     /// Where: a place in the contract's terms, or in its package's.
@@ -86,7 +86,7 @@ pub struct Said {
 }
 
 /// A price for each unit, a share, prices by quantity, or something that only the billing API can work out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Charge {
     /// The kind of rate, in the billing API's own word.
@@ -106,7 +106,7 @@ pub struct Charge {
 }
 
 /// A price for a range of quantities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tier {
     /// How many units it covers; the last one is open-ended.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::terms::Decimal;
@@ -35,7 +35,7 @@ const RATES: [&str; 3] = ["multiplier", "price", "unitPrice"];
 pub(super) const FEE: &str = "fixedFeeAmount";
 
 /// What amounts are counted in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
     /// A currency in whole units, by its code (Zoo): `USD`.

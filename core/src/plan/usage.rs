@@ -1,7 +1,7 @@
 //! What use of an item costs by the terms alone, so that a number of units has a sum.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 use crate::terms::Decimal;
 
 /// A price for a range of quantities, in the unit that stands beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tier {
     /// First unit that it is for, counted from 0.
     pub from: Decimal,
@@ -23,7 +23,7 @@ pub struct Tier {
 }
 
 /// What use of one item costs before and after a plan, where the terms alone say so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsagePrice {
     /// What volumes go by: the item's code (Zoo), the product's ID (Metronome).
     pub item: String,

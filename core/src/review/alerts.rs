@@ -1,7 +1,7 @@
 //! Prices that a plan moves further than somebody would by intent: to nothing, past nothing, or by a large part.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     plan::{Change, Unit, prices},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why a price is called out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Why {
     /// It falls to zero.
@@ -21,7 +21,7 @@ pub enum Why {
 }
 
 /// A price that is called out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// Where it is in the terms, as a JSON pointer.
     pub path: String,

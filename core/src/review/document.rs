@@ -1,7 +1,7 @@
 //! A plan of files as a document for programs: what `countersign plan --output json` prints, and what its schema says.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{Rule, Severity, alerts::Alert, term::Terming, volumes::Estimate};
@@ -17,7 +17,7 @@ pub const VERSION: u32 = 1;
 pub const SCHEMA_FILE: &str = "plan.json";
 
 /// What `countersign plan` found. Amounts are text with exact digits, each in the unit that stands beside it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
     /// Version of this form.
@@ -38,12 +38,12 @@ pub struct Document {
     /// What is wrong with files and can't be told of one of the resources.
     pub findings: Vec<Found>,
     /// What use of each contract costs now, by `--rates`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<RatesOf>,
 }
 
 /// What use of one contract costs now, as its billing API tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RatesOf {
     /// `namespace/name` of the contract, or the name where there is no namespace.
@@ -57,7 +57,7 @@ pub struct RatesOf {
 }
 
 /// How many resources there are in each part; one can be in two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// In `does`.
@@ -75,7 +75,7 @@ pub struct Counts {
 }
 
 /// The parts in which a plan is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Part {
     /// This change does it.
@@ -112,7 +112,7 @@ impl Part {
 }
 
 /// What happened to a resource's file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum How {
     /// It came.
@@ -142,7 +142,7 @@ impl How {
 }
 
 /// What becomes of one resource.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
     /// `BillingContract` or `ContractPackage`.
@@ -198,7 +198,7 @@ pub struct Resource {
 }
 
 /// One call that changes something.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
     /// `POST` or `PUT`.
@@ -224,7 +224,7 @@ impl Sent {
 }
 
 /// Something that was found in a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Found {
     /// The file.

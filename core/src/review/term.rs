@@ -1,7 +1,7 @@
 //! When contracts apply, before and after a plan: what a timeline shows.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -14,7 +14,7 @@ const STARTS: [&str; 2] = ["/effectiveAt", "/startingAt"];
 const ENDS: [&str; 2] = ["/termEndAt", "/endingBefore"];
 
 /// When a contract applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     /// First moment.
     pub start: Timestamp,
@@ -24,7 +24,7 @@ pub struct Span {
 }
 
 /// When a contract applies before and after a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terming {
     /// Before; none when it is new.
     #[serde(skip_serializing_if = "Option::is_none")]

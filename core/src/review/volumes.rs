@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 pub struct Volumes(BTreeMap<String, BTreeMap<String, Decimal>>);
 
 /// What expected use costs before and after a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// The item's code (Zoo), or the product's ID (Metronome).
     pub item: String,

@@ -40,10 +40,18 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let is_well_formed = FORM.as_ref().is_some_and(|form| form.is_match(text));
+        let is_well_formed = is_usual(text) || FORM.as_ref().is_some_and(|form| form.is_match(text));
         let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| is_well_formed);
         time.map(|time| Self(time.to_utc())).ok_or_else(|| TimestampError(text.chars().take(60).collect()))
     }
+}
+
+/// Whether a text is of the form that nearly all times have, `2026-01-01T00:00:00Z`, whatever the numbers are; those that are no
+/// time are left to whoever reads it, but for a 60th second.
+fn is_usual(text: &str) -> bool {
+    let form = *b"0000-00-00T00:00:00Z";
+    let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    text.len() == form.len() && text.bytes().zip(form).all(fits) && text.as_bytes().get(17) <= Some(&b'5')
 }
 
 impl fmt::Display for Timestamp {

@@ -2,7 +2,10 @@
 //!
 //! Knows the keywords that our definitions use. CEL rules are not evaluated; the rules of `validate` say the same.
 
-use std::collections::BTreeSet;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use regex_lite::Regex;
 use serde_json::{Map, Value};
@@ -204,12 +207,30 @@ fn check_form(schema: &Value, field: &str, value: &str, found: &mut Violations) 
         return true;
     }
     let Some(pattern) = text(schema, "pattern") else { return false };
-    let matches = Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(value));
+    let matches = fits(pattern, value);
     found.check(matches, field, || match Range::of_pattern(pattern) {
         Some(range) => format!("must be {range}, in plain digits, not {}", quoted(value)),
         None => format!("must match {pattern}, not {}", quoted(value)),
     });
     !matches
+}
+
+thread_local! {
+    /// Patterns of definitions, each compiled once: there are few, and to compile one takes longer than to check a resource.
+    static PATTERNS: RefCell<BTreeMap<String, Option<Regex>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+/// Whether a value fits a pattern; none fits what is no pattern.
+fn fits(pattern: &str, value: &str) -> bool {
+    PATTERNS.with_borrow_mut(|known| {
+        if let Some(known) = known.get(pattern) {
+            return known.as_ref().is_some_and(|known| known.is_match(value));
+        }
+        let compiled = Regex::new(pattern).ok();
+        let fits = compiled.as_ref().is_some_and(|compiled| compiled.is_match(value));
+        known.insert(pattern.to_owned(), compiled);
+        fits
+    })
 }
 
 fn check_bounds(schema: &Value, field: &str, value: i64, found: &mut Violations) {

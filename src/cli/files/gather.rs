@@ -35,6 +35,14 @@ pub(super) fn gather(paths: &[PathBuf]) -> Result<Gathered, Failure> {
     Ok(gathered)
 }
 
+/// The texts alone of everything that is meant.
+///
+/// # Errors
+/// As those of [`gather`].
+pub(in crate::cli) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    Ok(gather(paths)?.sources)
+}
+
 impl Gathered {
     fn add(&mut self, path: &Path) -> Result<(), Failure> {
         if path.as_os_str() == "-" {

@@ -3,22 +3,23 @@
 //! - [`gather`]: which files;
 //! - [`text`](mod@text): what their bytes say;
 //! - [`documents`](mod@documents): what of them is a resource of ours, and what is left out and why;
-//! - [`check`]: schema, CEL rules and metadata.
+//! - [`check`]: schema, CEL rules and metadata;
+//! - [`Values`]: all that a resource says.
 
 pub mod check;
 mod documents;
 mod gather;
 mod kustomize;
 mod text;
+mod values;
 
+pub use self::values::Values;
 pub(super) use self::{
-    gather::{is_resource_file, pattern},
+    gather::{is_resource_file, pattern, sources},
     kustomize::NAMES,
 };
 
-use std::{collections::BTreeSet, path::PathBuf};
-
-use serde_json::Value;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{Failure, out};
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
         Finding,
         across::{Placed, Together, Which},
     },
+    terms::Digest,
     yaml::{Part, SyntaxError},
 };
 
@@ -73,25 +75,26 @@ pub struct Resource {
     pub name: String,
     /// Its namespace, if it says one.
     pub namespace: Option<String>,
-    /// All that it says.
-    pub value: Value,
-    /// The same, typed; nothing when the API server would not take it.
+    /// What it says, typed; nothing when the API server would not take it. All of it, as it is written, is
+    /// [read](Values) again where it is asked for.
     pub typed: Option<Typed>,
+    /// Digest of its `spec` where it is not typed.
+    pub untyped: Option<Digest>,
 }
 
-/// A resource of one of our kinds.
+/// A resource of one of our kinds; one for all sides on which it is the same.
 #[derive(Clone, Debug)]
 pub enum Typed {
     /// A provider.
-    Provider(Box<BillingProvider>),
+    Provider(Arc<BillingProvider>),
     /// A provider of the cluster.
-    ClusterProvider(Box<ClusterBillingProvider>),
+    ClusterProvider(Arc<ClusterBillingProvider>),
     /// A package.
-    Package(Box<ContractPackage>),
+    Package(Arc<ContractPackage>),
     /// A contract.
-    Contract(Box<BillingContract>),
+    Contract(Arc<BillingContract>),
     /// An approval.
-    Approval(Box<ContractApproval>),
+    Approval(Arc<ContractApproval>),
 }
 
 /// Something that was left out.
@@ -119,23 +122,36 @@ impl Files {
     /// Reads texts.
     #[must_use]
     pub fn of(sources: Vec<Source>) -> Self {
-        let mut files = Self { sources, ..Self::default() };
-        files.sort();
+        Self::beside(sources, &Self::default())
+    }
+
+    /// Reads texts, most of which are those of `others`: what is the same there is not read again.
+    #[must_use]
+    pub fn beside(sources: Vec<Source>, others: &Self) -> Self {
+        let mut files = Self::default();
+        files.sort(sources, others);
         files
+    }
+
+    /// Lets go of what was read, once nobody asks any more how something is written.
+    pub(super) fn forget_texts(&mut self) {
+        for source in &mut self.sources {
+            source.text = String::new();
+        }
     }
 
     /// Puts resources that say no namespace into one, as kubectl does; those of the cluster have none.
     pub(super) fn put_into(&mut self, namespace: &str) {
-        for resource in &mut self.resources {
+        for resource in self.resources.iter_mut().filter(|resource| resource.namespace.is_none()) {
             let metadata = match &mut resource.typed {
-                Some(Typed::Provider(found)) => &mut found.metadata,
-                Some(Typed::Package(found)) => &mut found.metadata,
-                Some(Typed::Contract(found)) => &mut found.metadata,
-                Some(Typed::Approval(found)) => &mut found.metadata,
+                Some(Typed::Provider(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Package(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Contract(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Approval(found)) => &mut Arc::make_mut(found).metadata,
                 Some(Typed::ClusterProvider(_)) | None => continue,
             };
-            metadata.namespace.get_or_insert_with(|| namespace.to_owned());
-            resource.namespace.get_or_insert_with(|| namespace.to_owned());
+            metadata.namespace = Some(namespace.to_owned());
+            resource.namespace = Some(namespace.to_owned());
         }
     }
 

@@ -255,8 +255,9 @@ impl Folder {
         let file = format!("{name}.yaml");
         let path = self.dir.join(&file);
         self.unlisted.insert(file);
-        write_whole(&self.dir.join(UNLISTED), &lines(&self.unlisted))?;
-        write_whole(&path, &text)?;
+        out::write_whole(&self.dir.join(UNLISTED), &lines(&self.unlisted))?;
+        // A run that was stopped goes on with the files that are there.
+        out::write_whole(&path, &text)?;
         self.written += 1;
         eprintln!("  {} ({})", path.display(), found.state);
         Ok(())
@@ -280,7 +281,7 @@ impl Folder {
                 )
                 .into());
             };
-            write_whole(&path, &text)?;
+            out::write_whole(&path, &text)?;
         }
         match fs::remove_file(self.dir.join(UNLISTED)) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -289,15 +290,6 @@ impl Folder {
             _ => Ok(()),
         }
     }
-}
-
-/// Writes a file that is there as a whole or not at all, so that a run that was stopped can go on.
-fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let unfinished = path.with_file_name(format!(".{name}.part"));
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
 fn lines(names: &BTreeSet<String>) -> String {

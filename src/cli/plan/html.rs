@@ -1,6 +1,8 @@
 //! A plan as one file for a browser: nothing is loaded from elsewhere and nothing runs, so that it can be kept, mailed and
 //! printed. It has everything; the comment of a pull request refers to it for what does not fit there.
 
+use std::io::{self, Write};
+
 use askama::Template;
 use chrono::{DateTime, Datelike, Utc};
 
@@ -23,8 +25,8 @@ const LEFT: i64 = 230;
 /// Height of the columns of a chart.
 const HEIGHT: i64 = 180;
 
-pub(super) fn write(planned: &Planned) -> Result<String, askama::Error> {
-    Page::of(planned).render()
+pub(super) fn write(planned: &Planned, mut out: &mut dyn Write) -> io::Result<()> {
+    Page::of(planned).write_into(&mut out)
 }
 
 #[derive(Template)]

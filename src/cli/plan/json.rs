@@ -12,27 +12,25 @@ use crate::{
     },
 };
 
-pub(super) fn write(planned: &Planned) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&document(planned))? + "\n")
-}
-
 /// A plan as data.
-pub(super) fn document(planned: &Planned) -> Document {
+pub(super) fn document(planned: Planned) -> Document {
     let count = |part| planned.part(part).count();
     let total = planned.total();
+    let counts = Counts {
+        does: count(Part::Does),
+        undone: count(Part::Undone),
+        open: count(Part::Open),
+        left: count(Part::Left),
+        refused: count(Part::Refused),
+        unknown: count(Part::Unknown),
+    };
+    let live = planned.live;
     Document {
         version: VERSION,
-        base: planned.base.clone(),
-        live: planned.live,
-        counts: Counts {
-            does: count(Part::Does),
-            undone: count(Part::Undone),
-            open: count(Part::Open),
-            left: count(Part::Left),
-            refused: count(Part::Refused),
-            unknown: count(Part::Unknown),
-        },
-        resources: planned.rows.iter().map(|row| resource(row, planned.live)).collect(),
+        base: planned.base,
+        live,
+        counts,
+        resources: planned.rows.into_iter().map(|row| resource(row, live)).collect(),
         total: total.fixed,
         months: total.months,
         findings: planned.wrong.iter().map(found).collect(),
@@ -40,14 +38,15 @@ pub(super) fn document(planned: &Planned) -> Document {
     }
 }
 
-fn resource(row: &Row, live: bool) -> Resource {
+fn resource(row: Row, live: bool) -> Resource {
+    let (parts, is_wrong) = (row.parts(), !row.wrong.is_empty());
     let mut resource = Resource {
         kind: row.kind.to_owned(),
-        name: row.name.clone(),
-        file: row.file.clone(),
+        name: row.name,
+        file: row.file,
         file_is: row.how,
-        cause: row.cause.clone(),
-        parts: row.parts(),
+        cause: row.cause,
+        parts,
         findings: row.wrong.iter().map(found).collect(),
         digest: None,
         changes: Vec::new(),
@@ -60,35 +59,36 @@ fn resource(row: &Row, live: bool) -> Resource {
         committed_value: Vec::new(),
         reason: None,
         message: None,
-        alerts: row.alerts.clone(),
-        estimates: row.estimates.clone(),
+        alerts: row.alerts,
+        estimates: row.estimates,
         term: row.term,
     };
-    if !row.wrong.is_empty() {
+    if is_wrong {
         return resource;
     }
-    match &row.effect {
+    match row.effect {
         Effect::Nothing => {}
         Effect::Changes { plan, waits, undone } => {
-            resource.digest = Some(plan.digest.clone());
-            resource.changes.clone_from(&plan.changes);
-            resource.undone.clone_from(undone);
-            resource.effect = Some(plan.effect.clone());
-            resource.invoiced = Some(Invoiced::clone(&plan.invoiced)).filter(|invoiced| !invoiced.is_empty());
-            resource.waits_for_approval = *waits;
+            let invoiced = Invoiced::clone(&plan.invoiced);
+            resource.invoiced = Some(invoiced).filter(|invoiced| !invoiced.is_empty());
             if live {
                 resource.calls = plan.calls.iter().filter_map(Sent::of).collect();
             }
+            resource.digest = Some(plan.digest);
+            resource.changes = plan.changes;
+            resource.undone = undone;
+            resource.effect = Some(plan.effect);
+            resource.waits_for_approval = waits;
         }
         Effect::Left { why, changes, value } => {
-            resource.why = Some((*why).to_owned());
-            resource.changes.clone_from(changes);
-            resource.committed_value.clone_from(value);
+            resource.why = Some(why.to_owned());
+            resource.changes = changes;
+            resource.committed_value = value;
         }
-        Effect::Open(why) => resource.why = Some((*why).to_owned()),
+        Effect::Open(why) => resource.why = Some(why.to_owned()),
         Effect::Refused(refusal) | Effect::Unknown(refusal) => {
             resource.reason = Some(refusal.reason.to_string());
-            resource.message = Some(refusal.message.clone());
+            resource.message = Some(refusal.message);
         }
     }
     resource

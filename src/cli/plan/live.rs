@@ -352,7 +352,7 @@ async fn look(
 /// How a preview went, and what was observed in it.
 fn ran<S: Clone>(preview: Preview<S>) -> (Ran<S>, Option<S>) {
     match preview {
-        Preview::Write { plan, seen } => (Ran::Planned { plan, seen: seen.clone() }, seen),
+        Preview::Write { plan, seen } => (Ran::Planned { plan: *plan, seen: seen.clone() }, seen),
         Preview::Done(result) => {
             let seen = result.snapshot.clone();
             (Ran::Ended(result.outcome, result.snapshot), seen)

@@ -311,7 +311,7 @@ mod tests {
     use crate::cli::{
         files::{Files, Source},
         plan::{
-            pairs::{Change, publish},
+            pairs::Change,
             planned::{Looks, Planned},
         },
     };
@@ -338,8 +338,7 @@ mod tests {
             Files::of(all.iter().map(source).collect())
         };
         let (mut before, mut after) = (files(before), files(after));
-        publish(&mut before, &mut after);
-        let change = Change::of(Some(&before), &after, "2026-06-15T10:00:00Z".parse().unwrap());
+        let change = Change::of(Some(&mut before), &mut after, "2026-06-15T10:00:00Z".parse().unwrap());
         Planned::offline(&change, &Looks { price_alert: 20.into(), ..Looks::default() })
     }
 

@@ -7,6 +7,7 @@
 //! Either way the plan is the protocol's own, made by the planner that the operator runs.
 
 mod accounts;
+mod approvals;
 mod build;
 mod charts;
 pub(super) mod cluster;
@@ -32,15 +33,16 @@ use clap::{Args, ValueEnum};
 
 use self::{
     accounts::Accounts,
+    approvals::Approving,
     cluster::{Cluster, Settings},
-    pairs::{Change, publish},
+    pairs::Change,
     planned::{Looks, Planned},
 };
 use super::{
     Failure,
     account::Token,
     cluster::Target,
-    files::{Files, Source, pattern},
+    files::{Files, Source, pattern, sources},
     git::Repository,
     out,
 };
@@ -57,7 +59,9 @@ use crate::{api::GROUP, review::volumes::Volumes, terms::Decimal, yaml};
     countersign plan --base v1 --head v2 --output markdown contracts/\n  \
     countersign plan --base origin/main --build 'kustomize build .' clusters/production\n  \
     COUNTERSIGN_TOKEN=… countersign plan --provider billing/zoo.yaml --base origin/main contracts/\n  \
-    countersign plan --context production contracts/"
+    countersign plan --context production contracts/\n  \
+    countersign plan --context production contracts/ --approvals approvals/ \
+    --approved-by system:serviceaccount:flux-system:kustomize-controller"
 )]
 pub struct Plan {
     /// Files and folders with the resources: contracts, and the packages and providers that they refer to. The current
@@ -82,6 +86,8 @@ pub struct Plan {
     cluster: Target,
     #[command(flatten)]
     operator: Settings,
+    #[command(flatten)]
+    approving: Approving,
     /// How the plan is written.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -113,6 +119,11 @@ enum Output {
 impl Plan {
     pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
         let is_live = self.provider.is_some() || self.cluster.names_a_cluster();
+        if self.approving.is_wanted() && !self.cluster.names_a_cluster() {
+            return Err(
+                "approvals need --context: only the cluster knows which plans were carried out before".into(),
+            );
+        }
         if self.base.is_none() && !is_live {
             return Err("name what to compare with: a Git revision by --base, an account by --provider, or a cluster by \
                         --context"
@@ -133,26 +144,22 @@ impl Plan {
         for unknown in looks.volumes.unknown(&names) {
             eprintln!("countersign: --volumes names {unknown}, of which nothing changes in these files");
         }
-        let text = match self.output {
-            Output::Text => text::write(&planned),
-            Output::Json => json::write(&planned)?,
-            Output::Markdown => markdown::write(&planned),
-            Output::Html => html::write(&planned)?,
-        };
-        out::print(&text)?;
-        Ok(ExitCode::from(planned.code()))
+        let code = ExitCode::from(planned.code());
+        match self.output {
+            Output::Text => out::print(&text::write(&planned))?,
+            Output::Json => out::print_json(&json::document(planned))?,
+            Output::Markdown => out::print(&markdown::write(&planned))?,
+            Output::Html => out::print_by(|out| html::write(&planned, out))?,
+        }
+        Ok(code)
     }
 
     /// What a change does where what the files said before is what is billed.
     fn offline(&mut self, looks: &Looks) -> Result<Planned, Failure> {
-        let (before, mut after, base) = self.read()?;
+        let namespace = self.cluster.namespace().map(str::to_owned);
+        let (before, mut after, base) = self.read(namespace.as_deref())?;
         let mut before = before.unwrap_or_default();
-        if let Some(namespace) = self.cluster.namespace() {
-            before.put_into(namespace);
-            after.put_into(namespace);
-        }
-        publish(&mut before, &mut after);
-        let change = Change::of(Some(&before), &after, Utc::now());
+        let change = Change::of(Some(&mut before), &mut after, Utc::now());
         Ok(Planned { base, ..Planned::offline(&change, looks) })
     }
 
@@ -165,7 +172,7 @@ impl Plan {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             let provider = provider.clone();
             let accounts = Accounts::one(connected, &namespace);
-            let (mut before, mut after, base) = self.read()?;
+            let (mut before, mut after, base) = self.read(Some(&namespace))?;
             // A file that contracts refer to is looked at with them, wherever it stands.
             for files in before.iter_mut().chain([&mut after]) {
                 files.join(&Files::read(std::slice::from_ref(&provider))?);
@@ -178,11 +185,8 @@ impl Plan {
         let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
             (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
         } else {
-            self.read()?
+            self.read(Some(&namespace))?
         };
-        for files in before.iter_mut().chain([&mut after]) {
-            files.put_into(&namespace);
-        }
         let all = before.iter().chain([&after]).flat_map(|files| &files.resources);
         let namespaces = all.filter_map(|resource| resource.namespace.clone()).collect();
         let mut there = Files::of(cluster.files(&namespaces));
@@ -202,16 +206,24 @@ impl Plan {
             }));
         self.operator.connect_accounts(&mut cluster, &target.client, references).await;
         let accounts = Accounts::Cluster(Box::new(cluster));
-        Ok(Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await })
+        let planned = Planned { base, ..compare(Some(before), after, &namespace, &accounts, looks).await };
+        self.approving.write(&planned, |key| accounts.contract(key).is_some())?;
+        Ok(planned)
     }
 
-    /// The files before and after, and the commit before.
-    fn read(&mut self) -> Result<(Option<Files>, Files, Option<String>), Failure> {
+    /// The files before and after, with resources that say no namespace in one if it is known, and the commit before.
+    fn read(&mut self, namespace: Option<&str>) -> Result<(Option<Files>, Files, Option<String>), Failure> {
+        let put = |mut files: Files| {
+            if let Some(namespace) = namespace {
+                files.put_into(namespace);
+            }
+            files
+        };
         if self.files.is_empty() {
             self.files.push(PathBuf::from("."));
         }
         if self.base.is_none() && self.head.is_none() && self.build.is_none() {
-            return Ok((None, Files::read(&self.files)?, None));
+            return Ok((None, put(Files::read(&self.files)?), None));
         }
         if self.files.iter().any(|path| path.as_os_str() == "-") {
             return Err("what `-` said before cannot be known: name the folders, and what prints their resources by --build".into());
@@ -237,7 +249,8 @@ impl Plan {
                 return Err(format!("there are no files in {path}, before or after the change").into());
             }
         }
-        let (before, after) = (before.map(Files::of), Files::of(after));
+        let after = Files::of(after);
+        let before = before.map(|before| Files::beside(before, &after));
         if before.iter().chain([&after]).all(|files| files.resources.is_empty() && files.broken.is_empty()) {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
             let paths = paths.join(", ");
@@ -245,7 +258,8 @@ impl Plan {
                 format!("there is no resource of {GROUP} in {paths}, before or after the change").into()
             );
         }
-        Ok((before, after, base))
+        let after = put(after);
+        Ok((before.map(put), after, base))
     }
 
     /// The texts at a commit, or as they are.
@@ -256,7 +270,7 @@ impl Plan {
             (None, None) => {
                 // A path that is gone is a change like another one.
                 let there: Vec<_> = self.files.iter().filter(|path| is_there(path)).cloned().collect();
-                Ok(Files::read(&there)?.sources)
+                sources(&there)
             }
         }
     }
@@ -278,11 +292,7 @@ async fn compare(
     for files in before.iter_mut().chain([&mut after]) {
         files.put_into(namespace);
     }
-    match &mut before {
-        Some(before) => publish(before, &mut after),
-        None => publish(&mut Files::default(), &mut after),
-    }
-    let change = Change::of(before.as_ref(), &after, Utc::now());
+    let change = Change::of(before.as_mut(), &mut after, Utc::now());
     live::plan(&change, accounts, looks).await
 }
 

@@ -1,6 +1,9 @@
 //! Resources before and after a change, paired, and what a change of files alone does to each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
@@ -13,6 +16,7 @@ use crate::{
     api::{BillingContract, ContractPackage, ContractPackageStatus, package::Lifecycle},
     plan::package,
     review::{
+        Severity,
         across::Together,
         change::{self, Effect, Side},
         document::How,
@@ -54,7 +58,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// Makes both sides ready to be compared: terms of a package that is published never change.
-pub(super) fn publish(before: &mut Files, after: &mut Files) {
+fn publish(before: &mut Files, after: &mut Files) {
     let was: BTreeMap<(Option<String>, String), ContractPackageStatus> = before
         .packages()
         .filter(|package| package.spec.lifecycle != Lifecycle::Draft)
@@ -63,7 +67,8 @@ pub(super) fn publish(before: &mut Files, after: &mut Files) {
     let packages = |files: &'_ mut Files, of: &dyn Fn(&ContractPackage) -> ContractPackageStatus| {
         for resource in &mut files.resources {
             if let Some(Typed::Package(package)) = &mut resource.typed {
-                package.status = Some(of(package));
+                let status = of(package);
+                Arc::make_mut(package).status = Some(status);
             }
         }
     };
@@ -83,19 +88,31 @@ fn status(package: &ContractPackage, before: Option<&ContractPackage>) -> Contra
     }
 }
 
-impl<'a> Change<'a> {
-    /// Pairs two sides that are [ready](publish). Without a side before, nothing is known of it.
-    pub(super) fn of(before: Option<&'a Files>, after: &'a Files, now: DateTime<Utc>) -> Self {
-        let mut wrong: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
-        let mut elsewhere = Report::new(after, Vec::new(), false).entries;
-        let mut found = Report::of_each(after, findings(after, before));
-        found.retain(|(_, entry)| entry.is_error());
-        for (index, entry) in found {
-            match after.resources.get(index).map(|resource| resource.kind.as_str()) {
-                Some("BillingContract" | "ContractPackage") => wrong.entry(index).or_default().push(entry),
-                _ => elsewhere.push(entry),
-            }
+/// What must change in each contract and package, by its index among the files, and what is wrong elsewhere.
+fn wrong(before: Option<&Files>, after: &Files) -> (BTreeMap<usize, Vec<Entry>>, Vec<Entry>) {
+    let mut wrong: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
+    let mut elsewhere = Report::new(after, Vec::new(), false).entries;
+    let mut found = findings(after, before);
+    found.retain(|(_, finding)| finding.severity == Severity::Error);
+    for (index, entry) in Report::of_each(after, found) {
+        match after.resources.get(index).map(|resource| resource.kind.as_str()) {
+            Some("BillingContract" | "ContractPackage") => wrong.entry(index).or_default().push(entry),
+            _ => elsewhere.push(entry),
         }
+    }
+    (wrong, elsewhere)
+}
+
+impl<'a> Change<'a> {
+    /// Pairs two sides, which let go of their texts: what is wrong with them is found first. Without a side before, nothing
+    /// is known of it.
+    pub(super) fn of(mut before: Option<&'a mut Files>, after: &'a mut Files, now: DateTime<Utc>) -> Self {
+        publish(before.as_deref_mut().unwrap_or(&mut Files::default()), after);
+        let (mut wrong, elsewhere) = wrong(before.as_deref(), after);
+        for files in before.iter_mut().map(|files| &mut **files).chain([&mut *after]) {
+            files.forget_texts();
+        }
+        let (before, after): (Option<&'a Files>, &'a Files) = (before.map(|files| &*files), after);
         let old = before.map(|before| before.together().0).unwrap_or_default();
         let mut pairs = Vec::new();
         for kind in KINDS {
@@ -228,7 +245,7 @@ fn says_the_same(was: &Resource, is: &Resource) -> bool {
     match (&was.typed, &is.typed) {
         (Some(Typed::Contract(was)), Some(Typed::Contract(is))) => was.spec == is.spec,
         (Some(Typed::Package(was)), Some(Typed::Package(is))) => was.spec == is.spec,
-        _ => was.value.get("spec") == is.value.get("spec"),
+        _ => was.untyped.is_some() && was.untyped == is.untyped,
     }
 }
 

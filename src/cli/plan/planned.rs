@@ -1,8 +1,10 @@
 //! What a change does to every resource, as it is told.
 
+use std::collections::BTreeSet;
+
 use super::{
-    super::{out::count, validate::Entry},
-    pairs::{Change as Files, Pair, side},
+    super::{many, out::count, validate::Entry},
+    pairs::{Change as Files, KINDS, Pair, side},
 };
 use crate::{
     api::contract::Amount,
@@ -41,6 +43,8 @@ pub(super) struct Planned {
     pub(super) base: Option<String>,
     /// Whether the billing API was asked.
     pub(super) live: bool,
+    /// Names of the contracts that were looked at, those to which nothing happens included.
+    pub(super) looked_at: BTreeSet<String>,
     /// What use of each contract costs, where that was asked for.
     pub(super) rates: Vec<RatesOf>,
 }
@@ -205,17 +209,28 @@ impl Planned {
     /// What is told of a change: a row for each pair to which something happens.
     pub(super) fn of(files: &Files<'_>, rows: Vec<Row>) -> Self {
         let rows = rows.into_iter().filter(|row| row.part().is_some()).collect();
-        Self { rows, wrong: files.wrong.clone(), contracts: files.contracts(), ..Self::default() }
+        let contracts = files.pairs.iter().filter(|pair| pair.kind == KINDS[1]);
+        Self {
+            rows,
+            wrong: files.wrong.clone(),
+            contracts: files.contracts(),
+            looked_at: contracts.map(Pair::name).collect(),
+            ..Self::default()
+        }
     }
 
     /// What a change does where what the files said before is what is billed.
     pub(super) fn offline(files: &Files<'_>, looks: &Looks) -> Self {
-        let row = |pair: &Pair<'_>| {
-            let (effect, cause) = files.effect(pair);
-            Row::of(files, pair, effect, cause, looks)
+        let row = |(): &mut (), pair: &Pair<'_>| {
+            let (mut effect, cause) = files.effect(pair);
+            if let Effect::Changes { plan, .. } = &mut effect {
+                // Nobody is told what would be sent where nobody was asked.
+                plan.calls = Vec::new();
+            }
+            Some(Row::of(files, pair, effect, cause, looks)).filter(|row| row.part().is_some())
         };
-        let rows = files.pairs.iter().map(row).filter(|row| row.part().is_some()).collect();
-        Self::of(files, rows)
+        let rows = many::map(&files.pairs, || (), row);
+        Self::of(files, rows.into_iter().flatten().collect())
     }
 
     /// The rows that are told in a part.

@@ -108,6 +108,9 @@ pub(super) struct Bar {
     pub(super) committed: i64,
     pub(super) fees_top: i64,
     pub(super) fees: i64,
+    /// What was committed before a change, as an outline; 0 where there is none.
+    pub(super) before_top: i64,
+    pub(super) before: i64,
     /// Its time, where there is room for it.
     pub(super) label: String,
     /// Its time and amounts.
@@ -125,12 +128,18 @@ const LABEL: i64 = 52;
 const ABOVE: i64 = 10;
 
 impl Chart {
-    /// The chart of one currency; none without anything that has a time, or where a sum is beyond all digits.
-    pub(super) fn of(currency: &Currency) -> Option<Self> {
-        let (step, bins) = bins(&currency.months)?;
+    /// The chart of one currency; none without anything that has a time, or where a sum is beyond all digits. What was
+    /// committed `before` a change is drawn as an outline.
+    pub(super) fn of(currency: &Currency, before: Option<&Currency>) -> Option<Self> {
+        let none = BTreeMap::new();
+        let months_before = before.map_or(&none, |before| &before.months);
+        let (step, bins) = self::bins(&on_both(&currency.months, months_before))?;
+        let (_, bins_before) = self::bins(&on_both(months_before, &currency.months))?;
+        let sums_before = bins_before.iter().map(|(_, sums)| sums.committed);
         let most = bins
             .iter()
             .map(|(_, sums)| sums.committed?.checked_add(sums.fees?))
+            .chain(sums_before)
             .collect::<Option<Vec<_>>>()?;
         let most = most.into_iter().max().filter(|most| *most > Decimal::ZERO)?;
         let room = HEIGHT - BELOW - ABOVE;
@@ -139,13 +148,16 @@ impl Chart {
         let slot = ((WIDTH - LEFT) / count).min(WIDEST);
         let labelled = (LABEL / slot + 1).max(1);
         let (mut bars, mut x) = (Vec::new(), LEFT);
-        for (index, (label, sums)) in bins.iter().enumerate() {
+        for (index, ((label, sums), (_, sums_before))) in bins.iter().zip(&bins_before).enumerate() {
             let committed = height(sums.committed?, most, room);
             // Both together, so that no rounding parts them.
             let fees = height(sums.committed?.checked_add(sums.fees?)?, most, room) - committed;
             // A label that has no room up to the edge would be cut.
             let is_labelled =
                 x + LABEL <= WIDTH && i64::try_from(index).is_ok_and(|index| index % labelled == 0);
+            let outline = height(sums_before.committed?, most, room);
+            let was = before.and(sums_before.committed);
+            let was = was.map(|was| format!(", {} before", grouped(was))).unwrap_or_default();
             bars.push(Bar {
                 x,
                 width: (slot - slot / 5).max(1),
@@ -153,9 +165,11 @@ impl Chart {
                 committed,
                 fees_top: floor - committed - fees,
                 fees,
+                before_top: floor - outline,
+                before: outline,
                 label: if is_labelled { label.clone() } else { String::new() },
                 title: format!(
-                    "{label}: {} committed, {} fees ({})",
+                    "{label}: {} committed{was}, {} fees ({})",
                     grouped(sums.committed?),
                     grouped(sums.fees?),
                     currency.label
@@ -176,6 +190,13 @@ impl Chart {
             bars,
         })
     }
+}
+
+/// Months of one side, and those of the other with nothing in them, so that both have the same bars.
+fn on_both(months: &BTreeMap<Month, Sums>, others: &BTreeMap<Month, Sums>) -> BTreeMap<Month, Sums> {
+    let mut all: BTreeMap<Month, Sums> = others.keys().map(|month| (*month, Sums::default())).collect();
+    all.extend(months.iter().map(|(month, sums)| (*month, *sums)));
+    all
 }
 
 type Bins = Vec<(String, Sums)>;
@@ -291,7 +312,7 @@ mod tests {
 
     #[test]
     fn the_highest_bar_has_all_the_room_and_fees_stand_on_commitments() {
-        let chart = Chart::of(&currency(&[(2026, 1, "300", "100"), (2026, 3, "100", "0")])).unwrap();
+        let chart = Chart::of(&currency(&[(2026, 1, "300", "100"), (2026, 3, "100", "0")]), None).unwrap();
         assert_eq!((chart.step, chart.bars.len()), ("month", 3));
         let [first, second, third] = &*chart.bars else { panic!("{chart:?}") };
         assert_eq!(first.committed + first.fees, HEIGHT - BELOW - ABOVE);
@@ -307,7 +328,7 @@ mod tests {
             let months: Vec<_> = (2020..2020 + years)
                 .flat_map(|year| (1..=12).map(move |month| (year, month, "1", "0")))
                 .collect();
-            let chart = Chart::of(&currency(&months)).unwrap();
+            let chart = Chart::of(&currency(&months), None).unwrap();
             (chart.step, chart.bars.len(), chart.bars[0].title.clone())
         };
         assert_eq!(long(4).0, "month");
@@ -317,10 +338,21 @@ mod tests {
 
     #[test]
     fn nothing_and_what_is_beyond_all_digits_have_no_chart() {
-        assert_eq!(Chart::of(&Currency::default()), None);
-        assert_eq!(Chart::of(&currency(&[(2026, 1, "0", "0")])), None);
+        assert_eq!(Chart::of(&Currency::default(), None), None);
+        assert_eq!(Chart::of(&currency(&[(2026, 1, "0", "0")]), None), None);
         let mut beyond = currency(&[(2026, 1, "1", "0")]);
         beyond.months.values_mut().for_each(|sums| sums.committed = None);
-        assert_eq!(Chart::of(&beyond), None);
+        assert_eq!(Chart::of(&beyond, None), None);
+    }
+
+    #[test]
+    fn what_was_before_is_an_outline_on_the_same_scale_also_where_nothing_is_left() {
+        let after = currency(&[(2026, 1, "100", "0")]);
+        let before = currency(&[(2026, 1, "50", "0"), (2026, 2, "200", "0")]);
+        let chart = Chart::of(&after, Some(&before)).unwrap();
+        let room = HEIGHT - BELOW - ABOVE;
+        let bars: Vec<_> = chart.bars.iter().map(|bar| (bar.committed, bar.before)).collect();
+        assert_eq!(bars, [(room / 2, room / 4), (0, room)]);
+        assert_eq!(chart.bars[0].title, "2026-01: 100 committed, 50 before, 0 fees (USD)");
     }
 }

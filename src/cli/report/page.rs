@@ -1,5 +1,7 @@
 //! What the page says, row by row. Whatever a resource or a billing API says is escaped by the template.
 
+mod change;
+
 use askama::Template;
 use chrono::{DateTime, Utc};
 
@@ -42,12 +44,13 @@ pub(super) struct Found {
 #[derive(Debug, Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {
+    words: Words,
     scope: String,
     made: String,
-    day: String,
     version: &'static str,
     tiles: Vec<Tile>,
-    unseen: Vec<String>,
+    /// What the reader has to know first.
+    hints: Vec<String>,
     troubles: Vec<TroubleRow>,
     /// Those that are folded.
     more_troubles: Vec<TroubleRow>,
@@ -57,6 +60,18 @@ pub(super) struct Page {
     ticks: Vec<Tick>,
     today: Option<i64>,
     groups: Vec<Group>,
+}
+
+/// What the parts of a page are called, and what is to be known of each.
+#[derive(Debug)]
+struct Words {
+    heading: &'static str,
+    troubles: &'static str,
+    money: &'static str,
+    sums: &'static str,
+    /// Whose terms and prices there are.
+    terms: &'static str,
+    key: String,
 }
 
 #[derive(Debug)]
@@ -80,18 +95,18 @@ struct TroubleRow {
 #[derive(Debug)]
 struct CurrencyPart {
     label: String,
-    committed: String,
-    fees: String,
+    title: String,
+    has_before: bool,
     chart: Option<Chart>,
+    columns: Vec<&'static str>,
     rows: Vec<MonthRow>,
 }
 
 #[derive(Debug)]
 struct MonthRow {
     month: String,
-    committed: String,
-    fees: String,
-    discounts: String,
+    /// Sums, in the order of the columns.
+    sums: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -154,13 +169,26 @@ impl Page {
         let mut troubles = troubles(found);
         let tiles = tiles(&customers, found, troubles.len());
         let more_troubles = troubles.split_off(troubles.len().min(TROUBLES));
+        let hints = found.resources.unseen.iter().map(|unseen| format!("Not looked at: {unseen}."));
         Self {
+            words: Words {
+                heading: "Contracts",
+                troubles: "What is not ready",
+                money: "Money by month",
+                sums: "What customers owe whatever they use, in the month in which it is due (UTC). It is what the resources \
+                       say, also those that are refused; drafts and canceled contracts are left out.",
+                terms: "Customers",
+                key: format!(
+                    "Each bar is a contract's term; the dashed line is {}. Pale red is time between two contracts without one; \
+                     an outline is a draft or canceled.",
+                    now.date_naive()
+                ),
+            },
             scope: found.scope.clone(),
             made: now.format("%Y-%m-%d %H:%M UTC").to_string(),
-            day: now.date_naive().to_string(),
             version: env!("CARGO_PKG_VERSION"),
             tiles,
-            unseen: found.resources.unseen.clone(),
+            hints: hints.collect(),
             no_trouble: if found.is_cluster {
                 "Everything is ready."
             } else {
@@ -168,7 +196,7 @@ impl Page {
             },
             troubles,
             more_troubles,
-            open: open(&customers),
+            open: open_words(calendar::open(&customers)),
             currencies: calendar::currencies(&customers).iter().map(CurrencyPart::of).collect(),
             ticks: span.ticks(),
             today: Some(span.x(now)),
@@ -253,8 +281,8 @@ fn troubles(found: &Found) -> Vec<TroubleRow> {
     wrong.chain(told).collect()
 }
 
-/// Why there is more than the sums show.
-fn open(customers: &[Customer<'_>]) -> String {
+/// Why there is more than the sums show, and for how many contracts.
+fn open_words(causes: Vec<(OpenCause, usize)>) -> String {
     let words = |(cause, number): (OpenCause, usize)| {
         let what = match cause {
             OpenCause::Usage => "what is owed for use",
@@ -265,7 +293,7 @@ fn open(customers: &[Customer<'_>]) -> String {
         };
         format!("{what} ({})", count(number, "contract"))
     };
-    calendar::open(customers).into_iter().map(words).collect::<Vec<_>>().join("; ")
+    causes.into_iter().map(words).collect::<Vec<_>>().join("; ")
 }
 
 impl CurrencyPart {
@@ -277,19 +305,19 @@ impl CurrencyPart {
             rows.push(MonthRow::of("without a date".to_owned(), currency.undated));
         }
         rows.push(MonthRow::of("in all".to_owned(), total));
-        Self {
-            label: currency.label.clone(),
-            committed: sum(total.committed),
-            fees: if total.fees == Some(Decimal::ZERO) { String::new() } else { sum(total.fees) },
-            chart: Chart::of(currency),
-            rows,
+        let label = currency.label.clone();
+        let mut title = format!("{label}: {} committed", sum(total.committed));
+        if total.fees != Some(Decimal::ZERO) {
+            title.extend([format!(", {} fees", sum(total.fees))]);
         }
+        let (columns, chart) = (vec!["Committed", "Fees", "Discounts"], Chart::of(currency, None));
+        Self { label, title, has_before: false, chart, columns, rows }
     }
 }
 
 impl MonthRow {
     fn of(month: String, sums: Sums) -> Self {
-        Self { month, committed: sum(sums.committed), fees: sum(sums.fees), discounts: sum(sums.discounts) }
+        Self { month, sums: vec![sum(sums.committed), sum(sums.fees), sum(sums.discounts)] }
     }
 }
 
@@ -309,8 +337,13 @@ fn day(time: Timestamp) -> String {
 /// Customers by their name; very many of them in folded groups, so that the page opens and scrolls.
 fn groups(customers: &[Customer<'_>], is_cluster: bool, span: Span) -> Vec<Group> {
     let is_open = customers.len() <= OPEN;
-    let mut parts: Vec<_> =
-        customers.iter().map(|customer| CustomerPart::of(customer, is_cluster, is_open, span)).collect();
+    groups_of(
+        customers.iter().map(|customer| CustomerPart::of(customer, is_cluster, is_open, span)).collect(),
+        "customer",
+    )
+}
+
+fn groups_of(mut parts: Vec<CustomerPart>, thing: &str) -> Vec<Group> {
     parts.sort_by(|one, other| (&one.label, &one.id).cmp(&(&other.label, &other.id)));
     if parts.is_empty() {
         return Vec::new();
@@ -329,7 +362,7 @@ fn groups(customers: &[Customer<'_>], is_cluster: bool, span: Span) -> Vec<Group
             "{} to {} ({})",
             label(customers.first()),
             label(customers.last()),
-            count(customers.len(), "customer")
+            count(customers.len(), thing)
         );
         groups.push(Group { title, customers });
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::files::{Files, Resource, Typed, check};
+use super::super::{
+    files::{Files, Resource, Typed, Values, check},
+    many,
+};
 use crate::{
     api::{
         Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
@@ -26,9 +29,12 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
     let (together, indices) = files.together();
     let packages: Vec<&ContractPackage> = files.packages().collect();
     let before = Before::of(base);
+    let nothing = Files::default();
     let mut found = files.findings.clone();
-    for (index, resource) in files.resources.iter().enumerate() {
-        let Some(typed) = &resource.typed else { continue };
+    let numbered: Vec<(usize, &Resource)> = files.resources.iter().enumerate().collect();
+    let readers = || (Values::of(files), Values::of(base.unwrap_or(&nothing)));
+    let of_each = many::map(&numbered, readers, |(values, values_before), (index, resource)| {
+        let Some(typed) = &resource.typed else { return Vec::new() };
         let mut own = match typed {
             Typed::Provider(found) => terms(provider(&found.spec)),
             Typed::ClusterProvider(found) => terms(provider(&found.spec.account)),
@@ -37,24 +43,30 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
             Typed::Approval(_) => Vec::new(),
         };
         let was = before.resource(resource);
+        let is_as_it_was = was.is_some_and(|was| {
+            was.pointer == resource.pointer && values_before.text(was) == values.text(resource)
+        });
+        let value = values.get(resource);
+        let value_before = if is_as_it_was { Some(value) } else { was.map(|was| values_before.get(was)) };
         // Where the operator says it as well, its words are the better ones.
-        let asked = check::rules(&resource.kind, &resource.value, was.map(|was| &was.value));
+        let asked = check::rules(&resource.kind, value, value_before);
         let is_said = |rule: &Finding| {
             let mut refused = own.iter().filter(|other| other.severity == Severity::Error);
             refused.any(|other| is_same_place(&other.violation.path, &rule.violation.path))
         };
         let unsaid: Vec<_> = asked.into_iter().filter(|rule| !is_said(rule)).collect();
         own.splice(0..0, unsaid);
-        own.extend(placeholders(resource));
-        own.extend(written_by_the_cluster(&resource.value));
+        own.extend(placeholders(value));
+        own.extend(written_by_the_cluster(value));
         if let (Typed::Contract(contract), Some(Typed::Contract(was))) =
             (typed, was.and_then(|was| was.typed.as_ref()))
         {
             let changed = questions::changed(&was.spec, &contract.spec);
             own.extend(changed.into_iter().map(|violation| Finding::warning(Rule::Question, violation)));
         }
-        found.extend(own.into_iter().map(|finding| (index, finding)));
-    }
+        own.into_iter().map(|finding| (*index, finding)).collect()
+    });
+    found.extend(of_each.into_iter().flatten());
     let at = |which: Which| indices.binary_search_by_key(&which, |(which, _)| *which).ok();
     let across = together
         .findings()
@@ -92,7 +104,7 @@ fn terms(violations: Vec<Violation>) -> Vec<Finding> {
 }
 
 /// Text that something is to put a value into before it is applied: what is checked is the text itself.
-fn placeholders(resource: &Resource) -> Vec<Finding> {
+fn placeholders(resource: &Value) -> Vec<Finding> {
     fn walk(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
@@ -115,7 +127,7 @@ fn placeholders(resource: &Resource) -> Vec<Finding> {
         }
     }
     let (none, mut found) = (Value::Null, Vec::new());
-    let spec = resource.value.get("spec").unwrap_or(&none);
+    let spec = resource.get("spec").unwrap_or(&none);
     walk(spec, "", &mut found);
     let question = |(pointer, written): (String, String)| {
         let path = path::of_pointer("spec", spec, &pointer);

@@ -63,7 +63,8 @@ impl Validate {
         let files = Files::read(&self.files)?;
         let base = match &self.base {
             Some(revision) => {
-                Some(Files::of(git::Repository::around(&self.files)?.files(revision, &self.files)?))
+                let sources = git::Repository::around(&self.files)?.files(revision, &self.files)?;
+                Some(Files::beside(sources, &files))
             }
             None => None,
         };

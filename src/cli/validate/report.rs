@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::{
-    files::{Files, Resource, Source},
+    files::{Files, Resource, Values},
     out,
 };
 use crate::{
@@ -47,8 +47,11 @@ pub struct Entry {
     pub path: String,
     /// What is wrong, as a whole sentence with the place in the resource.
     pub message: String,
-    /// The line as it stands in the file.
+    /// The line as it stands in the file; of a long one, such as the whole of a minified JSON, what is around the column.
     pub source: String,
+    /// How many characters stand before the column in what is shown of the line.
+    #[serde(skip)]
+    pub indent: usize,
 }
 
 impl Entry {
@@ -77,9 +80,23 @@ pub struct Checked {
     pub resource: String,
 }
 
-/// The places of the parts of documents, looked up when something is found in one.
-#[derive(Default)]
-struct Places(BTreeMap<(usize, Part), BTreeMap<String, Place>>);
+/// Most characters of a line that are shown.
+const WIDTH: usize = 120;
+
+/// Where parts of resources stand. What is looked up of one document is kept until another one is asked for: of all
+/// together it would be many times their text.
+struct Places<'f> {
+    files: &'f Files,
+    values: Values<'f>,
+    document: Option<((usize, Part), BTreeMap<String, Place>)>,
+    lines: Lines<'f>,
+}
+
+/// The lines of sources, those of one at a time.
+struct Lines<'f> {
+    files: &'f Files,
+    source: Option<(usize, Vec<&'f str>)>,
+}
 
 impl Report {
     /// The report of what was found in files; with `strict`, warnings are errors.
@@ -92,9 +109,11 @@ impl Report {
             Some((files.resources.get(index)?.source, entry))
         });
         let mut entries: Vec<(usize, Entry)> = of_each.collect();
+        let mut lines = Lines { files, source: None };
         for (index, error) in &files.broken {
             let Some(source) = files.sources.get(*index) else { continue };
             let place = error.place;
+            let (shown, indent) = lines.around(*index, place);
             entries.push((
                 *index,
                 Entry {
@@ -106,7 +125,8 @@ impl Report {
                     resource: String::new(),
                     path: String::new(),
                     message: error.message.clone(),
-                    source: line(source, place),
+                    source: shown,
+                    indent,
                 },
             ));
         }
@@ -140,11 +160,13 @@ impl Report {
     /// What was found in each resource: its index among the files, and what.
     #[must_use]
     pub fn of_each(files: &Files, findings: Vec<(usize, Finding)>) -> Vec<(usize, Entry)> {
-        let mut places = Places::default();
+        let mut places =
+            Places { files, values: Values::of(files), document: None, lines: Lines { files, source: None } };
         let entry = |(index, finding): (usize, Finding)| {
             let resource = files.resources.get(index)?;
             let source = files.sources.get(resource.source)?;
-            let place = places.of(resource, source, &finding.violation.path);
+            let place = places.of(resource, &finding.violation.path);
+            let (shown, indent) = places.lines.around(resource.source, place);
             let entry = Entry {
                 file: source.name.clone(),
                 line: place.line,
@@ -154,7 +176,8 @@ impl Report {
                 resource: resource.label(),
                 message: finding.violation.to_string(),
                 path: finding.violation.path,
-                source: line(source, place),
+                source: shown,
+                indent,
             };
             Some((index, entry))
         };
@@ -198,15 +221,19 @@ impl Report {
     }
 }
 
-impl Places {
+impl Places<'_> {
     /// The place of a part of a resource, or of the nearest one above it that is written.
-    fn of(&mut self, resource: &Resource, source: &Source, path: &str) -> Place {
+    fn of(&mut self, resource: &Resource, path: &str) -> Place {
+        let pointer = format!("{}{}", resource.pointer, path::pointer(self.values.get(resource), path));
         let key = (resource.source, resource.part);
-        let places = self.0.entry(key).or_insert_with(|| resource.part.places(&source.text));
-        let pointer = format!("{}{}", resource.pointer, path::pointer(&resource.value, path));
+        if self.document.as_ref().is_none_or(|(known, _)| *known != key) {
+            let source = self.files.sources.get(resource.source);
+            let places = source.map(|source| resource.part.places(&source.text)).unwrap_or_default();
+            self.document = Some((key, places));
+        }
         let mut pointer = pointer.as_str();
         loop {
-            if let Some(place) = places.get(pointer) {
+            if let Some(place) = self.document.as_ref().and_then(|(_, places)| places.get(pointer)) {
                 return *place;
             }
             match pointer.rsplit_once('/') {
@@ -217,7 +244,52 @@ impl Places {
     }
 }
 
-/// A line of a source, as it stands there.
-fn line(source: &Source, place: Place) -> String {
-    source.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default().to_owned()
+impl Lines<'_> {
+    /// A line as it stands in a source, or what of it is around the column; and how many characters of that are before it.
+    fn around(&mut self, source: usize, place: Place) -> (String, usize) {
+        if self.source.as_ref().is_none_or(|(known, _)| *known != source) {
+            let text = self.files.sources.get(source).map(|source| source.text.lines().collect());
+            self.source = Some((source, text.unwrap_or_default()));
+        }
+        let lines = self.source.as_ref().map(|(_, lines)| lines.as_slice()).unwrap_or_default();
+        around(lines.get(place.line.saturating_sub(1)).copied().unwrap_or_default(), place.column)
+    }
+}
+
+/// What of a line is around a column: at most [`WIDTH`] characters, with `…` where some are left out.
+fn around(line: &str, column: usize) -> (String, usize) {
+    let before = column.saturating_sub(1);
+    if line.chars().nth(WIDTH).is_none() {
+        return (line.to_owned(), before);
+    }
+    // A column that is shown anyway leaves the line at its beginning.
+    let first = if before < WIDTH - 1 { 0 } else { before - WIDTH / 2 };
+    let mut rest = line.chars().skip(first);
+    let mut shown: String = if first > 0 { "…" } else { "" }.to_owned();
+    let indent = before - first + shown.chars().count();
+    shown.extend(rest.by_ref().take(WIDTH - 1 - shown.chars().count()));
+    if rest.next().is_some() {
+        shown.push('…');
+    }
+    (shown, indent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_what_is_around_the_column_is_shown() {
+        assert_eq!(around("a: [b]", 4), ("a: [b]".to_owned(), 3));
+        let long: String = (0..10_000).map(|number| number.to_string() + ",").collect();
+        for column in [1, 119, 120, 121, 5000, long.chars().count()] {
+            let (shown, indent) = around(&long, column);
+            assert!(shown.chars().count() <= WIDTH, "{shown}");
+            assert_eq!(shown.chars().nth(indent), long.chars().nth(column - 1), "{column}: {shown}");
+            assert_eq!(shown.starts_with('…'), column >= WIDTH);
+            assert_eq!(shown.ends_with('…'), column < 40_000, "{column}: {shown}");
+        }
+        let (shown, indent) = around(&"é".repeat(500), 900);
+        assert!(shown.starts_with('…') && indent <= WIDTH, "{shown} {indent}");
+    }
 }

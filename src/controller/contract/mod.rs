@@ -67,7 +67,9 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
     let done = |action| Ok(Pass::Done(action));
     let contract = match decoded(guarded) {
         Ok(contract) => contract,
-        Err(invalid) => return unreadable::reconcile(guarded, invalid, context).await.map(Pass::Done),
+        Err(invalid) => {
+            return Box::pin(unreadable::reconcile(guarded, invalid, context)).await.map(Pass::Done);
+        }
     };
     context.renewals.changed(contract);
     let references = References::load(contract, context);

@@ -1,6 +1,7 @@
 //! Approvals as resources of their own: who says yes or no to a plan, what comes of it, and for how long.
 
 mod guardrails;
+mod merged;
 mod policies;
 mod spent;
 mod walk;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs the command as the operator of a world, with the rights of its service account.
-fn as_operator(world: &World, folder: &Path, arguments: &[&str]) -> Ran {
+pub(crate) fn as_operator(world: &World, folder: &Path, arguments: &[&str]) -> Ran {
     let kubeconfig = world.options.kubeconfig.to_str().unwrap().to_owned();
     let target =
         ["plan", "--context", "operator", "--kubeconfig", &kubeconfig, "--allowed-hosts", "127.0.0.1"];

@@ -2,11 +2,12 @@
 
 mod corpus;
 mod kustomize;
-mod live;
+pub(crate) mod live;
 mod plan;
 mod plugin;
 mod report;
 mod validate;
+mod walk;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,10 +19,10 @@ use tempfile::TempDir;
 use crate::support::root;
 
 /// What a command came to.
-struct Ran {
-    code: i32,
-    out: String,
-    said: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) said: String,
 }
 
 impl From<Output> for Ran {
@@ -35,7 +36,7 @@ impl From<Output> for Ran {
 }
 
 /// Runs `countersign` in a folder.
-fn countersign(folder: &Path, arguments: &[&str]) -> Ran {
+pub(crate) fn countersign(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.args(arguments).current_dir(folder).env_remove("KUBECONFIG").output().unwrap().into()
 }
@@ -61,7 +62,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();

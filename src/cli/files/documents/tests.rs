@@ -1,7 +1,7 @@
 //! What is taken for a resource, and what is left out.
 
 use super::*;
-use crate::yaml::Place;
+use crate::{cli::files::Values, yaml::Place};
 
 fn read(all: &[(&str, &str)]) -> Files {
     let source = |(name, text): &(&str, &str)| Source {
@@ -182,7 +182,7 @@ fn rules_of_the_definitions_are_asked() {
     let rules = |text: &str| {
         let files = read(&[("a.yaml", text)]);
         let resource = &files.resources[0];
-        let found = check::rules(&resource.kind, &resource.value, None);
+        let found = check::rules(&resource.kind, Values::of(&files).get(resource), None);
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(
