@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{
     World, kstatus,
     sim::Calls,
-    terms::{ORG, PRICE, acme, contract, provider, wire, with},
+    terms::{ORG, PRICE, acme, contract, wire, with},
 };
 
 const EXISTING: &str = "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa";
@@ -243,29 +243,4 @@ async fn objects_deleted_with_their_dependents_orphaned_leave_the_billing_api_al
     world.apply(&acme()).await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.calls(ORG).await.puts, 1);
-}
-
-#[tokio::test]
-async fn two_that_have_one_contract_on_record_through_two_addresses_of_one_account_are_told_by_its_ids() {
-    let world = World::start().await;
-    world.apply(&acme()).await;
-    let id = world.until_ready("acme").await["status"]["contractId"].clone();
-    // The same server by its other name, which is another account as far as addresses tell.
-    let mut other = provider(&world.sim.url.replace("127.0.0.1", "localhost"));
-    other["metadata"]["name"] = json!("zoo-by-name");
-    world.apply(&other).await;
-    let second = with(contract("second", ORG), "/spec/providerRef/name", json!("zoo-by-name"));
-    let second = with(second, "/spec/deletionPolicy", json!("Cancel"));
-    world.apply(&second).await;
-    let found = |contract: &Value| contract["status"]["contractId"] == id;
-    world.until("second", found).await;
-    world.reconcile("second").await;
-    let why = world.until_stalled("second", "DuplicateClaim").await;
-    assert!(why.contains("/acme holds the same contract"), "{why}");
-    world.apply(&with(second, PRICE, json!("0.49"))).await;
-    world.until_stalled("second", "DuplicateClaim").await;
-    world.delete("second").await;
-    world.until_gone("second", 1).await;
-    let billed = world.sim.contract(ORG).await;
-    assert_eq!((&billed["status"], world.sim.calls(ORG).await.puts), (&json!("active"), 1));
 }

@@ -94,7 +94,7 @@ impl World {
             election: true,
             log: folder.path().join("operator.log"),
             verbosity: "info,countersign=debug".to_owned(),
-            allowed_hosts: vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+            allowed_hosts: vec!["127.0.0.1".to_owned()],
             environment: Vec::new(),
         };
         let observer = Observer::start(&client, &namespace);
