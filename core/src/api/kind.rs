@@ -6,6 +6,7 @@
 use std::fmt;
 
 use kube::core::Rule;
+use serde_json::Value;
 
 use super::{
     BillingContractSpec, ContractPackageSpec,
@@ -137,6 +138,19 @@ impl BillingContractSpec {
         let id = terms.and_then(|terms| Some(terms.customer_id.as_ref()?.as_str()));
         let alias = terms.and_then(|terms| Some(terms.customer_alias.as_ref()?.as_str()));
         self.sole_customer().into_iter().chain(id).chain(alias)
+    }
+
+    /// The terms, as the spec says them; null where it has none.
+    #[must_use]
+    pub fn terms(&self) -> Value {
+        let said = match self.api() {
+            Some(Api::Zoo) => serde_json::to_value(&self.zoo),
+            Some(Api::Metronome) => serde_json::to_value(&self.metronome),
+            #[cfg(feature = "fake")]
+            Some(Api::Fake) => serde_json::to_value(&self.fake),
+            None => Ok(Value::Null),
+        };
+        said.unwrap_or_default()
     }
 
     /// The uniqueness key that the user chose; keys that are derived from namespace and name are nobody else's.

@@ -161,13 +161,12 @@ pub fn departed(contract: &BillingContract, at: DateTime<Utc>) -> Departed {
 /// Another resource of the same customer, as one that asks sees it.
 #[must_use]
 pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
-    let terms = other.spec.metronome.as_deref().and_then(|terms| serde_json::to_value(terms).ok());
     Sibling {
         resource: format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()),
         contract_id: held(other).map(str::to_owned),
         customer_id: other.status.as_ref().and_then(|status| status.customer_id.clone()),
         is_before: rank(other) < asking.rank,
-        terms: terms.unwrap_or_default(),
+        terms: other.spec.terms(),
     }
 }
 

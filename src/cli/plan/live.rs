@@ -26,7 +26,7 @@ use crate::{
     plan::{CallKind, ContractSnapshot, Pace, Refusal, facts::Side, package},
     protocol::Goal,
     review::{
-        change::{self, Effect, ORPHANED, Ran},
+        change::{self, Effect, ORPHANED, Ran, TAKEN_UP},
         document::RatesOf,
     },
 };
@@ -280,13 +280,15 @@ impl Live<'_> {
     async fn ended(&self, placed: &BillingContract, asked: &Asked<'_>) -> Effect {
         let references = self.references(placed, asked, None);
         let references = ContractReferences { claimed: None, ..references };
-        if let Some(goal) = change::end_of_contract(placed) {
+        let is_left = self.files.leaves_to_a_new_one(&side(placed, &self.files.old));
+        if let Some(goal) = change::end_of_contract(placed).filter(|_| !is_left) {
             let (ran, _) = ran(asked.account.client.preview_contract(placed, &references, goal).await);
             return change::of_contract(ran, placed, None, &[]);
         }
         let seen = Box::pin(look(placed, asked, &references)).await;
         let value = seen.map(|seen| seen.committed_value).unwrap_or_default();
-        Effect::Left { why: ORPHANED, changes: Vec::new(), value }
+        let why = if is_left { TAKEN_UP } else { ORPHANED };
+        Effect::Left { why, changes: Vec::new(), value }
     }
 
     /// A contract as the operator would know it that has carried out what the files said before, where nothing is on record.

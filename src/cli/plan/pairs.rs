@@ -161,7 +161,7 @@ impl<'a> Change<'a> {
                     return (change::taken_up(&former, is, self.now), cause);
                 }
             }
-            (Some(was), None) if self.made().any(|is| takes_up(was, &is)) => {
+            (Some(was), None) if self.leaves_to_a_new_one(was) => {
                 let left = Effect::Left { why: change::TAKEN_UP, changes: Vec::new(), value: Vec::new() };
                 return (left, cause);
             }
@@ -171,6 +171,11 @@ impl<'a> Change<'a> {
             return (Effect::Open(MOVED), cause);
         }
         (change::contract(was.as_ref(), is.as_ref(), self.now), cause)
+    }
+
+    /// Whether what a resource that is gone has left is taken up by one that is new, and so does not end.
+    pub(super) fn leaves_to_a_new_one(&self, former: &Side<'_>) -> bool {
+        self.made().any(|made| takes_up(former, &made))
     }
 
     /// Contracts that are gone, and that were valid.

@@ -267,6 +267,21 @@ async fn with_a_token_alone_the_operators_records_follow_from_what_the_files_sai
         orphaned.out
     );
 
+    // Under another name, it is left to that one by the operator too, whatever becomes of it by itself.
+    let ending = terms::with(noted.clone(), "/spec/deletionPolicy", json!("Cancel"));
+    write(at, "contracts/acme.json", &ending.to_string());
+    git(at, &["add", "--all"]);
+    git(at, &["commit", "--quiet", "--message", "Cancel what goes"]);
+    fs::remove_file(at.join("contracts/acme.json")).unwrap();
+    let canceled = plan(&["--base", "HEAD", "contracts"]);
+    assert!(canceled.out.contains("active -> canceled"), "{}{}", canceled.out, canceled.said);
+    let renamed = terms::with(ending, "/metadata/name", json!("acme-renamed"));
+    write(at, "contracts/renamed.json", &renamed.to_string());
+    let left = plan(&["--base", "HEAD", "contracts"]);
+    assert_eq!(left.code, 0, "{}{}", left.out, left.said);
+    assert!(left.out.contains("is left to a new one of the same customer"), "{}", left.out);
+    fs::remove_file(at.join("contracts/renamed.json")).unwrap();
+
     write(at, "token", "expired");
     let refused = plan(&["--base", "HEAD", "contracts", "--output", "json"]);
     write(at, "contracts/acme.json", &noted.to_string());
