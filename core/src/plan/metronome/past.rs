@@ -18,8 +18,15 @@ use super::{
 use crate::{
     api::contract::ManagementPolicy,
     plan::{Change, pairing::Traits},
-    terms::Timestamp,
+    terms::{Decimal, Timestamp},
 };
+
+/// What can be told of an item in whatever list it stands.
+struct Moved {
+    product: String,
+    /// Its amounts; none where it has them period after period, which no other list says in the same way.
+    amounts: Option<BTreeSet<Decimal>>,
+}
 
 /// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
 const START: &str = "/startingAt";
@@ -28,8 +35,8 @@ const START: &str = "/startingAt";
 pub(super) struct Past {
     /// Lists and what items of theirs are for.
     known: BTreeSet<(&'static str, Traits)>,
-    /// Products of what is gone, or about to go, each with its list: in another list it is billed again all the same.
-    products: BTreeSet<(String, &'static str)>,
+    /// What is gone, or about to go, of each list: in another list it is billed again all the same.
+    moved: Vec<(&'static str, Moved)>,
     /// Lists of which something is gone that billing no longer shows.
     unknown: BTreeSet<&'static str>,
 }
@@ -38,7 +45,7 @@ impl Past {
     /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
     /// templates or subscriptions bill the same time side by side.
     pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
-        let mut past = Self { known: BTreeSet::new(), products: BTreeSet::new(), unknown: BTreeSet::new() };
+        let mut past = Self { known: BTreeSet::new(), moved: Vec::new(), unknown: BTreeSet::new() };
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
@@ -50,9 +57,9 @@ impl Past {
                     || draft.observed.is_ours(&item.ids.own)
             };
             let going = pairs.left.iter().filter(is_gone).map(|item| item.terms);
-            let products =
-                gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| product(pairs.list, terms));
-            past.products.extend(products.map(|product| (product.to_owned(), pairs.list.name)));
+            let moved =
+                gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| Moved::of(pairs.list, terms));
+            past.moved.extend(moved.map(|moved| (pairs.list.name, moved)));
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
@@ -76,9 +83,9 @@ impl Past {
     /// Whether the contract has or had an item that is for the same.
     fn knows(&self, list: &'static List, wanted: &Wanted) -> bool {
         let was_elsewhere = || {
-            let product = product(list, &wanted.compared);
-            let mut products = self.products.iter();
-            products.any(|(gone, of)| Some(gone.as_str()) == product && *of != list.name)
+            let of_others = self.moved.iter().filter(|(of, _)| *of != list.name);
+            Moved::of(list, &wanted.written)
+                .is_some_and(|wanted| of_others.map(|(_, gone)| gone).any(|gone| gone.may_be(&wanted)))
         };
         self.unknown.contains(list.name)
             || self.known.contains(&(list.name, purpose(list, &wanted.compared)))
@@ -142,10 +149,20 @@ fn purpose(list: &List, terms: &Value) -> Traits {
     places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
 }
 
-/// The product that an item is for.
-fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
-    let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
-    terms.pointer(place)?.as_str()
+impl Moved {
+    fn of(list: &List, terms: &Value) -> Option<Self> {
+        let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
+        let product = terms.pointer(place)?.as_str()?.to_owned();
+        let schedules = [list.access, list.invoice].into_iter().flatten().filter_map(|name| terms.get(name));
+        let amounts = schedules.flat_map(schedule::items).filter_map(|item| schedule::amount(&item));
+        Some(Self { product, amounts: (!recurs(list)).then(|| amounts.collect()) })
+    }
+
+    /// Whether another item may be this one: for the same product, and, where both have amounts, with one of them.
+    fn may_be(&self, other: &Self) -> bool {
+        let both = self.amounts.as_ref().zip(other.amounts.as_ref());
+        self.product == other.product && both.is_none_or(|(one, other)| !one.is_disjoint(other))
+    }
 }
 
 /// Whether an item of a list is on record that billing shows neither as one of the contract nor as archived.
