@@ -132,7 +132,7 @@ async fn a_plan_names_the_final_invoices_of_what_it_changes_and_asks_for_them_on
     let narrower = with(narrower, "/spec/metronome/commits/0/applicableProductIds", json!([PRODUCT]));
     world.apply(&narrower).await;
     world.until_ready("acme").await;
-    assert!(world.events("acme").await.iter().any(|event| event.text.contains(&name)));
+    world.until_event("acme", &name).await;
     let reads = asked(&world, "/invoices").await;
     assert_eq!(reads.len(), 2, "once a plan, and not after it was carried out");
     assert!(
@@ -149,11 +149,7 @@ async fn a_plan_names_the_final_invoices_of_what_it_changes_and_asks_for_them_on
         ))
         .await;
     world.until_ready("acme").await;
-    let events = world.events("acme").await;
-    assert!(
-        events.iter().any(|event| event.text.contains("what is invoiced already is not known")),
-        "{events:?}"
-    );
+    world.until_event("acme", "what is invoiced already is not known").await;
     assert_eq!(writes(world.sim.traffic(CUSTOMER).await).get(EDIT), Some(&3));
     let provider = world.get_object("BillingProvider", "metronome").await;
     assert_eq!(kstatus::status_of(&provider, "Ready"), Some("True"), "the token is good");

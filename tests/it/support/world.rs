@@ -384,6 +384,19 @@ impl World {
         self.observer.history(kind, name)
     }
 
+    /// Waits until an event of a contract has some text: an event comes after the status that it tells of.
+    pub(crate) async fn until_event(&self, name: &str, text: &str) {
+        let started = Instant::now();
+        loop {
+            let events = self.events(name).await;
+            if events.iter().any(|event| event.text.contains(text)) {
+                return;
+            }
+            assert!(started.elapsed() < DEADLINE, "no event has {text:?}: {events:?}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Events about an object, oldest first.
     pub(crate) async fn events(&self, name: &str) -> Vec<Note> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
