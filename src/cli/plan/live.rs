@@ -76,7 +76,9 @@ pub(super) async fn plan(files: &Change<'_>, accounts: &Accounts, looks: &Looks)
         if files.knows_before && accounts.has_carried_out(pair.kind == KINDS[0], pair.key) {
             (offline, cause) = files.effect(pair);
         }
-        let effect = change::told_apart(effect.unwrap_or(Effect::Nothing), &offline);
+        let effect = effect.unwrap_or(Effect::Nothing);
+        // That something ends whose file is gone is always this change's doing.
+        let effect = if pair.is.is_some() { change::told_apart(effect, &offline) } else { effect };
         Row::of(files, pair, effect, cause, looks)
     });
     let mut planned = Planned::of(files, told.collect());
