@@ -286,9 +286,9 @@ fn a_path_that_is_on_neither_side_is_an_error_and_so_is_nothing_of_ours() {
 fn links_and_submodules_say_before_what_they_say_after() {
     let inner = repository(&[("globex.yaml", &contract("globex", "1000"))]);
     let outer =
-        repository(&[("contracts/zoo.yaml", PROVIDER), ("shared/acme.yaml", &contract("acme", "1000"))]);
-    symlink("../shared/acme.yaml", outer.path().join("contracts/acme.yaml")).unwrap();
-    symlink("../shared", outer.path().join("contracts/more")).unwrap();
+        repository(&[("contracts/zoo.yaml", PROVIDER), ("common/acme.yaml", &contract("acme", "1000"))]);
+    symlink("../common/acme.yaml", outer.path().join("contracts/acme.yaml")).unwrap();
+    symlink("../common", outer.path().join("contracts/more")).unwrap();
     let inner_path = inner.path().to_str().unwrap();
     git(
         outer.path(),
@@ -304,7 +304,7 @@ fn links_and_submodules_say_before_what_they_say_after() {
         "{}",
         ran.said
     );
-    write(outer.path(), "shared/acme.yaml", &contract("acme", "1200"));
+    write(outer.path(), "common/acme.yaml", &contract("acme", "1200"));
     write(outer.path(), "contracts/sub/globex.yaml", &contract("globex", "1300"));
     let ran = plan();
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
