@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{Resource, core::PartialObjectMeta};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct Invalid<K> {
     pub salvaged: Option<Box<K>>,
     /// Whether its deletion is to leave billing as it is.
     pub is_orphan: bool,
+    /// The conditions that it has, as far as they can be read.
+    pub conditions: Vec<Condition>,
     metadata: ObjectMeta,
 }
 
@@ -99,8 +101,10 @@ impl<'de, K: DeserializeOwned + Resource<DynamicType = ()>> Deserialize<'de> for
                     PartialObjectMeta::<K>::deserialize(&raw).map_err(D::Error::custom)?;
                 let policy = raw.pointer("/spec/deletionPolicy");
                 let is_orphan = policy.is_none_or(|policy| policy.is_null() || policy == "Orphan");
+                let conditions = raw.pointer("/status/conditions").and_then(|all| Vec::deserialize(all).ok());
+                let conditions = conditions.unwrap_or_default();
                 let salvaged = K::deserialize(without_odd_terms(raw, &K::kind(&()))).ok().map(Box::new);
-                Err(Invalid { error: error.to_string(), salvaged, is_orphan, metadata })
+                Err(Invalid { error: error.to_string(), salvaged, is_orphan, conditions, metadata })
             }
         };
         Ok(Self { resource, unknown })

@@ -46,7 +46,8 @@ pub async fn report<K: Handled>(
     }
     tracing::warn!(kind = %K::kind(&()), name = guarded.name_any(), namespace = guarded.namespace(), message);
     let summary = Summary::stalled(reasons::UNDECODABLE, message);
-    let conditions = conditions(&[], &summary, &[], generation, Utc::now());
+    let before = guarded.decoded().map_or_else(|invalid| invalid.conditions.as_slice(), |_| &[]);
+    let conditions = conditions(before, &summary, &[], generation, Utc::now());
     put(context, guarded, &json!({"observedGeneration": generation, "conditions": conditions})).await?;
     queue.after(&uid, Duration::from_hours(24));
     Ok(Action::await_change())
