@@ -1,18 +1,14 @@
 //! Reads that are behind, and records that are lost: nothing is added twice, and nothing stays in force unsaid.
 
 use super::{
-    planner::{Fault, World},
+    fixture::RECURRING,
+    planner::{Fault, World, set_terms},
     *,
 };
 use crate::{
     api::{BillingContractStatus, contract::ManagementPolicy},
     protocol::{Goal, Outcome},
 };
-
-fn set_terms(world: &mut World, terms: &Value) {
-    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
-    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
-}
 
 /// Items that are in force.
 fn live(world: &World, list: &str) -> usize {
@@ -203,9 +199,6 @@ fn what_an_edit_added_and_left_the_spec_before_it_was_recorded_is_taken_out() {
         assert_eq!(live(&world, wire), expected, "{list}");
     }
 }
-
-/// Lists whose items end.
-const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
 
 #[test]
 fn a_field_that_a_lost_edit_has_set_is_cleared_when_it_leaves_the_spec() {

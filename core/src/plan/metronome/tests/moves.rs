@@ -1,27 +1,15 @@
 //! What people do to items besides changing them: they move, exchange their keys, go and come back.
 
 use super::{
-    planner::{Fault, World},
+    fixture::{BILLED, one_of_each},
+    planner::{Fault, World, set_terms},
     *,
 };
 use crate::protocol::{Goal, Outcome};
 
-/// A contract with one of everything that can be billed.
-fn sold() -> Value {
-    let mut spec = fixture::plain();
-    for list in ["recurringCommits", "recurringCredits", "subscriptions"] {
-        let mut item = fixture::recurring()[list][0].clone();
-        for name in ["subscriptionConfig", "endingBefore", "temporaryId"] {
-            item.as_object_mut().unwrap().remove(name);
-        }
-        spec[list] = json!([item]);
-    }
-    spec
-}
-
 /// The same with a second one of each, for another product.
 fn two_of_each() -> Value {
-    let mut spec = sold();
+    let mut spec = one_of_each();
     for list in
         ["commits", "credits", "recurringCommits", "recurringCredits", "scheduledCharges", "subscriptions"]
     {
@@ -45,18 +33,10 @@ fn two_of_each() -> Value {
     spec
 }
 
-const LISTS: [&str; 6] =
-    ["commits", "credits", "recurringCommits", "recurringCredits", "scheduledCharges", "subscriptions"];
-
 fn world(terms: &Value) -> World {
     let mut world = World::new(terms, None, None);
     world.settle();
     world
-}
-
-fn set_terms(world: &mut World, terms: &Value) {
-    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
-    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
 }
 
 fn take(spec: &mut Value, list: &str) -> Value {
@@ -73,7 +53,7 @@ fn put(spec: &mut Value, list: &str, item: Value) {
 /// Contracts before and after an item has moved to another list.
 fn moved() -> Vec<(&'static str, Value, Value)> {
     let beside = |from: &str, to: &str| {
-        let mut spec = sold();
+        let mut spec = one_of_each();
         let mut item = take(&mut spec, from);
         item["priority"] = json!("1");
         if to == "customerCommits" {
@@ -82,29 +62,29 @@ fn moved() -> Vec<(&'static str, Value, Value)> {
         put(&mut spec, to, item);
         spec
     };
-    let mut to_charge = sold();
+    let mut to_charge = one_of_each();
     let commit = take(&mut to_charge, "commits");
     let charge = json!({"key": "launch", "productId": commit["productId"], "name": "Launch", "schedule": commit["invoiceSchedule"]});
     put(&mut to_charge, "scheduledCharges", charge);
-    let mut to_credit = sold();
+    let mut to_credit = one_of_each();
     let mut credit = take(&mut to_credit, "recurringCommits");
     credit["key"] = json!("another");
     credit.as_object_mut().unwrap().remove("invoiceAmount");
     credit["prorationRounding"].as_object_mut().unwrap().remove("invoice");
     put(&mut to_credit, "recurringCredits", credit);
-    let mut to_commit = sold();
+    let mut to_commit = one_of_each();
     take(&mut to_commit, "recurringCommits");
     let mut commit = to_commit["commits"][0].clone();
     commit["key"] = json!("all-at-once");
     put(&mut to_commit, "commits", commit);
     vec![
-        ("customerCommits", sold(), beside("commits", "customerCommits")),
-        ("customerCredits", sold(), beside("credits", "customerCredits")),
-        ("commits", beside("commits", "customerCommits"), sold()),
-        ("credits", beside("credits", "customerCredits"), sold()),
-        ("scheduledCharges", sold(), to_charge),
-        ("recurringCredits", sold(), to_credit),
-        ("commits", sold(), to_commit),
+        ("customerCommits", one_of_each(), beside("commits", "customerCommits")),
+        ("customerCredits", one_of_each(), beside("credits", "customerCredits")),
+        ("commits", beside("commits", "customerCommits"), one_of_each()),
+        ("credits", beside("credits", "customerCredits"), one_of_each()),
+        ("scheduledCharges", one_of_each(), to_charge),
+        ("recurringCredits", one_of_each(), to_credit),
+        ("commits", one_of_each(), to_commit),
     ]
 }
 
@@ -121,7 +101,7 @@ fn an_item_that_moves_to_another_list_is_not_billed_for_the_past_again() {
         // Nor in two steps.
         if list != "commits" && list != "credits" {
             let mut between = before.clone();
-            for list in LISTS {
+            for list in BILLED {
                 let has = |spec: &Value, key: &Value| {
                     spec[list].as_array().into_iter().flatten().any(|item| item["key"] == *key)
                 };
@@ -140,7 +120,7 @@ fn an_item_that_moves_to_another_list_is_not_billed_for_the_past_again() {
 
 #[test]
 fn items_that_exchange_their_keys_are_left_as_they_are() {
-    for list in LISTS {
+    for list in BILLED {
         let mut world = world(&two_of_each());
         let (contract, sends) = (world.api.contract.clone(), world.sends);
         let key = two_of_each()[list][0]["key"].clone();
@@ -164,7 +144,7 @@ fn items_that_exchange_their_keys_are_left_as_they_are() {
 
 #[test]
 fn an_item_that_takes_the_key_of_one_that_goes_stays_itself() {
-    for list in LISTS {
+    for list in BILLED {
         let mut world = world(&two_of_each());
         let mut taken = two_of_each();
         let first = take(&mut taken, list);
@@ -202,10 +182,10 @@ fn one_of_three_that_exchange_their_keys_and_differs_is_told_by_its_key() {
 
 #[test]
 fn what_goes_and_comes_back_again_and_again_is_never_added_with_its_past() {
-    for list in LISTS {
-        let without = with(&sold(), &format!("/{list}"), Value::Null);
-        let mut world = world(&sold());
-        for terms in [&without, &sold(), &without, &sold()] {
+    for list in BILLED {
+        let without = with(&one_of_each(), &format!("/{list}"), Value::Null);
+        let mut world = world(&one_of_each());
+        for terms in [&without, &one_of_each(), &without, &one_of_each()] {
             set_terms(&mut world, terms);
             for _ in 0..3 {
                 world.pass(Goal::InForce);
@@ -226,9 +206,9 @@ fn another_unit_is_another_amount_and_is_refused_by_name() {
         "/recurringCommits/0/invoiceAmount/creditTypeId",
         "/scheduledCharges/0/schedule/creditTypeId",
     ] {
-        let mut world = world(&sold());
+        let mut world = world(&one_of_each());
         let sends = world.sends;
-        set_terms(&mut world, &with(&sold(), place, json!("0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a1e9")));
+        set_terms(&mut world, &with(&one_of_each(), place, json!("0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a1e9")));
         let Outcome::Refused { refusal, .. } = world.pass(Goal::InForce).outcome else { panic!("{place}") };
         assert!(refusal.message.contains("/creditTypeId: "), "{}", refusal.message);
         assert_eq!(world.sends, sends, "{place}");

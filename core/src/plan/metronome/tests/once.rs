@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    planner::{Fault, World},
+    planner::{Fault, World, set_terms},
     *,
 };
 use crate::{
@@ -54,11 +54,6 @@ fn with_one_member_more(told: &mut Value) {
             }
         }
     }
-}
-
-fn set_terms(world: &mut World, terms: &Value) {
-    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
-    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
 }
 
 /// Items that are in force.

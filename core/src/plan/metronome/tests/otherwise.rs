@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    planner::{Fault, World},
+    planner::{Fault, World, set_terms},
     *,
 };
 use crate::protocol::{Goal, Outcome};
@@ -225,11 +225,6 @@ fn with_a_member_more(told: &mut Value) {
             members.entry("is_prorated").or_insert(json!(false));
         }
     });
-}
-
-fn set_terms(world: &mut World, terms: &Value) {
-    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
-    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
 }
 
 const LISTS: [&str; 9] = [

@@ -1,29 +1,14 @@
 //! The past is never billed again: what begins before now is not added where the contract has or had the like, unless the
 //! spec or somebody who approves says so.
 
-use super::*;
+use super::{
+    fixture::{BILLED, RECURRING, one_of_each},
+    *,
+};
 use crate::api::contract::ManagementPolicy;
 
 const PAST: &str = "2026-03-01T00:00:00Z";
 const TO_COME: &str = "2026-09-01T00:00:00Z";
-
-/// A contract with one of everything that can be billed, of the least that the API takes.
-fn sold() -> Value {
-    let mut spec = fixture::plain();
-    for list in ["recurringCommits", "recurringCredits", "subscriptions"] {
-        let mut item = fixture::recurring()[list][0].clone();
-        for name in ["subscriptionConfig", "endingBefore", "temporaryId"] {
-            item.as_object_mut().unwrap().remove(name);
-        }
-        spec[list] = json!([item]);
-    }
-    spec
-}
-
-const LISTS: [&str; 6] =
-    ["commits", "credits", "recurringCommits", "recurringCredits", "scheduledCharges", "subscriptions"];
-/// Lists whose items end.
-const RECURRING: [&str; 3] = ["recurringCommits", "recurringCredits", "subscriptions"];
 
 fn without(spec: &Value, list: &str) -> Value {
     with(spec, &format!("/{list}"), Value::Null)
@@ -65,18 +50,18 @@ fn is_backdated(decision: Decision, list: &str) {
 #[test]
 fn what_was_ended_and_comes_back_goes_on_and_is_not_added_again() {
     for list in RECURRING {
-        let mut bench = Bench::created(&sold());
-        bench.settle(&without(&sold(), list));
-        let edit = edit_of(&written(bench.decide(&sold())));
+        let mut bench = Bench::created(&one_of_each());
+        bench.settle(&without(&one_of_each(), list));
+        let edit = edit_of(&written(bench.decide(&one_of_each())));
         let writes = &lists::LISTS.iter().find(|of| of.name == list).unwrap().writes;
         let lists::Writes::Edit { update: verb, .. } = *writes else {
             panic!("{list} is beside the contract")
         };
         assert_eq!(edit[verb][0]["ending_before"], Value::Null, "{list}: {edit}");
         assert_eq!(edit.as_object().unwrap().len(), 1, "{list}: {edit}");
-        assert_eq!(bench.settle(&sold()).len(), 1);
-        let end = with(&sold(), &format!("/{list}/0/endingBefore"), json!(TO_COME));
-        bench.settle(&without(&sold(), list));
+        assert_eq!(bench.settle(&one_of_each()).len(), 1);
+        let end = with(&one_of_each(), &format!("/{list}/0/endingBefore"), json!(TO_COME));
+        bench.settle(&without(&one_of_each(), list));
         let edit = edit_of(&written(bench.decide(&end)));
         assert_eq!(edit[verb][0]["ending_before"], TO_COME, "{list}: {edit}");
     }
@@ -85,8 +70,8 @@ fn what_was_ended_and_comes_back_goes_on_and_is_not_added_again() {
 #[test]
 fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
     for list in RECURRING {
-        let mut bench = Bench::created(&sold());
-        bench.settle(&without(&sold(), list));
+        let mut bench = Bench::created(&one_of_each());
+        bench.settle(&without(&one_of_each(), list));
         let name = bench
             .api
             .contract
@@ -96,12 +81,12 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
             .find(|name| name.replace('_', "") == list.to_lowercase());
         let name = name.unwrap().clone();
         bench.api.contract[name.as_str()][0]["ending_before"] = json!("2026-04-15T00:00:00Z");
-        is_backdated(bench.decide(&sold()), list);
-        let said = with(&sold(), &format!("/{list}/0/backdate"), json!(true));
+        is_backdated(bench.decide(&one_of_each()), list);
+        let said = with(&one_of_each(), &format!("/{list}/0/backdate"), json!(true));
         let plan = written(bench.decide(&said));
         assert!(plan.summary().contains("bills the past from 2026-05-01"), "{}", plan.summary());
         bench.api.contract[name.as_str()][0]["ending_before"] = json!("2026-06-01T09:00:00Z");
-        assert_eq!(bench.settle(&sold()).len(), 1, "no period has begun since");
+        assert_eq!(bench.settle(&one_of_each()).len(), 1, "no period has begun since");
     }
 }
 
@@ -109,8 +94,8 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
 fn an_end_of_the_contract_that_was_set_and_is_put_back_lets_what_recurs_go_on() {
     let earlier = "2026-09-01T00:00:00Z";
     let items = ["recurring_commits", "recurring_credits", "subscriptions"];
-    for end in [sold()["endingBefore"].clone(), Value::Null] {
-        let spec = with(&sold(), "/endingBefore", end);
+    for end in [one_of_each()["endingBefore"].clone(), Value::Null] {
+        let spec = with(&one_of_each(), "/endingBefore", end);
         let mut bench = Bench::created(&spec);
         // Where the spec has no end, whoever set one takes it back himself.
         let end = spec.get("endingBefore").map(|_| json!(earlier));
@@ -136,15 +121,15 @@ fn an_end_of_the_contract_that_was_set_and_is_put_back_lets_what_recurs_go_on() 
 
 #[test]
 fn what_was_archived_or_ended_is_not_added_again_with_its_past() {
-    for list in LISTS {
+    for list in BILLED {
         for change in [renewed, |spec: &Value, _: &str| spec.clone()] {
-            let spec = change(&sold(), list);
+            let spec = change(&one_of_each(), list);
             // The same goes on; a subscription can be renamed as well.
-            if (RECURRING.contains(&list) && spec == sold()) || list == "subscriptions" {
+            if (RECURRING.contains(&list) && spec == one_of_each()) || list == "subscriptions" {
                 continue;
             }
-            let mut bench = Bench::created(&sold());
-            bench.settle(&without(&sold(), list));
+            let mut bench = Bench::created(&one_of_each());
+            bench.settle(&without(&one_of_each(), list));
             is_backdated(bench.decide(&spec), list);
             bench.forget();
             bench.recorded.contract_id = bench.api.contract["id"].as_str().map(str::to_owned);
@@ -156,9 +141,9 @@ fn what_was_archived_or_ended_is_not_added_again_with_its_past() {
 
 #[test]
 fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
-    for list in LISTS {
-        let bench = Bench::created(&sold());
-        let renewed = renewed(&sold(), list);
+    for list in BILLED {
+        let bench = Bench::created(&one_of_each());
+        let renewed = renewed(&one_of_each(), list);
         is_backdated(bench.decide(&renewed), list);
         let mut to_come = renewed.clone();
         to_come[list][0] = moved(&renewed[list][0], TO_COME);
@@ -169,29 +154,31 @@ fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
 
 #[test]
 fn the_past_is_billed_again_where_the_spec_says_so_or_a_plan_that_names_it_is_approved() {
-    for list in LISTS {
-        let mut bench = Bench::created(&sold());
-        let said = with(&renewed(&sold(), list), &format!("/{list}/0/backdate"), json!(true));
+    for list in BILLED {
+        let mut bench = Bench::created(&one_of_each());
+        let said = with(&renewed(&one_of_each(), list), &format!("/{list}/0/backdate"), json!(true));
         let plan = written(bench.decide(&said));
         assert!(plan.summary().contains("/backdate: + bills the past from 2026-01-01"), "{}", plan.summary());
         assert!(!plan.calls[0].body.contains("backdate"), "{}", plan.calls[0].body);
         bench.policy.management = ManagementPolicy::Plan;
-        let Decision::AwaitApproval(plan) = bench.decide(&renewed(&sold(), list)) else { panic!("{list}") };
+        let Decision::AwaitApproval(plan) = bench.decide(&renewed(&one_of_each(), list)) else {
+            panic!("{list}")
+        };
         assert!(plan.changes.iter().any(|change| change.path == format!("/{list}/another/backdate")));
         bench.policy.approved = Some(plan.digest.to_string());
-        written(bench.decide(&renewed(&sold(), list)));
+        written(bench.decide(&renewed(&one_of_each(), list)));
         bench.policy.management = ManagementPolicy::Observe;
-        assert!(!reported(bench.decide(&renewed(&sold(), list))).is_empty());
+        assert!(!reported(bench.decide(&renewed(&one_of_each(), list))).is_empty());
     }
 }
 
 #[test]
 fn another_item_beside_one_that_stays_may_begin_in_the_past_unless_both_bill_every_period() {
-    for list in LISTS {
-        let mut spec = sold();
-        let more = renewed(&sold(), list)[list][0].clone();
+    for list in BILLED {
+        let mut spec = one_of_each();
+        let more = renewed(&one_of_each(), list)[list][0].clone();
         spec[list].as_array_mut().unwrap().push(more);
-        let decision = Bench::created(&sold()).decide(&spec);
+        let decision = Bench::created(&one_of_each()).decide(&spec);
         if RECURRING.contains(&list) { is_backdated(decision, list) } else { drop(written(decision)) }
     }
 }
@@ -246,14 +233,14 @@ fn a_charge_with_past_items_is_not_replaced_to_rename_it() {
 #[test]
 fn what_was_archived_counts_though_billing_does_not_show_it() {
     for list in ["commits", "credits", "scheduledCharges"] {
-        let mut bench = Bench::created(&sold());
-        bench.carry_out(&written(bench.decide(&without(&sold(), list))));
+        let mut bench = Bench::created(&one_of_each());
+        bench.carry_out(&written(bench.decide(&without(&one_of_each(), list))));
         let name = if list == "scheduledCharges" { "scheduled_charges" } else { list };
         bench.api.contract[name] = json!([]);
         for _ in 0..2 {
-            bench.remember(&desired(&without(&sold(), list)));
+            bench.remember(&desired(&without(&one_of_each(), list)));
         }
-        is_backdated(bench.decide(&sold()), list);
-        is_backdated(bench.decide(&renewed(&sold(), list)), list);
+        is_backdated(bench.decide(&one_of_each()), list);
+        is_backdated(bench.decide(&renewed(&one_of_each(), list)), list);
     }
 }

@@ -49,6 +49,12 @@ pub(super) struct World {
     pub invoice_reads: usize,
 }
 
+/// The spec says these terms from now on.
+pub(super) fn set_terms(world: &mut World, terms: &Value) {
+    world.contract.spec.metronome = serde_json::from_value(terms.clone()).unwrap();
+    world.contract.metadata.generation = world.contract.metadata.generation.map(|before| before + 1);
+}
+
 impl World {
     pub(super) fn new(terms: &Value, stamp_cluster: Option<&str>, fault: Option<(usize, Fault)>) -> Self {
         let contract = json!({
