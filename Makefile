@@ -57,9 +57,11 @@ mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test hold
 	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
 		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
 
+# As it is shipped, so the first run builds for some minutes.
 .PHONY: bench
-bench: controlplane ## Measures what has a bound: large contracts found again, tenants beside slow ones
+bench: controlplane ## Measures what has a bound: large contracts found again, ten thousand files, tenants beside slow ones
 	@$(STEP) "a large contract whose record is lost" cargo bench --locked --quiet --package countersign-core --bench lost_record
+	@$(STEP) "ten thousand contracts" cargo bench --locked --package countersign --bench many
 	cargo build --locked --package countersign --package billing-sim
 	@$(STEP) "tenants beside slow ones" cargo test --locked --package countersign --test it -- --ignored measured_ --nocapture
 
@@ -75,11 +77,6 @@ simulate: tools ## Runs the fault simulation: SEEDS=n of them, or SEED=n alone
 chaos: controlplane ## Lets everything fail at once on the real parts, and counts every contract and invoice
 	cargo build --locked --package countersign --package billing-sim
 	@$(STEP) "chaos" cargo test --locked --package countersign --test it -- --ignored chaos --nocapture
-
-# As it is shipped, so the first run builds for some minutes.
-.PHONY: bench
-bench: tools ## Measures validate, plan and report with ten thousand contracts, in time and memory
-	@$(STEP) "ten thousand contracts" cargo bench --locked --package countersign --bench many
 
 .PHONY: controlplane
 controlplane: tools ## Builds the Kubernetes control plane of the demo and the tests, once

@@ -3,6 +3,7 @@
 mod api;
 mod behind;
 mod beside;
+mod billed;
 mod effect;
 mod fields;
 mod fixture;

@@ -1,7 +1,7 @@
 //! Reads that are behind, and records that are lost: nothing is added twice, and nothing stays in force unsaid.
 
 use super::{
-    fixture::RECURRING,
+    billed::RECURRING,
     planner::{Fault, World, set_terms},
     *,
 };

@@ -1,7 +1,7 @@
 //! What people do to items besides changing them: they move, exchange their keys, go and come back.
 
 use super::{
-    fixture::{BILLED, one_of_each},
+    billed::{BILLED, one_of_each},
     planner::{Fault, World, set_terms},
     *,
 };

@@ -2,7 +2,7 @@
 //! spec or somebody who approves says so.
 
 use super::{
-    fixture::{BILLED, RECURRING, one_of_each},
+    billed::{BILLED, RECURRING, one_of_each},
     *,
 };
 use crate::api::contract::ManagementPolicy;
