@@ -421,6 +421,9 @@ mod tests {
             assert_eq!(account(spelled), "http://127.0.0.1:8080", "{spelled}");
         }
         assert_ne!(account("https://api.zoo.dev/v1"), account("https://api.zoo.dev"));
+        for unreadable in ["no address", "https://./"] {
+            assert_eq!(account(unreadable), unreadable.trim_end_matches('/'), "it is one with itself alone");
+        }
     }
 
     #[test]
@@ -476,6 +479,7 @@ mod tests {
             (Subject::Customer("org".into()), "(org)"),
             (Subject::Key("key".into()), "(key)"),
             (Subject::Contract("c".into()), "(c)"),
+            (Subject::Item("i".into()), "(or what lies beside one: i)"),
         ] {
             let refusal = refusal(&old, &subject);
             assert_eq!(refusal.reason, reasons::DUPLICATE_CLAIM);

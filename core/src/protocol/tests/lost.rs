@@ -256,7 +256,18 @@ fn an_edit_whose_key_was_used_is_done_and_read_back() {
 }
 
 #[test]
-fn only_creates_and_edits_have_keys() {
+fn what_is_made_beside_the_contract_and_whose_key_was_used_is_done_and_read_back() {
+    let mut bench = bench_of(Scripted { corrects_by: CallKind::Add, ..Scripted::of(json!({"a": 1})) });
+    let before = || shown(json!({"a": 0}));
+    let result = bench.pass(&[before(), failed("Add", key_used()), shown(json!({"a": 1})), done("applied")]);
+    let Outcome::InSync { applied, .. } = result.outcome else { panic!() };
+    assert_eq!(applied.len(), 1);
+    bench.pass(&[before(), failed("Add", key_used()), before(), done("not_in_force")]);
+    assert_eq!(bench.rounds(), Some(1), "what does not show was tried once");
+}
+
+#[test]
+fn what_replaces_a_contract_has_no_key_that_could_be_used() {
     let mut bench = bench_of(Scripted { corrects_by: CallKind::Replace, ..Scripted::of(json!({"a": 1})) });
     let result = bench.pass(&[
         shown(json!({"a": 0})),

@@ -90,6 +90,7 @@ impl Planner for Scripted {
             None => Observation::Nothing,
             Some(Some("behind")) => Observation::Waiting(refusal(reasons::BILLING_UNREACHABLE)),
             Some(Some("another's")) => Observation::Blocked(refusal(reasons::CONTRACT_EXISTS)),
+            Some(Some("backdated")) => Observation::Blocked(refusal(reasons::BACKDATED_ITEM)),
             Some(_) => Observation::Found,
         })
     }
