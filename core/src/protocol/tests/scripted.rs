@@ -102,7 +102,7 @@ impl Planner for Scripted {
         };
         let mut wanted = self.wanted.as_object().into_iter().flatten();
         let Some((name, to)) = wanted.find(|(name, to)| shown.get(*name) != Some(*to)) else {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         };
         let change = Change::new(format!("/{name}"), shown.get(name).cloned(), Some(to.clone()));
         Ok(self.decide(self.corrects_by, change, recorded, policy))
@@ -117,7 +117,7 @@ impl Planner for Scripted {
     ) -> Result<Decision, Shown> {
         match self.shown()? {
             Some(shown) if shown["is"].is_null() => {}
-            _ => return Ok(Decision::Settle),
+            _ => return Ok(Decision::InSync),
         }
         let change = Change::added("is", "ended".into());
         Ok(self.decide(CallKind::Other, change, recorded, policy))

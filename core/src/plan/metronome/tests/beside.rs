@@ -74,7 +74,7 @@ fn what_is_beside_a_contract_is_found_again_without_its_record_by_key_or_by_what
         bench.api.hides_keys = hides_keys;
         let items = bench.recorded.items.clone();
         bench.forget();
-        assert_eq!(bench.decide(&spec(&[commit("a", "1000"), commit("b", "2000")])), Decision::Settle);
+        assert_eq!(bench.decide(&spec(&[commit("a", "1000"), commit("b", "2000")])), Decision::InSync);
         bench.remember(&desired(&spec(&[commit("a", "1000"), commit("b", "2000")])));
         assert_eq!(bench.recorded.items, items, "{hides_keys}");
     }
@@ -109,7 +109,7 @@ fn what_other_resources_have_made_for_the_customer_is_neither_taken_nor_reported
     );
     bench.settle(&ours);
     assert_eq!(told(&bench).len(), 2);
-    assert_eq!(bench.decide(&ours), Decision::Settle);
+    assert_eq!(bench.decide(&ours), Decision::InSync);
     let plan = written(bench.decide(&spec(&[])));
     assert_eq!(body(&plan.calls[0])["commit_id"], told(&bench)[1]["id"], "and only its own is taken out");
 }
@@ -122,7 +122,7 @@ fn what_people_made_for_the_customer_is_taken_for_the_specs_only_where_it_says_t
     by_hand.as_object_mut().unwrap().remove("uniqueness_key");
     by_hand["name"] = json!("by hand");
     bench.api.contract["beside_commits"].as_array_mut().unwrap().push(by_hand);
-    assert_eq!(bench.decide(&spec(&[commit("a", "1000")])), Decision::Settle, "nor is it reported");
+    assert_eq!(bench.decide(&spec(&[commit("a", "1000")])), Decision::InSync, "nor is it reported");
     let both = spec(&[commit("a", "1000"), commit("b", "1000")]);
     assert_eq!(paths(&written(bench.decide(&both))), [CREATE], "the record says that it is not the spec's");
     bench.forget();
@@ -142,7 +142,7 @@ fn an_item_that_leaves_the_spec_is_ended_and_goes_on_when_it_comes_back() {
     assert!(plan.summary().contains("-20"), "its two invoices are gone: {}", plan.summary());
     bench.settle(&spec(&[]));
     assert!(!bench.recorded.items.contains_key("customerCommits/pool"));
-    assert_eq!(bench.decide(&spec(&[])), Decision::Settle);
+    assert_eq!(bench.decide(&spec(&[])), Decision::InSync);
     let back = written(bench.decide(&spec(&[begun("pool", "1000")])));
     assert_eq!(paths(&back), [EDIT], "it is the same one, found by its key");
     bench.settle(&spec(&[begun("pool", "1000")]));
@@ -217,7 +217,7 @@ fn what_was_made_and_is_not_shown_yet_is_waited_for_and_not_made_again() {
         other => panic!("{other:?}"),
     }
     bench.api.contract["beside_commits"] = made;
-    assert_eq!(bench.decide(&spec(&[past])), Decision::Settle);
+    assert_eq!(bench.decide(&spec(&[past])), Decision::InSync);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn what_the_end_of_the_contract_cuts_leaves_what_is_beside_it_alone() {
     let plan = written(bench.decide(&shorter));
     assert!(!json!(plan.changes).to_string().contains("customerCommits"), "{}", plan.summary());
     bench.settle(&shorter);
-    assert_eq!(bench.decide(&shorter), Decision::Settle);
+    assert_eq!(bench.decide(&shorter), Decision::InSync);
 }
 
 #[test]
@@ -377,5 +377,5 @@ fn a_weekly_schedule_is_sent_as_its_items_and_read_back_the_same() {
     assert_eq!(times.len(), 5);
     assert_eq!(*times[4], "2026-01-29T00:00:00Z");
     bench.forget();
-    assert_eq!(bench.decide(&spec), Decision::Settle);
+    assert_eq!(bench.decide(&spec), Decision::InSync);
 }
