@@ -171,6 +171,34 @@ fn an_edit_follows_the_edit_that_was_last_seen_when_the_first_try_was_made() {
 }
 
 #[test]
+fn a_write_that_no_read_is_new_enough_to_show_is_sent_three_times_at_most() {
+    let unsure = |end| [shown(json!({"a": 0})), edited(), shown(json!({"is": "unsure"})), done(end)];
+    let mut bench = bench(json!({"a": 1}));
+    for round in 1..3 {
+        bench.pass(&unsure("waiting NotYetInForce"));
+        assert_eq!(bench.rounds(), Some(round));
+        // A pass that has written nothing counts none.
+        bench.pass(&[shown(json!({"is": "unsure"})), done("waiting NotYetInForce")]);
+        assert_eq!(bench.rounds(), Some(round));
+    }
+    let result = bench.pass(&unsure("refused NonConverging"));
+    assert_eq!(result.requeue, Requeue::AfterSyncPeriod);
+    assert!(matches!(result.outcome, Outcome::Refused { blocked_plan: Some(_), .. }));
+    bench.pass(&[shown(json!({"a": 0})), done("refused NonConverging")]);
+}
+
+#[test]
+fn waiting_for_something_else_after_a_write_and_waiting_after_a_create_are_no_rounds() {
+    let mut bench = self::bench(json!({"a": 1}));
+    let behind = || shown(json!({"is": "behind"}));
+    bench.pass(&[shown(json!({"a": 0})), edited(), behind(), done("waiting BillingUnreachable")]);
+    assert_eq!(bench.rounds(), Some(0));
+    let mut bench = self::bench(json!({"a": 1}));
+    bench.pass(&[nothing(), created(), shown(json!({"is": "unsure"})), done("waiting NotYetInForce")]);
+    assert_eq!(bench.rounds(), Some(0), "a create is found by its key, and never sent again");
+}
+
+#[test]
 fn what_seems_backdated_right_after_an_edit_is_looked_at_again_before_it_is_refused() {
     let (before, backdated) = (|| shown(json!({"a": 0})), || shown(json!({"is": "backdated"})));
     let mut bench = bench(json!({"a": 1}));
