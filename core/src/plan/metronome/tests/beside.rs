@@ -167,13 +167,18 @@ fn an_item_that_has_not_begun_is_emptied_instead_of_ended_before_its_start() {
     assert_eq!(told(&bench)[0]["access_schedule"]["schedule_items"][0]["amount"], 1000);
 }
 
-#[test]
-fn a_postpaid_commit_that_has_begun_is_not_ended_and_says_so() {
+/// One that the API does not end.
+fn postpaid() -> Value {
     let mut postpaid = begun("pool", "1000");
     postpaid["type"] = json!("POSTPAID");
     postpaid["invoiceSchedule"] =
         json!({"scheduleItems": [{"timestamp": "2027-07-01T00:00:00Z", "amount": "1000"}]});
-    let bench = Bench::created(&spec(&[postpaid]));
+    postpaid
+}
+
+#[test]
+fn a_postpaid_commit_that_has_begun_is_not_ended_and_says_so() {
+    let bench = Bench::created(&spec(&[postpaid()]));
     let refusal = refused(bench.decide(&spec(&[])));
     assert!(refusal.message.contains("/customerCommits/pool"), "{}", refusal.message);
     assert!(refusal.message.contains("POSTPAID"), "{}", refusal.message);
@@ -328,6 +333,22 @@ fn a_contract_that_is_deleted_takes_what_is_beside_it_along_and_an_orphan_does_n
         let told = world.api.balances(Balances::Commits);
         let end = told[0]["access_schedule"]["schedule_items"][0]["ending_before"].as_str().unwrap();
         assert_eq!(end.starts_with("2026-06-01"), ends, "{policy:?}: {end}");
+    }
+}
+
+#[test]
+fn a_contract_does_not_end_without_a_postpaid_commit_beside_it_that_cannot() {
+    for policy in [DeletionPolicy::End, DeletionPolicy::Cancel] {
+        let mut world = World::new(&spec(&[postpaid()]), None, None);
+        world.settle();
+        let sends = world.sends;
+        let goal = Goal::Ended(Ending { policy, end_at: None, void_invoices: false });
+        let Outcome::Refused { refusal, .. } = world.pass(goal).outcome else { panic!() };
+        assert_eq!(refusal.reason, "ImmutableField");
+        for part in ["POSTPAID", "/customerCommits/", "`spec.deletionPolicy: Orphan`"] {
+            assert!(refusal.message.contains(part), "{part} in {}", refusal.message);
+        }
+        assert_eq!(world.sends, sends, "all of it ends or none");
     }
 }
 

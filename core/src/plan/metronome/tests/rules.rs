@@ -49,6 +49,41 @@ fn a_threshold_that_the_api_turned_off_is_reported_and_stays_off() {
 }
 
 #[test]
+fn a_threshold_that_comes_into_the_spec_is_added_as_a_whole() {
+    for name in ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"] {
+        let mut bench = Bench::created(&fixture::plain());
+        let threshold = fixture::gated()[name].clone();
+        let plans = bench.settle(&with(&fixture::plain(), &format!("/{name}"), threshold));
+        let mut added = json!({"is_enabled": false, "threshold_amount": "1", "commit": {"product_id": fixture::OTHER},
+            "payment_gate_config": {"payment_gate_type": "EXTERNAL"}});
+        let verb = if name.starts_with("spend") {
+            "add_spend_threshold_configuration"
+        } else {
+            added["recharge_to_amount"] = json!("3");
+            "add_prepaid_balance_threshold_configuration"
+        };
+        assert_eq!(numbers_as_text(&edit_of(&plans[0])), json!({verb: added}));
+        assert_eq!(plans.len(), 1);
+    }
+}
+
+#[test]
+fn a_subscription_that_becomes_seat_based_is_switched_and_given_its_seats() {
+    let mut bench = Bench::created(&fixture::recurring());
+    let mut spec = with(&fixture::recurring(), "/subscriptions/0/initialQuantity", Value::Null);
+    set(&mut spec, "/subscriptions/0/quantityManagementMode", json!("SEAT_BASED"));
+    let seats = json!({"seatGroupKey": "seat_id", "initialSeatIds": ["anna", "ben"]});
+    set(&mut spec, "/subscriptions/0/seatConfig", seats);
+    let subscription = id(&bench, "subscriptions", 0).clone();
+    let plans = bench.settle(&spec);
+    let mode = json!({"subscription_id": subscription, "quantity_management_mode_update": {
+        "quantity_management_mode": "SEAT_BASED", "seat_config": {"seat_group_key": "seat_id"}}});
+    assert_eq!(edit_of(&plans[0]), json!({"update_subscriptions": [mode]}));
+    let given = edit_of(&plans[1])["update_subscriptions"][0]["seat_updates"]["add_seat_ids"][0].clone();
+    assert_eq!(given["seat_ids"], json!(["anna", "ben"]));
+}
+
+#[test]
 fn what_an_application_made_of_a_quantity_is_reported_until_the_spec_has_a_new_one() {
     let spec = fixture::recurring();
     let mut bench = Bench::created(&spec);

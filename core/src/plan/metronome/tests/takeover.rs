@@ -124,6 +124,21 @@ fn a_contract_is_adopted_and_made_what_the_spec_says() {
 }
 
 #[test]
+fn only_a_takeover_that_overrides_switches_on_what_nobody_remembers_to_have_been_on() {
+    let spec = fixture::watched();
+    let mut bench = Bench::created(&spec);
+    bench.forget();
+    bench.api.contract["spend_threshold_configuration"]["is_enabled"] = json!(false);
+    let difference = ["/spendThresholdConfiguration/isEnabled: false -> true"];
+    assert_eq!(reported(bench.decide(&spec)), difference, "the API may have turned it off");
+    adopt(&mut bench, AdoptMode::Match);
+    assert_eq!(reported(bench.decide(&spec)), difference);
+    adopt(&mut bench, AdoptMode::Override);
+    let on = json!({"update_spend_threshold_configuration": {"is_enabled": true}});
+    assert_eq!(edit_of(&written(bench.decide(&spec))), on);
+}
+
+#[test]
 fn a_contract_to_adopt_that_is_not_there_is_no_reason_to_create_one() {
     let mut bench = Bench::default();
     adopt(&mut bench, AdoptMode::Override);
