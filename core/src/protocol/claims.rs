@@ -137,7 +137,10 @@ fn held(contract: &BillingContract) -> Option<&str> {
     contract.status.as_ref()?.contract_id.as_deref()
 }
 
-fn holds(contract: &BillingContract, contract_id: &str) -> bool {
+/// Whether a resource has the contract of this ID on record. The billing API made the ID up, for one contract and no other,
+/// whichever address it is reached by.
+#[must_use]
+pub fn holds(contract: &BillingContract, contract_id: &str) -> bool {
     held(contract) == Some(contract_id)
 }
 
@@ -188,16 +191,24 @@ pub fn account(base_url: &str) -> String {
     parsed.as_deref().unwrap_or(base_url).trim_end_matches('/').to_owned()
 }
 
-/// Whether two resources have one contract on record, by the billing API's own IDs of it and of whose it is: an account
-/// may have several addresses, and two resources that hold its contract through two of them hold one thing.
+/// Whether two resources mean one contract by the billing API's own IDs of it and of whose it is: an account may have several
+/// addresses, and two resources that hold or adopt its contract through two of them mean one thing.
 #[must_use]
-pub fn hold_one(one: &BillingContract, other: &BillingContract) -> bool {
-    let on_record = |contract: &BillingContract| {
+pub fn mean_one(one: &BillingContract, other: &BillingContract) -> bool {
+    let adopted = |contract: &BillingContract| Some(contract.spec.adopt.as_ref()?.contract_id.clone());
+    let meant = |contract| held(contract).map(str::to_owned).or_else(|| adopted(contract));
+    let owner = |contract: &BillingContract| {
         let status = contract.status.as_ref()?;
-        let owner = status.account_id.as_ref().or(status.customer_id.as_ref())?;
-        Some((status.contract_id.clone()?, owner.clone()))
+        status.account_id.clone().or_else(|| status.customer_id.clone())
     };
-    on_record(one).is_some_and(|found| on_record(other).as_ref() == Some(&found))
+    let have_one_owner = if held(one).is_some() && held(other).is_some() {
+        owner(one).is_some_and(|found| owner(other) == Some(found))
+    } else {
+        // Who only adopts it says whose it is, and knows no more.
+        let names = customers(other);
+        customers(one).iter().any(|name| names.contains(name))
+    };
+    have_one_owner && meant(one).is_some_and(|id| meant(other) == Some(id))
 }
 
 /// The resource, among others of the same account, that holds what this one claims; `None` when this one does.
@@ -432,17 +443,39 @@ mod tests {
         };
         let zoo = of(json!({"contractId": "c", "accountId": "a", "account": "http://localhost:1"}));
         let same = of(json!({"contractId": "c", "accountId": "a", "account": "http://127.0.0.1:1"}));
-        assert!(hold_one(&zoo, &same));
+        assert!(mean_one(&zoo, &same));
         let metronome = of(json!({"contractId": "c", "customerId": "a"}));
-        assert!(hold_one(&metronome, &metronome));
+        assert!(mean_one(&metronome, &metronome));
         for other in [
             of(json!({"contractId": "d", "accountId": "a"})),
             of(json!({"contractId": "c", "accountId": "b"})),
             of(json!({"contractId": "c"})),
             of(json!({"accountId": "a"})),
         ] {
-            assert!(!hold_one(&zoo, &other) && !hold_one(&other, &zoo));
+            assert!(!mean_one(&zoo, &other) && !mean_one(&other, &zoo));
         }
+    }
+
+    #[test]
+    fn what_one_resource_adopts_and_another_has_on_record_is_one_thing_by_whichever_address() {
+        let of_org = |mut contract: BillingContract, organization: &str| {
+            let terms = json!({"organizationId": organization, "effectiveAt": "2026-01-01T00:00:00Z"});
+            contract.spec.zoo = Some(serde_json::from_value(terms).unwrap());
+            contract
+        };
+        let holding = contract("old", "2026-01-01T00:00:00Z", Some("c"));
+        let taking = |id, organization| of_org(adopting("new", "2026-01-02T00:00:00Z", id), organization);
+        assert!(mean_one(&holding, &taking("c", "org")) && mean_one(&taking("c", "org"), &holding));
+        assert!(mean_one(&taking("c", "org"), &taking("c", "org")));
+        assert!(!mean_one(&holding, &taking("d", "org")) && !mean_one(&holding, &taking("c", "other")));
+        // Who has another one on record does not act on what it once adopted.
+        let mut elsewhere = taking("c", "org");
+        elsewhere.status = Some(serde_json::from_value(json!({"contractId": "d"})).unwrap());
+        assert!(!mean_one(&holding, &elsewhere));
+        assert!(!mean_one(
+            &contract("a", "2026-01-01T00:00:00Z", None),
+            &contract("b", "2026-01-01T00:00:00Z", None)
+        ));
     }
 
     #[test]
