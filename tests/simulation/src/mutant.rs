@@ -27,11 +27,25 @@ pub enum Mutant {
     ClaimByText,
     /// Whatever answers 404 is believed.
     NotFoundBelieved,
+    /// Whoever only observes, or is suspended, writes as everybody does.
+    PolicyUnheard,
+    /// What others hold or claim is nobody's.
+    ClaimUnheard,
+    /// What another resource claims ends along with the one that goes.
+    HeirUnheard,
+    /// What those that have gone, or others are about to make, is not waited for.
+    DepartedUnheard,
+    /// What the spec has set is forgotten.
+    SetForgotten,
+    /// A write whose reply was lost is forgotten.
+    LostForgotten,
+    /// What is on record of one account is taken for another's.
+    AccountMixed,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -44,6 +58,13 @@ impl Mutant {
         Self::PlanWithoutSequel,
         Self::ClaimByText,
         Self::NotFoundBelieved,
+        Self::PolicyUnheard,
+        Self::ClaimUnheard,
+        Self::HeirUnheard,
+        Self::DepartedUnheard,
+        Self::SetForgotten,
+        Self::LostForgotten,
+        Self::AccountMixed,
     ];
 
     /// Its name on the command line.
@@ -62,6 +83,13 @@ impl Mutant {
             Self::PlanWithoutSequel => "plan-without-sequel",
             Self::ClaimByText => "claim-by-text",
             Self::NotFoundBelieved => "not-found-believed",
+            Self::PolicyUnheard => "policy-unheard",
+            Self::ClaimUnheard => "claim-unheard",
+            Self::HeirUnheard => "heir-unheard",
+            Self::DepartedUnheard => "departed-unheard",
+            Self::SetForgotten => "set-forgotten",
+            Self::LostForgotten => "lost-forgotten",
+            Self::AccountMixed => "account-mixed",
         }
     }
 }

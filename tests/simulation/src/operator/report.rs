@@ -8,11 +8,7 @@ use countersign_core::{
     terms::Digest,
 };
 
-use super::{
-    Memory,
-    line::Fate,
-    task::{Desk, SYNC_PERIOD},
-};
+use super::{Memory, desk::Desk, line::Fate, task::SYNC_PERIOD};
 use crate::{
     cluster::{Name, Refused},
     ground::Ground,
