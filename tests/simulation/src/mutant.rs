@@ -31,21 +31,13 @@ pub enum Mutant {
     PolicyUnheard,
     /// What others hold or claim is nobody's.
     ClaimUnheard,
-    /// What another resource claims ends along with the one that goes.
-    HeirUnheard,
-    /// What those that have gone, or others are about to make, is not waited for.
-    DepartedUnheard,
-    /// What the spec has set is forgotten.
-    SetForgotten,
     /// A write whose reply was lost is forgotten.
     LostForgotten,
-    /// What is on record of one account is taken for another's.
-    AccountMixed,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 15] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -60,11 +52,7 @@ impl Mutant {
         Self::NotFoundBelieved,
         Self::PolicyUnheard,
         Self::ClaimUnheard,
-        Self::HeirUnheard,
-        Self::DepartedUnheard,
-        Self::SetForgotten,
         Self::LostForgotten,
-        Self::AccountMixed,
     ];
 
     /// Its name on the command line.
@@ -85,11 +73,7 @@ impl Mutant {
             Self::NotFoundBelieved => "not-found-believed",
             Self::PolicyUnheard => "policy-unheard",
             Self::ClaimUnheard => "claim-unheard",
-            Self::HeirUnheard => "heir-unheard",
-            Self::DepartedUnheard => "departed-unheard",
-            Self::SetForgotten => "set-forgotten",
             Self::LostForgotten => "lost-forgotten",
-            Self::AccountMixed => "account-mixed",
         }
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use countersign_core::{
     api::{BillingContract, ContractApproval, approval::ApprovalDecision},
     plan::{
-        Before, Call, Demands, Departed, Holder, MAY_SHOW_LATER, Others, Refusal, Sayings, Sibling, Sought,
+        Call, Demands, Departed, Holder, MAY_SHOW_LATER, Others, Refusal, Sayings, Sibling, Sought,
         metronome::Balances,
     },
     protocol::{
@@ -118,7 +118,7 @@ fn account_of(contract: &BillingContract, ground: &Ground) -> Option<String> {
 /// Whether another resource claims what this one, which is deleted, has or claims.
 pub(super) fn heir(desk: &Desk, ground: &Ground) -> bool {
     let mut rivals = rivals(desk, ground);
-    ground.mutant != Some(Mutant::HeirUnheard) && claims::heir(&desk.object, &mut rivals).is_some()
+    claims::heir(&desk.object, &mut rivals).is_some()
 }
 
 /// Other contracts of the same account that the operator knows of now.
@@ -150,7 +150,8 @@ pub(super) struct Known {
     is_there: bool,
     departed: Vec<Departed>,
     unseen_until: Option<DateTime<Utc>>,
-    mutant: Option<Mutant>,
+    /// It hears nothing of them, as with one of the mutants.
+    is_deaf: bool,
 }
 
 impl Known {
@@ -169,7 +170,7 @@ impl Known {
             is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
             departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
             unseen_until: memory.took_over_at.map(|at| wall(at) + MAY_SHOW_LATER),
-            mutant: ground.mutant,
+            is_deaf: ground.mutant == Some(Mutant::ClaimUnheard),
             asking,
         }
     }
@@ -177,11 +178,7 @@ impl Known {
 
 impl Others for Known {
     fn holder(&self, sought: Sought<'_>) -> Holder {
-        let is_unheard = match self.mutant {
-            Some(Mutant::ClaimUnheard) => true,
-            mutant => mutant == Some(Mutant::HeirUnheard) && sought.before == Before::Ending,
-        };
-        if is_unheard {
+        if self.is_deaf {
             return Holder::Nobody;
         }
         let keeper = claims::keeper(&self.asking, &sought, self.others.iter().map(Arc::as_ref));
@@ -193,19 +190,18 @@ impl Others for Known {
     }
 
     fn departed(&self, _: &[&str]) -> Vec<Departed> {
-        if self.mutant == Some(Mutant::DepartedUnheard) { Vec::new() } else { self.departed.clone() }
+        self.departed.clone()
     }
 
     fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
         let is_its = |other: &&Arc<BillingContract>| {
-            self.mutant != Some(Mutant::DepartedUnheard)
-                && claims::customers(other).iter().any(|name| customer.contains(&name.as_str()))
+            claims::customers(other).iter().any(|name| customer.contains(&name.as_str()))
         };
         self.others.iter().filter(is_its).map(|other| claims::sibling(&self.asking, other)).collect()
     }
 
     fn unseen_until(&self) -> Option<DateTime<Utc>> {
-        self.unseen_until.filter(|_| self.mutant != Some(Mutant::DepartedUnheard))
+        self.unseen_until
     }
 
     fn share(&self, customer: &str) -> bool {

@@ -8,7 +8,7 @@ use countersign_core::{
         APPROVED_PLAN, Api, BillingContract, ContractApproval, FINALIZER, RELEASE, REQUESTED_AT,
         contract::ManagementPolicy,
     },
-    plan::{ContractSnapshot, Holders, Planner, Policy, Recorded, SetTerms, metronome, zoo},
+    plan::{ContractSnapshot, Holders, Planner, Policy, Recorded, metronome, zoo},
     protocol::{
         Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step,
         deletion::{self, Deletion},
@@ -182,12 +182,9 @@ impl Task {
     /// What the status has on record, as far as it is believed.
     fn recorded(&self, ground: &Ground, believes: bool) -> Recorded {
         let object = &self.desk.object;
-        let said = object.status.as_ref().and_then(|status| status.account.as_deref());
-        let said = said.filter(|_| ground.mutant == Some(Mutant::AccountMixed));
-        let mut recorded = Recorded::of(object, said.unwrap_or(&self.desk.account_name));
+        let mut recorded = Recorded::of(object, &self.desk.account_name);
         match ground.mutant {
             Some(Mutant::ApprovalNotSpent) => recorded.applied_plan = None,
-            Some(Mutant::SetForgotten) => recorded.set = SetTerms::default(),
             Some(Mutant::LostForgotten) => (recorded.lost, recorded.unconfirmed) = (Vec::new(), None),
             _ if believes => recorded.contract_id = None,
             _ => {}
