@@ -129,7 +129,7 @@ pub fn plan(
     let holds = |observed: &ObservedContract| recorded.contract_id.as_ref() == Some(&observed.contract_id);
     let Some(observed) = observed else { return unseen::plan(desired, recorded, policy, applied, now) };
     if applied && !status.is_visible() && !holds(observed) {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     let left = leaving::Left::of(&desired.canonical, observed, recorded, policy);
     let mut changes = desired.changes(&observed.terms, &policy.ignore);
@@ -145,7 +145,7 @@ pub fn plan(
         changes.retain(|change| change.path != "/status");
     }
     if changes.is_empty() {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     if let Some(refusal) = left.refusal() {
         return refusal;

@@ -224,7 +224,7 @@ fn an_archived_package_makes_no_new_contract() {
     package.spec.lifecycle = Lifecycle::Archived;
     let archived = ArchivedPackage::of(&package).unwrap();
     assert!(matches!(archived.allow(plan()), Decision::Refuse(why) if why.reason == "PackageArchived"));
-    assert_eq!(archived.allow(Decision::Settle), Decision::Settle);
+    assert_eq!(archived.allow(Decision::InSync), Decision::InSync);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) fn plan(
     now: DateTime<Utc>,
 ) -> Decision {
     if applied && !desired.contract.status.is_visible() {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     if let Some(held) = recorded.contract_id.as_deref().filter(|_| has_ended_begun(desired, recorded, now)) {
         return reopen(held, desired, recorded, policy, applied);
@@ -36,7 +36,7 @@ pub(super) fn plan(
     let Some(held) = held else { return create(&Value::Null, desired, recorded, policy, applied) };
     let ends_at = desired.contract.term_end_at;
     if ends_at.0 <= now {
-        return if applied { Decision::Settle } else { Decision::Refuse(over(held, &ends_at.to_string())) };
+        return if applied { Decision::InSync } else { Decision::Refuse(over(held, &ends_at.to_string())) };
     }
     // Nothing that was approved before can mean this create.
     let created = create(&json!({"missing": held}), desired, recorded, policy, applied);

@@ -118,7 +118,7 @@ fn what_means_the_same_in_other_words_is_no_difference() {
         let observed = ObservedContract::read(&reply).unwrap_or_else(|error| panic!("{way}: {error:?}"));
         assert_eq!(observed.state, "active", "{way}");
         for recorded in [holding(&contract), Recorded::default()] {
-            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::Settle, "{way}");
+            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::InSync, "{way}");
         }
     }
 }
