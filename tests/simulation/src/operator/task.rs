@@ -46,7 +46,12 @@ pub(super) enum Then {
 
 /// What is to be done next.
 pub(super) enum Stage {
-    Finalizer { set: bool, then: Then },
+    /// The object is read anew: a write of its status may have been carried out without an answer.
+    Look,
+    Finalizer {
+        set: bool,
+        then: Then,
+    },
     Zoo(Box<Reconciliation<zoo::ContractPlanner>>),
     Metronome(Box<Reconciliation<metronome::ContractPlanner>>),
     Report(Box<Report>),
@@ -62,7 +67,7 @@ pub(crate) struct Task {
 impl Task {
     /// Whether it plans, and does not only set or take away a finalizer.
     pub(crate) fn is_whole(&self) -> bool {
-        !matches!(self.stage, Stage::Finalizer { then: Then::Nothing, .. })
+        !matches!(self.stage, Stage::Look | Stage::Finalizer { then: Then::Nothing, .. })
     }
 }
 
@@ -93,6 +98,7 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     match due {
         Due::Later if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
         Due::Stale | Due::Later => return None,
+        Due::Now if memory.queue.doubts(&uid, version) => task.stage = Stage::Look,
         Due::Now if is_deleted => match deletion::of_contract(&task.desk.object) {
             Deletion::NotOurs => {
                 memory.queue.after(&uid, 24 * 3600 * SECOND, now);
@@ -253,6 +259,10 @@ impl Task {
         let Self { mut desk, stage } = self;
         let next = |task: Option<Self>| task.map_or(Next::Done, |task| Next::Task(Box::new(task)));
         match stage {
+            Stage::Look => {
+                look(&desk, memory, ground, fate);
+                if fate == Fate::Crash { Next::Dead } else { Next::Done }
+            }
             Stage::Finalizer { set, then } => {
                 Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
             }
@@ -400,6 +410,22 @@ impl Task {
         let task = if then == Then::Bring { self.bring(memory, ground, skew) } else { None };
         task.map_or(Next::Done, |task| Next::Task(Box::new(task)))
     }
+}
+
+/// Reads the version of an object anew.
+fn look(desk: &Desk, memory: &mut Memory, ground: &mut Ground, fate: Fate) {
+    ground.count("object read anew");
+    let uid = desk.object.metadata.uid.clone().unwrap_or_default();
+    let Kube::Arrives { hears: true } = of_kubernetes(fate) else {
+        memory.queue.retry(&uid, 0, ground.now);
+        return;
+    };
+    let found = ground.cluster.get(&Name::of(&desk.object));
+    let found = found.filter(|found| found.metadata.uid == desk.object.metadata.uid);
+    if let Some(found) = found {
+        memory.queue.knows(&uid, found.metadata.resource_version.as_deref());
+    }
+    memory.touched.insert(Name::of(&desk.object));
 }
 
 /// What a turn of the protocol came to.
