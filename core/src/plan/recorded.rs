@@ -79,7 +79,10 @@ impl Recorded {
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
         let nothing = || Self { account: Some(account.to_owned()), ..Self::default() };
-        let Some(status) = &contract.status else { return Self { may_lack_a_write: true, ..nothing() } };
+        let Some(status) = &contract.status else {
+            let may_lack_a_spec = may_lack_a_spec(&contract.metadata, None, &[]);
+            return Self { may_lack_a_write: true, may_lack_a_spec, ..nothing() };
+        };
         if status.account.as_ref().is_some_and(|recorded| recorded != account) {
             return nothing();
         }

@@ -92,13 +92,14 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let needs = deletion::contract_needs_finalizer(&object);
     let has = object.metadata.finalizers.iter().flatten().any(|found| found == FINALIZER);
     let due = memory.queue.due(&uid, version, &fingerprint, now);
+    let is_doubted = memory.queue.doubts(&uid, version);
     let desk = Desk::of(object, said, memory, ground);
     let finalizer = |set, then| Stage::Finalizer { set, then };
     let mut task = Task { desk, stage: finalizer(false, Then::Nothing) };
     match due {
         Due::Later if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
         Due::Stale | Due::Later => return None,
-        Due::Now if memory.queue.doubts(&uid, version) => task.stage = Stage::Look,
+        Due::Now if is_doubted => task.stage = Stage::Look,
         Due::Now if is_deleted => match deletion::of_contract(&task.desk.object) {
             Deletion::NotOurs => {
                 memory.queue.after(&uid, 24 * 3600 * SECOND, now);
