@@ -12,10 +12,7 @@ use crate::{
     agree, check,
     cluster::{Name, contract_of},
     deal::Marks,
-    operator::{
-        line::Fate,
-        task::{SYNC_PERIOD, slot_of},
-    },
+    operator::{desk::slot_of, line::Fate, task::SYNC_PERIOD},
     people::annotate,
     rules::Rule,
     time::{MINUTE, SECOND, month, next_month},

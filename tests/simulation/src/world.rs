@@ -16,7 +16,6 @@ use crate::{
     },
     people::People,
     rules::{Rule, Rules},
-    time::MINUTE,
 };
 
 /// Most steps of one reconcile.
@@ -222,12 +221,18 @@ impl World {
         let now = self.ground.now;
         let leads = self.ground.cluster.lease().holder == Some(operator);
         self.awake(operator).filter(|_| leads).is_some_and(|memory| {
-            let is_past = |(at, _): &(i64, Arc<BillingContract>)| now - at > MINUTE;
+            let is_past = |(at, _): &(i64, Arc<BillingContract>)| self.shows_all_since(operator, *at);
             memory.inbox.is_empty()
                 && memory.tasks.is_empty()
                 && memory.may_write(line::takes(), now)
                 && memory.departed.iter().all(is_past)
         })
+    }
+
+    /// Whether all that was made at a moment shows by now, by the clock of an operator.
+    fn shows_all_since(&self, operator: usize, at: i64) -> bool {
+        let skew = self.operators.get(operator).map_or(0, |operator| operator.skew);
+        self.ground.now + skew - at > MAY_SHOW_LATER.num_milliseconds()
     }
 
     /// What the live plan prints at a quiet moment is what the operator does next when nothing comes between; what it leaves
@@ -257,7 +262,7 @@ impl World {
             self.people.deals.iter().any(|deal| deal.object() == *name && deal.marks.is_untrimmed);
         // What an operator before it may have made is looked for first, which the plan does not know.
         let took_over = self.awake(operator).and_then(|memory| memory.took_over_at);
-        let looks = took_over.is_some_and(|at| self.ground.now - at <= MAY_SHOW_LATER.num_milliseconds());
+        let looks = took_over.is_some_and(|at| !self.shows_all_since(operator, at));
         let is_put_off = looks && sent.is_empty();
         let differs = plan::difference(&foreseen, &sent).filter(|_| !is_trimmed && !is_put_off);
         if let Some(difference) = differs {

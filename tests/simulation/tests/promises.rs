@@ -91,4 +91,12 @@ noticed! {
     a_plan_that_leaves_out_what_follows_a_create_is_noticed: PlanWithoutSequel;
     a_claim_by_the_text_of_an_address_is_noticed: ClaimByText;
     a_404_that_is_believed_is_noticed: NotFoundBelieved;
+    a_policy_that_nobody_hears_is_noticed: PolicyUnheard;
+    a_claim_that_nobody_hears_is_noticed: ClaimUnheard;
+}
+
+#[test]
+fn a_lost_write_that_is_forgotten_is_noticed_at_rest() {
+    let setup = setup(500, Some(Mutant::LostForgotten));
+    assert!((0..SEEDS).any(|seed| run(seed, &setup).broken.is_some()));
 }

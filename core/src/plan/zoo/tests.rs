@@ -352,6 +352,7 @@ fn a_contract_that_has_ended_is_opened_again_only_when_somebody_says_that_its_pe
         let Refusal { reason, message } = refusal(decide(&Policy::default()));
         assert_eq!(reason, "TermOver");
         assert!(message.contains(state) && message.contains("begin them anew"), "{message}");
+        assert!(!message.contains("  "), "{message}");
         let digest = message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
         let approving = Policy { approved: Some(digest.to_owned()), ..Policy::default() };
         written(decide(&approving));

@@ -1,5 +1,6 @@
 //! An operator: a process that can be slow, stopped, killed and started again, and loses its memory then.
 
+pub(crate) mod desk;
 pub(crate) mod line;
 pub(crate) mod plan;
 pub(crate) mod queue;

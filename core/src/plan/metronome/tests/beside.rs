@@ -282,6 +282,30 @@ fn what_was_made_beside_a_contract_and_left_the_spec_before_it_was_recorded_is_t
 }
 
 #[test]
+fn what_was_made_for_a_spec_that_went_is_not_forgotten_while_its_end_waits_or_is_only_reported() {
+    for policy in [ManagementPolicy::Plan, ManagementPolicy::Observe] {
+        let mut world = World::new(&spec(&[begun("pool", "1000")]), None, None);
+        world.settle();
+        // The process was killed before it could say so, and the spec moved on twice.
+        world.contract.status = None;
+        world.contract.spec.metronome = serde_json::from_value(spec(&[])).unwrap();
+        world.contract.spec.management_policy = policy;
+        world.contract.metadata.generation = Some(3);
+        for look in 0..4 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            let is_told = matches!(outcome, Outcome::AwaitingApproval(_) | Outcome::Drifted { .. });
+            assert!(is_told, "{policy:?}, look {look}: {outcome:?}");
+        }
+        world.contract.spec.management_policy = ManagementPolicy::Apply;
+        world.contract.metadata.generation = Some(4);
+        world.settle();
+        let told = world.api.balances(Balances::Commits);
+        let ends = &told[0]["access_schedule"]["schedule_items"][0]["ending_before"];
+        assert_eq!(*ends, "2026-06-01T11:00:00Z", "{policy:?}: it is ended in the end");
+    }
+}
+
+#[test]
 fn what_billing_makes_otherwise_of_an_approved_create_waits_for_an_approval_of_its_own() {
     for trims in [false, true] {
         let terms = with(&spec(&[commit("pool", "1000")]), "/name", json!("Acme "));
