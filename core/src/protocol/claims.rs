@@ -137,7 +137,10 @@ fn held(contract: &BillingContract) -> Option<&str> {
     contract.status.as_ref()?.contract_id.as_deref()
 }
 
-fn holds(contract: &BillingContract, contract_id: &str) -> bool {
+/// Whether a resource has the contract of this ID on record. The billing API made the ID up, for one contract and no other,
+/// whichever address it is reached by.
+#[must_use]
+pub fn holds(contract: &BillingContract, contract_id: &str) -> bool {
     held(contract) == Some(contract_id)
 }
 
@@ -188,16 +191,24 @@ pub fn account(base_url: &str) -> String {
     parsed.as_deref().unwrap_or(base_url).trim_end_matches('/').to_owned()
 }
 
-/// Whether two resources have one contract on record, by the billing API's own IDs of it and of whose it is: an account
-/// may have several addresses, and two resources that hold its contract through two of them hold one thing.
+/// Whether two resources mean one contract by the billing API's own IDs of it and of whose it is: an account may have several
+/// addresses, and two resources that hold or adopt its contract through two of them mean one thing.
 #[must_use]
-pub fn hold_one(one: &BillingContract, other: &BillingContract) -> bool {
-    let on_record = |contract: &BillingContract| {
+pub fn mean_one(one: &BillingContract, other: &BillingContract) -> bool {
+    let adopted = |contract: &BillingContract| Some(contract.spec.adopt.as_ref()?.contract_id.clone());
+    let meant = |contract| held(contract).map(str::to_owned).or_else(|| adopted(contract));
+    let owner = |contract: &BillingContract| {
         let status = contract.status.as_ref()?;
-        let owner = status.account_id.as_ref().or(status.customer_id.as_ref())?;
-        Some((status.contract_id.clone()?, owner.clone()))
+        status.account_id.clone().or_else(|| status.customer_id.clone())
     };
-    on_record(one).is_some_and(|found| on_record(other).as_ref() == Some(&found))
+    let have_one_owner = if held(one).is_some() && held(other).is_some() {
+        owner(one).is_some_and(|found| owner(other) == Some(found))
+    } else {
+        // Who only adopts it says whose it is, and knows no more.
+        let names = customers(other);
+        customers(one).iter().any(|name| names.contains(name))
+    };
+    have_one_owner && meant(one).is_some_and(|id| meant(other) == Some(id))
 }
 
 /// The resource, among others of the same account, that holds what this one claims; `None` when this one does.

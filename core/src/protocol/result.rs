@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_bound_makes_the_next_look_come_sooner_and_never_later() {
-        let (soon, late) = (Duration::from_secs(26), Duration::from_secs(300));
+        let (soon, late) = (Duration::from_secs(26), Duration::from_mins(5));
         for (before, bounded) in [
             (Requeue::AfterSyncPeriod, Requeue::Within(soon)),
             (Requeue::Within(late), Requeue::Within(soon)),

@@ -41,7 +41,7 @@ impl World {
         if let Some(first) = self.operators.get_mut(0)
             && first.memory.is_none()
         {
-            first.start(&self.ground.cluster);
+            first.start();
         }
         for provider in &mut self.ground.providers {
             provider.epoch += u32::from(!provider.is_ready);

@@ -38,7 +38,7 @@ impl World {
         let ground = Ground::new(seed, rules, mutant, traced);
         let mut operators = vec![Operator::new(0), Operator::new(1)];
         for operator in &mut operators {
-            operator.start(&ground.cluster);
+            operator.start();
         }
         Self { ground, operators, people: People::new(), steps: 0, is_calm: false }
     }
@@ -100,6 +100,7 @@ impl World {
                 self.ground.count("time passes");
                 let before = self.ground.now;
                 self.ground.pass(*milliseconds);
+                self.deliver();
                 // Who stood still goes on with what it was at, before it hears that its lease is gone.
                 for operator in self.operators.iter_mut().filter(|operator| operator.paused_until <= before) {
                     operator.renew(&mut self.ground.cluster, self.ground.now, false);
@@ -127,7 +128,7 @@ impl World {
                     self.operators.get_mut(*operator).filter(|operator| operator.memory.is_none())
                 {
                     self.ground.count("operator started");
-                    operator.start(&self.ground.cluster);
+                    operator.start();
                 }
             }
             Event::Pause(operator, milliseconds) => {
@@ -173,7 +174,8 @@ impl World {
     /// What changed goes to the watches, and what a contract gave up wakes who claims it.
     fn deliver(&mut self) {
         for change in self.ground.cluster.changes() {
-            for memory in self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut()) {
+            let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
+            for memory in memories.filter(|memory| memory.watches()) {
                 memory.inbox.push_back(change.clone());
             }
         }
@@ -291,7 +293,7 @@ impl World {
         }
         drop(self.ground.cluster.changes());
         for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {
-            operator.start(&self.ground.cluster);
+            operator.start();
             // The process is the same.
             if let Some(memory) = &mut operator.memory {
                 memory.has_led = true;

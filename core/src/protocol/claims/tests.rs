@@ -174,17 +174,39 @@ fn what_two_resources_have_on_record_is_one_thing_by_the_apis_ids_and_not_by_its
     };
     let zoo = of(json!({"contractId": "c", "accountId": "a", "account": "http://localhost:1"}));
     let same = of(json!({"contractId": "c", "accountId": "a", "account": "http://127.0.0.1:1"}));
-    assert!(hold_one(&zoo, &same));
+    assert!(mean_one(&zoo, &same));
     let metronome = of(json!({"contractId": "c", "customerId": "a"}));
-    assert!(hold_one(&metronome, &metronome));
+    assert!(mean_one(&metronome, &metronome));
     for other in [
         of(json!({"contractId": "d", "accountId": "a"})),
         of(json!({"contractId": "c", "accountId": "b"})),
         of(json!({"contractId": "c"})),
         of(json!({"accountId": "a"})),
     ] {
-        assert!(!hold_one(&zoo, &other) && !hold_one(&other, &zoo));
+        assert!(!mean_one(&zoo, &other) && !mean_one(&other, &zoo));
     }
+}
+
+#[test]
+fn what_one_resource_adopts_and_another_has_on_record_is_one_thing_by_whichever_address() {
+    let of_org = |mut contract: BillingContract, organization: &str| {
+        let terms = json!({"organizationId": organization, "effectiveAt": "2026-01-01T00:00:00Z"});
+        contract.spec.zoo = Some(serde_json::from_value(terms).unwrap());
+        contract
+    };
+    let holding = contract("old", "2026-01-01T00:00:00Z", Some("c"));
+    let taking = |id, organization| of_org(adopting("new", "2026-01-02T00:00:00Z", id), organization);
+    assert!(mean_one(&holding, &taking("c", "org")) && mean_one(&taking("c", "org"), &holding));
+    assert!(mean_one(&taking("c", "org"), &taking("c", "org")));
+    assert!(!mean_one(&holding, &taking("d", "org")) && !mean_one(&holding, &taking("c", "other")));
+    // Who has another one on record does not act on what it once adopted.
+    let mut elsewhere = taking("c", "org");
+    elsewhere.status = Some(serde_json::from_value(json!({"contractId": "d"})).unwrap());
+    assert!(!mean_one(&holding, &elsewhere));
+    assert!(!mean_one(
+        &contract("a", "2026-01-01T00:00:00Z", None),
+        &contract("b", "2026-01-01T00:00:00Z", None)
+    ));
 }
 
 #[test]
