@@ -41,6 +41,18 @@ fn a_recurring_commit_that_is_taken_out_is_owed_until_it_ends() {
 }
 
 #[test]
+fn a_recurring_commit_is_owed_once_in_each_of_its_periods() {
+    for (frequency, sum) in [("MONTHLY", "180000"), ("QUARTERLY", "140000"), ("ANNUAL", "125000")] {
+        let spec = with(&fixture::plain(), "/recurringCommits", monthly());
+        let spec = with(&spec, "/recurringCommits/0/recurrenceFrequency", json!(frequency));
+        let effect = written(Bench::default().decide(&spec)).effect;
+        let expected = format!("commitment year Some(1): 0 -> {sum} USD");
+        assert!(changed(&effect).contains(&expected), "{frequency}: {effect:?}");
+        assert_eq!(causes(&effect), [], "{frequency}");
+    }
+}
+
+#[test]
 fn a_new_end_takes_out_what_is_due_after_it() {
     let later = json!([{"timestamp": "2026-01-01T00:00:00Z", "amount": "1000"},
                        {"timestamp": "2026-11-01T00:00:00Z", "amount": "2000"}]);

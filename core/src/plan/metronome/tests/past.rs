@@ -178,8 +178,15 @@ fn another_item_beside_one_that_stays_may_begin_in_the_past_unless_both_bill_eve
         let mut spec = one_of_each();
         let more = renewed(&one_of_each(), list)[list][0].clone();
         spec[list].as_array_mut().unwrap().push(more);
-        let decision = Bench::created(&one_of_each()).decide(&spec);
-        if RECURRING.contains(&list) { is_backdated(decision, list) } else { drop(written(decision)) }
+        let mut bench = Bench::created(&one_of_each());
+        if !RECURRING.contains(&list) {
+            written(bench.decide(&spec));
+            continue;
+        }
+        is_backdated(bench.decide(&spec), list);
+        // So it is after a write, when what was in force is not what the spec says any more.
+        bench.recorded.applied_spec = None;
+        is_backdated(bench.decide(&spec), list);
     }
 }
 
