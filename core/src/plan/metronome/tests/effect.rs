@@ -48,7 +48,8 @@ fn a_recurring_commit_is_owed_once_in_each_of_its_periods() {
         let effect = written(Bench::default().decide(&spec)).effect;
         let expected = format!("commitment year Some(1): 0 -> {sum} USD");
         assert!(changed(&effect).contains(&expected), "{frequency}: {effect:?}");
-        assert_eq!(causes(&effect), [], "{frequency}");
+        let open = causes(&effect);
+        assert!(open.iter().all(|(path, _)| !path.starts_with("/recurringCommits")), "{frequency}: {open:?}");
     }
 }
 

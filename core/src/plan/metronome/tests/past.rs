@@ -191,6 +191,18 @@ fn another_item_beside_one_that_stays_may_begin_in_the_past_unless_both_bill_eve
 }
 
 #[test]
+fn what_recurs_by_the_hand_of_somebody_else_counts_as_well() {
+    for (list, name) in RECURRING.iter().zip(["recurring_commits", "recurring_credits", "subscriptions"]) {
+        let mut bench = Bench::created(&without(&one_of_each(), list));
+        let mut other = Bench::created(&one_of_each()).api.contract[name][0].clone();
+        other["id"] = json!("of-others");
+        other["starting_at"] = json!("2026-02-01T00:00:00+00:00");
+        bench.api.contract[name] = json!([other]);
+        is_backdated(bench.decide(&one_of_each()), list);
+    }
+}
+
+#[test]
 fn a_part_of_a_schedule_is_not_added_to_the_past() {
     for (place, item) in [
         ("/commits/0/invoiceSchedule/scheduleItems/-", json!({"timestamp": PAST, "amount": "5"})),

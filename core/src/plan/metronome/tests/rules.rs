@@ -91,8 +91,10 @@ fn a_spend_tracker_that_somebody_else_made_is_reported_and_one_of_ours_is_replac
     let found = reported(bench.decide(&spec));
     assert!(found.len() == 1 && found[0].starts_with("/spendTrackers/of-others: - "), "{found:?}");
     let changed = with(&spec, "/spendTrackers/1/applicableSpendSpecifiers/0/sources", json!(["MANUAL"]));
-    let edit = edit_of(&written(bench.decide(&changed)));
-    assert_eq!(edit["archive_spend_trackers"], json!(["recharges"]), "{edit}");
+    // Its alias is free again only once it is archived.
+    let edits: Vec<_> = written(bench.decide(&changed)).calls.iter().map(body).collect();
+    assert_eq!(edits[0]["archive_spend_trackers"], json!(["recharges"]), "{edits:?}");
+    assert_eq!(edits[1]["add_spend_trackers"][0]["alias"], "recharges", "{edits:?}");
 }
 
 #[test]
