@@ -149,6 +149,27 @@ fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
         to_come[list][0] = moved(&renewed[list][0], TO_COME);
         let edit = edit_of(&written(bench.decide(&to_come)));
         assert_eq!(edit.as_object().unwrap().len(), 2, "one goes and one comes: {list}: {edit}");
+        // What begins at this very moment is not past, and a second later it is.
+        let at = "2026-06-01T11:00:00Z";
+        to_come[list][0] = moved(&renewed[list][0], at);
+        let desired = desired(&to_come);
+        let decide = |seconds| {
+            let now = at.parse::<DateTime<Utc>>().unwrap() + chrono::TimeDelta::seconds(seconds);
+            plan(&desired, bench.seen(&desired).as_ref(), &bench.recorded, &bench.policy, now)
+        };
+        written(decide(0));
+        is_backdated(decide(1), list);
+    }
+}
+
+#[test]
+fn what_comes_into_another_list_is_the_same_where_it_is_of_the_same_product_and_amount() {
+    for (amount, is_same) in [("120000", true), ("7", false)] {
+        let charge = json!({"key": "fee", "productId": fixture::PRODUCT, "name": "Fee",
+            "schedule": {"scheduleItems": [{"timestamp": PAST, "amount": amount}]}});
+        let spec = with(&without(&fixture::plain(), "commits"), "/scheduledCharges/-", charge);
+        let decision = Bench::created(&fixture::plain()).decide(&spec);
+        if is_same { is_backdated(decision, "scheduledCharges") } else { drop(written(decision)) }
     }
 }
 
