@@ -164,8 +164,12 @@ fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
 
 #[test]
 fn what_comes_into_another_list_is_the_same_where_it_is_of_the_same_product_and_amount() {
-    for (amount, is_same) in [("120000", true), ("7", false)] {
-        let charge = json!({"key": "fee", "productId": fixture::PRODUCT, "name": "Fee",
+    for (product, amount, is_same) in [
+        (fixture::PRODUCT, "120000", true),
+        (fixture::PRODUCT, "7", false),
+        (fixture::OTHER, "120000", false),
+    ] {
+        let charge = json!({"key": "fee", "productId": product, "name": "Fee",
             "schedule": {"scheduleItems": [{"timestamp": PAST, "amount": amount}]}});
         let spec = with(&without(&fixture::plain(), "commits"), "/scheduledCharges/-", charge);
         let decision = Bench::created(&fixture::plain()).decide(&spec);
