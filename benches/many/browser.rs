@@ -1,6 +1,6 @@
 //! A page in a real browser: opened, scrolled to its end, with every folded group opened, and scrolled to its end again.
 //!
-//! The browser is a headless Chromium, or one that is made from it, spoken to over the pipes of its DevTools protocol: JSON
+//! The browser is a headless Chromium, or one that is made from it, spoken to over the pipes of its `DevTools` protocol: JSON
 //! with a zero byte after each message.
 
 use std::{

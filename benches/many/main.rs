@@ -26,7 +26,7 @@ const MOST_TIME: Duration = Duration::from_secs(10);
 /// What each command may have in memory at its peak, in KiB.
 const MOST_MEMORY: u64 = 200 * 1000 * 1000 / 1024;
 /// What a browser may take for each of what is done to the report: a page that cannot be scrolled takes for ever.
-const MOST_PATIENCE: Duration = Duration::from_secs(60);
+const MOST_PATIENCE: Duration = Duration::from_mins(1);
 /// How often the memory is looked at; its peak stays in what is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
