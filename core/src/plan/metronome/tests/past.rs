@@ -91,6 +91,38 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
 }
 
 #[test]
+fn a_period_is_missed_that_begins_after_the_end_by_its_own_count_and_before_now() {
+    let commit = ("recurringCommits", "recurring_commits", "recurrenceFrequency");
+    let subscription = ("subscriptions", "subscriptions", "quantityManagementMode");
+    for ((list, name, member), value, start, end, missed) in [
+        (commit, "WEEKLY", "2026-01-01", "2026-05-20", Some("2026-05-21")),
+        (commit, "MONTHLY", "2026-01-01", "2026-05-20", Some("2026-06-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-03-15", Some("2026-04-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-04-01", Some("2026-04-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-04-02", None),
+        (commit, "ANNUAL", "2025-05-01", "2026-04-02", Some("2026-05-01")),
+        (commit, "ANNUAL", "2026-01-01", "2026-04-02", None),
+        // It counts from its own start, and not from the contract's; of a subscription it is not told from which.
+        (commit, "MONTHLY", "2026-01-15", "2026-05-20", None),
+        (subscription, "QUANTITY_ONLY", "2026-01-15", "2026-05-20", Some("2026-06-01")),
+    ] {
+        let spec = with(&one_of_each(), &format!("/{list}/0/{member}"), json!(value));
+        let spec = with(&spec, &format!("/{list}/0/startingAt"), json!(format!("{start}T00:00:00Z")));
+        let mut bench = Bench::created(&spec);
+        bench.settle(&without(&spec, list));
+        bench.api.contract[name][0]["ending_before"] = json!(format!("{end}T00:00:00Z"));
+        let Some(missed) = missed else {
+            assert_eq!(bench.settle(&spec).len(), 1, "{value} {start} {end}");
+            continue;
+        };
+        is_backdated(bench.decide(&spec), list);
+        let plan = written(bench.decide(&with(&spec, &format!("/{list}/0/backdate"), json!(true))));
+        let said = format!("bills the past from {missed}T00:00:00Z on");
+        assert!(plan.summary().contains(&said), "{value} {start} {end}: {}", plan.summary());
+    }
+}
+
+#[test]
 fn an_end_of_the_contract_that_was_set_and_is_put_back_lets_what_recurs_go_on() {
     let earlier = "2026-09-01T00:00:00Z";
     let items = ["recurring_commits", "recurring_credits", "subscriptions"];
