@@ -42,7 +42,13 @@ fn a_recurring_commit_that_is_taken_out_is_owed_until_it_ends() {
 
 #[test]
 fn a_recurring_commit_is_owed_once_in_each_of_its_periods() {
-    for (frequency, sum) in [("MONTHLY", "180000"), ("QUARTERLY", "140000"), ("ANNUAL", "125000")] {
+    for (frequency, sum) in [
+        ("DAILY", "1945000"),
+        ("WEEKLY", "385000"),
+        ("MONTHLY", "180000"),
+        ("QUARTERLY", "140000"),
+        ("ANNUAL", "125000"),
+    ] {
         let spec = with(&fixture::plain(), "/recurringCommits", monthly());
         let spec = with(&spec, "/recurringCommits/0/recurrenceFrequency", json!(frequency));
         let effect = written(Bench::default().decide(&spec)).effect;

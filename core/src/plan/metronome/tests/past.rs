@@ -95,6 +95,7 @@ fn a_period_is_missed_that_begins_after_the_end_by_its_own_count_and_before_now(
     let commit = ("recurringCommits", "recurring_commits", "recurrenceFrequency");
     let subscription = ("subscriptions", "subscriptions", "quantityManagementMode");
     for ((list, name, member), value, start, end, missed) in [
+        (commit, "DAILY", "2026-01-01", "2026-05-20", Some("2026-05-20")),
         (commit, "WEEKLY", "2026-01-01", "2026-05-20", Some("2026-05-21")),
         (commit, "MONTHLY", "2026-01-01", "2026-05-20", Some("2026-06-01")),
         (commit, "QUARTERLY", "2026-01-01", "2026-03-15", Some("2026-04-01")),
@@ -119,6 +120,9 @@ fn a_period_is_missed_that_begins_after_the_end_by_its_own_count_and_before_now(
         let plan = written(bench.decide(&with(&spec, &format!("/{list}/0/backdate"), json!(true))));
         let said = format!("bills the past from {missed}T00:00:00Z on");
         assert!(plan.summary().contains(&said), "{value} {start} {end}: {}", plan.summary());
+        // At the very moment at which it begins, it is not missed yet.
+        let (desired, now) = (desired(&spec), format!("{missed}T00:00:00Z").parse().unwrap());
+        written(super::plan(&desired, bench.seen(&desired).as_ref(), &bench.recorded, &bench.policy, now));
     }
 }
 
