@@ -101,7 +101,7 @@ fn a_period_is_missed_that_begins_after_the_end_by_its_own_count_and_before_now(
         (commit, "QUARTERLY", "2026-01-01", "2026-03-15", Some("2026-04-01")),
         (commit, "QUARTERLY", "2026-01-01", "2026-04-01", Some("2026-04-01")),
         (commit, "QUARTERLY", "2026-01-01", "2026-04-02", None),
-        (commit, "ANNUAL", "2025-05-01", "2026-04-02", Some("2026-05-01")),
+        (commit, "ANNUAL", "2024-05-01", "2026-02-10", Some("2026-05-01")),
         (commit, "ANNUAL", "2026-01-01", "2026-04-02", None),
         // It counts from its own start, and not from the contract's; of a subscription it is not told from which.
         (commit, "MONTHLY", "2026-01-15", "2026-05-20", None),
