@@ -66,7 +66,7 @@ coverage: tools $(LLVM_COV) ## Counts the lines of the protocol and of plans tha
 .PHONY: mutants
 mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test holds (takes an hour)
 	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
-		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
+		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --cargo-arg=--lib --output $(TARGET) -- protocol
 
 # As it is shipped, so the first run builds for some minutes.
 .PHONY: bench

@@ -185,6 +185,19 @@ fn a_postpaid_commit_that_has_begun_is_not_ended_and_says_so() {
 }
 
 #[test]
+fn what_is_beside_the_contract_is_no_item_of_it_though_billing_may_show_it_in_both_places() {
+    let mut bench = Bench::created(&spec(&[commit("pool", "1000")]));
+    let shown = bench.api.contract["beside_commits"][0].clone();
+    bench.api.contract["commits"].as_array_mut().unwrap().insert(0, shown);
+    assert_eq!(bench.decide(&spec(&[commit("pool", "1000")])), Decision::InSync);
+    let amount = "/commits/0/accessSchedule/scheduleItems/0/amount";
+    let edit =
+        edit_of(&written(bench.decide(&with(&spec(&[commit("pool", "1000")]), amount, json!("130000")))));
+    let own = bench.api.contract["commits"][1]["id"].clone();
+    assert_eq!(edit["update_commits"][0]["commit_id"], own);
+}
+
+#[test]
 fn the_past_is_not_billed_again_by_another_key_or_a_change_of_the_schedule() {
     let mut past = begun("pool", "1000");
     past["invoiceSchedule"]["scheduleItems"][0]["timestamp"] = json!("2026-05-01T00:00:00Z");

@@ -68,6 +68,36 @@ fn a_threshold_that_comes_into_the_spec_is_added_as_a_whole() {
 }
 
 #[test]
+fn where_revenue_goes_is_set_on_a_contract_that_has_none_and_never_moved() {
+    let configuration = json!({"provider": "netsuite", "deliveryMethod": "direct_to_billing_provider"});
+    let spec = with(&fixture::plain(), "/revenueSystemConfiguration", configuration);
+    let mut bench = Bench::created(&fixture::plain());
+    let plans = bench.settle(&spec);
+    let update = json!({"schedule": {"effective_at": "START_OF_CURRENT_PERIOD"}, "revenue_system_configuration":
+        {"provider": "netsuite", "delivery_method": "direct_to_billing_provider"}});
+    assert_eq!(edit_of(&plans[0]), json!({"add_revenue_system_configuration_update": update}));
+    let elsewhere =
+        with(&spec, "/revenueSystemConfiguration", json!({"revenueSystemConfigurationId": "other"}));
+    assert_eq!(refused(bench.decide(&elsewhere)).reason, "ImmutableField");
+}
+
+#[test]
+fn a_spend_tracker_that_somebody_else_made_is_reported_and_one_of_ours_is_replaced_to_change_it() {
+    let spec = fixture::watched();
+    let mut bench = Bench::created(&spec);
+    let mut other = bench.api.contract["spend_trackers"][0].clone();
+    other["alias"] = json!("of-others");
+    bench.api.contract["spend_trackers"].as_array_mut().unwrap().push(other);
+    let found = reported(bench.decide(&spec));
+    assert!(found.len() == 1 && found[0].starts_with("/spendTrackers/of-others: - "), "{found:?}");
+    let changed = with(&spec, "/spendTrackers/1/applicableSpendSpecifiers/0/sources", json!(["MANUAL"]));
+    // Its alias is free again only once it is archived.
+    let edits: Vec<_> = written(bench.decide(&changed)).calls.iter().map(body).collect();
+    assert_eq!(edits[0]["archive_spend_trackers"], json!(["recharges"]), "{edits:?}");
+    assert_eq!(edits[1]["add_spend_trackers"][0]["alias"], "recharges", "{edits:?}");
+}
+
+#[test]
 fn a_subscription_that_becomes_seat_based_is_switched_and_given_its_seats() {
     let mut bench = Bench::created(&fixture::recurring());
     let mut spec = with(&fixture::recurring(), "/subscriptions/0/initialQuantity", Value::Null);
