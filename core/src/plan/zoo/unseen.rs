@@ -83,7 +83,9 @@ fn reopen(held: &str, desired: &Desired, recorded: &Recorded, policy: &Policy, a
     Decision::refuse(
         reasons::TERM_OVER,
         format!(
-            "Nothing was written: contract {held} is {state}, and the billing API does not show it any more. What billing has              made of its periods since they began (which are closed, what was rolled over) can't be carried over, so that a              replace would begin them anew. Restore the spec; or, if that is meant, {}: {}",
+            "Nothing was written: contract {held} is {state}, and the billing API does not show it any more. What billing has \
+             made of its periods since they began (which are closed, what was rolled over) can't be carried over, so that a \
+             replace would begin them anew. Restore the spec; or, if that is meant, {}: {}",
             plan.how_to_approve(),
             plan.summary()
         ),
