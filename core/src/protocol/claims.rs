@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     api::{BillingContract, reasons},
     plan::{Before, Departed, Refusal, Sibling, Sought},
+    terms::shape::in_usual_letters,
 };
 
 /// What a resource claims of a billing account.
@@ -145,7 +146,8 @@ fn holds(contract: &BillingContract, contract_id: &str) -> bool {
 #[must_use]
 pub fn customers(contract: &BillingContract) -> Vec<String> {
     let recorded = contract.status.as_ref().and_then(|status| status.customer_id.as_deref());
-    contract.spec.customer_names().chain(recorded).map(str::to_owned).collect()
+    // Whatever letters a spec has an ID in, it is the one that the API tells.
+    contract.spec.customer_names().chain(recorded).map(in_usual_letters).collect()
 }
 
 /// What is remembered of a resource that has gone.
@@ -257,9 +259,17 @@ pub fn refusal(holder: &BillingContract, subject: &Subject) -> Refusal {
                 "BillingContract {namespace}/{name} holds the same contract ({id}). Delete one of the two"
             )
         }
-        subject => format!(
-            "BillingContract {namespace}/{name} claims the same contract ({subject}), and it is older. Delete one of the two"
-        ),
+        subject => {
+            let or = match subject {
+                Subject::Key(_) => "; or, if another contract is meant, set another `uniquenessKey`",
+                Subject::Contract(_) => "; or take `spec.adopt` out of one of them",
+                _ => "",
+            };
+            format!(
+                "BillingContract {namespace}/{name} claims the same contract ({subject}), and it is older. Delete one of the \
+                 two{or}"
+            )
+        }
     };
     Refusal { reason: reasons::DUPLICATE_CLAIM, message }
 }
@@ -522,6 +532,22 @@ mod tests {
         assert_eq!(subjects(&this), [Subject::Key("k".into()), contract("c-1"), contract("c-2")]);
         let zoo = super::tests::contract("z", "2026-01-01T00:00:00Z", None);
         assert_eq!(subjects(&zoo), [Subject::Customer("org".into())]);
+    }
+
+    #[test]
+    fn an_id_is_that_which_the_api_tells_whatever_letters_a_spec_has_it_in() {
+        let told = "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
+        let mut this = adopting("a", "2026-01-01T00:00:00Z", &told.to_uppercase());
+        assert_eq!(subjects(&this), [Subject::Contract(told.to_owned())]);
+        this.spec.metronome = Some(
+            serde_json::from_value(
+                json!({"customerId": told.to_uppercase(), "startingAt": "2026-01-01T00:00:00Z"}),
+            )
+            .unwrap(),
+        );
+        assert_eq!(customers(&this), [told]);
+        let plain = adopting("b", "2026-01-01T00:00:00Z", "Not-A-UUID");
+        assert_eq!(subjects(&plain), [Subject::Contract("Not-A-UUID".to_owned())]);
     }
 
     #[test]
