@@ -11,6 +11,8 @@ DENY_VERSION := 0.20.2
 DENY := $(TARGET)/tools/bin/cargo-deny
 MUTANTS_VERSION := 27.1.0
 MUTANTS := $(TARGET)/tools/bin/cargo-mutants
+LLVM_COV_VERSION := 0.9.1
+LLVM_COV := $(TARGET)/tools/bin/cargo-llvm-cov
 
 STEP := .ci/step
 
@@ -51,11 +53,20 @@ conformance: ## Holds billing-sim against the published clients of Zoo (Rust) an
 	@$(STEP) "Zoo's client" cargo test --locked --package billing-sim-conformance
 	@$(STEP) "Metronome's client" sim/conformance-metronome/run
 
+# Of every hundred lines that decide, how many the unit tests of core run at least. `make mutants` says what they notice.
+COVERED := 95
+
+.PHONY: coverage
+coverage: tools $(LLVM_COV) ## Counts the lines of the protocol and of plans that unit tests run
+	rustup component add llvm-tools
+	@$(STEP) "unit tests" $(LLVM_COV) llvm-cov --locked --package countersign-core --lib --lcov --output-path $(TARGET)/coverage.lcov
+	@$(STEP) "coverage" .ci/coverage $(TARGET)/coverage.lcov $(COVERED) protocol plan
+
 # Every change of one operator or value in the protocol, made in a copy of the tree: its tests must notice each of them.
 .PHONY: mutants
 mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test holds (takes an hour)
 	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
-		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --output $(TARGET) -- --lib protocol
+		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --cargo-arg=--lib --output $(TARGET) -- protocol
 
 # As it is shipped, so the first run builds for some minutes.
 .PHONY: bench
@@ -122,5 +133,10 @@ $(DENY):
 
 $(MUTANTS):
 	@$(STEP) "cargo-mutants" cargo install cargo-mutants --version $(MUTANTS_VERSION) --locked --debug \
+		--root $(TARGET)/tools --target-dir $(TARGET)/tools/build
+	rm -rf $(TARGET)/tools/build
+
+$(LLVM_COV):
+	@$(STEP) "cargo-llvm-cov" cargo install cargo-llvm-cov --version $(LLVM_COV_VERSION) --locked --debug \
 		--root $(TARGET)/tools --target-dir $(TARGET)/tools/build
 	rm -rf $(TARGET)/tools/build

@@ -33,13 +33,20 @@ pub struct Target {
     /// Namespace; the context's when left out.
     #[arg(long, short)]
     namespace: Option<String>,
+    /// User in whose name to ask, as kubectl's `--as`; it takes the right to impersonate.
+    #[arg(long = "as", value_name = "USER")]
+    as_user: Option<String>,
+    /// Group of that user; may be given several times.
+    #[arg(long, value_name = "GROUP", requires = "as_user")]
+    as_group: Vec<String>,
 }
 
 impl Target {
     /// The target that somebody named by these.
     #[must_use]
     pub fn of(context: Option<String>, kubeconfig: Option<String>, namespace: Option<String>) -> Self {
-        Self { context, kubeconfig: kubeconfig.map(PathBuf::from), namespace }
+        let kubeconfig = kubeconfig.map(PathBuf::from);
+        Self { context, kubeconfig, namespace, as_user: None, as_group: Vec::new() }
     }
 
     /// Whether any of it was given.
@@ -88,6 +95,10 @@ impl Target {
         if !is_proxied {
             // `HTTPS_PROXY` is for billing APIs: the API server is reached directly, as by the operator.
             config.proxy_url = None;
+        }
+        if let Some(user) = &self.as_user {
+            config.auth_info.impersonate = Some(user.clone());
+            config.auth_info.impersonate_groups = Some(self.as_group.clone());
         }
         let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| unusable(&error))?;

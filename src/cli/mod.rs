@@ -37,7 +37,7 @@ enum Command {
     /// Checks resources in files: everything that is wrong with them, without a cluster.
     Validate(validate::Validate),
     /// Shows what files do in billing, before anything is applied.
-    Plan(plan::Plan),
+    Plan(Box<plan::Plan>),
     /// Prints the contracts that packages give terms to, in full.
     Render(render::Render),
     /// Writes what is billed already as files, one a contract.

@@ -122,6 +122,20 @@ async fn the_finalizer_goes_when_the_policy_becomes_orphan() {
 }
 
 #[tokio::test]
+async fn a_finalizer_that_somebody_takes_away_is_back_without_a_look_at_billing() {
+    let world = World::start().await;
+    world.apply(&deleted_by("End")).await;
+    world.until_ready("acme").await;
+    let calls = world.sim.calls(ORG).await;
+    world.patch("BillingContract", "acme", json!({"metadata": {"finalizers": null}})).await;
+    world.until("acme", |contract| contract["metadata"]["finalizers"] == json!([FINALIZER])).await;
+    assert_eq!(world.sim.calls(ORG).await, calls);
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "closed");
+}
+
+#[tokio::test]
 async fn a_suspended_contract_is_left_alone_until_it_is_resumed() {
     let mut world = World::start().await;
     world.apply(&acme()).await;

@@ -4,9 +4,9 @@ use kube::api::{DeleteParams, PropagationPolicy};
 use serde_json::{Value, json};
 
 use crate::support::{
-    World, kstatus,
+    World, kstatus, metronome,
     sim::Calls,
-    terms::{ORG, PRICE, acme, contract, wire, with},
+    terms::{self, ORG, PRICE, acme, contract, wire, with},
 };
 
 const EXISTING: &str = "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa";
@@ -243,4 +243,68 @@ async fn objects_deleted_with_their_dependents_orphaned_leave_the_billing_api_al
     world.apply(&acme()).await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+/// A world whose simulator can be reached by two names, each with a provider of its own: `zoo` and `metronome` by its
+/// address, `zoo-by-name` and `metronome-by-name` by the name of this machine.
+async fn with_two_addresses() -> World {
+    let mut world = World::bare().await;
+    world.sim.seed_catalog().await;
+    world.options.allowed_hosts.push("localhost".to_owned());
+    world.connect().await;
+    world.connect_metronome().await;
+    let by_name = world.sim.url.replace("127.0.0.1", "localhost");
+    assert_ne!(by_name, world.sim.url);
+    for provider in [terms::provider(&by_name), metronome::provider(&by_name)] {
+        let name = format!("{}-by-name", provider["metadata"]["name"].as_str().unwrap());
+        world.apply(&with(provider, "/metadata/name", json!(name))).await;
+    }
+    world.start_operator().await;
+    world
+}
+
+#[tokio::test]
+async fn a_contract_is_written_by_one_resource_though_its_account_has_two_addresses() {
+    let world = with_two_addresses().await;
+    world.apply(&acme()).await;
+    let id = world.until_ready("acme").await["status"]["contractId"].as_str().unwrap().to_owned();
+    let second = with(contract("second", ORG), "/spec/providerRef/name", json!("zoo-by-name"));
+    let second = with(second, "/spec/deletionPolicy", json!("Cancel"));
+    // Other terms are not its own, and neither are they when it says that it takes them over.
+    let other = with(second.clone(), PRICE, json!("0.49"));
+    world.apply(&other).await;
+    world.until_stalled("second", "ContractExists").await;
+    let adopt = json!({"contractId": id, "mode": "Override"});
+    world.apply(&with(other.clone(), "/spec/adopt", adopt)).await;
+    let why = world.until_stalled("second", "DuplicateClaim").await;
+    assert!(why.contains("/acme holds the same contract"), "{why}");
+    // The same terms are found, as nothing is written for them; from then on both have one contract on record.
+    world.delete("second").await;
+    world.until_gone("second", 1).await;
+    world.apply(&second).await;
+    world.until("second", |contract| contract["status"]["contractId"] == id.as_str()).await;
+    world.apply(&other).await;
+    let why = world.until_stalled("second", "DuplicateClaim").await;
+    assert!(why.contains("/acme claims the same contract"), "{why}");
+    world.delete("second").await;
+    world.until_gone("second", 2).await;
+    let billed = world.sim.contract(ORG).await;
+    assert_eq!((&billed["status"], world.sim.calls(ORG).await.puts), (&json!("active"), 1));
+}
+
+#[tokio::test]
+async fn a_customers_contract_is_made_and_edited_by_one_resource_though_its_account_has_two_addresses() {
+    let world = with_two_addresses().await;
+    world.apply(&metronome::acme()).await;
+    let id = world.until_ready("acme").await["status"]["contractId"].clone();
+    let second = metronome::contract("second", metronome::CUSTOMER);
+    let second = with(second, "/spec/providerRef/name", json!("metronome-by-name"));
+    let second = with(second, "/spec/metronome/name", json!("Another name"));
+    world.apply(&second).await;
+    let why = world.until_stalled("second", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/acme holds it", world.namespace)), "{why}");
+    world.apply(&with(second, "/spec/adopt", json!({"contractId": id, "mode": "Override"}))).await;
+    let why = world.until_stalled("second", "DuplicateClaim").await;
+    assert!(why.contains("/acme holds the same contract"), "{why}");
+    assert_eq!(world.sim.all_writes().await, metronome::traffic([(metronome::CREATE, 1)]));
 }

@@ -127,7 +127,7 @@ impl Planner for ContractPlanner {
                 || recorded.may_have_sent(&Digest::of(&observed.terms))
         });
         let Some(observed) = own.filter(|_| ending.policy != DeletionPolicy::Orphan) else {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         };
         let path = format!("contract {}", observed.contract_id);
         let change = Change::new(path, Some(json!("active")), Some(json!("ended")));
@@ -220,7 +220,7 @@ fn plan(
             return Decision::Refuse(refusal);
         }
         if changes.is_empty() {
-            return Decision::Settle;
+            return Decision::InSync;
         }
         keep_observed(&SHAPE, &policy.ignore, &mut body, &observed.terms);
         (&observed.terms, changes)

@@ -30,11 +30,11 @@ fn committed_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
             Some(after) if is_raised && after > limit => found.push(format!(
                 "the plan commits the customer to {after} {unit}, beyond the provider's guardrail maxCommitted of {limit}"
             )),
-            None if is_raised => found.push(format!(
+            None => found.push(format!(
                 "the plan commits the customer to more {unit} than has a number, beyond the provider's guardrail \
                  maxCommitted of {limit}"
             )),
-            _ => {}
+            Some(_) => {}
         }
     }
     let open = plan.effect.open.iter().filter(|open| match open.cause {

@@ -116,7 +116,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The billing API says what the spec says, or what cannot be seen was written as the spec says.
-    Settle,
+    InSync,
     /// Carry out the plan.
     Write(Plan),
     /// There are differences, and the policy is to report them only.

@@ -246,6 +246,39 @@ mod tests {
     }
 
     #[test]
+    fn what_several_plans_do_to_money_is_summed_by_kind_and_unit_over_years() {
+        let fee = |time: &str, amount: &str| Due { kind: FixedKind::Fee, ..due(time, amount) };
+        let one = MoneyEffect::between(
+            &owed(vec![due("2026-04-01T00:00:00Z", "1")]),
+            &owed(vec![due("2026-04-01T00:00:00Z", "3"), due("2027-04-01T00:00:00Z", "5")]),
+            vec![],
+        );
+        let of_other_unit = Due { unit: Unit::Currency("EUR".into()), ..due("2026-04-01T00:00:00Z", "7") };
+        let two = MoneyEffect::between(
+            &owed(vec![fee("2026-04-01T00:00:00Z", "11"), of_other_unit]),
+            &owed(vec![due("2026-04-01T00:00:00Z", "13")]),
+            vec![],
+        );
+        let sum = MoneyEffect::sum([&one, &two].into_iter());
+        let told = |fixed: &Fixed| {
+            let sides = [fixed.before, fixed.after].map(|side| side.unwrap().to_string());
+            (fixed.kind, fixed.unit.label().to_owned(), fixed.year, sides.join(" -> "))
+        };
+        let mut told: Vec<_> = sum.fixed.iter().map(told).collect();
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                (FixedKind::Commitment, "EUR".to_owned(), None, "7 -> 0".to_owned()),
+                (FixedKind::Commitment, "USD".to_owned(), None, "1 -> 21".to_owned()),
+                (FixedKind::Fee, "USD".to_owned(), None, "11 -> 0".to_owned()),
+            ]
+        );
+        let months = sum.months.iter().filter(|month| month.month == "2026-04" && month.unit == usd());
+        assert_eq!(months.map(|month| month.after.unwrap().to_string()).collect::<Vec<_>>(), ["16", "0"]);
+    }
+
+    #[test]
     fn a_price_in_another_unit_is_another_price() {
         let rate = |unit: &str, price: &str| json!({"creditTypeId": unit, "price": price});
         let (old, new) = (rate("eur", "10"), rate(USD_CENTS, "10"));

@@ -106,7 +106,7 @@ pub trait Planner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Self::Need>;
 
-    /// Decides how what the resource holds comes to its end; [`Decision::Settle`] when nothing is left to end.
+    /// Decides how what the resource holds comes to its end; [`Decision::InSync`] when nothing is left to end.
     ///
     /// # Errors
     /// The fact that is needed first.

@@ -79,7 +79,10 @@ impl Recorded {
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
         let nothing = || Self { account: Some(account.to_owned()), ..Self::default() };
-        let Some(status) = &contract.status else { return Self { may_lack_a_write: true, ..nothing() } };
+        let Some(status) = &contract.status else {
+            let may_lack_a_spec = may_lack_a_spec(&contract.metadata, None, &[]);
+            return Self { may_lack_a_write: true, may_lack_a_spec, ..nothing() };
+        };
         if status.account.as_ref().is_some_and(|recorded| recorded != account) {
             return nothing();
         }
@@ -147,12 +150,17 @@ fn may_lack_a_write(metadata: &ObjectMeta, observed: Option<i64>) -> bool {
 }
 
 /// Whether a spec came and went of which no report is final: one that nothing was reported of at all, or the last one that
-/// was reported on, where that report was not the last of what was done for it.
+/// was reported on, where that report was not the last of what was done for it. It stays so until a spec is in force: while
+/// this one waits or is refused, what is left of those before it is not taken out.
 fn may_lack_a_spec(metadata: &ObjectMeta, observed: Option<i64>, conditions: &[Condition]) -> bool {
     let is_ready = |condition: &Condition| condition.type_ == READY && condition.status == "True";
+    let is_final = conditions.iter().any(is_ready);
     let observed = observed.unwrap_or_default().max(0);
-    let between = metadata.generation.unwrap_or_default() - observed;
-    between > 1 || (between == 1 && observed > 0 && !conditions.iter().any(is_ready))
+    match metadata.generation.unwrap_or_default() - observed {
+        ..=0 => observed > 1 && !is_final,
+        1 => observed > 0 && !is_final,
+        _ => true,
+    }
 }
 
 fn unconfirmed(write: Option<&UnconfirmedWrite>, tries_anew: bool) -> Option<UnconfirmedWrite> {

@@ -228,6 +228,17 @@ mod tests {
         assert_eq!(unit_of("/charges/a", &euros, Some(&usd())), Some(named));
         assert_eq!(unit_of("/charges/a/name", &json!("a"), Some(&usd())), None);
         assert_eq!(unit_of("/charges/a/amount", &json!("1"), Some(&usd())), Some(usd()));
+        let euro = Unit::PricingUnit { id: "eur".into(), name: None };
+        let of_two = json!({"creditTypeId": "eur", "amount": "1", "unitPrice": "2"});
+        assert_eq!(unit_of("/charges/a", &of_two, Some(&usd())), Some(euro.clone()), "both are in one unit");
+        let with_factor = json!({"multiplier": "0.5", "schedule": {"creditTypeId": "eur", "amount": "1"}});
+        assert_eq!(unit_of("/charges/a", &with_factor, Some(&usd())), Some(euro), "a factor has none");
+        let mixed = json!([{"creditTypeId": "eur", "amount": "1"}, {"creditTypeId": "gbp", "amount": "1"}]);
+        assert_eq!(
+            unit_of("/charges", &mixed, Some(&usd())),
+            Some(usd()),
+            "that around it, where it is none"
+        );
         let share = json!({"rateType": "PERCENTAGE", "price": "0.1"});
         assert_eq!(unit_of("/rate", &share, Some(&usd())), None);
     }

@@ -131,7 +131,7 @@ pub fn plan(
     // What the API shows then is another one: of an organization whose contract is not shown, or is over, the latest draft.
     let is_hidden = !status.is_visible() || desired.contract.term_end_at.0 <= now;
     if applied && is_hidden && !holds(observed) {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     let left = leaving::Left::of(&desired.canonical, observed, recorded, policy);
     let mut changes = desired.changes(&observed.terms, &policy.ignore);
@@ -147,7 +147,7 @@ pub fn plan(
         changes.retain(|change| change.path != "/status");
     }
     if changes.is_empty() {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     if let Some(refusal) = left.refusal() {
         return refusal;

@@ -98,9 +98,9 @@ pub(super) fn carried_out(lost: &mut Vec<LostWrite>, call: &Call) {
 
 /// Notes which writes have arrived: they stay known as this resource's, and are not waited for.
 pub(super) fn arrived(lost: &mut [LostWrite], now: DateTime<Utc>, has_arrived: impl Fn(&LostWrite) -> bool) {
-    for write in lost.iter_mut().filter(|write| write.late_until.0 > now) {
+    for write in lost {
         if !write.repeated && has_arrived(write) {
-            write.late_until = Timestamp::whole_seconds(now);
+            write.late_until = write.late_until.min(Timestamp::whole_seconds(now));
         }
     }
 }
@@ -199,6 +199,35 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_another_one_takes_out_is_known_once_for_as_long_as_it_may_be_delivered_again() {
+        let note = |lost: &mut Vec<LostWrite>, name: &str, now| {
+            overtaken(lost, (Digest::of(&json!(name)), sets(0..200)), at(0), now);
+        };
+        let mut lost = Vec::new();
+        note(&mut lost, "over", at(0) + LATE);
+        assert_eq!(lost, []);
+        note(&mut lost, "first", at(1));
+        note(&mut lost, "second", at(2));
+        note(&mut lost, "first", at(3));
+        let digests = |lost: &[LostWrite]| lost.iter().map(|write| write.digest.clone()).collect::<Vec<_>>();
+        assert_eq!(digests(&lost), ["first", "second"].map(|name| Digest::of(&json!(name))));
+        let expected = LostWrite {
+            digest: Digest::of(&json!("first")),
+            late_until: Timestamp(at(0) + LATE),
+            spec_digest: None,
+            sets: sets(0..MOST_SET),
+            repeated: true,
+            adds: Vec::new(),
+        };
+        assert_eq!(lost[0], expected);
+        for write in 2..MOST + 2 {
+            note(&mut lost, &write.to_string(), at(4));
+        }
+        assert_eq!(lost.len(), MOST, "what was lost goes before what was answered");
+        assert_eq!(lost[0], expected);
+    }
+
+    #[test]
     fn a_write_that_has_arrived_is_waited_for_no_more_unless_it_was_sent_twice() {
         let lost_at_zero = |repeated| {
             let mut lost = Vec::new();
@@ -223,7 +252,8 @@ mod tests {
         );
         assert_eq!(wait(&lost_at_zero(false), at(0)), Some(Duration::from_secs(31)));
         assert_eq!(wait(&lost_at_zero(false), at(0) + LATE), None);
-        assert!(still_late(&lost_at_zero(false), at(0)).is_some());
+        let late = still_late(&lost_at_zero(false), at(1)).unwrap();
+        assert_eq!((late.time.0, late.lost.len()), (at(0), 1), "the time is that of the write");
         assert!(still_late(&lost_at_zero(false), at(0) + LATE).is_none());
     }
 }

@@ -414,12 +414,12 @@ impl<P: Planner> Reconciliation<P> {
             Decision::Wait(refusal) => look_again(refusal),
             _ => Requeue::AfterSyncPeriod,
         };
-        let agrees = decision == Decision::Settle && self.goal == Goal::InForce;
+        let agrees = decision == Decision::InSync && self.goal == Goal::InForce;
         self.note_arrived(agrees, now);
         let mut applied = || std::mem::take(&mut self.written);
         let (outcome, is_settled) = match (decision, self.goal) {
-            (Decision::Settle, Goal::Ended(_)) => (Outcome::Ended { applied: applied() }, true),
-            (Decision::Settle, Goal::InForce) => {
+            (Decision::InSync, Goal::Ended(_)) => (Outcome::Ended { applied: applied() }, true),
+            (Decision::InSync, Goal::InForce) => {
                 let spec_digest = self.planner.digest().cloned();
                 (Outcome::InSync { spec_digest, applied: applied() }, true)
             }

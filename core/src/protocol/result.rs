@@ -208,6 +208,21 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_makes_the_next_look_come_sooner_and_never_later() {
+        let (soon, late) = (Duration::from_secs(26), Duration::from_mins(5));
+        for (before, bounded) in [
+            (Requeue::AfterSyncPeriod, Requeue::Within(soon)),
+            (Requeue::Within(late), Requeue::Within(soon)),
+            (Requeue::After(late), Requeue::After(soon)),
+            (Requeue::OnChange, Requeue::After(soon)),
+            (Requeue::Backoff(late), Requeue::Backoff(late)),
+        ] {
+            assert_eq!(before.within(soon), bounded, "{before:?}");
+            assert_eq!(bounded.within(late), bounded, "{bounded:?}");
+        }
+    }
+
+    #[test]
     fn what_was_given_up_is_not_reported_unless_something_is_to_be_put_on_record() {
         let waiting = |reason| ReconcileResult::<()>::waiting(reason, "", Requeue::OnChange);
         assert!(waiting(reasons::NOT_LEADER).is_given_up());

@@ -8,7 +8,7 @@ use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
     api::{
         BillingContract, BillingContractStatus, REQUESTED_AT,
-        contract::{LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
+        contract::{Amount, LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
     },
     plan::{Change, ContractSnapshot, Plan, is_sticky, render},
@@ -22,6 +22,8 @@ const MAX_DRIFT: usize = 20;
 const MAX_PLAN: usize = 16_000;
 /// Most lines of a plan that waits.
 const MAX_LINES: usize = 100;
+/// Most sums that `status.committed` shows.
+const MOST_SUMS: usize = 3;
 /// How many failed reads in a row a contract that is ready stays ready for.
 const TOLERATED_FAILURES: u32 = 2;
 
@@ -340,6 +342,7 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
         status.state = Some(snapshot.state.clone());
         status.term.clone_from(&snapshot.term);
         status.committed_value.clone_from(&snapshot.committed_value);
+        status.committed = committed(&snapshot.committed_value);
     }
     if result.snapshot.is_none() && !result.items.is_empty() {
         status.items.clone_from(&result.items);
@@ -352,6 +355,14 @@ fn record(status: &mut BillingContractStatus, result: &ContractResult, package: 
     } else if matches!(result.outcome, Outcome::InSync { .. } | Outcome::Drifted { .. }) {
         status.unconfirmed_write = None;
     }
+}
+
+/// Sums in a column of a table, which shows one text; nothing where there are none.
+fn committed(sums: &[Amount]) -> Option<String> {
+    let more = sums.len().saturating_sub(MOST_SUMS);
+    let shown: Vec<_> = sums.iter().take(MOST_SUMS).map(ToString::to_string).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!sums.is_empty()).then(|| shown.join(", ") + &more)
 }
 
 /// A write as it is remembered: one that is on record already keeps its time, from which it is counted as late; once it was

@@ -169,9 +169,31 @@ fn a_contract_in_sync_shows_what_is_in_force() {
     assert_eq!(status.contract_id.as_deref(), Some("contract-1"));
     assert_eq!(status.customer_id.as_deref(), Some("org-1"));
     assert_eq!(status.committed_value, snapshot().committed_value);
+    assert_eq!(status.committed.as_deref(), Some("100.5 USD"));
     let term = status.term.unwrap();
     assert_eq!((term.start_date.as_str(), term.end_date.as_deref()), ("2026-01-01", Some("2027-01-01")));
     assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+}
+
+#[test]
+fn a_column_shows_each_currency_that_a_contract_commits_to_and_says_where_there_are_more() {
+    let shown = |sums: &[(Option<&str>, &str)]| {
+        let sum = |(amount, currency): &(Option<&str>, &str)| Amount {
+            amount: amount.map(|amount| amount.parse().unwrap()),
+            currency: (*currency).to_owned(),
+        };
+        let snapshot = ContractSnapshot { committed_value: sums.iter().map(sum).collect(), ..snapshot() };
+        let result = ContractResult { snapshot: Some(snapshot), ..in_sync(vec![]) };
+        after(&BillingContractStatus::default(), &result).committed
+    };
+    let (usd, eur) = ((Some("50000.00"), "USD"), (Some("20000"), "EUR"));
+    assert_eq!(shown(&[]), None);
+    assert_eq!(shown(&[usd, eur]).as_deref(), Some("50000.00 USD, 20000 EUR"));
+    let many = [usd, (None, "tokens"), eur, (Some("1"), "GBP"), (Some("2"), "CHF")];
+    assert_eq!(
+        shown(&many).as_deref(),
+        Some("50000.00 USD, more than 28 digits of tokens, 20000 EUR and 2 more")
+    );
 }
 
 #[test]

@@ -5,10 +5,10 @@
 use bigdecimal::BigDecimal;
 
 use super::call::{Answer, Call};
-use super::contract::{self, Contract, Missing};
+use super::contract::{Contract, Missing};
 use super::failure::Failure;
 use super::value::{Fields, Json};
-use super::{catalog, customers, decimal, paging, time};
+use super::{catalog, customers, decimal, paging, shown, time};
 
 /// Adds the balance and the ledger when the call asks for them.
 pub(super) fn show(call: &Call, balance: &mut Fields) {
@@ -70,9 +70,9 @@ fn balances(call: &Call, lists: &[&str], of_contracts: &str, id: &str) -> Result
     let customer = call.body.text("customer_id").unwrap_or_default();
     customers::require(call, customer).map_err(|_| Missing::V1.customer(customer))?;
     let mut found = Vec::new();
-    let mut contracts: Vec<_> = contract::beside_to_show(call, customer)?.into_iter().collect();
+    let mut contracts: Vec<_> = shown::beside_to_show(call, customer)?.into_iter().collect();
     if call.body.flag(of_contracts) == Some(true) {
-        contracts.extend(contract::observe_all(call, customer)?);
+        contracts.extend(shown::observe_all(call, customer)?);
     }
     for contract in contracts {
         for list in lists {
@@ -104,8 +104,8 @@ pub(super) fn net(call: &Call) -> Result<Answer, Failure> {
         (_, unit) => unit.unwrap_or(catalog::USD),
     };
     let mut sum = BigDecimal::default();
-    let contracts = contract::observe_all(call, customer)?;
-    for contract in contracts.iter().chain(&contract::beside_to_show(call, customer)?) {
+    let contracts = shown::observe_all(call, customer)?;
+    for contract in contracts.iter().chain(&shown::beside_to_show(call, customer)?) {
         for item in ["commits", "credits"].iter().flat_map(|list| contract.terms.objects(list)) {
             let access = item.object("access_schedule");
             let of_unit = access.and_then(|it| it.object("credit_type")?.text("id")) == Some(unit);

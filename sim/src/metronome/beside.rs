@@ -5,12 +5,12 @@
 //! treat both alike.
 
 use super::call::{Answer, Call};
-use super::contract::{self, Contract, Missing};
+use super::contract::{self, Missing};
 use super::failure::Failure;
 use super::minting::Mint;
 use super::switches::{Admission, ContractKeys};
 use super::value::Fields;
-use super::{contract_calls, customers, ending, rules, settling, time};
+use super::{contract_calls, customers, ending, rules, settling, shown, time};
 use crate::store::Collection;
 
 /// Ids of the items by the key that they were made with, for ever.
@@ -65,7 +65,7 @@ fn create(
         return Err(Failure::key_taken(&owner, call.settings.metronome_conflict));
     }
     rules::gated(body, call.settings.metronome_gated_fields)?;
-    let mut all = contract::beside_to_change(call, customer)?;
+    let mut all = shown::beside_to_change(call, customer)?;
     let mut mint = Mint::new(call, &all.id, call.now, &all.terms);
     let mut item = make(&mut mint, body)?;
     item.take("contract");
@@ -106,7 +106,7 @@ fn end(call: &Call, list: &str, id_field: &str) -> Result<Answer, Failure> {
     let customer = body.text("customer_id").unwrap_or_default();
     customers::require(call, customer).map_err(|_| Missing::V1.customer(customer))?;
     let id = body.text(id_field).unwrap_or_default();
-    let mut all = contract::beside_to_change(call, customer)?;
+    let mut all = shown::beside_to_change(call, customer)?;
     let missing = || Failure::not_found(format!("{id_field} {id} not found"));
     let mut item = all.terms.item(list, id).cloned().ok_or_else(missing)?;
     if item.text("type") == Some("POSTPAID") {
@@ -130,27 +130,4 @@ fn end(call: &Call, list: &str, id_field: &str) -> Result<Answer, Failure> {
     settling::settle(&mut all, call)?;
     all.save(&call.tx)?;
     Ok(Answer::data(Fields::default().with("id", id)))
-}
-
-/// What a customer has beside its contracts before the first item.
-pub(super) fn none(call: &Call, customer: &str) -> Contract {
-    Contract {
-        id: contract::beside_id(customer),
-        customer_id: customer.to_owned(),
-        uniqueness_key: None,
-        package_id: None,
-        created_at: call.now,
-        created_by: call.actor.clone(),
-        recorded_at: chrono::Utc::now(),
-        archived_at: None,
-        renewed_by: None,
-        terms: Fields::default(),
-        initial: Fields::default(),
-        edits: Vec::new(),
-        invoices: std::collections::BTreeMap::new(),
-        issued: std::collections::BTreeMap::new(),
-        dropped: Vec::new(),
-        granted: std::collections::BTreeMap::new(),
-        seats: std::collections::BTreeMap::new(),
-    }
 }

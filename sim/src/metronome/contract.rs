@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
 use super::failure::Failure;
 use super::seats::Seats;
 use super::value::Fields;
-use super::{beside, customers, settling};
 use crate::store::{Collection, StoreError, Tx};
 
 const CONTRACTS: Collection<Contract> = Collection::new("metronome/contracts");
@@ -121,19 +119,6 @@ pub(super) fn beside_id(customer: &str) -> String {
     format!("{BESIDE}{customer}")
 }
 
-/// What a customer has beside its contracts, as the API shows it; nothing before the first.
-pub(super) fn beside_to_show(call: &Call, customer: &str) -> Result<Option<Contract>, Failure> {
-    observe(call, &beside_id(customer))
-}
-
-/// What a customer has beside its contracts, to be changed.
-pub(super) fn beside_to_change(call: &Call, customer: &str) -> Result<Contract, Failure> {
-    let found = find(&call.tx, &beside_id(customer))?;
-    let mut all = found.unwrap_or_else(|| beside::none(call, customer));
-    settling::settle(&mut all, call)?;
-    Ok(all)
-}
-
 /// Every contract, without what customers have beside theirs.
 pub(super) fn all(tx: &Tx) -> Result<Vec<Contract>, StoreError> {
     Ok(all_with_beside(tx)?.into_iter().filter(|contract| !contract.id.starts_with(BESIDE)).collect())
@@ -155,6 +140,16 @@ pub(super) fn of_item(tx: &Tx, item: &str) -> Result<Option<Contract>, StoreErro
 /// The id of the contract that was created with that key.
 pub(super) fn with_key(tx: &Tx, key: &str) -> Result<Option<String>, StoreError> {
     tx.get(&BY_KEY, key)
+}
+
+/// Ids of a customer's contracts as the API shows them, oldest first.
+pub(super) fn observe_ids(tx: &Tx, customer: &str) -> Result<Vec<String>, StoreError> {
+    Ok(tx.observe(&BY_CUSTOMER, customer)?.unwrap_or_default())
+}
+
+/// The contract as a read that may be behind has it.
+pub(super) fn observe(tx: &Tx, id: &str) -> Result<Option<Contract>, StoreError> {
+    tx.observe(&CONTRACTS, id)
 }
 
 /// Stores a new contract with all that leads to it.
@@ -190,27 +185,6 @@ pub(super) fn index_item(tx: &Tx, item: &str, contract: &str) -> Result<(), Stor
     tx.put(&BY_ITEM, item, &contract.to_owned())
 }
 
-/// The customer's contracts as the API shows them, oldest first, with the grants that time has made since.
-pub(super) fn observe_all(call: &Call, customer: &str) -> Result<Vec<Contract>, Failure> {
-    let mut contracts = Vec::new();
-    for id in call.tx.observe(&BY_CUSTOMER, customer)?.unwrap_or_default() {
-        contracts.extend(observe(call, &id)?);
-    }
-    Ok(contracts)
-}
-
-/// The contract as the API shows it, with the grants that time has made since.
-fn observe(call: &Call, id: &str) -> Result<Option<Contract>, Failure> {
-    if call.tx.is_stale() {
-        return Ok(call.tx.observe(&CONTRACTS, id)?);
-    }
-    let Some(mut contract) = find(&call.tx, id)? else { return Ok(None) };
-    if settling::settle(&mut contract, call)? {
-        contract.save(&call.tx)?;
-    }
-    Ok(Some(contract))
-}
-
 /// What a call that names a contract and its customer answers when either is missing.
 #[derive(Clone, Copy)]
 pub(super) enum Missing {
@@ -233,34 +207,12 @@ impl Missing {
         }
     }
 
-    fn contract(self, id: &str) -> Failure {
+    /// The answer when the customer has no such contract.
+    pub(super) fn contract(self, id: &str) -> Failure {
         let message = format!("Contract {id} not found");
         match self {
             Self::V1 => Failure::not_found(message),
             Self::V2 | Self::Edit => Failure::missing("ContractNotFound", message),
         }
     }
-}
-
-/// The contract that the body names, to be shown.
-pub(super) fn named_to_show(call: &Call, missing: Missing) -> Result<Contract, Failure> {
-    let (customer, id) = names(call);
-    customers::require(call, customer).map_err(|_| missing.customer(customer))?;
-    let contract = observe(call, id)?.filter(|contract| contract.customer_id == customer);
-    contract.ok_or_else(|| missing.contract(id))
-}
-
-/// The contract that the body names, to be changed.
-pub(super) fn named_to_change(call: &Call, missing: Missing) -> Result<Contract, Failure> {
-    let (customer, id) = names(call);
-    customers::require(call, customer).map_err(|_| missing.customer(customer))?;
-    let contract = find(&call.tx, id)?.filter(|contract| contract.customer_id == customer);
-    let mut contract = contract.ok_or_else(|| missing.contract(id))?;
-    settling::settle(&mut contract, call)?;
-    Ok(contract)
-}
-
-fn names(call: &Call) -> (&str, &str) {
-    let name = |field| call.body.text(field).unwrap_or_default();
-    (name("customer_id"), name("contract_id"))
 }

@@ -12,7 +12,7 @@ use super::switches::WriteReply;
 use super::value::{Fields, Json};
 use super::{
     billing, catalog, custom_fields, ending, next_ids, paging, provisioning, relations, rules, settling,
-    time, views,
+    shown, time, views,
 };
 
 /// Fields of a contract that are written and read alike.
@@ -136,22 +136,6 @@ fn terms<'a>(
     Ok((terms, mint))
 }
 
-type Make = fn(&mut Mint<'_>, &Fields) -> Result<Fields, Failure>;
-
-/// The lists of a contract whose items are made one by one, in an order in which each can refer to those before.
-pub(super) const LISTS: [(&str, Make); 10] = [
-    ("subscriptions", |mint, sent| mint.subscription(sent)),
-    ("commits", |mint, sent| mint.commit(sent)),
-    ("credits", |mint, sent| mint.credit(sent)),
-    ("recurring_commits", |mint, sent| mint.recurring(sent)),
-    ("recurring_credits", |mint, sent| mint.recurring(sent)),
-    ("overrides", |mint, sent| mint.r#override(sent)),
-    ("scheduled_charges", |mint, sent| mint.scheduled_charge(sent)),
-    ("discounts", |mint, sent| mint.discount(sent)),
-    ("professional_services", |mint, sent| mint.professional_service(sent)),
-    ("spend_trackers", |_, sent| Ok(minting::spend_tracker(sent))),
-];
-
 /// Adds to the lists of a contract what the same lists of `sent`, with a prefix to their names, have; answers what
 /// was added, by the names in `sent`.
 pub(super) fn add(
@@ -161,7 +145,7 @@ pub(super) fn add(
     prefix: &str,
 ) -> Result<Fields, Failure> {
     let mut added = Fields::default();
-    for (list, make) in LISTS {
+    for (list, make) in minting::LISTS {
         let field = format!("{prefix}{list}");
         let made = mint.all(sent, &field, make)?;
         if !made.is_empty() {
@@ -190,13 +174,13 @@ fn usage_statement_schedule(body: &Fields, start: DateTime<Utc>) -> Fields {
 
 /// `POST /v1/contracts/get`
 pub(super) fn get_v1(call: &Call) -> Result<Answer, Failure> {
-    let contract = contract::named_to_show(call, Missing::V1)?;
+    let contract = shown::named_to_show(call, Missing::V1)?;
     Ok(Answer::data(views::v1(call, &contract)))
 }
 
 /// `POST /v2/contracts/get`
 pub(super) fn get_v2(call: &Call) -> Result<Answer, Failure> {
-    let contract = contract::named_to_show(call, Missing::V2)?;
+    let contract = shown::named_to_show(call, Missing::V2)?;
     let Some(at) = time::of(&call.body, "as_of_date") else {
         return Ok(Answer::data(views::v2(call, &contract, &contract.terms)));
     };
@@ -236,14 +220,14 @@ fn list(call: &Call, missing: Missing, view: fn(&Call, &Contract) -> Fields) -> 
                 .is_none_or(|at| start.is_none_or(|start| start <= at) && end.is_none_or(|end| at < end))
             && starting.is_none_or(|at| start.is_none_or(|start| at <= start))
     };
-    let contracts = contract::observe_all(call, customer)?.into_iter().filter(wanted);
+    let contracts = shown::observe_all(call, customer)?.into_iter().filter(wanted);
     let contracts = contracts.map(|contract| (contract.id.clone(), view(call, &contract)));
     Ok(paging::by_body(call, contracts.collect(), "cursor", 20, 20)?.answer_as("cursor"))
 }
 
 /// `POST /v1/contracts/getSubscriptionSeatsHistory`
 pub(super) fn seats(call: &Call) -> Result<Answer, Failure> {
-    let contract = contract::named_to_show(call, Missing::V1)?;
+    let contract = shown::named_to_show(call, Missing::V1)?;
     let (covering, starting, ending) = (
         time::of(&call.body, "covering_date"),
         time::of(&call.body, "starting_at"),
@@ -268,7 +252,7 @@ pub(super) fn seats(call: &Call) -> Result<Answer, Failure> {
 
 /// `POST /v1/contracts/archive`
 pub(super) fn archive(call: &Call) -> Result<Answer, Failure> {
-    let mut contract = contract::named_to_change(call, Missing::V1)?;
+    let mut contract = shown::named_to_change(call, Missing::V1)?;
     if contract.archived_at.is_some() {
         return Err(Failure::unprocessable("already archived"));
     }

@@ -18,7 +18,8 @@ use super::failure::Failure;
 use super::fields;
 use super::value::{Fields, Json};
 use super::{
-    billing, catalog, contract_calls, customers, invoices, next_ids, packages, rates, settling, time, views,
+    billing, catalog, contract_calls, customer_calls, customers, invoices, next_ids, package_calls, packages,
+    rates, settling, shown, time, views,
 };
 use crate::control::read;
 use crate::state::Sim;
@@ -112,7 +113,7 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 const CUSTOMER: Option<&str> = Some("POST /v1/customers");
 
 async fn seed_customer(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body: Bytes) -> Seeded {
-    let customer = carry_out(&sim, CUSTOMER, &body, &[], |call| customers::make(call, id)).await?;
+    let customer = carry_out(&sim, CUSTOMER, &body, &[], |call| customer_calls::make(call, id)).await?;
     Ok(Body(Fields::default().with("id", customer.id)))
 }
 
@@ -121,7 +122,7 @@ async fn seed_customers(State(sim): State<Arc<Sim>>, body: Bytes) -> Result<Stat
     let body: Fields = parse(&body)?;
     for (id, customer) in body.object("customers").into_iter().flat_map(Fields::iter) {
         let body = serde_json::to_vec(customer).map_err(|_| Failure::internal())?;
-        carry_out(&sim, CUSTOMER, &body, &[], |call| customers::make(call, id.to_owned())).await?;
+        carry_out(&sim, CUSTOMER, &body, &[], |call| customer_calls::make(call, id.to_owned())).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -169,7 +170,7 @@ async fn seed_contract(
 
 async fn seed_package(State(sim): State<Arc<Sim>>, Path(id): Path<String>, body: Bytes) -> Seeded {
     let table = Some("POST /v1/packages/create");
-    let made = carry_out(&sim, table, &body, &[], |call| Ok(packages::make(call, id)?.view(call)));
+    let made = carry_out(&sim, table, &body, &[], |call| Ok(package_calls::make(call, id)?.view(call)));
     Ok(Body(made.await?))
 }
 
@@ -282,7 +283,7 @@ fn required(call: &Call, id: &str) -> Result<Contract, Failure> {
 
 /// A contract with what the API does not tell: state, keys as sent, edits, invoices; and what its customer has beside it.
 fn shown(call: &Call, contract: &Contract) -> Result<Fields, Failure> {
-    let beside = contract::beside_to_show(call, &contract.customer_id)?;
+    let beside = shown::beside_to_show(call, &contract.customer_id)?;
     let mut all = Fields::default();
     if let Some(beside) = beside {
         all.copy(&beside.terms, &["commits", "credits"]);
@@ -346,7 +347,7 @@ async fn list_invoices(State(sim): State<Arc<Sim>>, Path(id): Path<String>) -> S
         contract.save(&call.tx)?;
         let mut told = invoices::of_contract(call, &contract)?;
         // What the customer has beside its contracts is billed on one of them.
-        if let Some(beside) = contract::beside_to_show(call, &contract.customer_id)? {
+        if let Some(beside) = shown::beside_to_show(call, &contract.customer_id)? {
             let billed = invoices::of_contract(call, &beside)?;
             told.extend(
                 billed.into_iter().filter(|invoice| invoice.text("contract_id") == Some(id.as_str())),

@@ -178,7 +178,9 @@ fn change(call: &Call, entity: &str, id: &str, apply: &Change<'_>) -> Result<(),
         "discount" => "discounts",
         "professional_service" => "professional_services",
         _ => match entity.strip_prefix("package_") {
-            Some(what) => return packages::change_item(call, id, &format!("{what}s"), apply),
+            Some(what) => {
+                return packages::change_item(call, id, &format!("{what}s"), &|item| edit(item, apply));
+            }
             None => return Err(missing()),
         },
     };
@@ -188,7 +190,7 @@ fn change(call: &Call, entity: &str, id: &str, apply: &Change<'_>) -> Result<(),
 }
 
 /// Changes the custom fields of an object.
-pub(super) fn edit(owner: &mut Fields, apply: &Change<'_>) -> Result<(), Failure> {
+fn edit(owner: &mut Fields, apply: &Change<'_>) -> Result<(), Failure> {
     let mut map = match owner.take("custom_fields") {
         Some(Json::Object(map)) => map,
         _ => Fields::default(),

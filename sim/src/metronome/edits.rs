@@ -10,7 +10,7 @@ use super::minting::Mint;
 use super::schedules::fresh;
 use super::switches::{Editing, EmptyEdit, WriteReply};
 use super::value::{Fields, Json};
-use super::{billing, contract_calls, customers, ending, rules, settling, time};
+use super::{billing, contract_calls, customers, ending, rules, settling, shown, time};
 use crate::store::Collection;
 
 /// Ids of edits by the key they were made with, for ever.
@@ -18,7 +18,7 @@ const BY_KEY: Collection<String> = Collection::new("metronome/edit-keys");
 
 /// `POST /v2/contracts/edit`
 pub(super) fn edit(call: &Call) -> Result<Answer, Failure> {
-    let mut contract = contract::named_to_change(call, Missing::Edit)?;
+    let mut contract = shown::named_to_change(call, Missing::Edit)?;
     may_edit(call, &contract)?;
     let key = rules::uniqueness_key(&call.body)?;
     if let Some(key) = key
@@ -170,7 +170,7 @@ fn edit_balance(call: &Call, list: &str, id_field: &str, verb: &str) -> Result<A
 
 /// `POST /v1/contracts/updateEndDate`
 pub(super) fn update_end_date(call: &Call) -> Result<Answer, Failure> {
-    let mut contract = contract::named_to_change(call, Missing::V1)?;
+    let mut contract = shown::named_to_change(call, Missing::V1)?;
     if contract.archived_at.is_some() {
         return Err(Failure::bad_request("the contract is archived"));
     }
@@ -183,7 +183,7 @@ pub(super) fn update_end_date(call: &Call) -> Result<Answer, Failure> {
 
 /// `POST /v1/contracts/setUsageFilter`
 pub(super) fn set_usage_filter(call: &Call) -> Result<Answer, Failure> {
-    let mut contract = contract::named_to_change(call, Missing::V1)?;
+    let mut contract = shown::named_to_change(call, Missing::V1)?;
     if contract.archived_at.is_some() {
         return Err(Failure::bad_request("the contract is archived"));
     }
@@ -212,6 +212,6 @@ pub(super) fn set_usage_filter(call: &Call) -> Result<Answer, Failure> {
 
 /// `POST /v2/contracts/getEditHistory`
 pub(super) fn history(call: &Call) -> Result<Answer, Failure> {
-    let contract = contract::named_to_show(call, Missing::V2)?;
+    let contract = shown::named_to_show(call, Missing::V2)?;
     Ok(Answer::data(contract.edits.into_iter().map(Json::from).collect::<Vec<_>>()))
 }

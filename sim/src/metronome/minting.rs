@@ -53,6 +53,22 @@ pub(super) struct Made {
     pub(super) custom_fields: Option<Fields>,
 }
 
+type Make = fn(&mut Mint<'_>, &Fields) -> Result<Fields, Failure>;
+
+/// The lists of a contract whose items are made one by one, in an order in which each can refer to those before.
+pub(super) const LISTS: [(&str, Make); 10] = [
+    ("subscriptions", |mint, sent| mint.subscription(sent)),
+    ("commits", |mint, sent| mint.commit(sent)),
+    ("credits", |mint, sent| mint.credit(sent)),
+    ("recurring_commits", |mint, sent| mint.recurring(sent)),
+    ("recurring_credits", |mint, sent| mint.recurring(sent)),
+    ("overrides", |mint, sent| mint.r#override(sent)),
+    ("scheduled_charges", |mint, sent| mint.scheduled_charge(sent)),
+    ("discounts", |mint, sent| mint.discount(sent)),
+    ("professional_services", |mint, sent| mint.professional_service(sent)),
+    ("spend_trackers", |_, sent| Ok(spend_tracker(sent))),
+];
+
 impl<'a> Mint<'a> {
     /// For the contract with that id and start, which has these items already.
     pub(super) fn new(call: &'a Call, contract: &str, start: DateTime<Utc>, terms: &Fields) -> Self {

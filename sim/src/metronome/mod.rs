@@ -6,15 +6,14 @@
 //! balance is ever used. An invoice becomes final because a test says so, through `/_sim/metronome/`, or in its time.
 //!
 //! - `routes`: the way of every call; `call`: what its handler takes; `fields`: the tables; `failure`: refusals
-//! - `contract`, `views`: a contract as it is kept and as it is told; `retold`: told in other words
-//! - `contract_calls`: contracts made, got, listed and archived
+//! - `contract`, `customers`, `packages`: what is kept, and the ways to find it; whatever ends in `_calls` answers calls
+//! - `shown`: a contract with what time has done to it; `views`: in the form of each read; `retold`: in other words
 //! - `minting`, `schedules`, `rules`: what is sent becomes what is kept; `settling`: what time adds;
 //!   `next_ids`: ids that a test has chosen
 //! - `edits`, `changes`, `seats`: edits as a whole, and verb by verb; `ending`: what a contract's end drops
-//! - `invoices`: what contracts come to, drafts and final ones
-//! - `packages`, `package_view`, `provisioning`: packages, and contracts made from them
-//! - `rates`: what a rate card and overrides come to
-//! - `customers`, `billing`, `catalog`, `custom_fields`, `relations`, `balances`: what is around contracts
+//! - `invoices`: what contracts come to, drafts and final ones; `rates`: what a rate card and overrides come to
+//! - `package_view`, `provisioning`: a package as it is read, and contracts made from it
+//! - `billing`, `catalog`, `custom_fields`, `relations`, `balances`, `beside`: what is around contracts
 //! - `value`, `decimal`, `time`, `paging`: exact JSON, exact arithmetic, the calendar, pages
 
 mod balances;
@@ -27,19 +26,23 @@ mod contract;
 mod contract_calls;
 mod control;
 mod custom_fields;
+mod customer_calls;
 mod customers;
 mod decimal;
 mod edits;
 mod ending;
 mod failure;
 mod fields;
+mod invoice_calls;
 mod invoices;
 mod minting;
 mod next_ids;
+mod package_calls;
 mod package_view;
 mod packages;
 mod paging;
 mod provisioning;
+mod rate_calls;
 mod rates;
 mod relations;
 mod retold;
@@ -48,6 +51,7 @@ mod rules;
 mod schedules;
 mod seats;
 mod settling;
+mod shown;
 mod switches;
 mod time;
 mod value;

@@ -199,25 +199,3 @@ impl Reader<'_> {
         id.cloned().ok_or_else(|| Failure::bad_request(format!("{name} is no temporary_id of the package")))
     }
 }
-
-/// The same with the values of offsets and durations as strings.
-pub(super) fn with_text_offsets(read: Fields) -> Fields {
-    let relative = read.has("unit") && read.text("unit") != Some("PERIODS");
-    let fields = read.into_iter().map(|(name, value)| {
-        let value = match value {
-            Json::Number(digits) if relative && name == "value" => Json::Text(digits),
-            Json::Object(inner) => with_text_offsets(inner).into(),
-            Json::List(values) => values
-                .into_iter()
-                .map(|value| match value {
-                    Json::Object(inner) => with_text_offsets(inner).into(),
-                    other => other,
-                })
-                .collect::<Vec<_>>()
-                .into(),
-            other => other,
-        };
-        (name, value)
-    });
-    fields.collect()
-}

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::packages::{self, Package};
 use super::time::{self, Step};
 use super::value::{Fields, Json};
-use super::{billing, contract_calls};
+use super::{billing, minting};
 
 /// What a request that names a package may have besides.
 const ALLOWED: [&str; 7] = [
@@ -70,7 +70,7 @@ pub(super) fn expand(
 fn terms(package: &Package, start: DateTime<Utc>) -> Result<Fields, Failure> {
     let of = &package.terms;
     let mut terms = Fields::default();
-    for (list, _) in contract_calls::LISTS {
+    for (list, _) in minting::LISTS {
         for item in of.objects(list) {
             terms.extend(list, [absolute(item, start)?]);
         }

@@ -8,7 +8,7 @@ use super::{
     branch::Branch,
 };
 use crate::{
-    api::contract::{Amount, ManagementPolicy, PlanStatus},
+    api::contract::{ManagementPolicy, PlanStatus},
     overview::{
         Mark, Standing,
         customers::After,
@@ -76,7 +76,7 @@ fn contract(node: &ContractNode, detail: Detail, paint: Paint) -> Branch {
             None => format!("from {}", term.start_date),
         });
     }
-    facts.extend(node.committed_value.iter().map(amount));
+    facts.extend(node.committed_value.iter().map(|amount| plain(&amount.to_string())));
     match node.management_policy {
         ManagementPolicy::Apply => {}
         ManagementPolicy::Plan => facts.push("policy Plan".to_owned()),
@@ -175,12 +175,6 @@ fn after(after: &After, paint: Paint) -> Option<String> {
         After::Renewed { by } => Some(paint.text(Colour::Dim, &format!("followed by {}", plain(by)))),
         After::OpenEnded | After::NotYet | After::NotBilled | After::Unknown => None,
     }
-}
-
-/// An amount with its currency.
-pub(super) fn amount(amount: &Amount) -> String {
-    let digits = amount.amount.map_or_else(|| "more than 28 digits of".to_owned(), |sum| sum.to_string());
-    format!("{digits} {}", plain(&amount.currency))
 }
 
 const fn colour(mark: Mark) -> Colour {

@@ -13,12 +13,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    super::{
-        Failure, account,
-        cluster::{self, name_of},
-        files::Source,
-    },
+    super::{Failure, account, cluster, files::Source},
     lookup::{Account, Found},
+    others::Listed,
     pairs::Key,
 };
 use crate::{
@@ -31,9 +28,9 @@ use crate::{
     billing::endpoint::base_url,
     controller::provider::token,
     overview::place,
-    plan::{Demands, Holder, Holders, Refusal, Sayings, Sought},
+    plan::{Demands, Holders, Refusal, Sayings},
     protocol::{
-        claims::{self, Subject},
+        claims,
         destination::{AllowedHosts, Destination},
     },
 };
@@ -52,23 +49,14 @@ pub(in crate::cli) struct Settings {
 /// Names one provider: its kind, its namespace unless it is the cluster's, its name.
 type ProviderKey = (bool, Option<String>, String);
 
-/// Contracts by namespace and name.
-type Contracts = BTreeMap<(Option<String>, String), BillingContract>;
-/// Who is found by what in which account.
-type Marks = BTreeMap<(String, Subject), BTreeSet<(Option<String>, String)>>;
-
 /// What a cluster has.
 pub(in crate::cli) struct Cluster {
-    contracts: Arc<Contracts>,
+    contracts: Arc<Listed>,
     packages: BTreeMap<(Option<String>, String), ContractPackage>,
     providers: Vec<BillingProvider>,
     shared_providers: Vec<ClusterBillingProvider>,
     approvals: Vec<ContractApproval>,
     accounts: BTreeMap<ProviderKey, Result<Account, String>>,
-    /// Who is found by what in which account.
-    marks: Arc<Marks>,
-    /// The only namespace that can be seen, if not all can.
-    scope: Option<String>,
 }
 
 impl Settings {
@@ -140,18 +128,18 @@ impl Cluster {
         let key =
             |metadata: &ObjectMeta| (metadata.namespace.clone(), metadata.name.clone().unwrap_or_default());
         let mut cluster = Self {
-            contracts: Arc::new(
-                found.contracts.into_iter().map(|found| (key(&found.metadata), found)).collect(),
-            ),
+            contracts: Arc::default(),
             packages: found.packages.into_iter().map(|found| (key(&found.metadata), found)).collect(),
             providers: found.providers,
             shared_providers: found.cluster_providers,
             approvals: found.approvals,
             accounts: BTreeMap::new(),
-            marks: Arc::default(),
-            scope,
         };
-        cluster.marks = Arc::new(cluster.marked());
+        let contracts = found.contracts.into_iter().map(|contract| {
+            let account = cluster.account_of(&contract);
+            (contract, account)
+        });
+        cluster.contracts = Arc::new(Listed::new(contracts, scope));
         Ok(cluster)
     }
 
@@ -217,25 +205,9 @@ impl Cluster {
         said.or_else(|| contract.status.as_ref()?.account.clone())
     }
 
-    fn marked(&self) -> Marks {
-        let mut marks = Marks::new();
-        for (key, contract) in &*self.contracts {
-            let Some(account) = self.account_of(contract) else { continue };
-            for mark in claims::marks(contract) {
-                marks.entry((account.clone(), mark)).or_default().insert(key.clone());
-            }
-        }
-        marks
-    }
-
     /// Why another resource holds what this one claims.
     pub(in crate::cli) fn claimed(&self, contract: &BillingContract, account: &str) -> Option<Refusal> {
-        let own = (contract.namespace(), contract.name_any());
-        let of = |subject| self.marks.get(&(account.to_owned(), subject)).into_iter().flatten();
-        let rivals: BTreeSet<_> =
-            claims::subjects(contract).into_iter().flat_map(of).filter(|key| **key != own).collect();
-        let rivals = rivals.into_iter().filter_map(|key| self.contracts.get(key));
-        claims::holder(contract, rivals).map(|(holder, subject)| claims::refusal(holder, &subject))
+        self.contracts.claimed(contract, account)
     }
 
     /// What people say of a contract's plans.
@@ -247,32 +219,16 @@ impl Cluster {
         Sayings::of(self.approvals.iter().filter(names))
     }
 
-    /// Finds who holds a contract among the other resources.
+    /// The other contracts, as this one sees them.
     pub(in crate::cli) fn holders(&self, contract: &BillingContract, account: &str) -> Holders {
-        let own = (contract.namespace(), contract.name_any());
-        let asking = claims::Asking::of(contract);
-        let (marks, contracts) = (Arc::clone(&self.marks), Arc::clone(&self.contracts));
-        let (account, scope) = (account.to_owned(), self.scope.clone());
-        Holders::new(move |sought: Sought<'_>| {
-            let of = |subject| marks.get(&(account.clone(), subject)).into_iter().flatten();
-            let others: BTreeSet<_> = claims::marks_of(&sought).into_iter().flat_map(of).collect();
-            let others = others.into_iter().filter(|key| **key != own).filter_map(|key| contracts.get(key));
-            let is_out_of_sight = || {
-                let place = sought.place.map(|(namespace, _)| namespace);
-                scope.as_deref().is_some_and(|scope| place != Some(scope))
-            };
-            match claims::keeper(&asking, &sought, &mut others.into_iter()) {
-                Some(keeper) => Holder::Resource(name_of(keeper)),
-                None if is_out_of_sight() => Holder::OutOfSight,
-                None => Holder::Nobody,
-            }
-        })
+        self.contracts.around(contract, account)
     }
 
     /// What the cluster has of some namespaces, as files would say it.
     pub(in crate::cli) fn files(&self, namespaces: &BTreeSet<String>) -> Vec<Source> {
         let is_near = |of: Option<&str>| of.is_some_and(|of| namespaces.contains(of));
-        let contracts = self.contracts.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
+        let contracts =
+            self.contracts.contracts().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let packages = self.packages.values().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let providers = self.providers.iter().filter(|found| is_near(found.metadata.namespace.as_deref()));
         let mut sources: Vec<Source> = contracts.filter_map(|found| source(found, &found.spec)).collect();

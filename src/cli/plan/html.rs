@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike, Utc};
 use super::{
     charts::{self, Bar, Chart},
     markdown::{happens, money},
-    planned::{Planned, Row, sum},
+    planned::{Planned, Row},
 };
 use crate::{
     cli::{out::count, validate::Entry},
@@ -180,7 +180,7 @@ impl<'p> Resource<'p> {
             Effect::Left { why, changes, value } => {
                 resource.why = Some((*why).to_owned());
                 resource.undone = render::table(changes);
-                resource.committed = value.iter().map(sum).collect();
+                resource.committed = value.iter().map(ToString::to_string).collect();
             }
             Effect::Open(why) => resource.why = Some((*why).to_owned()),
             Effect::Refused(refusal) | Effect::Unknown(refusal) => {

@@ -4,7 +4,7 @@
 
 use super::{
     charts::{self, Bar, Chart},
-    planned::{Planned, Row, sum},
+    planned::{Planned, Row},
     text::call,
 };
 use crate::{
@@ -226,7 +226,8 @@ fn detail(row: &Row, live: bool) -> String {
         Effect::Changes { .. } => changes(row, live),
         Effect::Refused(refusal) | Effect::Unknown(refusal) => plain(&refusal.message),
         Effect::Left { why, changes, value } => {
-            let value = value.iter().map(|amount| format!("Still committed: {}.", plain(&sum(amount))));
+            let value =
+                value.iter().map(|amount| format!("Still committed: {}.", plain(&amount.to_string())));
             let changes = (!changes.is_empty()).then(|| render::drift_markdown(changes));
             std::iter::once(format!("Why: {}.", plain(why)))
                 .chain(value)

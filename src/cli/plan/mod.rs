@@ -16,6 +16,7 @@ mod json;
 mod live;
 pub(super) mod lookup;
 mod markdown;
+mod others;
 mod pairs;
 mod planned;
 pub(super) mod rates;

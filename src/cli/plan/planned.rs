@@ -7,7 +7,6 @@ use super::{
     pairs::{Change as Files, KINDS, Pair, side},
 };
 use crate::{
-    api::contract::Amount,
     plan::{Change, MoneyEffect, Plan, diff::covers, usage::UsagePrice},
     review::{
         alerts::{Alert, alerts},
@@ -285,10 +284,4 @@ impl Planned {
             0
         }
     }
-}
-
-/// An amount with its currency.
-pub(super) fn sum(amount: &Amount) -> String {
-    let digits = amount.amount.map_or_else(|| "more than 28 digits of".to_owned(), |sum| sum.to_string());
-    format!("{digits} {}", amount.currency)
 }

@@ -1,7 +1,7 @@
 //! A plan for a terminal.
 
 use super::{
-    planned::{Planned, Row, sum},
+    planned::{Planned, Row},
     rates,
 };
 use crate::{
@@ -66,7 +66,7 @@ fn body(row: &Row, part: Part, live: bool) -> String {
             format!("{}: {}", refusal.reason, refusal.message)
         }
         Effect::Left { changes, value, .. } => {
-            let value = value.iter().map(|amount| format!("committed: {}", sum(amount)));
+            let value = value.iter().map(|amount| format!("committed: {amount}"));
             let changes = (!changes.is_empty()).then(|| format!("differs: {}", summarize(changes)));
             value.chain(changes).collect::<Vec<_>>().join("\n")
         }

@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt, runtime::controller::Action};
 
 use self::{references::References, report::report};
 use super::{
-    Context, Error, Guarded, Handled, ObjectId, decoded,
+    Context, Error, Guarded, Handled, ObjectId, bounded, decoded,
     kubernetes::{
         finalizer,
         queue::{Due, Queue},
@@ -85,6 +85,9 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         Due::Later(wait) => return done(Action::requeue(wait)),
         Due::Now => {}
     }
+    if is_overtaken(contract, context).await? {
+        return done(Action::await_change());
+    }
     if contract.metadata.deletion_timestamp.is_some() {
         return delete(contract, guarded.unknown_besides_terms(), &references, turn, context).await;
     }
@@ -101,6 +104,20 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         None => bring(&contract, &references, Goal::InForce, context).await,
     };
     report(&contract, result, &references, context).await.map(Pass::Done)
+}
+
+/// Whether the API server has a newer form of the object, which the watch will tell of. It is asked after a status was written
+/// without an answer: a plan that this status says was carried out must not be carried out again.
+async fn is_overtaken(contract: &BillingContract, context: &Context) -> Result<bool, Error> {
+    let ObjectId { uid, name, .. } = ObjectId::of(contract);
+    let version = contract.resource_version();
+    if !context.contract_queue.doubts(&uid, version.as_deref()) {
+        return Ok(false);
+    }
+    let found = bounded(api(contract, context).get_metadata_opt(&name)).await?;
+    let Some(found) = found.filter(|found| found.uid().as_deref() == Some(&uid)) else { return Ok(true) };
+    context.contract_queue.knows(&uid, found.resource_version().as_deref());
+    Ok(found.resource_version() != version)
 }
 
 /// Nothing is written for a spec that is understood in part.

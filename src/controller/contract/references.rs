@@ -234,8 +234,11 @@ impl Others for OthersOf {
     fn holder(&self, sought: Sought<'_>) -> Holder {
         let found = self.index.marked(&claims::marks_of(&sought), &self.this);
         let others = found.iter().filter_map(|other| other.readable());
-        let mut others =
-            others.filter(|other| account(other, &self.stores).as_deref() == Some(&self.account));
+        // What is on record by its ID is the same contract by whichever address.
+        let mut others = others.filter(|other| {
+            account(other, &self.stores).as_deref() == Some(&self.account)
+                || claims::holds(other, sought.contract_id)
+        });
         match claims::keeper(&self.asking, &sought, &mut others) {
             Some(keeper) => {
                 Holder::Resource(format!("{}/{}", keeper.namespace().unwrap_or_default(), keeper.name_any()))
@@ -288,11 +291,11 @@ fn is_out_of_sight(sought: &Sought<'_>, scope: Option<&str>) -> bool {
     scope.is_some_and(|scope| sought.place.is_none_or(|(namespace, _)| namespace != scope))
 }
 
-/// Other contracts that claim something of this one in the same account, or have the same on record through another address
-/// of it.
+/// Other contracts that claim something of this one in the same account, or mean the same contract through another address of
+/// it.
 fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
     context.claims.rivals(contract, |rival| {
-        account(rival, &context.stores).as_deref() == Some(own) || claims::hold_one(contract, rival)
+        account(rival, &context.stores).as_deref() == Some(own) || claims::mean_one(contract, rival)
     })
 }
 

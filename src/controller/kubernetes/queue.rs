@@ -36,10 +36,12 @@ struct Entry {
     fingerprint: Fingerprint,
     due: Option<Instant>,
     written: Option<Written>,
+    /// The version that a write without an answer may have replaced.
+    doubted: Option<Written>,
     failures: u32,
 }
 
-/// The version that this process wrote.
+/// A version that this process wrote, or wanted to replace.
 #[derive(Clone, Copy, Debug)]
 struct Written {
     version: u64,
@@ -77,7 +79,8 @@ impl Queue {
             return Due::Stale;
         }
         if entry.fingerprint != *fingerprint {
-            *entry = Entry { fingerprint: fingerprint.clone(), written: entry.written, ..Entry::default() };
+            let (written, doubted) = (entry.written, entry.doubted);
+            *entry = Entry { fingerprint: fingerprint.clone(), written, doubted, ..Entry::default() };
             return Due::Now;
         }
         match entry.due.map(|due| due.saturating_duration_since(Instant::now())) {
@@ -101,10 +104,33 @@ impl Queue {
         }
     }
 
+    /// Notes that an object of this version may have been replaced by a write of this process that had no answer.
+    pub fn doubt(&self, uid: &str, version: Option<&str>) {
+        if let Some(version) = version.and_then(|version| version.parse().ok()) {
+            let doubted = Written { version, before_list: false };
+            self.lock().entry(uid.to_owned()).or_default().doubted = Some(doubted);
+        }
+    }
+
+    /// Whether an object of this version may have been replaced so, and its status may lack what was written last.
+    pub fn doubts(&self, uid: &str, version: Option<&str>) -> bool {
+        let version: Option<u64> = version.and_then(|version| version.parse().ok());
+        let doubted = self.lock().get(uid).and_then(|entry| entry.doubted);
+        version.zip(doubted).is_some_and(|(version, doubted)| version <= doubted.version)
+    }
+
+    /// The version that the API server has is known again: an older one waits for it.
+    pub fn knows(&self, uid: &str, version: Option<&str>) {
+        self.lock().entry(uid.to_owned()).or_default().doubted = None;
+        self.wrote(uid, version);
+    }
+
     /// A list of all objects begins: it will have whatever was written before now.
     pub fn list_began(&self) {
-        for written in self.lock().values_mut().filter_map(|entry| entry.written.as_mut()) {
-            written.before_list = true;
+        for entry in self.lock().values_mut() {
+            for version in [&mut entry.written, &mut entry.doubted].into_iter().flatten() {
+                version.before_list = true;
+            }
         }
     }
 
@@ -113,6 +139,7 @@ impl Queue {
     pub fn list_done(&self) {
         for entry in self.lock().values_mut() {
             entry.written = entry.written.filter(|written| !written.before_list);
+            entry.doubted = entry.doubted.filter(|doubted| !doubted.before_list);
         }
     }
 
@@ -204,6 +231,27 @@ mod tests {
         queue.wrote("a", Some("9"));
         assert_eq!(queue.due("a", Some("8"), &generation(1)), Due::Stale);
         assert_eq!(queue.due("a", Some("9"), &generation(1)), Due::Now);
+    }
+
+    #[test]
+    fn an_object_that_a_write_without_an_answer_may_have_replaced_is_doubted_until_it_is_read() {
+        let queue = Queue::default();
+        queue.doubt("a", Some("9"));
+        assert!(
+            queue.doubts("a", Some("9")) && !queue.doubts("a", Some("10")) && !queue.doubts("b", Some("9"))
+        );
+        assert_eq!(queue.due("a", Some("9"), &generation(2)), Due::Now);
+        assert!(queue.doubts("a", Some("9")), "another spec tells nothing of the write");
+        queue.knows("a", Some("11"));
+        assert!(!queue.doubts("a", Some("9")));
+        assert_eq!(queue.due("a", Some("9"), &generation(2)), Due::Stale, "it was carried out");
+        queue.doubt("b", Some("9"));
+        queue.knows("b", Some("9"));
+        assert_eq!(queue.due("b", Some("9"), &generation(1)), Due::Now, "it was not");
+        queue.doubt("b", Some("9"));
+        queue.list_began();
+        queue.list_done();
+        assert!(!queue.doubts("b", Some("9")), "what was listed since has it");
     }
 
     #[test]

@@ -51,7 +51,11 @@ where
                 }
             }
             Err(error) if error.is(kube::core::Status::is_not_found) => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => {
+                // It may be written all the same, and what is in the cache would not know.
+                K::queue(context).doubt(&uid, object.resource_version().as_deref());
+                return Err(error);
+            }
         }
     }
     Err(Error::Timeout)

@@ -291,3 +291,30 @@ async fn with_a_token_alone_the_operators_records_follow_from_what_the_files_sai
     assert!(!format!("{}{}{}", refused.out, unknown.out, unknown.said).contains(TOKEN));
     assert_eq!(world.sim.all_writes().await, metronome::Traffic::new());
 }
+
+#[tokio::test]
+async fn a_live_plan_refuses_what_an_older_resource_of_the_customer_may_just_be_making() {
+    let mut world = World::metronome_bare().await;
+    world.connect_metronome().await;
+    // Nothing of it is in billing, or on record: it is a resource like the one that comes.
+    world.apply(&metronome::acme()).await;
+    let second = metronome::contract("acme-new", metronome::CUSTOMER);
+    let second = terms::with(second, "/spec/metronome/name", json!("Another name"));
+    write(world.folder(), "files/new.json", &second.to_string());
+    let planned = plan_of(&as_operator(&world, world.folder(), &["files", "-o", "json"]));
+    let told = &planned["resources"][0];
+    assert_eq!((&told["parts"], &told["reason"]), (&json!(["refused"]), &json!("DuplicateClaim")), "{told}");
+    let why = told["message"].as_str().unwrap();
+    assert!(why.contains(&format!("{}/acme is older", world.namespace)), "{why}");
+    // So does the operator.
+    world.start_operator().await;
+    world.until_ready("acme").await;
+    world.apply(&second).await;
+    let why = world.until_stalled("acme-new", "DuplicateClaim").await;
+    assert!(why.contains(&format!("{}/acme", world.namespace)), "{why}");
+    // One that bills something else is made beside it, and planned so.
+    let other = metronome::bare("beside", metronome::CUSTOMER);
+    write(world.folder(), "other/beside.json", &other.to_string());
+    let planned = plan_of(&as_operator(&world, world.folder(), &["other", "-o", "json"]));
+    assert_ne!(planned["resources"][0]["reason"], "DuplicateClaim", "{planned}");
+}

@@ -128,8 +128,13 @@ async fn a_plan_is_approved_by_who_read_it_and_no_other_plan_is() {
     assert!(ran.code == 1 && ran.said.contains("read it again"), "{}", ran.said);
     assert!(world.sim.requests().await.iter().all(|request| request.method != "PUT"));
 
-    let ran = plugin(&world, &["approve", "acme", "--yes", "--plan", &digest]);
+    let ran = plugin(&world, &["approve", "acme", "--yes", "--plan", &digest, "--as", "mallory"]);
+    assert!(ran.code == 1 && ran.said.contains("mallory"), "{}", ran.said);
+    let of_ann =
+        ["approve", "acme", "--yes", "--plan", &digest, "--as", "ann", "--as-group", "system:masters"];
+    let ran = plugin(&world, &of_ann);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.said);
+    assert!(ran.out.contains("approved by ann"), "{}", ran.out);
     world.until_ready("acme").await;
     let ran = plugin(&world, &["approve", "acme", "--yes"]);
     assert!(ran.code == 1 && ran.said.contains("no plan of BillingContract"), "{}", ran.said);

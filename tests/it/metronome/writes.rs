@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     World, kstatus,
-    metronome::{CREATE, CUSTOMER, EDIT, END, GET, HISTORY, LIST, PRODUCT, acme, traffic, writes},
+    metronome::{
+        CREATE, CUSTOMER, EDIT, END, EUR, GET, HISTORY, LIST, PRODUCT, START, acme, traffic, writes,
+    },
     plane::Plane,
     terms::{with, without},
 };
@@ -45,12 +47,17 @@ async fn a_new_contract_costs_one_list_one_create_one_get_one_status_write_and_o
 #[tokio::test]
 async fn the_columns_of_kubectl_get_answer_what_is_billed() {
     let world = World::metronome().await;
-    world.apply(&acme()).await;
+    let mut acme = acme();
+    let mut euros = acme["spec"]["metronome"]["commits"][0].clone();
+    euros["key"] = json!("euros");
+    euros["invoiceSchedule"] =
+        json!({"creditTypeId": EUR, "scheduleItems": [{"timestamp": START, "amount": "7000"}]});
+    acme["spec"]["metronome"]["commits"].as_array_mut().unwrap().push(euros);
+    world.apply(&acme).await;
     world.until_ready("acme").await;
     let id = world.sim.only(CUSTOMER).await["id"].as_str().unwrap().to_owned();
     let table = Plane::shared().kubectl(&["-n", &world.namespace, "get", "bc", "-o", "wide"]);
-    let columns =
-        "NAME READY REASON STATE CONTRACT COMMITTED CURRENCY ENDS AGE CUSTOMER ID PROVIDER DRIFTED MESSAGE";
+    let columns = "NAME READY REASON STATE CONTRACT COMMITTED ENDS AGE CUSTOMER ID PROVIDER DRIFTED MESSAGE";
     let (heads, row) = table.split_once('\n').unwrap();
     assert_eq!(heads.split_whitespace().collect::<Vec<_>>().join(" "), columns);
     for cell in [
@@ -58,8 +65,7 @@ async fn the_columns_of_kubectl_get_answer_what_is_billed() {
         "True",
         "active",
         "Acme 2026",
-        "120000.00",
-        "USD",
+        "120000.00 USD, 7000 EUR",
         "2036-01-01",
         CUSTOMER,
         &id,

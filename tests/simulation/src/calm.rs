@@ -12,10 +12,7 @@ use crate::{
     agree, check,
     cluster::{Name, contract_of},
     deal::Marks,
-    operator::{
-        line::Fate,
-        task::{SYNC_PERIOD, slot_of},
-    },
+    operator::{desk::slot_of, line::Fate, task::SYNC_PERIOD},
     people::annotate,
     rules::Rule,
     time::{MINUTE, SECOND, month, next_month},
@@ -41,7 +38,7 @@ impl World {
         if let Some(first) = self.operators.get_mut(0)
             && first.memory.is_none()
         {
-            first.start(&self.ground.cluster);
+            first.start();
         }
         for provider in &mut self.ground.providers {
             provider.epoch += u32::from(!provider.is_ready);

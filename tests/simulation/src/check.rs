@@ -22,7 +22,7 @@ use crate::{
     billing::{Request, Seen},
     cluster::{Name, name_of},
     ground::Ground,
-    operator::{line::Line, plan, task::Desk},
+    operator::{desk::Desk, line::Line, plan},
     rules::{Rule, Rules},
 };
 

@@ -27,11 +27,17 @@ pub enum Mutant {
     ClaimByText,
     /// Whatever answers 404 is believed.
     NotFoundBelieved,
+    /// Whoever only observes, or is suspended, writes as everybody does.
+    PolicyUnheard,
+    /// What others hold or claim is nobody's.
+    ClaimUnheard,
+    /// A write whose reply was lost is forgotten.
+    LostForgotten,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -44,6 +50,9 @@ impl Mutant {
         Self::PlanWithoutSequel,
         Self::ClaimByText,
         Self::NotFoundBelieved,
+        Self::PolicyUnheard,
+        Self::ClaimUnheard,
+        Self::LostForgotten,
     ];
 
     /// Its name on the command line.
@@ -62,6 +71,9 @@ impl Mutant {
             Self::PlanWithoutSequel => "plan-without-sequel",
             Self::ClaimByText => "claim-by-text",
             Self::NotFoundBelieved => "not-found-believed",
+            Self::PolicyUnheard => "policy-unheard",
+            Self::ClaimUnheard => "claim-unheard",
+            Self::LostForgotten => "lost-forgotten",
         }
     }
 }

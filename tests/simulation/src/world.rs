@@ -16,7 +16,6 @@ use crate::{
     },
     people::People,
     rules::{Rule, Rules},
-    time::MINUTE,
 };
 
 /// Most steps of one reconcile.
@@ -38,7 +37,7 @@ impl World {
         let ground = Ground::new(seed, rules, mutant, traced);
         let mut operators = vec![Operator::new(0), Operator::new(1)];
         for operator in &mut operators {
-            operator.start(&ground.cluster);
+            operator.start();
         }
         Self { ground, operators, people: People::new(), steps: 0, is_calm: false }
     }
@@ -100,6 +99,7 @@ impl World {
                 self.ground.count("time passes");
                 let before = self.ground.now;
                 self.ground.pass(*milliseconds);
+                self.deliver();
                 // Who stood still goes on with what it was at, before it hears that its lease is gone.
                 for operator in self.operators.iter_mut().filter(|operator| operator.paused_until <= before) {
                     operator.renew(&mut self.ground.cluster, self.ground.now, false);
@@ -127,7 +127,7 @@ impl World {
                     self.operators.get_mut(*operator).filter(|operator| operator.memory.is_none())
                 {
                     self.ground.count("operator started");
-                    operator.start(&self.ground.cluster);
+                    operator.start();
                 }
             }
             Event::Pause(operator, milliseconds) => {
@@ -173,7 +173,8 @@ impl World {
     /// What changed goes to the watches, and what a contract gave up wakes who claims it.
     fn deliver(&mut self) {
         for change in self.ground.cluster.changes() {
-            for memory in self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut()) {
+            let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
+            for memory in memories.filter(|memory| memory.watches()) {
                 memory.inbox.push_back(change.clone());
             }
         }
@@ -220,12 +221,18 @@ impl World {
         let now = self.ground.now;
         let leads = self.ground.cluster.lease().holder == Some(operator);
         self.awake(operator).filter(|_| leads).is_some_and(|memory| {
-            let is_past = |(at, _): &(i64, Arc<BillingContract>)| now - at > MINUTE;
+            let is_past = |(at, _): &(i64, Arc<BillingContract>)| self.shows_all_since(operator, *at);
             memory.inbox.is_empty()
                 && memory.tasks.is_empty()
                 && memory.may_write(line::takes(), now)
                 && memory.departed.iter().all(is_past)
         })
+    }
+
+    /// Whether all that was made at a moment shows by now, by the clock of an operator.
+    fn shows_all_since(&self, operator: usize, at: i64) -> bool {
+        let skew = self.operators.get(operator).map_or(0, |operator| operator.skew);
+        self.ground.now + skew - at > MAY_SHOW_LATER.num_milliseconds()
     }
 
     /// What the live plan prints at a quiet moment is what the operator does next when nothing comes between; what it leaves
@@ -255,7 +262,7 @@ impl World {
             self.people.deals.iter().any(|deal| deal.object() == *name && deal.marks.is_untrimmed);
         // What an operator before it may have made is looked for first, which the plan does not know.
         let took_over = self.awake(operator).and_then(|memory| memory.took_over_at);
-        let looks = took_over.is_some_and(|at| self.ground.now - at <= MAY_SHOW_LATER.num_milliseconds());
+        let looks = took_over.is_some_and(|at| !self.shows_all_since(operator, at));
         let is_put_off = looks && sent.is_empty();
         let differs = plan::difference(&foreseen, &sent).filter(|_| !is_trimmed && !is_put_off);
         if let Some(difference) = differs {
@@ -291,7 +298,7 @@ impl World {
         }
         drop(self.ground.cluster.changes());
         for operator in self.operators.iter_mut().filter(|operator| operator.memory.is_some()) {
-            operator.start(&self.ground.cluster);
+            operator.start();
             // The process is the same.
             if let Some(memory) = &mut operator.memory {
                 memory.has_led = true;

@@ -1,5 +1,7 @@
 //! `BillingContract`: one contract of one customer.
 
+use std::fmt;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, core::Rule};
 use schemars::JsonSchema;
@@ -34,8 +36,7 @@ use crate::{
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
     printcolumn(name = "Contract", type_ = "string", json_path = ".spec['zoo','metronome'].name"),
-    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committedValue[0].amount"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".status.committedValue[0].currency"),
+    printcolumn(name = "Committed", type_ = "string", json_path = ".status.committed"),
     printcolumn(name = "Ends", type_ = "string", json_path = ".status.term.endDate"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Customer", type_ = "string", json_path = ".status.customerId", priority = 1),
@@ -277,6 +278,10 @@ pub struct BillingContractStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
     pub committed_value: Vec<Amount>,
+    /// The same for people, as `kubectl get` shows it: `50000 USD, 20000 EUR`; of more than three, how many more there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub committed: Option<String>,
     /// The package that gave terms to the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<UsedPackage>,
@@ -319,6 +324,16 @@ pub struct Amount {
     /// Code of the currency; with Metronome the name of the pricing unit, or its ID where the API did not tell its name.
     #[schemars(length(max = 256))]
     pub currency: String,
+}
+
+/// `50000 USD`.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.amount {
+            Some(amount) => write!(f, "{amount} {}", self.currency),
+            None => write!(f, "more than 28 digits of {}", self.currency),
+        }
+    }
 }
 
 /// Optional fields that the spec has set, of the contract or of items that have the same ones.

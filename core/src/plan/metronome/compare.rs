@@ -45,7 +45,7 @@ pub(super) fn decide(mut draft: Draft<'_>, applied: bool) -> Decision {
     }
     let reported = std::mem::take(&mut draft.reported);
     if draft.changes.is_empty() {
-        return if reported.is_empty() { Decision::Settle } else { Decision::Report(reported) };
+        return if reported.is_empty() { Decision::InSync } else { Decision::Report(reported) };
     }
     fields::note(&mut draft);
     let (observed, wanted) = (&draft.observed.terms, draft.desired.terms());

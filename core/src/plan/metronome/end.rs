@@ -81,7 +81,7 @@ pub(super) fn plan(
         Err(refusal) => return Decision::Refuse(refusal),
     };
     if call.is_none() && beside.calls.is_empty() {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     let to = match &call {
         Some(call) if call.path == ARCHIVE => json!("archived"),

@@ -193,7 +193,7 @@ fn time(terms: &Value, name: &str) -> Option<Timestamp> {
 /// The first period that an item which has ended would be billed for again if it went on: one that begins at or after
 /// its end, and before now.
 pub(super) fn first_missed(draft: &Draft<'_>, item: Item<'_>) -> Option<Timestamp> {
-    let end = time(item.terms, "endingBefore").filter(|end| end.0 < draft.now)?;
+    let end = time(item.terms, "endingBefore")?;
     let statements = "/usageStatementSchedule/frequency";
     let of_item = ["/recurrenceFrequency", "/subscriptionRate/billingFrequency"];
     let frequency = of_item.iter().find_map(|place| item.terms.pointer(place));

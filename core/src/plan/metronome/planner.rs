@@ -245,7 +245,7 @@ impl ContractPlanner {
 
     /// Decides by what is known now.
     fn decide(&self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Decision {
-        let Some(desired) = &self.desired else { return Decision::Settle };
+        let Some(desired) = &self.desired else { return Decision::InSync };
         plan(desired, self.found(), recorded, policy, now)
     }
 
@@ -350,7 +350,7 @@ impl Planner for ContractPlanner {
                     None => decision,
                 }
             }
-            Ok(None) => Decision::Settle,
+            Ok(None) => Decision::InSync,
             Err(decision) => decision,
         })
     }

@@ -15,7 +15,7 @@ use super::{
     gate, keyless,
     leaving::{self, Known},
     list,
-    lists::{LISTS, Removal},
+    lists::{LISTS, List, Removal},
     matching::{Matched, Wanted, has_ended},
     members::remembered,
     next_hour,
@@ -144,7 +144,26 @@ pub fn record(
         set.insert(path.clone(), recorded.set.get(path).cloned().unwrap_or_default());
     }
     record.extend(kept);
+    let made = made_beside(observed, &record, now);
+    record.extend(made);
     Record { items: record.into_iter().collect(), set }
+}
+
+/// What was made beside the contract for a spec that came and went, and is not on record: its key alone shows whose it is,
+/// and it is looked for only while it is on record.
+fn made_beside(
+    observed: &ObservedContract,
+    record: &BTreeMap<String, String>,
+    now: DateTime<Utc>,
+) -> Vec<(String, String)> {
+    let made = |list: &List, item: Item<'_>| {
+        let (_, key) = observed.made_key(&item.ids.own)?.rsplit_once('/')?;
+        let (path, id) = (format!("{}/{key}", list.name), item.ids.own.to_string());
+        let is_known = record.contains_key(&path) || record.values().any(|known| *known == id);
+        (!is_known && !balances::is_over(list, item, next_hour(now))).then_some((path, id))
+    };
+    let beside = LISTS.iter().filter(|list| list.is_beside());
+    beside.flat_map(|list| observed.items(list.name).filter_map(move |item| made(list, item))).collect()
 }
 
 /// Records a value of the spec once it is in force; until then what was in force before stays recorded.

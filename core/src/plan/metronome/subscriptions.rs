@@ -22,6 +22,7 @@ use crate::{
 };
 
 const MODE: &str = "/quantityManagementMode";
+const SEAT_BASED: &str = "SEAT_BASED";
 
 /// Path under which the quantity that was last in force is recorded.
 pub(super) fn quantity_path(key: &str) -> String {
@@ -82,7 +83,7 @@ pub(super) fn same_quantity(a: &str, b: &str) -> bool {
 
 impl ObservedContract {
     /// Ids of the subscriptions whose seats must be read before a plan is made: the spec lists seats, and they are not
-    /// those that were last in force.
+    /// those that were last in force. Of one that does not count seats yet there are none to be read.
     #[must_use]
     pub fn needs_seats(
         &self,
@@ -103,10 +104,15 @@ impl ObservedContract {
             let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
                     != seats.unassigned.map(|seats| seats.to_string()).as_ref();
-            item.filter(|item| is_new && !item.ids.own.is_empty()).map(|item| item.ids.own.to_string())
+            let item = item.filter(|item| is_new && !item.ids.own.is_empty() && counts_seats(item.terms));
+            item.map(|item| item.ids.own.to_string())
         });
         unsettled.collect()
     }
+}
+
+fn counts_seats(terms: &Value) -> bool {
+    terms.pointer(MODE).is_some_and(|mode| mode == SEAT_BASED)
 }
 
 /// Puts changes of quantity, seats and their management into the update of a subscription, and takes what it has dealt
@@ -119,7 +125,7 @@ pub(super) fn edit(
     update: &mut Members,
 ) {
     let becomes_seat_based =
-        members.iter().any(|change| change.path == MODE && change.to == Some(json!("SEAT_BASED")));
+        members.iter().any(|change| change.path == MODE && change.to == Some(json!(SEAT_BASED)));
     if becomes_seat_based {
         let group_key =
             wanted.written.pointer("/seatConfig/seatGroupKey").and_then(Value::as_str).unwrap_or_default();
@@ -134,7 +140,7 @@ pub(super) fn edit(
         }
         if counts {
             let mode = Part::object([
-                ("quantity_management_mode", Part::text("SEAT_BASED")),
+                ("quantity_management_mode", Part::text(SEAT_BASED)),
                 ("seat_config", Part::object([("seat_group_key", Part::text(group_key))])),
             ]);
             update.insert("quantity_management_mode_update", mode);

@@ -134,7 +134,7 @@ impl Bench {
                     self.carry_out(&plan);
                     plans.push(plan);
                 }
-                Decision::Settle => break,
+                Decision::InSync => break,
                 other => panic!("{other:?}"),
             }
         }

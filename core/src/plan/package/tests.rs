@@ -224,7 +224,7 @@ fn an_archived_package_makes_no_new_contract() {
     package.spec.lifecycle = Lifecycle::Archived;
     let archived = ArchivedPackage::of(&package).unwrap();
     assert!(matches!(archived.allow(plan()), Decision::Refuse(why) if why.reason == "PackageArchived"));
-    assert_eq!(archived.allow(Decision::Settle), Decision::Settle);
+    assert_eq!(archived.allow(Decision::InSync), Decision::InSync);
 }
 
 #[test]
@@ -246,4 +246,34 @@ fn what_cannot_be_is_the_contracts_fault() {
     assert!(
         matches!(meant(&names, &[&other_api]), Err(Unusable::Wrong(why)) if why.contains("another billing API"))
     );
+}
+
+#[test]
+fn two_packages_have_a_name_in_common_where_one_is_in_the_way_of_the_other() {
+    let of = |namespace: &str, kind: Option<&str>, alias: &str, key: Option<&str>| {
+        let provider = kind.map(|kind| json!({"name": "prod", "kind": kind}));
+        let spec = json!({"aliases": [{"name": alias}], "providerRef": provider,
+            "metronome": {"name": "Pro", "uniquenessKey": key}});
+        let mut package = with_spec("pro", 1, spec);
+        package.metadata.namespace = Some(namespace.to_owned());
+        package
+    };
+    let (near, far) = (Some("BillingProvider"), Some("ClusterBillingProvider"));
+    let one = of("billing", near, "pro", Some("k"));
+    for (other, expected) in [
+        (of("billing", near, "pro", None), true),
+        (of("billing", near, "basic", Some("k")), true),
+        (of("billing", None, "pro", None), true),
+        (of("billing", near, "basic", Some("l")), false),
+        (of("sales", near, "pro", Some("k")), false),
+        (of("sales", None, "pro", Some("k")), false),
+    ] {
+        let has_one = |one: &ContractPackage, other: &ContractPackage| {
+            names(one).iter().any(|name| names(other).contains(name))
+        };
+        assert_eq!((has_one(&one, &other), has_one(&other, &one)), (expected, expected), "{other:?}");
+    }
+    // A provider of the cluster is one account in every namespace.
+    let shared = names(&of("billing", far, "pro", None));
+    assert!(names(&of("sales", far, "pro", None)).iter().any(|name| shared.contains(name)));
 }

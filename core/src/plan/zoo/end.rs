@@ -10,7 +10,7 @@ use crate::{
     terms::{Digest, zoo::ContractStatus},
 };
 
-/// Plans the end of what a resource holds; [`Decision::Settle`] when there is nothing to end.
+/// Plans the end of what a resource holds; [`Decision::InSync`] when there is nothing to end.
 ///
 /// Only what is shown to be this resource's is ended: the contract on record, or one that it sent. That a contract says
 /// what the spec says is no proof. `GET` does not show a scheduled contract; its terms are those of the spec,
@@ -25,7 +25,7 @@ pub(super) fn plan(
     now: DateTime<Utc>,
 ) -> Decision {
     let status = match deletion {
-        DeletionPolicy::Orphan => return Decision::Settle,
+        DeletionPolicy::Orphan => return Decision::InSync,
         DeletionPolicy::End => ContractStatus::Closed,
         DeletionPolicy::Cancel => ContractStatus::Canceled,
     };
@@ -53,7 +53,7 @@ pub(super) fn plan(
         (None, _, Some(held)) if !is_over(held, desired, status, recorded, now) => Decision::Wait(
             unseen::missing(held, "If it has ended by other means, the resource can be let go."),
         ),
-        _ => Decision::Settle,
+        _ => Decision::InSync,
     }
 }
 
@@ -68,7 +68,7 @@ fn end(
     policy: &Policy,
 ) -> Decision {
     if json!(status) == json!(state) || matches!(state, "closed" | "canceled") {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     let observed = terms.clone();
     if let Some(terms) = terms.as_object_mut() {

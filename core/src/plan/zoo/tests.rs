@@ -103,8 +103,8 @@ fn a_new_contract_is_written_with_the_digits_of_the_spec() {
 #[test]
 fn a_contract_that_says_the_same_is_settled_even_when_this_resource_never_saw_it() {
     let contract = contract("active");
-    assert_eq!(decide(&contract, Some(&seen(&contract)), &Recorded::default()), Decision::Settle);
-    assert_eq!(decide(&contract, Some(&seen(&contract)), &holding(&contract)), Decision::Settle);
+    assert_eq!(decide(&contract, Some(&seen(&contract)), &Recorded::default()), Decision::InSync);
+    assert_eq!(decide(&contract, Some(&seen(&contract)), &holding(&contract)), Decision::InSync);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn adoption_takes_the_named_contract_and_no_other() {
     };
     let (same, differing) = (seen(&spec), seen(&other));
     written(decide(Some(&differing), &adopt("contract-1", AdoptMode::Override)));
-    assert_eq!(decide(Some(&same), &adopt("contract-1", AdoptMode::Match)), Decision::Settle);
+    assert_eq!(decide(Some(&same), &adopt("contract-1", AdoptMode::Match)), Decision::InSync);
     let mismatch = refusal(decide(Some(&differing), &adopt("contract-1", AdoptMode::Match)));
     assert_eq!(mismatch.reason, "AdoptionMismatch");
     for (observed, mode) in
@@ -274,9 +274,9 @@ fn a_state_that_cannot_be_seen_is_written_once() {
     for status in ["scheduled", "closed", "canceled"] {
         let spec = contract(status);
         written(decide(&spec, None, &Recorded::default()));
-        assert_eq!(decide(&spec, None, &holding(&spec)), Decision::Settle);
+        assert_eq!(decide(&spec, None, &holding(&spec)), Decision::InSync);
         let older = Recorded { contract_id: Some("contract-2".into()), ..holding(&spec) };
-        assert_eq!(decide(&spec, Some(&draft), &older), Decision::Settle);
+        assert_eq!(decide(&spec, Some(&draft), &older), Decision::InSync);
     }
 }
 
@@ -286,7 +286,7 @@ fn a_scheduled_contract_may_become_active_by_itself() {
     let mut activated = seen(&spec);
     activated.state = "active".into();
     activated.terms["status"] = json!("active");
-    assert_eq!(decide(&spec, Some(&activated), &holding(&spec)), Decision::Settle);
+    assert_eq!(decide(&spec, Some(&activated), &holding(&spec)), Decision::InSync);
 }
 
 #[track_caller]
@@ -352,6 +352,7 @@ fn a_contract_that_has_ended_is_opened_again_only_when_somebody_says_that_its_pe
         let Refusal { reason, message } = refusal(decide(&Policy::default()));
         assert_eq!(reason, "TermOver");
         assert!(message.contains(state) && message.contains("begin them anew"), "{message}");
+        assert!(!message.contains("  "), "{message}");
         let digest = message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
         let approving = Policy { approved: Some(digest.to_owned()), ..Policy::default() };
         written(decide(&approving));
@@ -360,7 +361,7 @@ fn a_contract_that_has_ended_is_opened_again_only_when_somebody_says_that_its_pe
         assert_eq!(refusal(decide(&other)).reason, "TermOver", "that of the first create is another one");
         assert_eq!(
             decide_ended(&recorded, state),
-            Decision::Settle,
+            Decision::InSync,
             "what has ended stays so without a word"
         );
     }
@@ -380,12 +381,12 @@ fn what_was_billed_cannot_be_changed_once_the_term_is_over_and_nothing_is_shown(
         let recorded = Recorded { ends_on: Some("2028-01-01".into()), ..holding(&contract("active")) };
         plan(&desired(spec), None, &recorded, &Policy::default(), later)
     };
-    assert_eq!(decide(&spec), Decision::Settle);
+    assert_eq!(decide(&spec), Decision::InSync);
     // A draft that somebody prepares for the time after it is no replacement of it.
     let mut draft = seen(&contract("draft"));
     (draft.contract_id, draft.terms["name"]) = ("contract-9".to_owned(), json!("2028"));
     let with_draft = |now| plan(&desired(&spec), Some(&draft), &holding(&spec), &Policy::default(), now);
-    assert_eq!(with_draft(later), Decision::Settle);
+    assert_eq!(with_draft(later), Decision::InSync);
     assert_eq!(refusal(with_draft(self::now())).reason, "ReplacedOutside", "before, it is one");
     let mut changed = spec.clone();
     changed.periods[1].commitment_amount = "999999".parse().unwrap();
@@ -426,7 +427,7 @@ fn ignored_places_are_neither_reported_nor_overwritten() {
     observed.terms["items"][0]["displayName"] = json!("Theirs");
     let policy =
         Policy { ignore: vec!["/items/licensed_api_credits/displayName".into()], ..Policy::default() };
-    assert_eq!(plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now()), Decision::Settle);
+    assert_eq!(plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now()), Decision::InSync);
     observed.terms["name"] = json!("Changed");
     let plan = written(plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now()));
     assert_eq!(body(&plan)["items"][0]["display_name"], "Theirs");
@@ -471,7 +472,7 @@ fn end(shown: Option<&ObservedContract>, recorded: &Recorded, policy: DeletionPo
     let desired = desired(&contract("active"));
     match super::end::plan(ORGANIZATION, Some(&desired), shown, recorded, &Policy::default(), policy, now()) {
         Decision::Write(plan) => plan.calls.first().cloned(),
-        Decision::Settle => None,
+        Decision::InSync => None,
         other => panic!("expected an end or nothing to end, not {other:?}"),
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn plan(
     now: DateTime<Utc>,
 ) -> Decision {
     if applied && !desired.contract.status.is_visible() {
-        return Decision::Settle;
+        return Decision::InSync;
     }
     if let Some(held) = recorded.contract_id.as_deref().filter(|_| has_ended_begun(desired, recorded, now)) {
         return reopen(held, desired, recorded, policy, applied);
@@ -36,7 +36,7 @@ pub(super) fn plan(
     let Some(held) = held else { return create(&Value::Null, desired, recorded, policy, applied) };
     let ends_at = desired.contract.term_end_at;
     if ends_at.0 <= now {
-        return if applied { Decision::Settle } else { Decision::Refuse(over(held, &ends_at.to_string())) };
+        return if applied { Decision::InSync } else { Decision::Refuse(over(held, &ends_at.to_string())) };
     }
     // Nothing that was approved before can mean this create.
     let created = create(&json!({"missing": held}), desired, recorded, policy, applied);
@@ -83,9 +83,9 @@ fn reopen(held: &str, desired: &Desired, recorded: &Recorded, policy: &Policy, a
     Decision::refuse(
         reasons::TERM_OVER,
         format!(
-            "Nothing was written: contract {held} is {state}, and the billing API does not show it any more. What billing has \
-             made of its periods since they began (which are closed, what was rolled over) can't be carried over, so that a \
-             replace would begin them anew. Restore the spec; or, if that is meant, {}: {}",
+            "Nothing was written: contract {held} is {state}, and the billing API does not show it any more. \
+             What billing has made of its periods since they began (which are closed, what was rolled over) can't be \
+             carried over, so that a replace would begin them anew. Restore the spec; or, if that is meant, {}: {}",
             plan.how_to_approve(),
             plan.summary()
         ),

@@ -89,3 +89,22 @@ fn a_contract_waits_when_too_many_others_were_changed_and_whoever_approves_lets_
     bench.annotate(APPROVED_PLAN, plan.digest.as_str());
     bench.pass(&[before(), edited(), shown(json!({"a": 1})), done("applied")]);
 }
+
+#[test]
+fn a_plan_foresees_the_calls_that_follow_it_and_sends_only_its_own() {
+    let mut machine = bench(json!({"a": 1})).machine();
+    assert_eq!((machine.plan(), machine.foreseen(now()), machine.seen(now())), (None, None, None));
+    let Step::Read(need) = machine.next(now()) else { panic!() };
+    machine.told(&need, Ok(None), now());
+    let Step::Send(create) = machine.next(now()) else { panic!() };
+    let foreseen = machine.foreseen(now()).unwrap();
+    let names: Vec<_> = foreseen.calls.iter().map(call_name).collect();
+    assert_eq!(names, ["Create new=\"contract\"", "Edit <id>"]);
+    assert_eq!(machine.plan().map(|plan| plan.calls.clone()), Some(vec![create]));
+    assert_eq!(machine.seen(now()), None, "nothing is in billing");
+    machine.sent(Ok(json!({"id": "c-1"})), now());
+    let Step::Read(need) = machine.next(now()) else { panic!() };
+    machine.told(&need, Ok(Some(json!({"id": "c-1", "a": 1}))), now());
+    let seen = machine.seen(now()).map(|seen| seen.contract_id);
+    assert_eq!((seen.as_deref(), machine.foreseen(now())), (Some("c-1"), None));
+}

@@ -33,7 +33,7 @@ fn what_was_never_sent_leaves_nothing_on_record() {
         let mut bench = bench(json!({"a": 1}));
         let result = bench.pass(&[before(), failed("Edit", error.clone()), done(end)]);
         assert_eq!((result.requeue, result.write), (requeue, None), "{end}");
-        assert_eq!(bench.write(), None, "{end}");
+        assert_eq!((bench.write(), result.sent), (None, None), "{end}");
         assert_eq!(result.suspects_token, matches!(error, CallError::Credentials { .. }), "{end}");
         assert_eq!(result.customer_id.as_deref(), Some("customer-1"));
     }
@@ -43,7 +43,9 @@ fn what_was_never_sent_leaves_nothing_on_record() {
 fn what_was_sent_before_stays_on_record() {
     for (error, end, _) in not_carried_out() {
         let mut bench = bench_of(Scripted { prepares: true, ..Scripted::of(json!({"a": 1})) });
-        bench.pass(&[before(), taken("Other prepare", json!({})), failed("Edit", error), done(end)]);
+        let result =
+            bench.pass(&[before(), taken("Other prepare", json!({})), failed("Edit", error), done(end)]);
+        assert_eq!(result.sent.map(|plan| plan.calls), Some(bench.sent.clone()), "{end}: it has begun");
         let digest = bench.write().map(|write| write.digest);
         assert_eq!(
             digest,

@@ -119,6 +119,39 @@ fn a_lost_write_that_may_still_arrive_is_looked_for_although_a_newer_one_is_in_s
 }
 
 #[test]
+fn a_lost_write_is_looked_for_no_more_once_billing_shows_it_or_agrees_with_its_spec() {
+    let lost_reply = [shown(json!({"a": 0})), failed("Replace /a=1", unknown()), done("unconfirmed")];
+    // It shows, and what the spec says by now is written over it.
+    let mut bench = replaced(json!({"a": 1}));
+    bench.pass(&lost_reply);
+    respecify(&mut bench, json!({"a": 2}));
+    bench.later(5);
+    let result = bench.pass(&[
+        shown(json!({"a": 1})),
+        taken("Replace /a=2", json!({})),
+        shown(json!({"a": 2})),
+        done("applied"),
+    ]);
+    assert_eq!((result.requeue, bench.write()), (Requeue::AfterSyncPeriod, None));
+    // What billing says is what the spec says, by whichever write.
+    let of_two = json!({"a": 1, "b": 1});
+    let mut bench = replaced(of_two.clone());
+    let lost_reply = [shown(json!({"a": 0, "b": 0})), failed("Replace /a=1", unknown()), done("unconfirmed")];
+    bench.pass(&lost_reply);
+    bench.later(5);
+    let both = || Row::Read("Shown", Ok(Some(json!({"id": "c-1", "edit": "e-9", "a": 1, "b": 1}))));
+    let result = bench.pass(&[both(), done("in_sync")]);
+    assert_eq!((result.requeue, bench.write()), (Requeue::AfterSyncPeriod, None));
+    // As long as it does not, the write may still come.
+    let mut bench = replaced(of_two);
+    bench.pass(&lost_reply);
+    let late_until = bench.write().unwrap().lost[0].late_until;
+    bench.later(5);
+    bench.pass(&[shown(json!({"is": "another's"})), done("refused ContractExists")]);
+    assert_eq!(bench.write().unwrap().lost[0].late_until, late_until);
+}
+
+#[test]
 fn a_lost_write_is_looked_for_after_the_spec_has_gone_back_without_a_write() {
     let mut bench = replaced(json!({"a": 1}));
     bench.pass(&[shown(json!({"a": 0})), failed("Replace /a=1", unknown()), done("unconfirmed")]);
@@ -256,7 +289,18 @@ fn an_edit_whose_key_was_used_is_done_and_read_back() {
 }
 
 #[test]
-fn only_creates_and_edits_have_keys() {
+fn what_is_made_beside_the_contract_and_whose_key_was_used_is_done_and_read_back() {
+    let mut bench = bench_of(Scripted { corrects_by: CallKind::Add, ..Scripted::of(json!({"a": 1})) });
+    let before = || shown(json!({"a": 0}));
+    let result = bench.pass(&[before(), failed("Add", key_used()), shown(json!({"a": 1})), done("applied")]);
+    let Outcome::InSync { applied, .. } = result.outcome else { panic!() };
+    assert_eq!(applied.len(), 1);
+    bench.pass(&[before(), failed("Add", key_used()), before(), done("not_in_force")]);
+    assert_eq!(bench.rounds(), Some(1), "what does not show was tried once");
+}
+
+#[test]
+fn what_replaces_a_contract_has_no_key_that_could_be_used() {
     let mut bench = bench_of(Scripted { corrects_by: CallKind::Replace, ..Scripted::of(json!({"a": 1})) });
     let result = bench.pass(&[
         shown(json!({"a": 0})),
@@ -321,6 +365,34 @@ fn what_was_made_is_known_by_its_ids_before_anything_follows() {
 
 fn scripted_found() -> Bench<Scripted> {
     bench(json!({"a": 1}))
+}
+
+#[test]
+fn what_is_known_of_items_is_on_record_whatever_comes_of_the_write_and_of_reads_after_it() {
+    let items = |names: &[&str]| -> Vec<(String, String)> {
+        names.iter().map(|name| ((*name).to_owned(), "c-1".to_owned())).collect()
+    };
+    let unreachable = || CallError::Unreachable("reset".into());
+    let tells = || shown(json!({"a": 0, "tells": "c-1"}));
+    let create = [nothing(), created(), shown(json!({"a": 0}))];
+    for (rows, known) in [
+        // Once this pass has written, what is shown is remembered.
+        ([&create[..], &[failed("Edit", unknown()), done("unconfirmed")]].concat(), &["remembered"][..]),
+        (
+            [&create[..], &[failed("Edit", unreachable()), done("waiting BillingUnreachable")]].concat(),
+            &["remembered"],
+        ),
+        // What a write might change is told before it is sent.
+        (vec![tells(), failed("Edit", unknown()), done("unconfirmed")], &["told"]),
+        (vec![tells(), failed("Edit", unreachable()), done("waiting BillingUnreachable")], &["told"]),
+        // What was only read tells nothing.
+        (vec![shown(json!({"a": 0})), failed("Edit", unknown()), done("unconfirmed")], &[]),
+        (vec![shown(json!({"a": 1, "tells": "c-1"})), done("in_sync")], &[]),
+    ] {
+        let result = bench(json!({"a": 1})).pass(&rows);
+        let found: Vec<_> = result.items.into_iter().map(|item| (item.key, item.id)).collect();
+        assert_eq!(found, items(known), "{rows:?}");
+    }
 }
 
 #[test]

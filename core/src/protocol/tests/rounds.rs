@@ -64,6 +64,17 @@ fn another_difference_has_rounds_of_its_own() {
 }
 
 #[test]
+fn a_difference_that_rounds_have_left_is_written_no_more_though_billing_shows_something_else_beside_it() {
+    let mut bench = bench(json!({"a": 1}));
+    for end in ["not_in_force", "not_in_force", "refused NonConverging"] {
+        bench.pass(&in_vain(end));
+    }
+    bench.later(3600);
+    bench.pass(&[shown(json!({"a": 0, "other": 1})), done("refused NonConverging")]);
+    assert_eq!((&bench.sent[..], bench.rounds()), (&[][..], Some(3)));
+}
+
+#[test]
 fn what_comes_into_force_late_ends_the_rounds() {
     let mut bench = bench(json!({"a": 1}));
     bench.pass(&in_vain("not_in_force"));
@@ -157,4 +168,51 @@ fn an_edit_follows_the_edit_that_was_last_seen_when_the_first_try_was_made() {
     bench.pass(&[shown(json!({"a": 0, "edit": "e-8"})), failed("Edit", unknown()), done("unconfirmed")]);
     assert_eq!(bench.write().unwrap().after_edit.as_deref(), Some("e-7"));
     assert_eq!(bench.sent, first, "the key follows from it, so that the API takes the edit once");
+}
+
+#[test]
+fn a_write_that_no_read_is_new_enough_to_show_is_sent_three_times_at_most() {
+    let unsure = |end| [shown(json!({"a": 0})), edited(), shown(json!({"is": "unsure"})), done(end)];
+    let mut bench = bench(json!({"a": 1}));
+    for round in 1..3 {
+        bench.pass(&unsure("waiting NotYetInForce"));
+        assert_eq!(bench.rounds(), Some(round));
+        // A pass that has written nothing counts none.
+        bench.pass(&[shown(json!({"is": "unsure"})), done("waiting NotYetInForce")]);
+        assert_eq!(bench.rounds(), Some(round));
+    }
+    let result = bench.pass(&unsure("refused NonConverging"));
+    assert_eq!(result.requeue, Requeue::AfterSyncPeriod);
+    assert!(matches!(result.outcome, Outcome::Refused { blocked_plan: Some(_), .. }));
+    bench.pass(&[shown(json!({"a": 0})), done("refused NonConverging")]);
+}
+
+#[test]
+fn waiting_for_something_else_after_a_write_and_waiting_after_a_create_are_no_rounds() {
+    let mut bench = self::bench(json!({"a": 1}));
+    let behind = || shown(json!({"is": "behind"}));
+    bench.pass(&[shown(json!({"a": 0})), edited(), behind(), done("waiting BillingUnreachable")]);
+    assert_eq!(bench.rounds(), Some(0));
+    let mut bench = self::bench(json!({"a": 1}));
+    bench.pass(&[nothing(), created(), shown(json!({"is": "unsure"})), done("waiting NotYetInForce")]);
+    assert_eq!(bench.rounds(), Some(0), "a create is found by its key, and never sent again");
+}
+
+#[test]
+fn what_seems_backdated_right_after_an_edit_is_looked_at_again_before_it_is_refused() {
+    let (before, backdated) = (|| shown(json!({"a": 0})), || shown(json!({"is": "backdated"})));
+    let mut bench = bench(json!({"a": 1}));
+    bench.pass(&[backdated(), done("refused BackdatedItem")]);
+    let result = bench.pass(&[before(), edited(), backdated(), done("not_in_force")]);
+    let Outcome::NotInForce { message } = &result.outcome else { panic!() };
+    assert!(message.ends_with("in the way"), "{message}");
+    assert_eq!(result.requeue, Requeue::Backoff(Duration::ZERO));
+    let write = bench.write();
+    assert!(write.is_some(), "the edit stays on record");
+    bench.later(29);
+    bench.pass(&[backdated(), done("not_in_force")]);
+    assert_eq!(bench.write(), write);
+    bench.pass(&[shown(json!({"is": "another's"})), done("refused ContractExists")]);
+    bench.later(1);
+    bench.pass(&[backdated(), done("refused BackdatedItem")]);
 }

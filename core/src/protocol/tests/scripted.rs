@@ -89,7 +89,9 @@ impl Planner for Scripted {
         Ok(match self.shown()?.map(|shown| shown["is"].as_str()) {
             None => Observation::Nothing,
             Some(Some("behind")) => Observation::Waiting(refusal(reasons::BILLING_UNREACHABLE)),
+            Some(Some("unsure")) => Observation::Waiting(refusal(reasons::NOT_YET_IN_FORCE)),
             Some(Some("another's")) => Observation::Blocked(refusal(reasons::CONTRACT_EXISTS)),
+            Some(Some("backdated")) => Observation::Blocked(refusal(reasons::BACKDATED_ITEM)),
             Some(_) => Observation::Found,
         })
     }
@@ -101,7 +103,7 @@ impl Planner for Scripted {
         };
         let mut wanted = self.wanted.as_object().into_iter().flatten();
         let Some((name, to)) = wanted.find(|(name, to)| shown.get(*name) != Some(*to)) else {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         };
         let change = Change::new(format!("/{name}"), shown.get(name).cloned(), Some(to.clone()));
         Ok(self.decide(self.corrects_by, change, recorded, policy))
@@ -116,7 +118,7 @@ impl Planner for Scripted {
     ) -> Result<Decision, Shown> {
         match self.shown()? {
             Some(shown) if shown["is"].is_null() => {}
-            _ => return Ok(Decision::Settle),
+            _ => return Ok(Decision::InSync),
         }
         let change = Change::added("is", "ended".into());
         Ok(self.decide(CallKind::Other, change, recorded, policy))
@@ -144,13 +146,32 @@ impl Planner for Scripted {
         Ok(())
     }
 
+    fn follow_ups(&self, plan: &Plan, _: &Recorded, _: &Policy, _: DateTime<Utc>) -> Vec<Call> {
+        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        creates.then(|| Self::call(CallKind::Edit, "<id>", None)).into_iter().collect()
+    }
+
+    fn sending(&mut self, _: &Call, recorded: &mut Recorded) -> bool {
+        let id = self.text("tells");
+        recorded.items.extend(id.clone().map(|id| ("told".to_owned(), id)));
+        id.is_some()
+    }
+
+    fn shows(&self, fingerprint: &Digest) -> bool {
+        let mut shown = self.shown.present().and_then(Value::as_object).into_iter().flatten();
+        shown.any(|(name, to)| {
+            let call = Self::call(self.corrects_by, &format!("/{name}={to}"), self.text("edit"));
+            call.fingerprint == *fingerprint
+        })
+    }
+
     fn forget(&mut self) {
         self.shown = Reading::Unread;
     }
 
     fn remember(&self, recorded: &mut Recorded, _: DateTime<Utc>) {
         if let Some(id) = self.text("id") {
-            recorded.items = [("remembered".to_owned(), id)].into();
+            recorded.items.insert("remembered".to_owned(), id);
         }
     }
 

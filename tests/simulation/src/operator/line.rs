@@ -14,7 +14,7 @@ use countersign_core::{
 };
 use serde_json::{Value, json};
 
-use super::{TIMEOUT, task::Desk};
+use super::{TIMEOUT, desk::Desk};
 use crate::{
     billing::{Reply, Request, Seen},
     check,

@@ -1,5 +1,6 @@
 //! An operator: a process that can be slow, stopped, killed and started again, and loses its memory then.
 
+pub(crate) mod desk;
 pub(crate) mod line;
 pub(crate) mod plan;
 pub(crate) mod queue;
@@ -48,7 +49,7 @@ pub(crate) struct Memory {
     pub(crate) tasks: BTreeMap<Name, Task>,
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
-    /// When it took the lease from an operator that may have stopped in the middle of its work.
+    /// When it took the lease, if somebody who held it may have stopped in the middle of a write.
     pub(crate) took_over_at: Option<i64>,
     /// It led before and does not any more, and so knows that the lease was not given up.
     pub(crate) has_led: bool,
@@ -75,9 +76,9 @@ impl Operator {
         Self { id, memory: None, paused_until: 0, skew: 0 }
     }
 
-    /// Starts it: its caches are filled from what the API server has.
-    pub(crate) fn start(&mut self, cluster: &Cluster) {
-        self.memory = Some(Memory::of(cluster));
+    /// Starts it: it knows nothing before it has the lease.
+    pub(crate) fn start(&mut self) {
+        self.memory = Some(Memory::default());
     }
 
     /// What runs and is not paused.
@@ -90,32 +91,35 @@ impl Operator {
         self.memory.as_ref().is_some_and(|memory| memory.may_write(0, now))
     }
 
-    /// Takes the lease, or renews it. `is_lost` when the reply does not come.
+    /// Takes the lease, or renews it, as `run` in `src/controller/run.rs` does. `is_lost` when the reply does not come.
     pub(crate) fn renew(&mut self, cluster: &mut Cluster, now: i64, is_lost: bool) {
         let id = self.id;
         let Some(memory) = self.awake(now) else { return };
         let lease = cluster.lease().clone();
         if lease.holder.is_some_and(|holder| holder != id) {
+            if memory.held_until.is_some() {
+                memory.stop();
+            }
             let seen = memory.rival.filter(|rival| rival.version == lease.version);
             let since = seen.map_or(now, |rival| rival.since);
             memory.rival = Some(Rival { version: lease.version, since });
             if now - since < LEASE {
-                if !memory.may_write(0, now) {
-                    memory.stop();
-                }
                 return;
             }
         }
-        if cluster.take_lease(Some(id), lease.version).is_ok() {
-            if memory.held_until.is_none() && (lease.holder.is_some() || memory.has_led) {
-                // What it knows of those that went begins anew along with its work.
-                memory.took_over_at = Some(now);
-                memory.departed.clear();
+        if cluster.take_lease(Some(id), lease.version).is_err() {
+            return;
+        }
+        let is_new = memory.held_until.is_none();
+        match (is_new, is_lost) {
+            (true, true) => memory.has_led = true,
+            (true, false) => {
+                let is_clean = lease.holder.is_none() && !memory.has_led;
+                memory.lead(cluster, now, is_clean);
             }
-            memory.has_led = true;
-            if !is_lost {
-                memory.held_until = Some(now + LEASE);
-            }
+            (false, true) if memory.may_write(0, now) => {}
+            (false, true) => memory.stop(),
+            (false, false) => memory.held_until = Some(now + LEASE),
         }
     }
 }
@@ -136,13 +140,30 @@ impl Memory {
         self.held_until.is_some_and(|until| now + takes < until)
     }
 
-    /// The lease is lost: all work stops, and begins anew when it is held again.
+    /// The lease is taken: everything is listed now, and watched from there on. Nothing is left of what was known in an
+    /// earlier term.
+    fn lead(&mut self, cluster: &Cluster, now: i64, is_clean: bool) {
+        *self = Self {
+            held_until: Some(now + LEASE),
+            took_over_at: (!is_clean).then_some(now),
+            has_led: true,
+            found: std::mem::take(&mut self.found),
+            dropped: std::mem::take(&mut self.dropped),
+            ..Self::of(cluster)
+        };
+    }
+
+    /// The lease is lost: all work stops, and caches and watches end with it.
     fn stop(&mut self) {
-        self.held_until = None;
-        self.dropped.extend(self.unrecorded());
-        self.tasks.clear();
-        self.queue = Queue::default();
-        self.touched = self.cache.keys().cloned().collect();
+        let mut dropped = std::mem::take(&mut self.dropped);
+        dropped.extend(self.unrecorded());
+        let found = std::mem::take(&mut self.found);
+        *self = Self { has_led: true, dropped, found, ..Self::default() };
+    }
+
+    /// Whether it hears of what changes: as long as it takes itself for the leader.
+    pub(crate) const fn watches(&self) -> bool {
+        self.held_until.is_some()
     }
 
     /// Deals whose reconcile has sent a write, and not put it on record yet.

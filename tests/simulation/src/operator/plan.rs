@@ -16,8 +16,9 @@ use countersign_core::{
 
 use super::{
     Memory,
+    desk::{Desk, Known, heir},
     line::{Fact, Fate, Line},
-    task::{Desk, Known, Stage, Task, Then, heir},
+    task::{Stage, Task, Then},
 };
 use crate::{cluster::Name, ground::Ground, mutant::Mutant, time::wall};
 

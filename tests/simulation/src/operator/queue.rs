@@ -23,6 +23,7 @@ struct Entry {
     fingerprint: Fingerprint,
     due: Option<i64>,
     written: Option<u64>,
+    doubted: Option<u64>,
     failures: u32,
 }
 
@@ -54,7 +55,8 @@ impl Queue {
             return Due::Stale;
         }
         if entry.fingerprint != *fingerprint {
-            *entry = Entry { fingerprint: fingerprint.clone(), written: entry.written, ..Entry::default() };
+            let (written, doubted) = (entry.written, entry.doubted);
+            *entry = Entry { fingerprint: fingerprint.clone(), written, doubted, ..Entry::default() };
             return Due::Now;
         }
         if entry.due.is_some_and(|due| due > now) { Due::Later } else { Due::Now }
@@ -75,6 +77,26 @@ impl Queue {
         if let Some(version) = version.and_then(|version| version.parse().ok()) {
             self.entries.entry(uid.to_owned()).or_default().written = Some(version);
         }
+    }
+
+    /// Notes that an object of this version may have been replaced: no answer came.
+    pub(crate) fn doubt(&mut self, uid: &str, version: Option<&str>) {
+        if let Some(version) = version.and_then(|version| version.parse().ok()) {
+            self.entries.entry(uid.to_owned()).or_default().doubted = Some(version);
+        }
+    }
+
+    /// Whether an object of this version may have been replaced without an answer.
+    pub(crate) fn doubts(&self, uid: &str, version: Option<&str>) -> bool {
+        let version: Option<u64> = version.and_then(|version| version.parse().ok());
+        let doubted = self.entries.get(uid).and_then(|entry| entry.doubted);
+        version.zip(doubted).is_some_and(|(version, doubted)| version <= doubted)
+    }
+
+    /// What the API server has is known again; an older version is waited out.
+    pub(crate) fn knows(&mut self, uid: &str, version: Option<&str>) {
+        self.entries.entry(uid.to_owned()).or_default().doubted = None;
+        self.wrote(uid, version);
     }
 
     pub(crate) fn requeue(&mut self, uid: &str, requeue: Requeue, sync_period: i64, now: i64) {

@@ -8,11 +8,7 @@ use countersign_core::{
     terms::Digest,
 };
 
-use super::{
-    Memory,
-    line::Fate,
-    task::{Desk, SYNC_PERIOD},
-};
+use super::{Memory, desk::Desk, line::Fate, task::SYNC_PERIOD};
 use crate::{
     cluster::{Name, Refused},
     ground::Ground,
@@ -57,7 +53,11 @@ pub(super) fn write(
     let now = ground.now;
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
     let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
+    let version = report.object.metadata.resource_version.clone();
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
+        if !report.must_read {
+            memory.queue.doubt(&uid, version.as_deref());
+        }
         memory.queue.retry(&uid, 0, now);
         return Err(given_up);
     };
@@ -102,7 +102,10 @@ pub(super) fn write(
     }
     let goes_on = hears && matches!(written, Ok(_) | Err(Refused::NotFound));
     match written {
-        _ if !hears => memory.queue.retry(&uid, 0, now),
+        _ if !hears => {
+            memory.queue.doubt(&uid, version.as_deref());
+            memory.queue.retry(&uid, 0, now);
+        }
         Ok(written) => {
             memory.queue.wrote(&uid, written.metadata.resource_version.as_deref());
             memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now);

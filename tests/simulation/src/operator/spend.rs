@@ -10,9 +10,9 @@ use countersign_core::{
 
 use super::{
     Memory,
+    desk::Desk,
     line::Fate,
     report::{Kube, of_kubernetes},
-    task::Desk,
 };
 use crate::{cluster::Name, ground::Ground, mutant::Mutant};
 

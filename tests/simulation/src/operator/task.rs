@@ -1,23 +1,16 @@
 //! One reconcile of one contract, await by await, as `src/controller/contract` does it: look up, finalizer, the protocol's
 //! steps, the status. Each step makes at most one request; between two of them anything can happen.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use countersign_core::{
     api::{
         APPROVED_PLAN, Api, BillingContract, ContractApproval, FINALIZER, RELEASE, REQUESTED_AT,
-        approval::ApprovalDecision, contract::ManagementPolicy,
+        contract::ManagementPolicy,
     },
-    plan::{
-        Call, ContractSnapshot, Demands, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Planner, Policy,
-        Recorded, Refusal, Sayings, Sibling, Sought,
-        metronome::{self, Balances},
-        zoo,
-    },
+    plan::{ContractSnapshot, Holders, Planner, Policy, Recorded, metronome, zoo},
     protocol::{
         Goal, Outcome, ReconcileResult, Reconciliation, Requeue, Step,
-        claims::{self, Asking, Subject},
         deletion::{self, Deletion},
         references::ProviderLookup,
     },
@@ -25,17 +18,15 @@ use countersign_core::{
     terms::Digest,
 };
 
-use serde_json::Value;
-
 use super::{
     Memory,
+    desk::{Desk, Known, claimed, heard, heir},
     line::{Fact, Fate, Line, takes},
     queue::{Due, Fingerprint},
     report::{Kube, Report, of_kubernetes, write},
     spend::{self, Marked, Spend},
 };
 use crate::{
-    billing::Seen,
     check,
     cluster::Name,
     ground::Ground,
@@ -46,88 +37,6 @@ use crate::{
 /// How often a contract is compared again.
 pub(crate) const SYNC_PERIOD: i64 = 600 * SECOND;
 
-/// What a reconcile works on, and what has to be known to judge what it does.
-pub(crate) struct Desk {
-    pub(crate) object: Arc<BillingContract>,
-    /// The deal, as people number it.
-    pub(crate) slot: usize,
-    pub(crate) account: usize,
-    pub(crate) account_name: String,
-    /// What was last shown of the contract.
-    pub(crate) seen: Seen,
-    /// What was last shown of what the customer has beside its contracts.
-    pub(crate) beside: BTreeMap<Balances, Vec<Value>>,
-    /// Other contracts of the same account that the operator knows of.
-    pub(crate) others: Vec<Arc<BillingContract>>,
-    /// Digest of the plan that is being carried out.
-    pub(crate) plan: Option<String>,
-    /// Somebody was asked for that plan, and agreed.
-    pub(crate) is_approved: bool,
-    pub(crate) goal: Goal,
-    /// What people said of the contract's plans when the pass began.
-    pub(crate) said: Vec<Arc<ContractApproval>>,
-    /// What the account demanded of every plan when the pass began.
-    pub(crate) demands: Demands,
-    /// It has sent a write.
-    pub(crate) has_sent: bool,
-    /// Calls of the plan that is being carried out, with what follows it.
-    pub(crate) foreseen: Vec<Call>,
-}
-
-impl Desk {
-    /// What a reconcile works on, as a process knows it when it begins.
-    pub(super) fn of(
-        object: Arc<BillingContract>,
-        said: Vec<Arc<ContractApproval>>,
-        memory: &Memory,
-        ground: &Ground,
-    ) -> Self {
-        let account_name = account_of(&object, ground).unwrap_or_default();
-        let account = ground.account_at(&account_name).unwrap_or_default();
-        let others = others(memory, ground, &Name::of(&object), account);
-        Self {
-            slot: slot_of(&object),
-            account,
-            account_name,
-            seen: Seen::Nothing,
-            beside: BTreeMap::new(),
-            others,
-            plan: None,
-            is_approved: false,
-            goal: Goal::InForce,
-            said,
-            demands: ground.provider_of(&object).map(|provider| provider.demands.clone()).unwrap_or_default(),
-            has_sent: false,
-            foreseen: Vec::new(),
-            object,
-        }
-    }
-
-    /// The contract on record, of this account.
-    pub(crate) fn holds(&self) -> Option<String> {
-        let status = self.object.status.as_ref()?;
-        let is_here = status.account.as_ref().is_none_or(|account| *account == self.account_name);
-        status.contract_id.clone().filter(|_| is_here)
-    }
-
-    /// Says that all is in force, whether or not it is: what one of the mutants does.
-    pub(crate) fn claim_in_sync(&mut self, ground: &mut Ground) {
-        let outcome = Outcome::InSync { spec_digest: None, applied: Vec::new() };
-        let result = ReconcileResult {
-            account: Some(self.account_name.clone()),
-            ..ReconcileResult::new(outcome, Requeue::AfterSyncPeriod)
-        };
-        for finding in check::in_sync(self, &result, &ground.rules, ground.now) {
-            ground.find(finding);
-        }
-        let mut claimed = BillingContract::clone(&self.object);
-        claimed.status = Some(status(&self.object, &result, None, wall(ground.now)));
-        if let Ok(written) = ground.write_status(&claimed) {
-            self.object = written;
-        }
-    }
-}
-
 /// What comes after a finalizer was set or taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
@@ -137,7 +46,12 @@ pub(super) enum Then {
 
 /// What is to be done next.
 pub(super) enum Stage {
-    Finalizer { set: bool, then: Then },
+    /// The object is read anew: a write of its status may have been carried out without an answer.
+    Look,
+    Finalizer {
+        set: bool,
+        then: Then,
+    },
     Zoo(Box<Reconciliation<zoo::ContractPlanner>>),
     Metronome(Box<Reconciliation<metronome::ContractPlanner>>),
     Report(Box<Report>),
@@ -153,7 +67,7 @@ pub(crate) struct Task {
 impl Task {
     /// Whether it plans, and does not only set or take away a finalizer.
     pub(crate) fn is_whole(&self) -> bool {
-        !matches!(self.stage, Stage::Finalizer { then: Then::Nothing, .. })
+        !matches!(self.stage, Stage::Look | Stage::Finalizer { then: Then::Nothing, .. })
     }
 }
 
@@ -163,12 +77,6 @@ pub(crate) enum Next {
     Done,
     /// The process died.
     Dead,
-}
-
-/// The deal that a contract is of.
-pub(crate) fn slot_of(contract: &BillingContract) -> usize {
-    let deal = contract.metadata.annotations.as_ref().and_then(|all| all.get("deal"));
-    deal.and_then(|deal| deal.parse().ok()).unwrap_or(usize::MAX)
 }
 
 /// Whether and how a contract is to be reconciled now.
@@ -184,12 +92,14 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let needs = deletion::contract_needs_finalizer(&object);
     let has = object.metadata.finalizers.iter().flatten().any(|found| found == FINALIZER);
     let due = memory.queue.due(&uid, version, &fingerprint, now);
+    let is_doubted = memory.queue.doubts(&uid, version);
     let desk = Desk::of(object, said, memory, ground);
     let finalizer = |set, then| Stage::Finalizer { set, then };
     let mut task = Task { desk, stage: finalizer(false, Then::Nothing) };
     match due {
         Due::Later if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
         Due::Stale | Due::Later => return None,
+        Due::Now if is_doubted => task.stage = Stage::Look,
         Due::Now if is_deleted => match deletion::of_contract(&task.desk.object) {
             Deletion::NotOurs => {
                 memory.queue.after(&uid, 24 * 3600 * SECOND, now);
@@ -223,113 +133,6 @@ fn fingerprint(object: &BillingContract, said: &[Arc<ContractApproval>], ground:
     }
 }
 
-/// A contract's account, as the operator names it.
-fn account_of(contract: &BillingContract, ground: &Ground) -> Option<String> {
-    let said = ground.provider_of(contract).map(|provider| ground.account_name(provider.url));
-    said.or_else(|| contract.status.as_ref()?.account.clone())
-}
-
-/// Whether another resource claims what this one, which is deleted, has or claims.
-pub(super) fn heir(desk: &Desk, ground: &Ground) -> bool {
-    let mut rivals = rivals(desk, ground);
-    claims::heir(&desk.object, &mut rivals).is_some()
-}
-
-/// Other contracts of the same account that the operator knows of now.
-fn others(memory: &Memory, ground: &Ground, name: &Name, account: usize) -> Vec<Arc<BillingContract>> {
-    let is_other = |(other, found): &(&Name, &Arc<BillingContract>)| {
-        *other != name && account_of(found, ground).and_then(|url| ground.account_at(&url)) == Some(account)
-    };
-    memory.cache.iter().filter(is_other).map(|(_, other)| Arc::clone(other)).collect()
-}
-
-/// What counts of what people said of a contract's plans.
-fn heard(said: &[Arc<ContractApproval>], mutant: Option<Mutant>) -> Sayings {
-    let never_spent =
-        |said: &Arc<ContractApproval>| ContractApproval { status: None, ..said.as_ref().clone() };
-    match mutant {
-        Some(Mutant::ApprovalNotSpent) => Sayings::of(&said.iter().map(never_spent).collect::<Vec<_>>()),
-        Some(Mutant::DenialUnheard) => {
-            let approves = |said: &&Arc<ContractApproval>| said.spec.decision == ApprovalDecision::Approve;
-            Sayings::of(said.iter().filter(approves).map(Arc::as_ref))
-        }
-        _ => Sayings::of(said.iter().map(Arc::as_ref)),
-    }
-}
-
-/// What the operator knows now of the others.
-pub(super) struct Known {
-    others: Vec<Arc<BillingContract>>,
-    asking: Asking,
-    is_there: bool,
-    departed: Vec<Departed>,
-    unseen_until: Option<DateTime<Utc>>,
-}
-
-impl Known {
-    pub(super) fn of(desk: &Desk, memory: &Memory, ground: &Ground) -> Self {
-        let name = Name::of(&desk.object);
-        let asking = Asking::of(&desk.object);
-        let found = memory.cache.get(&name);
-        let own = claims::customers(&desk.object);
-        let is_its = |(_, gone): &&(i64, Arc<BillingContract>)| {
-            let is_same = claims::customers(gone).iter().any(|customer| own.contains(customer));
-            is_same && Name::of(gone) != name && gone.spec.api() == desk.object.spec.api()
-        };
-        let departed = memory.departed.iter().filter(is_its);
-        Self {
-            others: others(memory, ground, &name, desk.account),
-            is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
-            departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
-            unseen_until: memory.took_over_at.map(|at| wall(at) + MAY_SHOW_LATER),
-            asking,
-        }
-    }
-}
-
-impl Others for Known {
-    fn holder(&self, sought: Sought<'_>) -> Holder {
-        let keeper = claims::keeper(&self.asking, &sought, self.others.iter().map(Arc::as_ref));
-        keeper.map_or(Holder::Nobody, |keeper| Holder::Resource(Name::of(keeper).to_string()))
-    }
-
-    fn is_there(&self) -> bool {
-        self.is_there
-    }
-
-    fn departed(&self, _: &[&str]) -> Vec<Departed> {
-        self.departed.clone()
-    }
-
-    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
-        let is_its = |other: &&Arc<BillingContract>| {
-            claims::customers(other).iter().any(|name| customer.contains(&name.as_str()))
-        };
-        self.others.iter().filter(is_its).map(|other| claims::sibling(&self.asking, other)).collect()
-    }
-
-    fn unseen_until(&self) -> Option<DateTime<Utc>> {
-        self.unseen_until
-    }
-
-    fn share(&self, customer: &str) -> bool {
-        let means_it = |other: &Arc<BillingContract>| {
-            claims::subjects(other).contains(&Subject::Customer(customer.to_owned()))
-        };
-        self.others.iter().any(means_it)
-    }
-}
-
-fn rivals<'d>(desk: &'d Desk, ground: &Ground) -> impl Iterator<Item = &'d BillingContract> {
-    let same = desk.others.iter().map(Arc::as_ref);
-    same.filter(|other| account_of(other, ground).as_deref() == Some(desk.account_name.as_str()))
-}
-
-fn claimed(desk: &Desk, ground: &Ground) -> Option<Refusal> {
-    let holder = claims::holder(&desk.object, rivals(desk, ground));
-    holder.map(|(holder, subject)| claims::refusal(holder, &subject))
-}
-
 impl Task {
     /// Resolves what the contract depends on, and begins the protocol.
     fn bring(mut self, memory: &mut Memory, ground: &Ground, skew: i64) -> Option<Self> {
@@ -342,7 +145,7 @@ impl Task {
     /// Begins the protocol; with nothing on record where a 404 is believed, as one of the mutants does.
     pub(super) fn protocol(&mut self, ground: &Ground, believes: bool) -> Result<(), Box<ContractResult>> {
         let object = Arc::clone(&self.desk.object);
-        if object.spec.suspend {
+        if object.spec.suspend && ground.mutant != Some(Mutant::PolicyUnheard) {
             return Err(Box::new(ReconcileResult::new(Outcome::Suspended, Requeue::OnChange)));
         }
         let lookup = match ground.provider_of(&object) {
@@ -353,15 +156,12 @@ impl Task {
         lookup.account(&object.spec.provider_ref.name, &Name::of(&object).namespace)?;
         let is_wanted = self.desk.goal == Goal::InForce;
         let claimed = if is_wanted { claimed(&self.desk, ground) } else { None };
-        let mut recorded = Recorded::of(&object, &self.desk.account_name);
-        if ground.mutant == Some(Mutant::ApprovalNotSpent) {
-            recorded.applied_plan = None;
-        }
-        if believes {
-            recorded.contract_id = None;
-        }
-        let policy =
+        let recorded = self.recorded(ground, believes);
+        let mut policy =
             Policy::of(&object).under(self.desk.demands.clone(), heard(&self.desk.said, ground.mutant));
+        if ground.mutant == Some(Mutant::PolicyUnheard) && policy.management == ManagementPolicy::Observe {
+            policy.management = ManagementPolicy::Apply;
+        }
         let goal = self.desk.goal;
         let api = ground.accounts.get(self.desk.account).map_or(Api::Zoo, |account| account.api);
         let refused = |refusal| Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod));
@@ -384,6 +184,19 @@ impl Task {
             }
         };
         Ok(())
+    }
+
+    /// What the status has on record, as far as it is believed.
+    fn recorded(&self, ground: &Ground, believes: bool) -> Recorded {
+        let object = &self.desk.object;
+        let mut recorded = Recorded::of(object, &self.desk.account_name);
+        match ground.mutant {
+            Some(Mutant::ApprovalNotSpent) => recorded.applied_plan = None,
+            Some(Mutant::LostForgotten) => (recorded.lost, recorded.unconfirmed) = (Vec::new(), None),
+            _ if believes => recorded.contract_id = None,
+            _ => {}
+        }
+        recorded
     }
 
     /// What a result comes to: a status to write, a finalizer to take away, or nothing more.
@@ -447,6 +260,10 @@ impl Task {
         let Self { mut desk, stage } = self;
         let next = |task: Option<Self>| task.map_or(Next::Done, |task| Next::Task(Box::new(task)));
         match stage {
+            Stage::Look => {
+                look(&desk, memory, ground, fate);
+                if fate == Fate::Crash { Next::Dead } else { Next::Done }
+            }
             Stage::Finalizer { set, then } => {
                 Self { desk, stage }.finalize(memory, ground, fate, (set, then), skew)
             }
@@ -594,6 +411,22 @@ impl Task {
         let task = if then == Then::Bring { self.bring(memory, ground, skew) } else { None };
         task.map_or(Next::Done, |task| Next::Task(Box::new(task)))
     }
+}
+
+/// Reads the version of an object anew.
+fn look(desk: &Desk, memory: &mut Memory, ground: &mut Ground, fate: Fate) {
+    ground.count("object read anew");
+    let uid = desk.object.metadata.uid.clone().unwrap_or_default();
+    let Kube::Arrives { hears: true } = of_kubernetes(fate) else {
+        memory.queue.retry(&uid, 0, ground.now);
+        return;
+    };
+    let found = ground.cluster.get(&Name::of(&desk.object));
+    let found = found.filter(|found| found.metadata.uid == desk.object.metadata.uid);
+    if let Some(found) = found {
+        memory.queue.knows(&uid, found.metadata.resource_version.as_deref());
+    }
+    memory.touched.insert(Name::of(&desk.object));
 }
 
 /// What a turn of the protocol came to.

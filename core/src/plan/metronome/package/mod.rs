@@ -115,7 +115,7 @@ impl Desired {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing.
-    Settle,
+    InSync,
     /// Create or archive it.
     Write(Call),
     /// Nothing may be written.
@@ -127,7 +127,7 @@ pub enum Step {
 pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&ObservedPackage>) -> Step {
     let archives = lifecycle == Lifecycle::Archived;
     let Some(observed) = observed else {
-        return if archives { Step::Settle } else { create(desired).map_or_else(Step::Refuse, Step::Write) };
+        return if archives { Step::InSync } else { create(desired).map_or_else(Step::Refuse, Step::Write) };
     };
     let differences = desired.differences(observed);
     if !differences.is_empty() {
@@ -151,7 +151,7 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&ObservedP
             );
             Step::Refuse(Refusal { reason: reasons::PACKAGE_ARCHIVED, message })
         }
-        _ => Step::Settle,
+        _ => Step::InSync,
     }
 }
 

@@ -146,7 +146,7 @@ impl Planner for PackagePlanner {
         };
         let observed = self.found();
         Ok(match plan(desired, self.lifecycle, observed) {
-            Step::Settle => Decision::Settle,
+            Step::InSync => Decision::InSync,
             Step::Refuse(refusal) => Decision::Refuse(refusal),
             Step::Write(call) => write(desired, observed, call, policy, recorded),
         })
@@ -160,15 +160,15 @@ impl Planner for PackagePlanner {
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
         if ending.policy == DeletionPolicy::Orphan || self.desired.is_err() {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         }
         self.look(recorded)?;
         let (Ok(desired), Some(observed)) = (&self.desired, self.found()) else {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         };
         // Only what was shown to be this resource's package is archived with it.
         if observed.archived || recorded.contract_id.as_ref() != Some(&observed.package_id) {
-            return Ok(Decision::Settle);
+            return Ok(Decision::InSync);
         }
         if !self.archives_while_in_use {
             let Some(listed) = &self.facts.in_use else {

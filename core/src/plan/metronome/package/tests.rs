@@ -77,7 +77,7 @@ fn a_package_is_created_with_its_aliases_its_key_and_what_has_no_place_in_the_ty
 fn the_package_in_the_words_of_the_api_is_the_same_package() {
     let wanted = desired(terms(), json!([]));
     assert_eq!(wanted.differences(&told(json!({}))), []);
-    assert_eq!(plan(&wanted, Lifecycle::Published, Some(&told(json!({})))), Step::Settle);
+    assert_eq!(plan(&wanted, Lifecycle::Published, Some(&told(json!({})))), Step::InSync);
 }
 
 #[test]
@@ -192,8 +192,8 @@ fn a_package_is_archived_once() {
     let Step::Write(call) = plan(&wanted, Lifecycle::Archived, Some(&told(json!({})))) else { panic!() };
     assert_eq!((call.path.as_str(), call.body.as_str()), (ARCHIVE_PACKAGE, r#"{"package_id":"package-1"}"#));
     let archived = told(json!({"archived_at": "2026-06-01T00:00:00Z"}));
-    assert_eq!(plan(&wanted, Lifecycle::Archived, Some(&archived)), Step::Settle);
-    assert_eq!(plan(&wanted, Lifecycle::Archived, None), Step::Settle, "there is nothing to archive");
+    assert_eq!(plan(&wanted, Lifecycle::Archived, Some(&archived)), Step::InSync);
+    assert_eq!(plan(&wanted, Lifecycle::Archived, None), Step::InSync, "there is nothing to archive");
     assert_eq!(reason(plan(&wanted, Lifecycle::Published, Some(&archived))), "PackageArchived");
 }
 
@@ -203,7 +203,7 @@ fn aliases_that_the_api_has_otherwise_are_told_and_nothing_more() {
     assert_eq!(open.alias_differences(&told(json!({}))), []);
     let more = desired(terms(), json!([{"name": "pro"}, {"name": "business"}]));
     assert!(more.alias_differences(&told(json!({}))).iter().any(|change| change.path.contains("business")));
-    assert_eq!(plan(&more, Lifecycle::Published, Some(&told(json!({})))), Step::Settle);
+    assert_eq!(plan(&more, Lifecycle::Published, Some(&told(json!({})))), Step::InSync);
 }
 
 #[test]

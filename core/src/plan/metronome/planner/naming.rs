@@ -67,7 +67,7 @@ pub(super) fn touched(
         Decision::Write(plan) | Decision::AwaitApproval(plan) | Decision::Deny(plan, _) => {
             invoices::touched(&plan.calls, observed, recorded, now)
         }
-        Decision::Settle | Decision::Report(_) | Decision::Wait(_) | Decision::Refuse(_) => Vec::new(),
+        Decision::InSync | Decision::Report(_) | Decision::Wait(_) | Decision::Refuse(_) => Vec::new(),
     }
 }
 

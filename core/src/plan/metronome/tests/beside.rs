@@ -74,7 +74,7 @@ fn what_is_beside_a_contract_is_found_again_without_its_record_by_key_or_by_what
         bench.api.hides_keys = hides_keys;
         let items = bench.recorded.items.clone();
         bench.forget();
-        assert_eq!(bench.decide(&spec(&[commit("a", "1000"), commit("b", "2000")])), Decision::Settle);
+        assert_eq!(bench.decide(&spec(&[commit("a", "1000"), commit("b", "2000")])), Decision::InSync);
         bench.remember(&desired(&spec(&[commit("a", "1000"), commit("b", "2000")])));
         assert_eq!(bench.recorded.items, items, "{hides_keys}");
     }
@@ -109,7 +109,7 @@ fn what_other_resources_have_made_for_the_customer_is_neither_taken_nor_reported
     );
     bench.settle(&ours);
     assert_eq!(told(&bench).len(), 2);
-    assert_eq!(bench.decide(&ours), Decision::Settle);
+    assert_eq!(bench.decide(&ours), Decision::InSync);
     let plan = written(bench.decide(&spec(&[])));
     assert_eq!(body(&plan.calls[0])["commit_id"], told(&bench)[1]["id"], "and only its own is taken out");
 }
@@ -122,7 +122,7 @@ fn what_people_made_for_the_customer_is_taken_for_the_specs_only_where_it_says_t
     by_hand.as_object_mut().unwrap().remove("uniqueness_key");
     by_hand["name"] = json!("by hand");
     bench.api.contract["beside_commits"].as_array_mut().unwrap().push(by_hand);
-    assert_eq!(bench.decide(&spec(&[commit("a", "1000")])), Decision::Settle, "nor is it reported");
+    assert_eq!(bench.decide(&spec(&[commit("a", "1000")])), Decision::InSync, "nor is it reported");
     let both = spec(&[commit("a", "1000"), commit("b", "1000")]);
     assert_eq!(paths(&written(bench.decide(&both))), [CREATE], "the record says that it is not the spec's");
     bench.forget();
@@ -142,7 +142,7 @@ fn an_item_that_leaves_the_spec_is_ended_and_goes_on_when_it_comes_back() {
     assert!(plan.summary().contains("-20"), "its two invoices are gone: {}", plan.summary());
     bench.settle(&spec(&[]));
     assert!(!bench.recorded.items.contains_key("customerCommits/pool"));
-    assert_eq!(bench.decide(&spec(&[])), Decision::Settle);
+    assert_eq!(bench.decide(&spec(&[])), Decision::InSync);
     let back = written(bench.decide(&spec(&[begun("pool", "1000")])));
     assert_eq!(paths(&back), [EDIT], "it is the same one, found by its key");
     bench.settle(&spec(&[begun("pool", "1000")]));
@@ -167,16 +167,34 @@ fn an_item_that_has_not_begun_is_emptied_instead_of_ended_before_its_start() {
     assert_eq!(told(&bench)[0]["access_schedule"]["schedule_items"][0]["amount"], 1000);
 }
 
-#[test]
-fn a_postpaid_commit_that_has_begun_is_not_ended_and_says_so() {
+/// One that the API does not end.
+fn postpaid() -> Value {
     let mut postpaid = begun("pool", "1000");
     postpaid["type"] = json!("POSTPAID");
     postpaid["invoiceSchedule"] =
         json!({"scheduleItems": [{"timestamp": "2027-07-01T00:00:00Z", "amount": "1000"}]});
-    let bench = Bench::created(&spec(&[postpaid]));
+    postpaid
+}
+
+#[test]
+fn a_postpaid_commit_that_has_begun_is_not_ended_and_says_so() {
+    let bench = Bench::created(&spec(&[postpaid()]));
     let refusal = refused(bench.decide(&spec(&[])));
     assert!(refusal.message.contains("/customerCommits/pool"), "{}", refusal.message);
     assert!(refusal.message.contains("POSTPAID"), "{}", refusal.message);
+}
+
+#[test]
+fn what_is_beside_the_contract_is_no_item_of_it_though_billing_may_show_it_in_both_places() {
+    let mut bench = Bench::created(&spec(&[commit("pool", "1000")]));
+    let shown = bench.api.contract["beside_commits"][0].clone();
+    bench.api.contract["commits"].as_array_mut().unwrap().insert(0, shown);
+    assert_eq!(bench.decide(&spec(&[commit("pool", "1000")])), Decision::InSync);
+    let amount = "/commits/0/accessSchedule/scheduleItems/0/amount";
+    let edit =
+        edit_of(&written(bench.decide(&with(&spec(&[commit("pool", "1000")]), amount, json!("130000")))));
+    let own = bench.api.contract["commits"][1]["id"].clone();
+    assert_eq!(edit["update_commits"][0]["commit_id"], own);
 }
 
 #[test]
@@ -217,7 +235,7 @@ fn what_was_made_and_is_not_shown_yet_is_waited_for_and_not_made_again() {
         other => panic!("{other:?}"),
     }
     bench.api.contract["beside_commits"] = made;
-    assert_eq!(bench.decide(&spec(&[past])), Decision::Settle);
+    assert_eq!(bench.decide(&spec(&[past])), Decision::InSync);
 }
 
 #[test]
@@ -227,7 +245,7 @@ fn what_the_end_of_the_contract_cuts_leaves_what_is_beside_it_alone() {
     let plan = written(bench.decide(&shorter));
     assert!(!json!(plan.changes).to_string().contains("customerCommits"), "{}", plan.summary());
     bench.settle(&shorter);
-    assert_eq!(bench.decide(&shorter), Decision::Settle);
+    assert_eq!(bench.decide(&shorter), Decision::InSync);
 }
 
 #[test]
@@ -273,6 +291,30 @@ fn what_was_made_beside_a_contract_and_left_the_spec_before_it_was_recorded_is_t
         let told = world.api.balances(Balances::Commits);
         let ends = &told[0]["access_schedule"]["schedule_items"][0]["ending_before"];
         assert_eq!(*ends, "2026-06-01T11:00:00Z", "{is_reported}: it is ours, and is ended");
+    }
+}
+
+#[test]
+fn what_was_made_for_a_spec_that_went_is_not_forgotten_while_its_end_waits_or_is_only_reported() {
+    for policy in [ManagementPolicy::Plan, ManagementPolicy::Observe] {
+        let mut world = World::new(&spec(&[begun("pool", "1000")]), None, None);
+        world.settle();
+        // The process was killed before it could say so, and the spec moved on twice.
+        world.contract.status = None;
+        world.contract.spec.metronome = serde_json::from_value(spec(&[])).unwrap();
+        world.contract.spec.management_policy = policy;
+        world.contract.metadata.generation = Some(3);
+        for look in 0..4 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            let is_told = matches!(outcome, Outcome::AwaitingApproval(_) | Outcome::Drifted { .. });
+            assert!(is_told, "{policy:?}, look {look}: {outcome:?}");
+        }
+        world.contract.spec.management_policy = ManagementPolicy::Apply;
+        world.contract.metadata.generation = Some(4);
+        world.settle();
+        let told = world.api.balances(Balances::Commits);
+        let ends = &told[0]["access_schedule"]["schedule_items"][0]["ending_before"];
+        assert_eq!(*ends, "2026-06-01T11:00:00Z", "{policy:?}: it is ended in the end");
     }
 }
 
@@ -332,6 +374,22 @@ fn a_contract_that_is_deleted_takes_what_is_beside_it_along_and_an_orphan_does_n
 }
 
 #[test]
+fn a_contract_does_not_end_without_a_postpaid_commit_beside_it_that_cannot() {
+    for policy in [DeletionPolicy::End, DeletionPolicy::Cancel] {
+        let mut world = World::new(&spec(&[postpaid()]), None, None);
+        world.settle();
+        let sends = world.sends;
+        let goal = Goal::Ended(Ending { policy, end_at: None, void_invoices: false });
+        let Outcome::Refused { refusal, .. } = world.pass(goal).outcome else { panic!() };
+        assert_eq!(refusal.reason, "ImmutableField");
+        for part in ["POSTPAID", "/customerCommits/", "`spec.deletionPolicy: Orphan`"] {
+            assert!(refusal.message.contains(part), "{part} in {}", refusal.message);
+        }
+        assert_eq!(world.sends, sends, "all of it ends or none");
+    }
+}
+
+#[test]
 fn a_contract_without_such_items_reads_no_list_of_them() {
     let bench = Bench::created(&fixture::plain());
     assert_eq!(balances::needed(Some(&desired(&fixture::plain())), &bench.recorded).count(), 0);
@@ -377,5 +435,5 @@ fn a_weekly_schedule_is_sent_as_its_items_and_read_back_the_same() {
     assert_eq!(times.len(), 5);
     assert_eq!(*times[4], "2026-01-29T00:00:00Z");
     bench.forget();
-    assert_eq!(bench.decide(&spec), Decision::Settle);
+    assert_eq!(bench.decide(&spec), Decision::InSync);
 }

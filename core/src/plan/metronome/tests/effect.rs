@@ -41,6 +41,26 @@ fn a_recurring_commit_that_is_taken_out_is_owed_until_it_ends() {
 }
 
 #[test]
+fn a_recurring_commit_is_owed_once_in_each_of_its_periods() {
+    for (frequency, sum, open) in [
+        ("DAILY", "1945000", &[][..]),
+        // Of the last week, one day is in the term, and what that costs is the API's to say.
+        ("WEEKLY", "380000", &[OpenCause::PartOfPeriod]),
+        ("MONTHLY", "180000", &[]),
+        ("QUARTERLY", "140000", &[]),
+        ("ANNUAL", "125000", &[]),
+    ] {
+        let spec = with(&fixture::plain(), "/recurringCommits", monthly());
+        let spec = with(&spec, "/recurringCommits/0/recurrenceFrequency", json!(frequency));
+        let effect = written(Bench::default().decide(&spec)).effect;
+        let expected = format!("commitment year Some(1): 0 -> {sum} USD");
+        assert!(changed(&effect).contains(&expected), "{frequency}: {effect:?}");
+        let causes = causes(&effect).into_iter().filter(|(path, _)| path.starts_with("/recurringCommits"));
+        assert_eq!(causes.map(|(_, cause)| cause).collect::<Vec<_>>(), open, "{frequency}");
+    }
+}
+
+#[test]
 fn a_new_end_takes_out_what_is_due_after_it() {
     let later = json!([{"timestamp": "2026-01-01T00:00:00Z", "amount": "1000"},
                        {"timestamp": "2026-11-01T00:00:00Z", "amount": "2000"}]);

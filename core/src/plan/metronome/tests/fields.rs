@@ -172,7 +172,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
         (other, desired, decision)
     };
     let mut first = valid.next().map(decide);
-    while let Some((_, _, Decision::Settle)) = &first
+    while let Some((_, _, Decision::InSync)) = &first
         && let Some(next) = valid.next()
     {
         first = Some(decide(next));
@@ -186,7 +186,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
         return Fate::Invalid;
     };
     match decision {
-        Decision::Settle => {
+        Decision::InSync => {
             assert_eq!(field, "temporary_id", "{place}: nothing becomes of {other}");
             Fate::Link
         }
@@ -210,7 +210,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
             assert!(edits <= allowed && plan.calls.len() <= allowed, "{place}: {:?}", paths(&plan));
             let (before, mut bench) = (&bench.api, bench.clone());
             bench.carry_out(&plan);
-            assert_eq!(bench.decide_for(&desired), Decision::Settle, "{place}: {}", plan.summary());
+            assert_eq!(bench.decide_for(&desired), Decision::InSync, "{place}: {}", plan.summary());
             // Parts of a recurring schedule: the API says what they come to.
             let is_split = place.contains("/recurringSchedule/")
                 && !["quantity", "starting_at", "unit_price"].contains(&field);
@@ -218,7 +218,7 @@ fn change(bench: &Bench, spec: &Value, leaf: &Leaf) -> Fate {
             let less = said(&bench.api, value) < said(before, value);
             assert!(is_split || more || less, "{place}: {value} and not {other}");
             bench.forget();
-            assert_eq!(bench.decide_for(&desired), Decision::Settle, "{place}: a rebuilt cluster writes");
+            assert_eq!(bench.decide_for(&desired), Decision::InSync, "{place}: a rebuilt cluster writes");
             Fate::Edited
         }
         Decision::Report(changes) => panic!("{place}: {changes:?}"),

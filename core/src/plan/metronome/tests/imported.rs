@@ -48,7 +48,7 @@ fn every_contract_that_is_imported_plans_to_nothing_and_leaves_nothing_out() {
         bench.forget();
         bench.policy.adopt = Some(Adopt { contract_id: imported.id, mode: AdoptMode::Match });
         let decision = bench.decide_for(&fields::meant(&again).unwrap());
-        assert_eq!(decision, Decision::Settle, "{spec}\n{again}");
+        assert_eq!(decision, Decision::InSync, "{spec}\n{again}");
     }
 }
 

@@ -107,7 +107,7 @@ fn leave(bench: &Bench, spec: &Value, place: &str) -> Fate {
         }
     };
     match bench.decide_for(&left) {
-        Decision::Settle => Fate::Silent,
+        Decision::InSync => Fate::Silent,
         Decision::Refuse(refusal) => {
             assert_eq!(refusal.reason, "ImmutableField", "{place}: {}", refusal.message);
             let unseen =
@@ -121,11 +121,11 @@ fn leave(bench: &Bench, spec: &Value, place: &str) -> Fate {
             let removes = plan.changes.iter().any(|change| change.to.is_none());
             let mut bench = bench.clone();
             bench.carry_out(&plan);
-            assert_eq!(bench.decide_for(&left), Decision::Settle, "{place}: {summary}");
+            assert_eq!(bench.decide_for(&left), Decision::InSync, "{place}: {summary}");
             bench.remember(&left);
-            assert_eq!(bench.decide_for(&left), Decision::Settle, "{place}: {summary}");
+            assert_eq!(bench.decide_for(&left), Decision::InSync, "{place}: {summary}");
             bench.forget();
-            assert_eq!(bench.decide_for(&left), Decision::Settle, "{place}: a rebuilt cluster writes");
+            assert_eq!(bench.decide_for(&left), Decision::InSync, "{place}: a rebuilt cluster writes");
             if removes { Fate::Cleared } else { Fate::Defaulted }
         }
         other => panic!("{place}: {other:?}"),

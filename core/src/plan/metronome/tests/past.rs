@@ -91,6 +91,42 @@ fn what_has_ended_does_not_go_on_over_a_period_that_it_missed() {
 }
 
 #[test]
+fn a_period_is_missed_that_begins_after_the_end_by_its_own_count_and_before_now() {
+    let commit = ("recurringCommits", "recurring_commits", "recurrenceFrequency");
+    let subscription = ("subscriptions", "subscriptions", "quantityManagementMode");
+    for ((list, name, member), value, start, end, missed) in [
+        (commit, "DAILY", "2026-01-01", "2026-05-20", Some("2026-05-20")),
+        (commit, "WEEKLY", "2026-01-01", "2026-05-20", Some("2026-05-21")),
+        (commit, "MONTHLY", "2026-01-01", "2026-05-20", Some("2026-06-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-03-15", Some("2026-04-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-04-01", Some("2026-04-01")),
+        (commit, "QUARTERLY", "2026-01-01", "2026-04-02", None),
+        (commit, "ANNUAL", "2024-05-01", "2026-02-10", Some("2026-05-01")),
+        (commit, "ANNUAL", "2026-01-01", "2026-04-02", None),
+        // It counts from its own start, and not from the contract's; of a subscription it is not told from which.
+        (commit, "MONTHLY", "2026-01-15", "2026-05-20", None),
+        (subscription, "QUANTITY_ONLY", "2026-01-15", "2026-05-20", Some("2026-06-01")),
+    ] {
+        let spec = with(&one_of_each(), &format!("/{list}/0/{member}"), json!(value));
+        let spec = with(&spec, &format!("/{list}/0/startingAt"), json!(format!("{start}T00:00:00Z")));
+        let mut bench = Bench::created(&spec);
+        bench.settle(&without(&spec, list));
+        bench.api.contract[name][0]["ending_before"] = json!(format!("{end}T00:00:00Z"));
+        let Some(missed) = missed else {
+            assert_eq!(bench.settle(&spec).len(), 1, "{value} {start} {end}");
+            continue;
+        };
+        is_backdated(bench.decide(&spec), list);
+        let plan = written(bench.decide(&with(&spec, &format!("/{list}/0/backdate"), json!(true))));
+        let said = format!("bills the past from {missed}T00:00:00Z on");
+        assert!(plan.summary().contains(&said), "{value} {start} {end}: {}", plan.summary());
+        // At the very moment at which it begins, it is not missed yet.
+        let (desired, now) = (desired(&spec), format!("{missed}T00:00:00Z").parse().unwrap());
+        written(super::plan(&desired, bench.seen(&desired).as_ref(), &bench.recorded, &bench.policy, now));
+    }
+}
+
+#[test]
 fn an_end_of_the_contract_that_was_set_and_is_put_back_lets_what_recurs_go_on() {
     let earlier = "2026-09-01T00:00:00Z";
     let items = ["recurring_commits", "recurring_credits", "subscriptions"];
@@ -149,6 +185,31 @@ fn another_key_in_the_place_of_an_item_does_not_bill_its_past_again() {
         to_come[list][0] = moved(&renewed[list][0], TO_COME);
         let edit = edit_of(&written(bench.decide(&to_come)));
         assert_eq!(edit.as_object().unwrap().len(), 2, "one goes and one comes: {list}: {edit}");
+        // What begins at this very moment is not past, and a second later it is.
+        let at = "2026-06-01T11:00:00Z";
+        to_come[list][0] = moved(&renewed[list][0], at);
+        let desired = desired(&to_come);
+        let decide = |seconds| {
+            let now = at.parse::<DateTime<Utc>>().unwrap() + chrono::TimeDelta::seconds(seconds);
+            plan(&desired, bench.seen(&desired).as_ref(), &bench.recorded, &bench.policy, now)
+        };
+        written(decide(0));
+        is_backdated(decide(1), list);
+    }
+}
+
+#[test]
+fn what_comes_into_another_list_is_the_same_where_it_is_of_the_same_product_and_amount() {
+    for (product, amount, is_same) in [
+        (fixture::PRODUCT, "120000", true),
+        (fixture::PRODUCT, "7", false),
+        (fixture::OTHER, "120000", false),
+    ] {
+        let charge = json!({"key": "fee", "productId": product, "name": "Fee",
+            "schedule": {"scheduleItems": [{"timestamp": PAST, "amount": amount}]}});
+        let spec = with(&without(&fixture::plain(), "commits"), "/scheduledCharges/-", charge);
+        let decision = Bench::created(&fixture::plain()).decide(&spec);
+        if is_same { is_backdated(decision, "scheduledCharges") } else { drop(written(decision)) }
     }
 }
 
@@ -178,8 +239,27 @@ fn another_item_beside_one_that_stays_may_begin_in_the_past_unless_both_bill_eve
         let mut spec = one_of_each();
         let more = renewed(&one_of_each(), list)[list][0].clone();
         spec[list].as_array_mut().unwrap().push(more);
-        let decision = Bench::created(&one_of_each()).decide(&spec);
-        if RECURRING.contains(&list) { is_backdated(decision, list) } else { drop(written(decision)) }
+        let mut bench = Bench::created(&one_of_each());
+        if !RECURRING.contains(&list) {
+            written(bench.decide(&spec));
+            continue;
+        }
+        is_backdated(bench.decide(&spec), list);
+        // So it is after a write, when what was in force is not what the spec says any more.
+        bench.recorded.applied_spec = None;
+        is_backdated(bench.decide(&spec), list);
+    }
+}
+
+#[test]
+fn what_recurs_by_the_hand_of_somebody_else_counts_as_well() {
+    for (list, name) in RECURRING.iter().zip(["recurring_commits", "recurring_credits", "subscriptions"]) {
+        let mut bench = Bench::created(&without(&one_of_each(), list));
+        let mut other = Bench::created(&one_of_each()).api.contract[name][0].clone();
+        other["id"] = json!("of-others");
+        other["starting_at"] = json!("2026-02-01T00:00:00+00:00");
+        bench.api.contract[name] = json!([other]);
+        is_backdated(bench.decide(&one_of_each()), list);
     }
 }
 

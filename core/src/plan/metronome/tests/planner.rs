@@ -297,6 +297,6 @@ fn a_contract_that_is_as_its_spec_says_is_shown_so_that_nothing_is_left_to_plan(
         }
         let recorded = Recorded { contract_id: Some("contract-1".to_owned()), ..Recorded::default() };
         let decision = plan(&desired, Some(&observed), &recorded, &Policy::default(), now());
-        assert_eq!(decision, Decision::Settle, "{spec:#}");
+        assert_eq!(decision, Decision::InSync, "{spec:#}");
     }
 }

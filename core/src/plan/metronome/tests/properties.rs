@@ -107,7 +107,7 @@ proptest! {
                 let known = ["ImmutableField", "BackdatedItem"].contains(&refusal.reason.as_str());
                 prop_assert!(known, "{}", refusal.message);
             }
-            Decision::Settle | Decision::Report(_) => {}
+            Decision::InSync | Decision::Report(_) => {}
             Decision::AwaitApproval(plan) => prop_assert!(false, "{}", plan.summary()),
             Decision::Wait(refusal) => prop_assert!(false, "{}", refusal.message),
             Decision::Deny(..) => prop_assert!(false, "denied"),

@@ -28,7 +28,7 @@ fn items_may_be_listed_in_any_order() {
     let launch = id(&bench, "commits", 0).clone();
     assert_eq!(bench.recorded.items.get("commits/launch").map(String::as_str), launch.as_str());
     spec["commits"].as_array_mut().unwrap().reverse();
-    assert_eq!(bench.decide_for(&fields::meant(&spec).unwrap()), Decision::Settle);
+    assert_eq!(bench.decide_for(&fields::meant(&spec).unwrap()), Decision::InSync);
     set(&mut spec, "/commits/0/name", json!("Launch 2"));
     let plan = written(bench.decide_for(&fields::meant(&spec).unwrap()));
     assert_eq!(edit_of(&plan), json!({"update_commits": [{"commit_id": launch, "name": "Launch 2"}]}));
@@ -46,6 +46,71 @@ fn a_threshold_that_the_api_turned_off_is_reported_and_stays_off() {
     let plans = bench.settle(&spec);
     let on = json!({"update_spend_threshold_configuration": {"is_enabled": true}});
     assert_eq!(edit_of(&plans[0]), on, "it was the spec that turned it off and on");
+}
+
+#[test]
+fn a_threshold_that_comes_into_the_spec_is_added_as_a_whole() {
+    for name in ["spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration"] {
+        let mut bench = Bench::created(&fixture::plain());
+        let threshold = fixture::gated()[name].clone();
+        let plans = bench.settle(&with(&fixture::plain(), &format!("/{name}"), threshold));
+        let mut added = json!({"is_enabled": false, "threshold_amount": "1", "commit": {"product_id": fixture::OTHER},
+            "payment_gate_config": {"payment_gate_type": "EXTERNAL"}});
+        let verb = if name.starts_with("spend") {
+            "add_spend_threshold_configuration"
+        } else {
+            added["recharge_to_amount"] = json!("3");
+            "add_prepaid_balance_threshold_configuration"
+        };
+        assert_eq!(numbers_as_text(&edit_of(&plans[0])), json!({verb: added}));
+        assert_eq!(plans.len(), 1);
+    }
+}
+
+#[test]
+fn where_revenue_goes_is_set_on_a_contract_that_has_none_and_never_moved() {
+    let configuration = json!({"provider": "netsuite", "deliveryMethod": "direct_to_billing_provider"});
+    let spec = with(&fixture::plain(), "/revenueSystemConfiguration", configuration);
+    let mut bench = Bench::created(&fixture::plain());
+    let plans = bench.settle(&spec);
+    let update = json!({"schedule": {"effective_at": "START_OF_CURRENT_PERIOD"}, "revenue_system_configuration":
+        {"provider": "netsuite", "delivery_method": "direct_to_billing_provider"}});
+    assert_eq!(edit_of(&plans[0]), json!({"add_revenue_system_configuration_update": update}));
+    let elsewhere =
+        with(&spec, "/revenueSystemConfiguration", json!({"revenueSystemConfigurationId": "other"}));
+    assert_eq!(refused(bench.decide(&elsewhere)).reason, "ImmutableField");
+}
+
+#[test]
+fn a_spend_tracker_that_somebody_else_made_is_reported_and_one_of_ours_is_replaced_to_change_it() {
+    let spec = fixture::watched();
+    let mut bench = Bench::created(&spec);
+    let mut other = bench.api.contract["spend_trackers"][0].clone();
+    other["alias"] = json!("of-others");
+    bench.api.contract["spend_trackers"].as_array_mut().unwrap().push(other);
+    let found = reported(bench.decide(&spec));
+    assert!(found.len() == 1 && found[0].starts_with("/spendTrackers/of-others: - "), "{found:?}");
+    let changed = with(&spec, "/spendTrackers/1/applicableSpendSpecifiers/0/sources", json!(["MANUAL"]));
+    // Its alias is free again only once it is archived.
+    let edits: Vec<_> = written(bench.decide(&changed)).calls.iter().map(body).collect();
+    assert_eq!(edits[0]["archive_spend_trackers"], json!(["recharges"]), "{edits:?}");
+    assert_eq!(edits[1]["add_spend_trackers"][0]["alias"], "recharges", "{edits:?}");
+}
+
+#[test]
+fn a_subscription_that_becomes_seat_based_is_switched_and_given_its_seats() {
+    let mut bench = Bench::created(&fixture::recurring());
+    let mut spec = with(&fixture::recurring(), "/subscriptions/0/initialQuantity", Value::Null);
+    set(&mut spec, "/subscriptions/0/quantityManagementMode", json!("SEAT_BASED"));
+    let seats = json!({"seatGroupKey": "seat_id", "initialSeatIds": ["anna", "ben"]});
+    set(&mut spec, "/subscriptions/0/seatConfig", seats);
+    let subscription = id(&bench, "subscriptions", 0).clone();
+    let plans = bench.settle(&spec);
+    let mode = json!({"subscription_id": subscription, "quantity_management_mode_update": {
+        "quantity_management_mode": "SEAT_BASED", "seat_config": {"seat_group_key": "seat_id"}}});
+    assert_eq!(edit_of(&plans[0]), json!({"update_subscriptions": [mode]}));
+    let given = edit_of(&plans[1])["update_subscriptions"][0]["seat_updates"]["add_seat_ids"][0].clone();
+    assert_eq!(given["seat_ids"], json!(["anna", "ben"]));
 }
 
 #[test]
@@ -85,14 +150,14 @@ fn commits_that_the_api_makes_by_itself_are_no_drift() {
     ] {
         let mut bench = Bench::created(&fixture::plain());
         another_commit(&mut bench, &members);
-        assert_eq!(bench.decide(&fixture::plain()), Decision::Settle, "{members}");
+        assert_eq!(bench.decide(&fixture::plain()), Decision::InSync, "{members}");
     }
     let mut bench = Bench::created(&fixture::gated());
     another_commit(
         &mut bench,
         &json!({"name": "Recharge", "product": {"id": fixture::OTHER, "name": "Recharges"}}),
     );
-    assert_eq!(bench.decide(&fixture::gated()), Decision::Settle, "a commit of a threshold");
+    assert_eq!(bench.decide(&fixture::gated()), Decision::InSync, "a commit of a threshold");
 }
 
 #[test]
@@ -121,7 +186,7 @@ fn what_leaves_the_spec_is_cleared_if_the_spec_had_put_it_there() {
     assert_eq!(edit_of(&plan), cleared);
     assert_eq!(bench.settle(&spec).len(), 1);
     bench.api.contract["name"] = json!("a name that somebody gave");
-    assert_eq!(bench.decide(&spec), Decision::Settle, "what the spec leaves out is the API's");
+    assert_eq!(bench.decide(&spec), Decision::InSync, "what the spec leaves out is the API's");
 }
 
 #[test]
@@ -184,7 +249,7 @@ fn an_item_that_could_be_two_is_refused_and_nothing_is_written() {
     spec["commits"] = json!([commit("a", "100"), commit("b", "200")]);
     let mut bench = Bench::created(&spec);
     bench.forget();
-    assert_eq!(bench.decide(&spec), Decision::Settle);
+    assert_eq!(bench.decide(&spec), Decision::InSync);
     spec["commits"] = json!([commit("a", "150"), commit("b", "160")]);
     let refusal = refused(bench.decide(&spec));
     assert_eq!(refusal.reason, "AmbiguousItem");
@@ -276,7 +341,7 @@ fn ignored_places_are_neither_written_nor_reported() {
     bench.api.contract["name"] = json!("theirs");
     bench.api.contract["commits"][0]["name"] = json!("theirs");
     bench.api.contract["rate_card_id"] = json!("card-2");
-    assert_eq!(bench.decide(&fixture::plain()), Decision::Settle);
+    assert_eq!(bench.decide(&fixture::plain()), Decision::InSync);
     bench.policy.ignore.pop();
     assert_eq!(refused(bench.decide(&fixture::plain())).reason, "ImmutableField");
 }
@@ -328,9 +393,9 @@ fn items_of_a_package_are_neither_changed_nor_reported() {
         &mut bench,
         &json!({"name": "of the package", "product": {"id": fixture::PRODUCT, "name": "A product"}}),
     );
-    assert_eq!(bench.decide(&spec), Decision::Settle);
+    assert_eq!(bench.decide(&spec), Decision::InSync);
     bench.forget();
-    assert_eq!(bench.decide(&spec), Decision::Settle);
+    assert_eq!(bench.decide(&spec), Decision::InSync);
 }
 
 #[test]
@@ -410,5 +475,5 @@ fn a_quantity_that_is_planned_for_later_is_reported_and_not_taken_for_the_one_in
     let expected = json!([{"quantity": "20", "starting_at": "2026-06-01T11:00:00Z"}]);
     assert_eq!(numbers_as_text(updates), expected);
     bench.carry_out(&plan);
-    assert_eq!(bench.decide(&with(&first, quantity, json!("20"))), Decision::Settle);
+    assert_eq!(bench.decide(&with(&first, quantity, json!("20"))), Decision::InSync);
 }

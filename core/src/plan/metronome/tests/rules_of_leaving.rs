@@ -43,7 +43,7 @@ fn a_contract_without_a_record_of_what_was_set_stays_as_it_is() {
     for spec in fixture::all() {
         let mut bench = bench_of(&spec);
         let set = std::mem::take(&mut bench.recorded.set);
-        assert_eq!(decide(&bench, &spec), Decision::Settle);
+        assert_eq!(decide(&bench, &spec), Decision::InSync);
         bench.remember(&fields::meant(&spec).unwrap());
         assert_eq!(bench.recorded.set, set, "one look records what was never recorded");
         bench.remember(&fields::meant(&spec).unwrap());
@@ -58,9 +58,9 @@ fn what_the_spec_never_said_stays_the_apis() {
     commit["rollover_fraction"] = json!("0.5");
     commit["description"] = json!("by hand");
     commit["hierarchy_configuration"] = json!({"child_access": {"type": "ALL"}});
-    assert_eq!(decide(&bench, &fixture::plain()), Decision::Settle);
+    assert_eq!(decide(&bench, &fixture::plain()), Decision::InSync);
     bench.remember(&fields::meant(&fixture::plain()).unwrap());
-    assert_eq!(decide(&bench, &fixture::plain()), Decision::Settle);
+    assert_eq!(decide(&bench, &fixture::plain()), Decision::InSync);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_value_that_was_never_in_force_is_not_recorded() {
     assert_eq!(reported(decide(&bench, &other)), ["/commits/launch/rolloverFraction: 0.5 -> 0.25"]);
     bench.remember(&fields::meant(&other).unwrap());
     bench.policy.management = ManagementPolicy::Apply;
-    assert_eq!(decide(&bench, &fixture::plain()), Decision::Settle, "what somebody else set is theirs");
+    assert_eq!(decide(&bench, &fixture::plain()), Decision::InSync, "what somebody else set is theirs");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_name_or_a_custom_field_that_was_never_in_force_is_not_recorded() {
     assert_eq!(reported(decide(&bench, &other)).len(), 2);
     bench.remember(&fields::meant(&other).unwrap());
     bench.policy.management = ManagementPolicy::Apply;
-    assert_eq!(decide(&bench, &without(&fixture::plain(), &["/name"])), Decision::Settle);
+    assert_eq!(decide(&bench, &without(&fixture::plain(), &["/name"])), Decision::InSync);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_left_the_spec_is_still_known_after_a_pass_that_could_not_take_it_out() {
     }
     bench.settle(&left);
     bench.api.contract["commits"][0]["rollover_fraction"] = json!("0.25");
-    assert_eq!(decide(&bench, &left), Decision::Settle, "what somebody else sets later is theirs");
+    assert_eq!(decide(&bench, &left), Decision::InSync, "what somebody else sets later is theirs");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_leaves_the_spec_is_left_to_billing_where_the_spec_says_so() {
     assert!(refusal.message.contains("/commits/launch/hierarchyConfiguration"), "{}", refusal.message);
     assert!(refusal.message.contains("`spec.ignoreDrift`"), "{}", refusal.message);
     bench.policy.ignore = vec!["/commits/launch/hierarchyConfiguration".into()];
-    assert_eq!(decide(&bench, &fixture::plain()), Decision::Settle);
+    assert_eq!(decide(&bench, &fixture::plain()), Decision::InSync);
 }
 
 #[test]

@@ -68,11 +68,11 @@ fn a_large_contract_without_a_record_is_matched_by_few_comparisons() {
         bench.carry_out(&written(bench.decide_for(&desired)));
         bench.forget();
         let observed = bench.seen(&desired).unwrap();
-        let mut decision = Decision::Settle;
+        let mut decision = Decision::InSync;
         let count = comparisons(|| {
             decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
-        assert_eq!(decision, Decision::Settle);
+        assert_eq!(decision, Decision::InSync);
         assert!(count < 10 * MANY, "{count} comparisons");
     }
 }
@@ -113,7 +113,7 @@ fn a_large_contract_that_is_told_otherwise_is_matched_by_few_comparisons() {
         let bench = retold(&spec, retell);
         let desired = desired(&spec);
         let observed = bench.seen(&desired).unwrap();
-        let mut decision = Decision::Settle;
+        let mut decision = Decision::InSync;
         let count = comparisons(|| {
             decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
         });
@@ -132,7 +132,7 @@ fn a_large_contract_that_nothing_tells_apart_is_asked_about_without_comparing_ea
     let bench = retold(&spec, |item| item["name"] = json!("Item"));
     let desired = desired(&spec);
     let observed = bench.seen(&desired).unwrap();
-    let mut decision = Decision::Settle;
+    let mut decision = Decision::InSync;
     let count = comparisons(|| {
         decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
     });
@@ -151,7 +151,7 @@ fn a_large_contract_without_a_record_is_found_again_and_recorded_whole() {
     let observed = bench.seen(&desired).unwrap();
     let decision = plan(&desired, Some(&observed), &bench.recorded, &bench.policy, now());
     let recorded = record(&desired, &observed, &bench.recorded, now());
-    assert_eq!(decision, Decision::Settle);
+    assert_eq!(decision, Decision::InSync);
     assert_eq!(recorded.items.iter().filter(|(path, _)| path.split('/').count() == 2).count(), 3 * MANY + 1);
     assert_eq!(recorded.items.into_iter().collect::<std::collections::BTreeMap<_, _>>(), before);
 }

@@ -40,7 +40,7 @@ fn a_cluster_that_was_rebuilt_finds_every_contract_and_writes_nothing() {
         let (mut bench, desired) = (Bench::default(), fields::meant(&spec).unwrap());
         bench.settle_for(&desired);
         bench.forget();
-        assert_eq!(bench.decide_for(&desired), Decision::Settle, "{spec}");
+        assert_eq!(bench.decide_for(&desired), Decision::InSync, "{spec}");
         let listed = [bench.seen(&desired).unwrap()];
         let found = find(&desired, &listed, &bench.recorded, &bench.policy);
         assert!(matches!(found, Found::Own(_)), "{found:?}");
@@ -93,7 +93,7 @@ fn a_new_key_makes_a_new_contract_in_place_of_an_archived_one() {
 fn a_contract_of_others_that_says_the_same_is_taken_over_and_one_that_differs_is_not() {
     let bench = foreign();
     assert_eq!(find_in(&[view_of(&bench)], &bench).0, "nothing");
-    assert_eq!(bench.decide(&fixture::plain()), Decision::Settle);
+    assert_eq!(bench.decide(&fixture::plain()), Decision::InSync);
     let refusal = refused(bench.decide(&with(&fixture::plain(), "/name", json!("b"))));
     assert_eq!(refusal.reason, "ContractExists");
     assert!(refusal.message.contains("/name: Acme 2026 -> b"), "{}", refusal.message);
@@ -104,7 +104,7 @@ fn a_contract_is_adopted_as_it_is_or_not_at_all() {
     let mut bench = foreign();
     adopt(&mut bench, AdoptMode::Match);
     assert_eq!(find_in(&[view_of(&bench)], &bench), ("adoptable", "contract-1".into()));
-    assert_eq!(bench.decide(&fixture::plain()), Decision::Settle);
+    assert_eq!(bench.decide(&fixture::plain()), Decision::InSync);
     let refusal = refused(bench.decide(&with(&fixture::plain(), "/name", json!("b"))));
     assert_eq!(refusal.reason, "AdoptionMismatch");
 }
@@ -121,6 +121,21 @@ fn a_contract_is_adopted_and_made_what_the_spec_says() {
     assert_eq!(edit["update_contract_name"], "b");
     assert_eq!(edit["update_commits"].as_array().unwrap().len(), 1);
     assert_eq!(bench.api.contract["commits"].as_array().unwrap().len(), 1, "no second commit");
+}
+
+#[test]
+fn only_a_takeover_that_overrides_switches_on_what_nobody_remembers_to_have_been_on() {
+    let spec = fixture::watched();
+    let mut bench = Bench::created(&spec);
+    bench.forget();
+    bench.api.contract["spend_threshold_configuration"]["is_enabled"] = json!(false);
+    let difference = ["/spendThresholdConfiguration/isEnabled: false -> true"];
+    assert_eq!(reported(bench.decide(&spec)), difference, "the API may have turned it off");
+    adopt(&mut bench, AdoptMode::Match);
+    assert_eq!(reported(bench.decide(&spec)), difference);
+    adopt(&mut bench, AdoptMode::Override);
+    let on = json!({"update_spend_threshold_configuration": {"is_enabled": true}});
+    assert_eq!(edit_of(&written(bench.decide(&spec))), on);
 }
 
 #[test]
@@ -162,7 +177,7 @@ fn a_contract_is_found_by_its_stamp_where_nothing_else_is_left() {
 fn notes_are_written_along_with_changes_and_never_by_themselves() {
     let mut bench = Bench::default();
     bench.settle_for(&stamped(&fixture::plain(), "a", "1"));
-    assert_eq!(bench.decide_for(&stamped(&fixture::plain(), "a", "2")), Decision::Settle);
+    assert_eq!(bench.decide_for(&stamped(&fixture::plain(), "a", "2")), Decision::InSync);
     let spec = with(&fixture::plain(), "/name", json!("b"));
     let plans = bench.settle_for(&stamped(&spec, "a", "2"));
     assert_eq!(paths(&plans[0]), [EDIT_CONTRACT, "v1/customFields/setValues"]);

@@ -55,9 +55,9 @@ fn an_earlier_end_is_one_edit_and_what_it_cuts_off_is_never_put_back() {
     assert_eq!(edit_of(&plan), json!({"update_contract_end_date": END}));
     assert!(plan.summary().contains("fees"), "what is not due any more is shown: {}", plan.summary());
     bench.carry_out(&plan);
-    assert_eq!(bench.decide(&shorter), Decision::Settle);
+    assert_eq!(bench.decide(&shorter), Decision::InSync);
     bench.remember(&desired(&shorter));
-    assert_eq!(bench.decide(&shorter), Decision::Settle);
+    assert_eq!(bench.decide(&shorter), Decision::InSync);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_end_that_the_spec_does_not_say_cuts_as_well() {
     let mut bench = Bench::created(&open);
     bench.api.contract["ending_before"] = json!(END);
     api::end::cut(&mut bench.api.contract, &json!(END));
-    assert_eq!(bench.decide(&open), Decision::Settle);
+    assert_eq!(bench.decide(&open), Decision::InSync);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn decide(spec: &Value, observed: &ObservedContract, recorded: &Recorded) -> Dec
 fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
     let (spec, observed) = (full(), shown(&full()));
     let recorded = recorded(&spec, &observed);
-    assert_eq!(decide(&spec, &observed, &recorded), Decision::Settle);
+    assert_eq!(decide(&spec, &observed, &recorded), Decision::InSync);
     let mut places = Vec::new();
     optional_places(&SHAPE, "", &REQUIRED, &mut places);
     let (mut cleared, mut refused, mut apart) = (Vec::new(), Vec::new(), Vec::new());
@@ -78,7 +78,7 @@ fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
         let never_said = Recorded { set: SetTerms::default(), ..recorded.clone() };
         assert_eq!(
             decide(&left, &observed, &never_said),
-            Decision::Settle,
+            Decision::InSync,
             "{place}: what was never said is the API's"
         );
         match decide(&left, &observed, &recorded) {
@@ -88,9 +88,9 @@ fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
                 assert_eq!(sent, without(&observed.terms, &place), "nothing else changes");
                 let after = ObservedContract { terms: sent, ..observed.clone() };
                 let kept = Recorded { set: leaving::record(&left, &after, &recorded), ..recorded.clone() };
-                assert_eq!(decide(&left, &after, &kept), Decision::Settle);
+                assert_eq!(decide(&left, &after, &kept), Decision::InSync);
                 let theirs = decide(&left, &observed, &kept);
-                assert_eq!(theirs, Decision::Settle, "{place}: what somebody puts there later is theirs");
+                assert_eq!(theirs, Decision::InSync, "{place}: what somebody puts there later is theirs");
                 cleared.push(name.to_owned());
             }
             Decision::Refuse(refusal) => {
@@ -99,7 +99,7 @@ fn every_field_that_leaves_the_spec_is_cleared_or_refused_by_name() {
                 assert!(refusal.message.contains("Ways out: "), "{}", refusal.message);
                 let policy = Policy { ignore: vec![place.clone()], ..Policy::default() };
                 let ignored = plan(&meant(&left), Some(&observed), &recorded, &policy, now());
-                assert_eq!(ignored, Decision::Settle, "{place}: a way out");
+                assert_eq!(ignored, Decision::InSync, "{place}: a way out");
                 refused.push(name.to_owned());
             }
             other => panic!("{place}: {other:?}"),
@@ -130,7 +130,7 @@ fn what_billing_has_moved_along_since_is_its_own() {
     set(&mut moved.terms, "/periods/0/status", json!("closed"));
     set(&mut moved.terms, "/periods/0/rolloverOutAmount", json!("6"));
     let left = without(&without(&spec, "/periods/0/status"), "/periods/0/rolloverOutAmount");
-    assert_eq!(decide(&left, &moved, &recorded), Decision::Settle);
+    assert_eq!(decide(&left, &moved, &recorded), Decision::InSync);
     assert!(leaving::record(&left, &moved, &recorded).get("periods/0").is_none());
 }
 
@@ -138,7 +138,7 @@ fn what_billing_has_moved_along_since_is_its_own() {
 fn what_left_the_spec_of_a_contract_that_was_replaced_outside_is_nobodys() {
     let (spec, observed) = (full(), shown(&full()));
     let other = Recorded { contract_id: Some("contract-0".into()), ..recorded(&spec, &observed) };
-    assert_eq!(decide(&without(&spec, "/notes"), &observed, &other), Decision::Settle);
+    assert_eq!(decide(&without(&spec, "/notes"), &observed, &other), Decision::InSync);
 }
 
 #[test]

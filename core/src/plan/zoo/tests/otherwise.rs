@@ -125,7 +125,7 @@ fn what_means_the_same_in_other_words_is_no_difference() {
         let observed = ObservedContract::read(&reply).unwrap_or_else(|error| panic!("{way}: {error:?}"));
         assert_eq!(observed.state, "active", "{way}");
         for recorded in [holding(&contract), Recorded::default()] {
-            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::Settle, "{way}");
+            assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::InSync, "{way}");
         }
     }
 }
@@ -195,7 +195,7 @@ fn what_was_ended_and_is_shown_is_opened_again_only_when_somebody_says_so() {
         written(decide(&spec, Some(&observed), &late));
         let mut ended = spec.clone();
         ended.status = serde_json::from_value(json!(state)).unwrap();
-        assert_eq!(decide(&ended, Some(&observed), &holding(&spec)), Decision::Settle);
+        assert_eq!(decide(&ended, Some(&observed), &holding(&spec)), Decision::InSync);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Ten thousand contracts: what it costs to check them, to plan a change of them and to write the report, in time and in
 //! memory at its peak. It fails where that is more than [`MOST_TIME`] or [`MOST_MEMORY`]. Run it by `make bench`.
 //!
-//! The program is measured as people run it: as a process of its own, on files in a Git repository.
+//! The program is measured as people run it: as a process of its own, on files in a Git repository. The report is opened and
+//! scrolled in a [browser], where there is one.
+
+mod browser;
 
 use std::{
+    cell::Cell,
     env,
     fmt::Write as _,
     fs,
@@ -13,14 +17,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use browser::Shown;
+
 /// Contracts in the repository; `CONTRACTS` says another number.
 const CONTRACTS: usize = 10_000;
 /// What each command may take.
 const MOST_TIME: Duration = Duration::from_secs(10);
 /// What each command may have in memory at its peak, in KiB.
 const MOST_MEMORY: u64 = 200 * 1000 * 1000 / 1024;
+/// What a browser may take for each of what is done to the report: a page that cannot be scrolled takes for ever.
+const MOST_PATIENCE: Duration = Duration::from_mins(1);
 /// How often the memory is looked at; its peak stays in what is looked at.
 const LOOK: Duration = Duration::from_millis(2);
+
+/// What a command prints, and the report, where Git does not see them.
+const PRINTED: &str = ".git/printed";
+const REPORT: &str = ".git/report.html";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -56,11 +68,11 @@ fn measure() -> Result<bool, Failure> {
         "All",
     ])?;
     println!("{contracts} contracts, {} files", fs::read_dir(folder.path().join("contracts"))?.count());
-    let mut is_within = true;
-    let mut run = |what: &str, arguments: &[&str], codes: &[i32]| -> Result<u64, Failure> {
+    let is_within = Cell::new(true);
+    let run = |what: &str, arguments: &[&str], codes: &[i32]| -> Result<u64, Failure> {
         let Measured { code, time, memory, printed } = bench.run(arguments)?;
         let is_bounded = time <= MOST_TIME && memory <= MOST_MEMORY;
-        is_within &= is_bounded;
+        is_within.set(is_within.get() && is_bounded);
         println!(
             "{what:<46} {:>6} s {:>7} MB {:>9} kB printed{}",
             tenths(u64::try_from(time.as_millis())? / 100),
@@ -69,7 +81,7 @@ fn measure() -> Result<bool, Failure> {
             if is_bounded { "" } else { "   TOO MUCH" }
         );
         if !codes.contains(&code) {
-            let printed = fs::read_to_string(bench.at.join(".git/printed"))?;
+            let printed = fs::read_to_string(bench.at.join(PRINTED))?;
             let first: Vec<_> = printed.lines().take(20).collect();
             return Err(format!(
                 "{what}: the exit status is {code}, not one of {codes:?}\n{}",
@@ -82,6 +94,8 @@ fn measure() -> Result<bool, Failure> {
     run("validate", &["validate", "."], &[0])?;
     run("plan --base: nothing changes", &["plan", "--base", "HEAD", "."], &[0])?;
     run("report", &["report", "."], &[0])?;
+    let is_shown = bench.show()?;
+    is_within.set(is_within.get() && is_shown);
     bench.write(contracts, |number| if number % 100 == 0 { Prices::NEW } else { Prices::OLD })?;
     run("validate --base: one in a hundred changes", &["validate", "--base", "HEAD", "."], &[0])?;
     for output in ["text", "json", "markdown", "html"] {
@@ -96,7 +110,7 @@ fn measure() -> Result<bool, Failure> {
     }
     bench.write(contracts, |_| Prices::WRONG)?;
     run("validate: all are wrong", &["validate", "."], &[2])?;
-    Ok(is_within)
+    Ok(is_within.get())
 }
 
 /// A number with one decimal, given in tenths.
@@ -134,7 +148,7 @@ struct Bench {
 
 impl Bench {
     fn run(&self, arguments: &[&str]) -> Result<Measured, Failure> {
-        let printed = self.at.join(".git/printed");
+        let printed = self.at.join(PRINTED);
         let started = Instant::now();
         let mut child = Command::new(&self.program)
             .args(arguments)
@@ -151,6 +165,33 @@ impl Bench {
             thread::sleep(LOOK);
         };
         Ok(Measured { code, time: started.elapsed(), memory, printed: fs::metadata(&printed)?.len() })
+    }
+
+    /// Shows the report in a browser; whether it opens and scrolls in time.
+    fn show(&self) -> Result<bool, Failure> {
+        let Some(program) = browser::find() else {
+            println!("report in a browser: not looked at, as there is no Chromium (CHROMIUM names one)");
+            return Ok(true);
+        };
+        fs::rename(self.at.join(PRINTED), self.at.join(REPORT))?;
+        let shown = browser::show(&program, &self.at.join(REPORT), &self.at.join(".git"))?;
+        let Shown { opened, scrolled, unfolded, longest, groups, heights } = shown;
+        let mut is_within = true;
+        for (what, time) in [
+            ("report in a browser: open".to_owned(), opened),
+            ("report in a browser: scroll".to_owned(), scrolled),
+            (format!("report in a browser: open {groups} groups, scroll"), unfolded),
+            ("report in a browser: longest wait in it".to_owned(), longest),
+        ] {
+            let is_bounded = time <= MOST_PATIENCE;
+            is_within &= is_bounded;
+            let seconds = tenths(u64::try_from(time.as_millis())? / 100);
+            println!("{what:<46} {seconds:>6} s{}", if is_bounded { "" } else { "   TOO MUCH" });
+        }
+        if groups > 0 && heights.1 <= heights.0 {
+            return Err(format!("opening {groups} groups showed nothing: {heights:?} pixels").into());
+        }
+        Ok(is_within)
     }
 
     fn git(&self, arguments: &[&str]) -> Result<(), Failure> {
