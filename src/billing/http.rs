@@ -8,7 +8,7 @@ use chrono::Utc;
 
 use reqwest::{
     Client, RequestBuilder, Response, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect,
 };
 use secrecy::ExposeSecret;
@@ -60,7 +60,11 @@ impl Http {
         bearer.set_sensitive(true);
         let mut builder = Client::builder()
             .tls_certs_merge(roots(endpoint.ca_bundle.as_deref())?)
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+            // Replies are read as they come: without this, an API may send them packed in any way.
+            .default_headers(HeaderMap::from_iter([
+                (AUTHORIZATION, bearer),
+                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            ]))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .timeout(endpoint.timeout)
             .connect_timeout(endpoint.timeout.min(Duration::from_secs(10)))

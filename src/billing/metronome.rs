@@ -4,7 +4,7 @@
 //! numbers; what they mean is the planner's to say.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
 
@@ -233,12 +233,9 @@ impl Metronome {
         }
         let query = form_urlencoded(alias);
         let reply = parse(&self.http.get(&format!("v1/customers?limit=2&ingest_alias={query}")).await?)?;
-        let id = reply.pointer("/data/0/id").and_then(Value::as_str).ok_or_else(|| CallError::NotFound {
-            what: format!("a customer with the ingest alias {alias:?}"),
-            message: "no customer has it".to_owned(),
-        })?;
-        self.customers.lock().unwrap_or_else(PoisonError::into_inner).insert(alias.to_owned(), id.to_owned());
-        Ok(id.to_owned())
+        let id = customer_with(alias, &reply)?;
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner).insert(alias.to_owned(), id.clone());
+        Ok(id)
     }
 
     /// Keys of custom fields of the entities that are stamped.
@@ -383,15 +380,18 @@ fn refused_edit(call: &Call, error: CallError) -> CallError {
 
 /// A refusal that says that what was to be done is done: by another replica, or by a call whose reply was lost.
 fn already_done(call: &Call, error: CallError) -> Result<Value, CallError> {
-    let words = match call.path.as_str() {
-        ADD_KEY => "Duplicate",
-        ARCHIVE_PACKAGE => "already archived",
+    let words: &[&str] = match call.path.as_str() {
+        ADD_KEY => &["duplicate", "already exists"],
+        ARCHIVE_PACKAGE => &["already archived"],
         _ => return Err(error),
     };
-    match error {
-        CallError::Rejected { message, .. } if message.contains(words) => Ok(Value::Null),
-        error => Err(error),
-    }
+    let said = match &error {
+        CallError::Rejected { message, .. } => message,
+        CallError::Unknown(why) if why.starts_with("HTTP 409") => why,
+        _ => return Err(error),
+    };
+    let said = said.to_lowercase();
+    if words.iter().any(|word| said.contains(word)) { Ok(Value::Null) } else { Err(error) }
 }
 
 fn page(reply: &Value) -> Result<Vec<Value>, CallError> {
@@ -406,11 +406,40 @@ fn is_list_of_customers(reply: &str) -> bool {
     customers.is_some_and(|customers| customers.iter().all(is_customer))
 }
 
+/// ID of the customer that a list has for an ingest alias. A filter that is ignored on the way tells somebody else, so a
+/// customer counts only where it says that the alias is its own.
+fn customer_with(alias: &str, reply: &Value) -> Result<String, CallError> {
+    let aliases = |customer: &Value| customer.get("ingest_aliases").and_then(Value::as_array).cloned();
+    let has_it = |customer: &&Value| {
+        aliases(customer).is_none_or(|aliases| aliases.iter().any(|found| found.as_str() == Some(alias)))
+    };
+    let ids: BTreeSet<_> = page(reply)?
+        .iter()
+        .filter(has_it)
+        .filter_map(|customer| customer.get("id")?.as_str().map(str::to_owned))
+        .collect();
+    let mut ids = ids.into_iter();
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(CallError::NotFound {
+            what: format!("a customer with the ingest alias {alias:?}"),
+            message: "no customer has it".to_owned(),
+        }),
+        (Some(one), Some(other)) => Err(unreadable(&format!(
+            "customers {one} and {other} both answer for the ingest alias {alias:?}; say `spec.metronome.customerId` instead"
+        ))),
+    }
+}
+
 /// Takes a page of a list, and gives the token of the next one.
 fn take(pages: &mut Pages, reply: &str, next: &str) -> Result<Option<String>, CallError> {
     let read = parse(reply)?;
-    let next = read.get(next).and_then(Value::as_str);
-    pages.take(reply.len(), page(&read)?, next).map_err(unreadable)
+    let token = read.get(next).filter(|token| !token.is_null());
+    // A list that is taken for whole and is not hides what is on its other pages.
+    if token.is_some_and(|token| !token.is_string()) {
+        return Err(unreadable(&format!("`{next}` is no text")));
+    }
+    pages.take(reply.len(), page(&read)?, token.and_then(Value::as_str)).map_err(unreadable)
 }
 
 fn data(reply: &str) -> Result<Value, CallError> {
@@ -433,3 +462,6 @@ fn form_urlencoded(text: &str) -> String {
         .and_then(|url| url.query().and_then(|query| query.strip_prefix("q=")).map(str::to_owned))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

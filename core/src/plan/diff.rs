@@ -3,7 +3,10 @@
 //! Only what the spec sets is compared: a member that it leaves out belongs to the billing API. Lists with keys are
 //! matched by key, plain lists of single values regardless of order, decimals as numbers.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -133,9 +136,11 @@ fn compare(
                 let found = observed.iter().find(|observed| key_of(observed, keys) == key);
                 at(path, &key, |path| compare(item, wanted, found, path, changes));
             }
+            let mut wanted: BTreeSet<_> = desired.iter().map(|desired| key_of(desired, keys)).collect();
             for value in observed {
                 let key = key_of(value, keys);
-                if !desired.iter().any(|desired| key_of(desired, keys) == key) {
+                // A second one of a key is one too many, whatever it says.
+                if !wanted.remove(&key) {
                     at(path, &key, |path| changes.push(Change::removed(path.clone(), value.clone())));
                 }
             }

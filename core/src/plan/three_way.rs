@@ -147,13 +147,20 @@ pub(super) fn to_set(
     .collect()
 }
 
-/// The fields among those that [`to_set`] named which what is observed says so.
+/// The fields among those that [`to_set`] named which what is observed says so. An object is one of them where a part of it
+/// is: it may be told with more than was said.
 pub(super) fn as_set<'s>(sets: impl Iterator<Item = &'s String>, observed: &Value) -> Fields {
-    let fields = sets.filter_map(|set| {
-        let (field, _) = set.rsplit_once('=')?;
-        (with_digest(field, said(observed, field)?) == *set).then(|| field.to_owned())
-    });
-    fields.collect()
+    let named: Vec<_> = sets.filter_map(|set| Some((set, set.rsplit_once('=')?.0))).collect();
+    let is_as_named = |(set, field): &&(&String, &str)| {
+        said(observed, field).is_some_and(|found| with_digest(field, found) == **set)
+    };
+    let mut fields: Fields = named.iter().filter(is_as_named).map(|(_, field)| (*field).to_owned()).collect();
+    let is_part = |field: &str, of: &str| field.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+    let whole = named.iter().map(|(_, field)| *field);
+    let whole: Vec<_> =
+        whole.filter(|whole| fields.iter().any(|field| is_part(field, whole))).map(str::to_owned).collect();
+    fields.extend(whole);
+    fields
 }
 
 /// A field with a digest of its value, as [`to_set`] names it.

@@ -128,7 +128,9 @@ pub fn plan(
     let applied = recorded.applied_spec.as_ref() == Some(&desired.digest);
     let holds = |observed: &ObservedContract| recorded.contract_id.as_ref() == Some(&observed.contract_id);
     let Some(observed) = observed else { return unseen::plan(desired, recorded, policy, applied, now) };
-    if applied && !status.is_visible() && !holds(observed) {
+    // What the API shows then is another one: of an organization whose contract is not shown, or is over, the latest draft.
+    let is_hidden = !status.is_visible() || desired.contract.term_end_at.0 <= now;
+    if applied && is_hidden && !holds(observed) {
         return Decision::InSync;
     }
     let left = leaving::Left::of(&desired.canonical, observed, recorded, policy);
@@ -163,7 +165,34 @@ pub fn plan(
     };
     // What an own write left that came late is nobody else's doing.
     let is_drift = applied && !is_own;
-    Plan::new(&observed.terms, &desired.canonical, changes, effect, calls).under(policy, recorded, is_drift)
+    let plan = Plan::new(&observed.terms, &desired.canonical, changes, effect, calls);
+    let decision = plan.under(policy, recorded, is_drift);
+    if has_ended(observed) && !is_own { asked(decision, observed) } else { decision }
+}
+
+/// Whether a contract that is shown was closed or canceled.
+fn has_ended(observed: &ObservedContract) -> bool {
+    matches!(observed.state.as_str(), "closed" | "canceled")
+}
+
+/// The same decision where somebody has agreed to it: what was ended, by whomever, is changed or opened again only when that is
+/// meant.
+fn asked(decision: Decision, observed: &ObservedContract) -> Decision {
+    match decision {
+        Decision::Write(plan) if plan.consent.given.is_none() => Decision::refuse(
+            reasons::TERM_OVER,
+            format!(
+                "Nothing was written: contract {} is {} in billing, and a replace would change or open it again. Write \
+                 `spec.zoo.status: {}`, or delete the resource; or, if that is meant, {}: {}",
+                observed.contract_id,
+                observed.state,
+                observed.state,
+                plan.how_to_approve(),
+                plan.summary()
+            ),
+        ),
+        decision => decision,
+    }
 }
 
 /// Changes that a replace must not make.
@@ -183,6 +212,16 @@ fn forbidden(status: ContractStatus, observed: &ObservedContract, changes: &[Cha
     let periods = observed.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
     let closed = periods.filter(|period| period.get("status") == Some(&json!("closed")));
     for index in closed.filter_map(|period| period.get("periodIndex")) {
+        if let Some(change) = changes.iter().find(|change| change.path == "/currency") {
+            return Some(Decision::refuse(
+                reasons::PERIOD_CLOSED,
+                format!(
+                    "Nothing was written: period {index} is closed, and closed periods are read-only: in another currency its \
+                     amounts would be other ones. Restore `spec.zoo.currency`, and end this contract before another one begins. \
+                     Difference: {change}"
+                ),
+            ));
+        }
         let pointer = format!("/periods/{index}");
         if let Some(change) = changes.iter().find(|change| covers(&pointer, &change.path)) {
             return Some(Decision::refuse(

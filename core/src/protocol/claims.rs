@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     api::{BillingContract, reasons},
     plan::{Before, Departed, Refusal, Sibling, Sought},
+    terms::shape::in_usual_letters,
 };
 
 /// What a resource claims of a billing account.
@@ -148,7 +149,8 @@ pub fn holds(contract: &BillingContract, contract_id: &str) -> bool {
 #[must_use]
 pub fn customers(contract: &BillingContract) -> Vec<String> {
     let recorded = contract.status.as_ref().and_then(|status| status.customer_id.as_deref());
-    contract.spec.customer_names().chain(recorded).map(str::to_owned).collect()
+    // Whatever letters a spec has an ID in, it is the one that the API tells.
+    contract.spec.customer_names().chain(recorded).map(in_usual_letters).collect()
 }
 
 /// What is remembered of a resource that has gone.
@@ -268,9 +270,17 @@ pub fn refusal(holder: &BillingContract, subject: &Subject) -> Refusal {
                 "BillingContract {namespace}/{name} holds the same contract ({id}). Delete one of the two"
             )
         }
-        subject => format!(
-            "BillingContract {namespace}/{name} claims the same contract ({subject}), and it is older. Delete one of the two"
-        ),
+        subject => {
+            let or = match subject {
+                Subject::Key(_) => "; or, if another contract is meant, set another `uniquenessKey`",
+                Subject::Contract(_) => "; or take `spec.adopt` out of one of them",
+                _ => "",
+            };
+            format!(
+                "BillingContract {namespace}/{name} claims the same contract ({subject}), and it is older. Delete one of the \
+                 two{or}"
+            )
+        }
     };
     Refusal { reason: reasons::DUPLICATE_CLAIM, message }
 }

@@ -145,7 +145,11 @@ impl Shape {
                 Ok(Value::String(number.normalized().to_string()))
             }
             Self::Time => {
-                let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+                let parse = match spelling {
+                    Spelling::Spec => |text: &str| text.parse(),
+                    Spelling::Wire => Timestamp::from_wire,
+                };
+                let time = value.as_str().and_then(|text| parse(text).ok());
                 Ok(Value::String(time.ok_or_else(|| refuse("an RFC 3339 time"))?.to_string()))
             }
             Self::Integer => {
@@ -197,6 +201,11 @@ impl Shape {
 pub(crate) fn uuid_in_lower_case(text: &str) -> Option<String> {
     let may_be = text.len() == 36 && text.bytes().any(|byte| byte.is_ascii_uppercase());
     (may_be && uuid::Uuid::try_parse(text).is_ok()).then(|| text.to_ascii_lowercase())
+}
+
+/// An ID as it is compared.
+pub(crate) fn in_usual_letters(id: &str) -> String {
+    uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 
 /// A JSON pointer under construction, without an allocation until somebody wants to read it.

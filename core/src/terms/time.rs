@@ -13,6 +13,9 @@ pub const PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5]
 
 static FORM: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PATTERN).ok());
 
+/// Nanoseconds of a second.
+const SECOND: u32 = 1_000_000_000;
+
 /// A point in time, written in UTC with `Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub DateTime<Utc>);
@@ -22,6 +25,28 @@ impl Timestamp {
     #[must_use]
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         DateTime::from_timestamp(seconds, 0).map(Self)
+    }
+
+    /// Reads a time as a billing API wrote it, in every spelling that RFC 3339 has: small letters, a space for the `T`, any
+    /// number of decimals, and a 60th second, which is the first of the next minute.
+    ///
+    /// # Errors
+    /// When the text is no such time.
+    pub fn from_wire(text: &str) -> Result<Self, TimestampError> {
+        let usual = text.parse();
+        let other = || {
+            let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+            let nanos = time.timestamp_subsec_nanos();
+            let (over, nanos) = if nanos < SECOND { (0, nanos) } else { (1, nanos - SECOND) };
+            DateTime::from_timestamp(time.timestamp() + over, nanos).map(Self)
+        };
+        usual.or_else(|error| other().ok_or(error))
+    }
+
+    /// Whether it is a full hour (UTC), as Metronome counts.
+    #[must_use]
+    pub fn is_full_hour(self) -> bool {
+        self.0.timestamp() % 3600 == 0 && self.0.timestamp_subsec_nanos() == 0
     }
 
     /// A moment as a status has it.
@@ -123,6 +148,24 @@ mod tests {
             "2026-01-01T00:00Z",
         ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_from_the_wire_may_be_spelled_in_every_way_that_there_is() {
+        let time: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        for text in [
+            "2026-01-01T00:00:00Z",
+            "2026-01-01t00:00:00z",
+            "2026-01-01 00:00:00+00:00",
+            "2026-01-01T00:00:00.000000000000Z",
+            "2026-01-01T05:30:00.0+05:30",
+            "2025-12-31T23:59:60Z",
+        ] {
+            assert_eq!(Timestamp::from_wire(text), Ok(time), "{text}");
+        }
+        for text in ["", "2026-01-01", "2026-01-01T00:00:00", "1767225600", "2026-02-30T00:00:00Z"] {
+            assert!(Timestamp::from_wire(text).is_err(), "{text}");
         }
     }
 

@@ -52,8 +52,13 @@ pub fn metronome_contract<'a>(
     spec: &BillingContractSpec,
     terms: &'a terms::metronome::Contract,
 ) -> Result<Validated<&'a terms::metronome::Contract>, Vec<Violation>> {
-    match &spec.package_ref {
+    let checked = match &spec.package_ref {
         Some(_) => metronome::contract_from_package(terms),
         None => metronome::contract(terms),
-    }
+    };
+    let Some(end) = spec.end_at.filter(|end| !end.is_full_hour()) else { return checked };
+    let message = format!("must be a full hour, such as 2026-01-01T00:00:00Z, not {end}");
+    let mut violations = checked.err().unwrap_or_default();
+    violations.push(Violation::new("spec.endAt", message));
+    Err(violations)
 }

@@ -65,15 +65,15 @@ fn told(status: StatusCode, ApiError { message, code: named, .. }: ApiError, pat
         }
         StatusCode::CONFLICT => CallError::Conflict { message },
         StatusCode::NOT_FOUND => CallError::NotFound { what: path.to_owned(), message },
-        _ if MAY_PASS.contains(&code) => CallError::Unknown(format!("HTTP {code}: {message}")),
-        _ if status.is_client_error() => CallError::Rejected { status: code, message },
+        _ if FINAL.contains(&code) => CallError::Rejected { status: code, message },
+        _ if status.is_client_error() => CallError::Unknown(format!("HTTP {code}: {message}")),
         _ => CallError::Unknown(format!("HTTP {code}")),
     }
 }
 
-/// Client errors that say nothing final about the request: timeouts, and refusals of the moment (wrong server, locked, too
-/// early, upgrade, precondition, closed by the client).
-const MAY_PASS: [u16; 7] = [408, 421, 423, 424, 425, 426, 499];
+/// Client errors that say something final about the request: the same one would be answered so for ever. Any other is of the
+/// moment (a timeout, a lock, a payment that is due) or nobody knows what it means, and is tried again.
+const FINAL: [u16; 12] = [400, 405, 406, 410, 411, 413, 414, 415, 416, 417, 422, 431];
 
 /// What stands for the words of an answer that has none.
 const NO_REASON: &str = "no reason given";
@@ -249,6 +249,22 @@ mod tests {
         assert!(matches!(gone(r#"{"message":"no","request_id":"1"}"#), CallError::NotFound { .. }));
         for gateway in [r#"{"message":"no Route matched"}"#, r#"{"message":"no","request_id":null}"#] {
             assert!(matches!(gone(gateway), CallError::Foreign(_)), "{gateway}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_final_is_final() {
+        let of = |code: u16| {
+            let status = StatusCode::from_u16(code).unwrap();
+            failure(status, None, r#"{"message":"no","request_id":"1"}"#, true, "p").error
+        };
+        for code in [400, 405, 406, 410, 413, 415, 422, 431] {
+            assert!(matches!(of(code), CallError::Rejected { .. }), "{code}");
+        }
+        for code in
+            [300, 302, 307, 402, 407, 408, 412, 418, 421, 423, 424, 425, 426, 428, 451, 499, 500, 503, 599]
+        {
+            assert!(matches!(of(code), CallError::Unknown(_)), "{code}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, core::Rule};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::status::conditions;
@@ -13,7 +13,7 @@ use super::status::conditions;
 use crate::terms::fake;
 use crate::{
     api::kind::{Api, one_of},
-    terms::{Decimal, Digest, Timestamp, metronome, zoo},
+    terms::{Decimal, Digest, Timestamp, metronome, shape::in_usual_letters, zoo},
 };
 
 /// What a contract should be, and how Countersign may act on it.
@@ -195,11 +195,17 @@ pub enum DriftPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct Adopt {
     /// ID of the contract in the billing API.
+    #[serde(deserialize_with = "as_told")]
     #[schemars(length(min = 1, max = 128))]
     pub contract_id: String,
     /// `Match` takes it over only if it says what the spec says; `Override` changes it to what the spec says.
     #[serde(default)]
     pub mode: AdoptMode,
+}
+
+/// An ID in the letters in which billing APIs tell it, whatever letters the spec has it in.
+fn as_told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|id| in_usual_letters(&id))
 }
 
 /// How to take over an existing contract.

@@ -71,7 +71,7 @@ impl<'a> Draft<'a> {
             shown,
             keys: items.map(|(path, id)| (id.as_str(), path.as_str())).collect(),
             recorded,
-            known: Known::new(recorded, observed),
+            known: Known::new(desired, recorded, observed),
             policy,
             now,
             effect: MoneyEffect::default(),
@@ -162,6 +162,12 @@ impl<'a> Draft<'a> {
     /// Whether a path was recorded as put there by the spec.
     pub(super) fn recorded(&self, path: &str) -> Option<&'a str> {
         self.recorded.items.get(path).map(String::as_str)
+    }
+
+    /// Whether the spec has set a member of the contract that an edit clears: as is on record, or as a write without a reply
+    /// tells.
+    pub(super) fn was_set(&self, name: &str) -> bool {
+        self.recorded(name).is_some() || self.known.of_contract().is_some_and(|set| set.contains(name))
     }
 
     /// The key, or digest, under which an item of a list is on record.

@@ -45,7 +45,7 @@ pub(super) fn end(
         DeletionPolicy::Orphan => Ok(None),
         DeletionPolicy::Cancel => archive(observed, void_invoices).map(Some),
         DeletionPolicy::End => {
-            let end = end_at.map_or_else(|| next_hour(now), |end| end.max(next_hour(now)));
+            let end = ends_at(end_at, now);
             if observed.ending_before.is_some_and(|set| set <= end) {
                 Ok(None)
             } else if observed.starting_at >= end {
@@ -55,6 +55,12 @@ pub(super) fn end(
             }
         }
     }
+}
+
+/// When what is to end at a time, or as soon as it can, ends: at a full hour, as the API takes no other.
+fn ends_at(end_at: Option<Timestamp>, now: DateTime<Utc>) -> Timestamp {
+    let hour = |end: Timestamp| if end.is_full_hour() { end } else { next_hour(end.0) };
+    end_at.map_or_else(|| next_hour(now), |end| hour(end).max(next_hour(now)))
 }
 
 /// Decides how a contract comes to its end, under the same policies as any other write.
@@ -80,7 +86,10 @@ pub(super) fn plan(
     let to = match &call {
         Some(call) if call.path == ARCHIVE => json!("archived"),
         Some(_) => {
-            json!(end_at.map_or_else(|| "ends at the next full hour".to_owned(), |end| format!("ends {end}")))
+            // One that is over by then comes to the same as none.
+            let end = ends_at(end_at, now);
+            let is_next = end == next_hour(now);
+            json!(if is_next { "ends at the next full hour".to_owned() } else { format!("ends {end}") })
         }
         None => json!("stays as it is"),
     };
@@ -111,7 +120,7 @@ fn beside(
     let at = match policy {
         DeletionPolicy::Orphan => return Ok(Endings::default()),
         DeletionPolicy::Cancel => next_hour(now),
-        DeletionPolicy::End => end_at.map_or_else(|| next_hour(now), |end| end.max(next_hour(now))),
+        DeletionPolicy::End => ends_at(end_at, now),
     };
     if !is_held {
         return Ok(Endings::default());

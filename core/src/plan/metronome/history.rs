@@ -65,7 +65,7 @@ impl Edits {
     /// Reads `data` of `v2/contracts/getEditHistory`, for the resource whose edits have a mark.
     pub(super) fn read(data: Option<&Value>, mark: &str) -> Self {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
-        let time = |edit: &Value| text(edit, "timestamp").parse::<Timestamp>().ok();
+        let time = |edit: &Value| Timestamp::from_wire(text(edit, "timestamp")).ok();
         let own = edits().filter(|edit| text(edit, "uniqueness_key").starts_with(mark));
         let own = own.map(|edit| OwnEdit { at: time(edit), added: items_added(edit) });
         let gone = edits().flat_map(|edit| TAKE_OUT.iter().filter_map(|verb| edit.get(*verb)?.as_array()));

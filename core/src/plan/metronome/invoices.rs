@@ -118,7 +118,7 @@ fn lines(invoice: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn time(value: &Value, name: &str) -> Option<Timestamp> {
-    text(value, name)?.parse().ok()
+    Timestamp::from_wire(text(value, name)?).ok()
 }
 
 impl Invoice {

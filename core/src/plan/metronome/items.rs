@@ -266,9 +266,16 @@ fn edit_schedule(
     let is_invoiced = wanted.written.pointer(&format!("/{name}/doNotInvoice")) != Some(&Value::Bool(true));
     for Difference { change, step } in found {
         let whole = Change { path: path(list, &wanted.key, &format!("/{name}{}", change.path)), ..change };
-        if let Step::Add(added) = &step
-            && let Some(start) = schedule::start_of(added).filter(|start| start.0 < draft.now && is_invoiced)
-        {
+        let begins = match &step {
+            Step::Add(added) => schedule::start_of(added),
+            // What was still to come and is put into the past is billed there, as what is added is.
+            Step::Update(_, members) => {
+                let is_to_come = time_of(whole.from.as_ref()).is_some_and(|from| from.0 >= draft.now);
+                schedule::start_of(&Value::Object(members.clone())).filter(|_| is_to_come)
+            }
+            Step::Remove(_) => None,
+        };
+        if let Some(start) = begins.filter(|start| start.0 < draft.now && is_invoiced) {
             let Ok(backdated) = past::named(draft, list, wanted, start) else {
                 draft.reject(&whole, units.clone(), Remedy::Past);
                 continue;
@@ -307,6 +314,10 @@ fn edit_schedule(
         .map(|(verb, parts)| (verb, Part::List(parts)))
         .collect();
     (!verbs.is_empty()).then_some(Part::Object(verbs))
+}
+
+fn time_of(value: Option<&Value>) -> Option<Timestamp> {
+    value?.as_str()?.parse().ok()
 }
 
 /// Archives an item and adds it again as the spec says.
@@ -372,8 +383,11 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let is_reported = !list.is_beside() && draft.reports_foreign(list.name);
     for item in &pairs.left {
         let id = &item.ids.own;
-        // What an edit of this resource has added is the resource's, though its reply was lost and the spec has changed.
-        let is_ours = draft.observed.is_ours(id);
+        // What an edit of this resource has added, or its create has made, is the resource's, though its reply was lost and the
+        // spec has changed.
+        let is_ours = draft.observed.is_ours(id)
+            || (draft.observed.came_with_own(draft.desired, draft.recorded, list.name)
+                && !is_recharge(draft, list, *item));
         let key =
             draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_string()));
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));

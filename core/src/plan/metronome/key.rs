@@ -28,13 +28,7 @@ impl UniquenessKey {
     /// replaces the end.
     #[must_use]
     pub fn derive(prefix: &str, namespace: &str, name: &str) -> Self {
-        let key = format!("{prefix}/{namespace}/{name}");
-        if key.chars().count() <= MAX_LENGTH {
-            return Self(key);
-        }
-        let digest = Digest::of(&json!(key));
-        let kept = MAX_LENGTH - digest.as_str().len() - 1;
-        Self(key.chars().take(kept).chain("-".chars()).chain(digest.as_str().chars()).collect())
+        Self(within(format!("{prefix}/{namespace}/{name}"), MAX_LENGTH))
     }
 
     /// A key that the user chose.
@@ -71,6 +65,16 @@ impl UniquenessKey {
     pub(super) fn of_item(&self, list: &str, key: &str) -> String {
         format!("{}{list}/{key}", self.mark_of_items())
     }
+}
+
+/// A text of at most so many characters: a digest replaces the end of one that is longer.
+pub(super) fn within(text: String, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text;
+    }
+    let digest = Digest::of(&json!(text));
+    let kept = most.saturating_sub(digest.as_str().len() + 1);
+    text.chars().take(kept).chain(['-']).chain(digest.as_str().chars()).collect()
 }
 
 /// The key of an item beside a contract that a resource has made, without the word that the API puts before it.

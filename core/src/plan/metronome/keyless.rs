@@ -79,7 +79,7 @@ pub(super) fn matched<'v>(
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    let known = Known::new(recorded, observed);
+    let known = Known::new(desired, recorded, observed);
     KEYLESS.into_iter().map(|name| pair(desired, observed, recorded, &known, references, name)).collect()
 }
 
@@ -131,7 +131,11 @@ fn pair<'v>(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
     );
-    let likeness = Likeness::of(desired, observed, recorded);
+    // What the resource's own create has made is its own, so that none is asked about and what left the spec is taken out.
+    let likeness = match Likeness::of(desired, observed, recorded) {
+        Likeness::Unknown if observed.came_with_own(desired, recorded, name) => Likeness::Other,
+        likeness => likeness,
+    };
     if likeness.is_made_from(desired, recorded) {
         made::pair(&mut pairing);
     }
@@ -250,7 +254,8 @@ pub(super) fn compare(draft: &mut Draft<'_>, matched: &Matched<'_>) {
 fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let recorded = draft.recorded_as(pairs.list, &item.ids.own).is_some();
     let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
-    recorded || draft.observed.is_ours(&item.ids.own) || is_same
+    let is_made = draft.observed.came_with_own(draft.desired, draft.recorded, pairs.list);
+    recorded || draft.observed.is_ours(&item.ids.own) || is_made || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -317,8 +322,13 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let before = || own.iter().position(takes_place);
         let index = if item.is_some() { None } else { before() };
         if let Some(item) = item.or_else(|| index.map(|index| own.remove(index))) {
-            let left = leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item);
-            for change in differences(pairs.list, wanted, item, draft.shown).into_iter().chain(left) {
+            let mut changes = differences(pairs.list, wanted, item, draft.shown);
+            for left in leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item) {
+                if changes.iter().all(|found| found.path != left.path) {
+                    changes.push(left);
+                }
+            }
+            for change in changes {
                 let whole = Change { path: format!("{path}{}", change.path), ..change.clone() };
                 draft.reject(&whole, units_at(item.terms, &wanted.canonical, &change.path), Remedy::Restore);
             }

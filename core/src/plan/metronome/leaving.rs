@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     CUSTOM_FIELDS, Desired, ObservedContract,
-    defaults::DEFAULTS,
+    defaults::{DEFAULTS, fill_defaults},
     lists::{LISTS, List, item_shape},
     matching::Wanted,
     observed::Item,
@@ -75,7 +75,7 @@ pub(super) struct Known<'r> {
 }
 
 impl<'r> Known<'r> {
-    pub(super) fn new(recorded: &'r Recorded, observed: &ObservedContract) -> Self {
+    pub(super) fn new(desired: &Desired, recorded: &'r Recorded, observed: &ObservedContract) -> Self {
         let items = recorded.items.iter().filter_map(|(path, id)| {
             let (list, key) = path.split_once('/')?;
             (!key.contains('/') && list != CUSTOM_FIELDS).then_some(((list, id.as_str()), path.as_str()))
@@ -87,7 +87,7 @@ impl<'r> Known<'r> {
                 custom_fields.entry(id).or_default().push(name);
             }
         }
-        let is_held = recorded.contract_id.as_ref() == Some(&observed.contract_id);
+        let is_held = desired.is_of(observed, recorded);
         Self { set: &recorded.set, paths: items.collect(), custom_fields, is_held }
     }
 
@@ -169,6 +169,7 @@ fn says_no_more(
         ("recurringCommits", "invoiceAmount") => ["unitPrice", "quantity"]
             .iter()
             .any(|name| found.get(name).is_some_and(|found| is_number(found, Decimal::ZERO))),
+        ("", "endingBefore") => false,
         (_, "endingBefore") => observed.ending_before.is_some_and(|end| *found == json!(end)),
         ("", name) if THRESHOLD_NAMES.contains(&name) => found.get("isEnabled") == Some(&json!(false)),
         _ => found.as_object().is_some_and(|members| {
@@ -277,9 +278,33 @@ pub(super) fn of_keyless(
     left(observed, list, known.of_item(list, item), wanted, item.terms)
 }
 
+/// Members that an edit clears, which are compared by themselves.
+fn is_clearable(field: &str) -> bool {
+    CLEARABLE.iter().any(|(name, _)| *name == field)
+}
+
+/// Fields of the contract itself that a write is to set, each with a digest of its value, what a reply fills in included.
+pub(super) fn to_set(desired: &Desired, observed: Option<&ObservedContract>) -> Vec<String> {
+    let spec = desired.terms();
+    let mut meant = spec.clone();
+    fill_defaults(&mut meant);
+    let is_apart = |field: &str| {
+        let is_said = field.split('/').next().is_some_and(|name| spec.get(name).is_some());
+        !is_said || (is_apart_in_contract(field) && !is_clearable(field))
+    };
+    let mut set = three_way::to_set(&CONTRACT, &meant, observed.map(|observed| &observed.terms), &is_apart);
+    // A filter of usage is told with its start, whether the spec says one or not.
+    if set.iter().any(|field| field.starts_with("usageFilter=")) {
+        let parts = ["usageFilter/groupKey", "usageFilter/groupValues"].into_iter();
+        set.extend(parts.filter_map(|part| Some(three_way::with_digest(part, said(spec, part)?))));
+    }
+    set
+}
+
 /// What left the contract itself: its members, or those of one of its thresholds.
 pub(super) fn of_contract(desired: &Desired, observed: &ObservedContract, known: &Known<'_>) -> Vec<Change> {
     let mut changes = left(observed, "", known.of_contract(), &desired.written, &observed.terms);
+    changes.retain(|change| !is_clearable(change.path.trim_start_matches('/')));
     changes.retain(|change| {
         change.path.trim_start_matches('/') != UNIQUENESS_KEY || !has_key(desired, observed)
     });

@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract, observed::Made};
+use super::{Desired, ObservedContract};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -23,10 +23,8 @@ pub(super) enum Likeness {
 impl Likeness {
     /// The same of items that tell when they were made: whoever has the key of a contract that nobody has edited since it was
     /// made has made those that were made along with it.
-    pub(super) fn of_told(self, desired: &Desired, observed: &ObservedContract) -> Self {
-        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        let is_as_made = || observed.made == Made::AsItIs && !desired.has_package() && has_key();
-        if self == Self::Unknown && is_as_made() { Self::Same } else { self }
+    pub(super) fn in_list(self, list: &str, desired: &Desired, observed: &ObservedContract) -> Self {
+        if self == Self::Unknown && observed.came_with(desired, list) { Self::Same } else { self }
     }
 
     /// What likeness shows in a contract.

@@ -19,7 +19,6 @@ use super::{
     lists::{LISTS, List, Removal, USAGE, item_shape},
     money,
     observed::Item,
-    planned::TELL_TIMES,
     schedule::{self, Difference, Kind},
     tables::{APART, REFERRING},
     text,
@@ -28,7 +27,7 @@ use crate::{
     plan::{
         self, Change, Recorded,
         diff::{covers, diff},
-        pairing::{Pairing, Traits},
+        pairing::{Candidate, Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
@@ -220,23 +219,15 @@ impl<'v> Matcher<'_, 'v> {
         let same = same.into_iter().filter(|(position, _)| open.contains(position));
         let mut questions: BTreeMap<usize, Vec<usize>> = same.collect();
         let asked: BTreeSet<_> = questions.keys().copied().collect();
-        let candidates = |pairing: &Pairing<'_, Wanted, Item<'_>>| {
-            pairing.candidates(
-                |wanted| identity(list, &wanted.compared),
-                |item| identity(list, item.terms),
-                |wanted, item| self.is_possible(list, wanted, *item).then_some(0),
-            )
-        };
         // A contract that was in force has its record: what is not on it is not the spec's.
         let is_told = list.is_beside() && self.recorded.applied_spec.is_some();
         let likeness = match list.name {
             _ if is_told => Likeness::Other,
-            name if TELL_TIMES.contains(&name) => self.likeness.of_told(self.desired, self.observed),
-            _ => self.likeness,
+            name => self.likeness.in_list(name, self.desired, self.observed),
         };
         let left = match likeness {
             Likeness::Other => Vec::new(),
-            Likeness::Unknown => candidates(&pairing),
+            Likeness::Unknown => self.could_be(list, &pairing),
             Likeness::Same => pairing.nearest(
                 |wanted| (identity(list, &wanted.compared), telling(list, wanted.traits(list))),
                 |item| (identity(list, item.terms), telling(list, traits(list, item.terms))),
@@ -263,6 +254,25 @@ impl<'v> Matcher<'_, 'v> {
         let wanted =
             wanted.into_iter().zip(partners).map(|(wanted, partner)| (wanted, item(partner))).collect();
         Pairs { list, wanted, left }
+    }
+
+    /// The pairs that could be where nothing is on record: what is for the same, and what says all the rest as the spec does, as
+    /// somebody may have changed what it is for.
+    fn could_be(&self, list: &'static List, pairing: &Pairing<'_, Wanted, Item<'v>>) -> Vec<Candidate> {
+        let possible = |wanted: &Wanted, item: &Item<'_>| self.is_possible(list, wanted, *item).then_some(0);
+        let same =
+            |wanted: &Wanted, item: &Item<'_>| identity(list, &wanted.compared) == identity(list, item.terms);
+        let alike = pairing.candidates(
+            |wanted| identity(list, &wanted.compared),
+            |item| identity(list, item.terms),
+            possible,
+        );
+        let otherwise = pairing.candidates(
+            |wanted| enough(telling(list, wanted.traits(list))),
+            |item| telling(list, traits(list, item.terms)),
+            |wanted, item| if same(wanted, item) { None } else { possible(wanted, item) },
+        );
+        alike.into_iter().chain(otherwise).collect()
     }
 
     /// Pairs what is still wanted with what has ended, while it is the same item: to end it no more bills nothing twice,
@@ -355,6 +365,14 @@ fn traits(list: &List, terms: &Value) -> Traits {
 fn telling(list: &List, mut traits: Traits) -> Traits {
     traits.retain(|name, _| !list.identity.contains(name));
     traits
+}
+
+/// The traits of an item by which it can be told whatever it is for: a name, or amounts. Times alone are those of many, and
+/// nothing has a trait that stands for none.
+fn enough(telling: Traits) -> Traits {
+    let tells =
+        |name: &&str| *name == "/name" || name.starts_with("amounts of") || TELLING_NUMBERS.contains(name);
+    if telling.keys().any(|name| tells(name)) { telling } else { Traits::from([("nothing", String::new())]) }
 }
 
 /// The place that a trait is of: the times and amounts of a schedule may differ by one item.

@@ -152,7 +152,7 @@ fn compare_clearable(draft: &mut Draft<'_>, name: &'static str, verb: &'static s
     let is_text = |value: &&Value| **value != json!("");
     let cleared = match wanted {
         Some(wanted) => !is_text(&wanted),
-        None => draft.recorded(name).is_some(),
+        None => draft.was_set(name),
     };
     if cleared {
         if let Some(from) = found.filter(is_text) {

@@ -209,6 +209,17 @@ impl Desired {
         Digest::of(&json!([CREATE_CONTRACT, self.key().as_str(), self.customer_id()]))
     }
 
+    /// Whether a contract is on record as the resource's, or is what a create without a reply has made.
+    fn is_of(&self, observed: &ObservedContract, recorded: &Recorded) -> bool {
+        match &recorded.contract_id {
+            Some(held) => *held == observed.contract_id,
+            None => {
+                let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| self.key().matches(key));
+                has_key && recorded.may_have_sent(&self.create_fingerprint())
+            }
+        }
+    }
+
     /// The fields that say who owns the contract.
     fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
         self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{CUSTOM_FIELDS, CustomerId, Desired, list, money, text};
 use crate::{
     api::contract::Amount,
+    plan::Recorded,
     terms::{Decimal, Timestamp},
 };
 
@@ -45,8 +46,10 @@ pub struct ObservedContract {
     pub last_edit: Option<String>,
     /// Ids of the items that edits of this resource have added, where the history of edits was read.
     pub(super) ours: Option<BTreeSet<String>>,
-    /// What is known of when its items were made.
-    pub(super) made: Made,
+    /// Lists all of whose items tell that they were made along with it.
+    pub(super) made: BTreeSet<&'static str>,
+    /// Whether nobody has edited it, as its history tells where that was read.
+    pub(super) is_unedited: bool,
     /// Keys that this resource made items of the customer with, by their ids.
     pub(super) keys: BTreeMap<ApiId, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
@@ -81,24 +84,6 @@ pub struct ObservedContract {
     pub(super) product_names: BTreeMap<String, String>,
     /// Whether the reply left out commits or credits.
     pub(super) truncated: bool,
-}
-
-/// What is known of when the commits and credits of a contract were made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// Nothing, or that some were made later.
-    Unknown,
-    /// All that tell it were made along with the contract.
-    AtOnce,
-    /// Nor has anybody edited the contract since, as its history tells: they were made by its create.
-    AsItIs,
-}
-
-impl Made {
-    /// The same, where the history of edits has none.
-    pub(super) fn unedited(self) -> Self {
-        if self == Self::AtOnce { Self::AsItIs } else { self }
-    }
 }
 
 /// What is planned for a time.
@@ -234,6 +219,19 @@ impl ObservedContract {
     /// far as that was read.
     pub(super) fn is_ours(&self, id: &ApiId) -> bool {
         self.ours.as_ref().is_some_and(|ours| ours.contains(id.as_str())) || self.keys.contains_key(id)
+    }
+
+    /// Whether whoever made the contract has made all items of a list along with it, and its key says that the resource did.
+    pub(super) fn came_with(&self, desired: &Desired, list: &str) -> bool {
+        let has_key = || self.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
+        self.is_unedited && self.made.contains(list) && !desired.has_package() && has_key()
+    }
+
+    /// The same where nobody else can have made the contract, as its key follows from the resource's name, and nothing of it
+    /// came on record: the resource's own create has made all of them.
+    pub(super) fn came_with_own(&self, desired: &Desired, recorded: &Recorded, list: &str) -> bool {
+        let is_unrecorded = recorded.items.is_empty() && recorded.applied_spec.is_none();
+        is_unrecorded && desired.terms().get("uniquenessKey").is_none() && self.came_with(desired, list)
     }
 
     /// A custom field of the contract.

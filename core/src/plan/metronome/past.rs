@@ -55,6 +55,7 @@ impl Past {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
                     || draft.observed.is_ours(&item.ids.own)
+                    || draft.observed.came_with_own(draft.desired, draft.recorded, pairs.list.name)
             };
             let going = pairs.left.iter().filter(is_gone).map(|item| item.terms);
             let moved =

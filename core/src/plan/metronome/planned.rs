@@ -1,33 +1,31 @@
 //! What a contract has in segments of time: which one is in force, and which are planned for later; and when its items were
 //! made.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::{
-    Desired, ObservedContract,
-    defaults::prune,
-    lists::wire_name,
-    observed::{Made, Planned},
-};
+use super::{Desired, ObservedContract, defaults::prune, lists::wire_name, observed::Planned};
 use crate::terms::{Timestamp, metronome::CONTRACT, shape::Spelling};
 
 /// How long a contract may take to be made, with everything in it.
 const MAKING: TimeDelta = TimeDelta::seconds(10);
 
 /// Lists whose items tell when they were made.
-pub(super) const TELL_TIMES: [&str; 2] = ["commits", "credits"];
+const TELL_TIMES: [&str; 4] = ["commits", "credits", "overrides", "subscriptions"];
 
-/// What a reply tells of when commits and credits were made. A history of edits may be behind what it is the history of, so
-/// each has to tell it as well.
-pub(super) fn made(wire: &Value) -> Made {
-    let Some(made_at) = instant(wire, "created_at") else { return Made::Unknown };
-    let mut items = TELL_TIMES.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list)));
-    let is_at_once = items.all(|item| {
+/// Lists all of whose items tell that they were made along with the contract. A history of edits may be behind what it is the
+/// history of, so each has to tell it as well.
+pub(super) fn made(wire: &Value) -> BTreeSet<&'static str> {
+    let Some(made_at) = instant(wire, "created_at") else { return BTreeSet::new() };
+    let is_at_once = |item: &Value| {
         let time = instant(item, "created_at");
         time.is_some_and(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
-    });
-    if is_at_once { Made::AtOnce } else { Made::Unknown }
+    };
+    let mut lists = BTreeSet::from(TELL_TIMES);
+    lists.retain(|list| segments(wire, wire_name(&CONTRACT, list)).iter().all(is_at_once));
+    lists
 }
 
 impl ObservedContract {
@@ -110,5 +108,5 @@ pub(super) fn identified(configuration: Option<Value>, name: &str) -> Value {
 
 /// A time of a segment, or of an item.
 pub(super) fn instant(segment: &Value, name: &str) -> Option<Timestamp> {
-    segment.get(name)?.as_str()?.parse().ok()
+    Timestamp::from_wire(segment.get(name)?.as_str()?).ok()
 }

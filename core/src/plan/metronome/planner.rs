@@ -16,8 +16,7 @@ use self::{
 };
 use super::{
     CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    end, follow, gate, history, invoices, package, plan, record, stamp,
-    tables::CLEARABLE,
+    end, follow, gate, history, invoices, leaving, package, plan, record, stamp,
     unclaimed::{Origin, in_the_way},
 };
 use crate::{
@@ -28,16 +27,9 @@ use crate::{
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable,
-        package::ArchivedPackage,
-        snapshot::day,
-        three_way::{as_set, to_set},
+        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
     },
-    terms::{
-        Digest,
-        metronome::{CONTRACT, Contract},
-        shape::uuid_in_lower_case,
-    },
+    terms::{Digest, metronome::Contract, shape::in_usual_letters},
     validate::{self, Validated},
 };
 
@@ -120,15 +112,16 @@ impl ContractPlanner {
         };
         let stamp = account.stamp_cluster.as_ref().map(|cluster| {
             let [cluster_key, namespace_key, name_key, revision_key] = STAMP_KEYS.map(str::to_owned);
-            let owner = [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, name)];
-            let revision = contract.annotations().get(REVISION);
-            let notes = revision.map(|revision| (revision_key, revision.clone())).into_iter().collect();
+            let owner =
+                [(cluster_key, cluster.clone()), (namespace_key, namespace), (name_key, stamp::value(name))];
+            let revision = contract.annotations().get(REVISION).cloned();
+            let notes = revision.map(|revision| (revision_key, stamp::value(revision))).into_iter().collect();
             Stamp { fields: owner.into_iter().collect(), notes }
         });
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(|id| told_id(id.as_str()).as_str().into()),
+            customer_id: terms.customer_id.as_ref().map(|id| in_usual_letters(id.as_str()).as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -259,11 +252,6 @@ impl ContractPlanner {
     fn found(&self) -> Option<&ObservedContract> {
         if let Some(Observed::Contract(observed)) = &self.observed { Some(observed) } else { None }
     }
-}
-
-/// An ID as the API tells it.
-fn told_id(id: &str) -> String {
-    uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 
 impl Planner for ContractPlanner {
@@ -461,17 +449,14 @@ impl Planner for ContractPlanner {
     }
 
     fn sets(&self) -> Vec<String> {
-        let Some(desired) = &self.desired else { return Vec::new() };
-        let is_apart = |field: &str| CLEARABLE.iter().all(|(name, _)| *name != field);
-        to_set(&CONTRACT, desired.terms(), self.found().map(|observed| &observed.terms), &is_apart)
+        self.desired.as_ref().map(|desired| leaving::to_set(desired, self.found())).unwrap_or_default()
     }
 
     fn recall(&self, recorded: &mut Recorded) {
-        let Some(observed) = self.found() else { return };
-        // Without a record of any item, one of a field would say that every item is somebody else's.
-        if recorded.contract_id.as_ref() == Some(&observed.contract_id) && !recorded.items.is_empty() {
+        let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return };
+        if desired.is_of(observed, recorded) {
             let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
-            recorded.items.extend(set.into_iter().map(|field| (field, observed.contract_id.clone())));
+            recorded.set.add("", set);
         }
     }
 

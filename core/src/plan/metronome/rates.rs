@@ -199,7 +199,7 @@ fn rate(
     };
     let groups = row.get("pricing_group_values").and_then(Value::as_object).into_iter().flatten();
     let groups = groups.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-    let time = |name: &str| text(row, name)?.parse().ok();
+    let time = |name: &str| Timestamp::from_wire(text(row, name)?).ok();
     Some(Rate {
         product: text(row, "product_name").unwrap_or(&product_id).to_owned(),
         product_id,

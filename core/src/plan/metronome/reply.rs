@@ -52,11 +52,13 @@ impl ObservedContract {
     /// names it.
     pub fn read(data: &Value, now: DateTime<Utc>) -> Result<Self, String> {
         let text = |name: &str| data.get(name).and_then(Value::as_str);
-        let required = |name: &str| text(name).ok_or_else(|| format!("the reply has no `{name}`"));
+        let required = |name: &str| {
+            text(name).filter(|text| !text.is_empty()).ok_or_else(|| format!("the reply has no `{name}`"))
+        };
         let time = |name: &str| match data.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
-                let time = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+                let time = value.as_str().and_then(|text| Timestamp::from_wire(text).ok());
                 time.map(Some).ok_or_else(|| format!("`{name}` of the reply must be a time, not {value}"))
             }
         };
@@ -132,6 +134,7 @@ impl ObservedContract {
             last_edit: None,
             ours: None,
             made: made(&wire),
+            is_unedited: false,
             keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,

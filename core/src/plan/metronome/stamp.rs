@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::key::within;
 use crate::{
     plan::{Call, CallKind, Refusal},
     terms::Digest,
@@ -12,6 +13,14 @@ use crate::{
 /// Keys of the custom fields that say who owns a contract: cluster, namespace, name, revision.
 pub const STAMP_KEYS: [&str; 4] =
     ["countersign_cluster", "countersign_namespace", "countersign_name", "countersign_revision"];
+/// Most characters that the value of a custom field has.
+const MOST: usize = 200;
+
+/// A text as a custom field can have it.
+pub(super) fn value(text: String) -> String {
+    within(text, MOST)
+}
+
 /// Custom field that says which item of the spec an item is. It is set where the provider stamps contracts, and must be
 /// registered for [`KEYED_ENTITIES`].
 pub const ITEM_KEY: &str = "countersign_key";

@@ -60,7 +60,7 @@ pub(super) fn in_the_way(
     for observed in listed.iter().filter(|observed| may_be_meant(observed, desired)) {
         let Some((place, sought)) = derived(observed, &origin.prefix) else { continue };
         match holders.of(sought) {
-            Holder::Nobody => return Some(unclaimed(observed, place, now)),
+            Holder::Nobody => return Some(unclaimed(desired, observed, place, now)),
             Holder::Resource(name) => held.push((observed, name)),
             Holder::OutOfSight => {}
         }
@@ -69,12 +69,13 @@ pub(super) fn in_the_way(
         compare::compare(desired, observed, observed, recorded, policy, now).all_changes().is_empty()
     };
     if let Some((observed, name)) = held.iter().find(|(observed, _)| says_the_same(observed)) {
-        return Some(duplicate(observed, name, "says what this resource says"));
+        return Some(duplicate(desired, observed, name, "says what this resource says"));
     }
     for (observed, name) in &held {
         let (terms, start) = (&observed.terms, Some(observed.starting_at));
         if let Some(what) = bills_the_same(desired, terms, start) {
-            return Some(duplicate(observed, name, &format!("has what this resource says at `{what}`")));
+            let why = format!("has what this resource says at `{what}`");
+            return Some(duplicate(desired, observed, name, &why));
         }
     }
     let is_new = origin.created.is_some_and(|created| now.signed_duration_since(created) < RENAMING);
@@ -139,7 +140,8 @@ fn beside(
                     format!(
                         "Nothing was written: BillingContract {name} is older, of the same customer, and says the same at \
                          `{what}`. If this one is to follow it, delete that one; if a second contract that bills the same is \
-                         meant, set `spec.metronome.uniquenessKey`"
+                         meant, {}",
+                        own_key(desired)
                     ),
                 ))
             }
@@ -272,7 +274,19 @@ fn derived<'v>(observed: &'v ObservedContract, prefix: &str) -> Option<((&'v str
     plain(read).or_else(|| plain(read.split_once(':')?.1))
 }
 
-fn unclaimed(observed: &ObservedContract, (namespace, name): (&str, &str), now: DateTime<Utc>) -> Decision {
+/// How to say that another contract is meant: with a key of its own, for which the one that it would have anyway is as good as
+/// any.
+fn own_key(desired: &Desired) -> String {
+    format!("set `spec.metronome.uniquenessKey: {}`", desired.key())
+}
+
+fn unclaimed(
+    desired: &Desired,
+    observed: &ObservedContract,
+    (namespace, name): (&str, &str),
+    now: DateTime<Utc>,
+) -> Decision {
+    let own_key = own_key(desired);
     let id = &observed.contract_id;
     let story = format!(
         "Nothing was written: the customer has contract {id}, which was made from BillingContract {namespace}/{name}, and no \
@@ -281,11 +295,11 @@ fn unclaimed(observed: &ObservedContract, (namespace, name): (&str, &str), now: 
     let message = match (observed.archived_at, observed.ending_before) {
         (Some(end), _) | (None, Some(end)) if end.0 <= now => format!(
             "{story}. It was in force until {end}, and a contract that begins before then bills that time again. If that is \
-             meant, set `spec.metronome.uniquenessKey`; or let this one begin at {end} or later"
+             meant, {own_key}; or let this one begin at {end} or later"
         ),
         _ => format!(
             "{story}. If it is this one under its former name, take it over with `spec.adopt: {{contractId: {id}, mode: \
-             Override}}`; if another contract is meant, set `spec.metronome.uniquenessKey`; or restore the resource that \
+             Override}}`; if another contract is meant, {own_key}; or restore the resource that \
              held it"
         ),
     };
@@ -296,14 +310,14 @@ fn time(terms: &Value, name: &str) -> Option<Timestamp> {
     super::text(terms, name)?.parse().ok()
 }
 
-fn duplicate(observed: &ObservedContract, name: &str, why: &str) -> Decision {
+fn duplicate(desired: &Desired, observed: &ObservedContract, name: &str, why: &str) -> Decision {
     Decision::refuse(
         reasons::DUPLICATE_CLAIM,
         format!(
             "Nothing was written: the customer has contract {}, which {why}, and BillingContract {name} holds it. If this one \
-             is to follow it, delete that one; if a second contract that bills the same is meant, set \
-             `spec.metronome.uniquenessKey`",
-            observed.contract_id
+             is to follow it, delete that one; if a second contract that bills the same is meant, {}",
+            observed.contract_id,
+            own_key(desired)
         ),
     )
 }

@@ -15,7 +15,12 @@ impl ObservedContract {
     /// When a part that every contract has is missing or has another shape.
     pub fn read(reply: &Value) -> Result<Self, Unreadable> {
         let unreadable = |why: String| Unreadable(format!("the reply is not a contract: {why}"));
-        let terms = SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
+        let mut terms =
+            SHAPE.canonical(reply, Spelling::Wire).map_err(|error| unreadable(error.to_string()))?;
+        // No other letters are meant by a code in small ones.
+        if let Some(Value::String(currency)) = terms.get_mut("currency") {
+            currency.make_ascii_uppercase();
+        }
         for required in ["name", "currency", "effectiveAt", "termEndAt", "items", "periods"] {
             if terms.get(required).is_none() {
                 return Err(unreadable(format!("`{required}` is missing")));

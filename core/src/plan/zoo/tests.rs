@@ -382,6 +382,12 @@ fn what_was_billed_cannot_be_changed_once_the_term_is_over_and_nothing_is_shown(
         plan(&desired(spec), None, &recorded, &Policy::default(), later)
     };
     assert_eq!(decide(&spec), Decision::InSync);
+    // A draft that somebody prepares for the time after it is no replacement of it.
+    let mut draft = seen(&contract("draft"));
+    (draft.contract_id, draft.terms["name"]) = ("contract-9".to_owned(), json!("2028"));
+    let with_draft = |now| plan(&desired(&spec), Some(&draft), &holding(&spec), &Policy::default(), now);
+    assert_eq!(with_draft(later), Decision::InSync);
+    assert_eq!(refusal(with_draft(self::now())).reason, "ReplacedOutside", "before, it is one");
     let mut changed = spec.clone();
     changed.periods[1].commitment_amount = "999999".parse().unwrap();
     let why = refusal(decide(&changed));

@@ -332,3 +332,19 @@ fn of_several_that_keep_a_contract_the_one_that_has_it_on_record_is_named() {
     assert_eq!(keeper_of(Before::Taking, &[&twin]), None);
     assert_eq!(keeper_of(Before::Taking, &[&older]), Some("older".to_owned()));
 }
+
+#[test]
+fn an_id_is_that_which_the_api_tells_whatever_letters_a_spec_has_it_in() {
+    let told = "6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11";
+    let mut this = adopting("a", "2026-01-01T00:00:00Z", &told.to_uppercase());
+    assert_eq!(subjects(&this), [Subject::Contract(told.to_owned())]);
+    this.spec.metronome = Some(
+        serde_json::from_value(
+            json!({"customerId": told.to_uppercase(), "startingAt": "2026-01-01T00:00:00Z"}),
+        )
+        .unwrap(),
+    );
+    assert_eq!(customers(&this), [told]);
+    let plain = adopting("b", "2026-01-01T00:00:00Z", "Not-A-UUID");
+    assert_eq!(subjects(&plain), [Subject::Contract("Not-A-UUID".to_owned())]);
+}

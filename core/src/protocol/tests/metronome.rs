@@ -102,6 +102,34 @@ fn a_contract_is_created_once_and_read_by_its_id() {
 }
 
 #[test]
+fn a_reply_about_something_else_is_not_believed() {
+    let mut bench = holding();
+    for other in [json!({"id": "c-2"}), json!({"id": ""}), json!({"customer_id": "customer-2"})] {
+        set_name(&mut bench, "Acme 2027");
+        bench.pass(&[found(other), done("waiting BillingUnreachable")]);
+        assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    }
+    // A list that tells somebody else's contracts may lack this customer's.
+    let mut bench = self::bench(json!({}));
+    bench.pass(&[listed(json!({"customer_id": "customer-2"})), done("waiting BillingUnreachable")]);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
+fn a_contract_that_stands_on_two_pages_of_a_list_is_one() {
+    let account = account(Some("prod"));
+    let stamp = json!({"countersign_cluster": "prod", "countersign_namespace": "billing", "countersign_name": "acme"});
+    let stamped = || told(json!({"uniqueness_key": "by-hand", "custom_fields": stamp}));
+    let planner =
+        move |contract: &BillingContract| ContractPlanner::new(contract, None, None, &account).unwrap();
+    let terms = json!({"customerId": "customer-1", "startingAt": "2026-01-01T00:00:00Z", "name": "Acme"});
+    let spec = json!({"providerRef": {"name": "metronome"}, "metronome": terms});
+    let mut bench = Bench::with(Api::Metronome, &spec, planner);
+    bench.pass(&[read(LISTED, json!([stamped(), stamped()])), read(BY_ID, stamped()), done("in_sync")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+}
+
+#[test]
 fn what_a_lost_create_made_is_found_by_its_key() {
     for reply in [failed(CREATE, unknown()), taken(CREATE, json!({"ok": true}))] {
         let mut bench = bench(json!({}));

@@ -111,6 +111,16 @@ fn a_package_is_found_by_its_key() {
 }
 
 #[test]
+fn a_key_as_it_is_goes_before_one_with_the_apis_word_in_front() {
+    let mut package = Package::new("Published");
+    let own = told(json!({"uniqueness_key": "test/billing/pro"}));
+    package.pass(&[read(LISTED, json!([told(json!({"id": "p-0"})), own])), done("in_sync")]);
+    assert_eq!(package.id().as_deref(), Some("p-1"));
+    package.pass(&[found(json!({"id": "p-2"})), done("waiting BillingUnreachable")]);
+    assert_eq!(package.id().as_deref(), Some("p-1"), "a reply about another package is not believed");
+}
+
+#[test]
 fn a_create_whose_reply_was_lost_or_whose_key_was_used_is_looked_for() {
     let mut lost = Package::new("Published");
     lost.pass(&[none(), failed(CREATE, unknown()), done("unconfirmed")]);
@@ -195,7 +205,7 @@ fn a_reply_that_is_no_package_is_none() {
 fn a_deleted_package_is_archived_once_nothing_uses_it() {
     let deleted = || Package::created("Published").deleted(DeletionPolicy::Cancel);
     let archive = || taken(ARCHIVE, json!({"id": "p-1"}));
-    let ended = json!([{"ending_before": "2026-06-01T10:30:00Z"}]);
+    let ended = json!([{"ending_before": "2026-06-01T10:30:00Z"}, {"archived_at": "2026-05-01T00:00:00Z"}]);
     deleted().pass(&[found(json!({})), read(IN_USE, ended), archive(), found(archived()), done("ended")]);
     for contract in [json!({}), json!({"ending_before": "2026-06-01T10:30:01Z"}), json!({"ending_before": 7})]
     {

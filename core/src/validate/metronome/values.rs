@@ -69,9 +69,7 @@ fn check_text(schema: &Value, name: &str, text: &str, found: &mut Violations) {
             )
         });
     } else if schema.get("format").is_some_and(|format| format == "date-time") {
-        let is_full_hour =
-            |time: Timestamp| time.0.timestamp() % 3600 == 0 && time.0.timestamp_subsec_nanos() == 0;
-        found.check(text.parse().is_ok_and(is_full_hour), name, || {
+        found.check(text.parse().is_ok_and(Timestamp::is_full_hour), name, || {
             format!("must be a full hour, such as 2026-01-01T00:00:00Z, not {text}")
         });
     }

@@ -12,7 +12,7 @@ use crate::{
         Policy, Reading, Recorded, Refusal, Unreadable,
         metronome::{AccountSettings, Need, UniquenessKey},
     },
-    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE},
+    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE, shape::in_usual_letters},
     validate,
 };
 
@@ -86,7 +86,12 @@ impl PackagePlanner {
             }
         }
         let Some(listed) = &self.facts.listed else { return Err(Need::Packages) };
-        Ok(listed.iter().find(|data| desired.has_made(data)).map(read).transpose())
+        // A key as it is goes before one with the API's word in front, which could be somebody's own.
+        let is_exact = |data: &&Value| {
+            data.get("uniqueness_key").and_then(Value::as_str) == Some(desired.key().as_str())
+        };
+        let made = listed.iter().find(is_exact).or_else(|| listed.iter().find(|data| desired.has_made(data)));
+        Ok(made.map(read).transpose())
     }
 
     fn look(&mut self, recorded: &Recorded) -> Result<Observation, Need> {
@@ -188,7 +193,15 @@ impl Planner for PackagePlanner {
             }
         };
         match need {
-            Need::Package { .. } => self.facts.by_id = told.into(),
+            Need::Package { package_id } => {
+                let id = told.as_ref().and_then(|told| told.get("id")?.as_str());
+                if let Some(other) = id.filter(|id| in_usual_letters(id) != in_usual_letters(package_id)) {
+                    return Err(Unreadable(format!(
+                        "the reply is of package {other} instead of {package_id}"
+                    )));
+                }
+                self.facts.by_id = told.into();
+            }
             Need::Packages => self.facts.listed = Some(list(told)?),
             Need::ContractsOnPackage { .. } => self.facts.in_use = Some(list(told)?),
             // A package asks for no other fact.
@@ -291,8 +304,12 @@ fn in_use(contracts: i32, in_force: usize) -> Refusal {
     Refusal { reason: reasons::PACKAGE_IN_USE, message }
 }
 
+/// Whether a contract on a package is over: it was archived, or has ended.
 fn has_ended(contract: &Value, now: DateTime<Utc>) -> bool {
+    if contract.get("archived_at").is_some_and(|at| !at.is_null()) {
+        return true;
+    }
     let end =
-        contract.get("ending_before").and_then(Value::as_str).and_then(|end| end.parse::<Timestamp>().ok());
+        contract.get("ending_before").and_then(Value::as_str).and_then(|end| Timestamp::from_wire(end).ok());
     end.is_some_and(|end| end.0 <= now)
 }

@@ -35,9 +35,7 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         observed.last_edit = Some(follows);
         observed.ours = Some(edits.ours());
-        if edits.are_none() {
-            observed.made = observed.made.unedited();
-        }
+        observed.is_unedited = edits.are_none();
         observed.missing = edits.missing(observed);
         Ok(true)
     }

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::plan::{
-    Unreadable,
-    metronome::{
-        Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
-        invoices::Invoices,
+use crate::{
+    plan::{
+        Unreadable,
+        metronome::{
+            Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
+            invoices::Invoices,
+        },
     },
+    terms::shape::in_usual_letters,
 };
 
 /// What was read.
@@ -27,6 +30,16 @@ pub(super) struct Facts {
     pub packages: BTreeMap<String, Option<Value>>,
     pub custom_field_keys: Option<Value>,
     pub invoices: BTreeMap<String, Invoices>,
+}
+
+/// Checks that a reply is about what was asked for: what somebody else's contract says must be neither written over nor taken
+/// for this one's.
+fn is_about(what: &str, told: &str, asked: &str) -> Result<(), Unreadable> {
+    if in_usual_letters(told) == in_usual_letters(asked) {
+        return Ok(());
+    }
+    let why = format!("the reply is of another than what was asked for: {what} {told} instead of {asked}");
+    Err(Unreadable(why))
 }
 
 impl Facts {
@@ -49,14 +62,28 @@ impl Facts {
             }
             Need::Contract(of) => {
                 let read = told.as_ref().map(contract).transpose()?;
+                if let Some(read) = &read {
+                    is_about("contract", &read.contract_id, of.contract_id.as_str())?;
+                    is_about("a contract of customer", read.customer_id.as_str(), of.customer_id.as_str())?;
+                }
                 self.contracts.insert(of.contract_id.to_string(), read);
             }
             Need::LegacyContract(of) => {
+                let id = told.as_ref().and_then(|told| told.get("id")?.as_str());
+                is_about("contract", id.unwrap_or(of.contract_id.as_str()), of.contract_id.as_str())?;
                 self.legacy.insert(of.contract_id.to_string(), told);
             }
-            Need::Contracts { .. } => {
-                let listed = told.as_ref().and_then(Value::as_array).into_iter().flatten();
-                self.listed = Some(listed.map(contract).collect::<Result<_, _>>()?);
+            Need::Contracts { customer_id } => {
+                let mut all: Vec<ObservedContract> = Vec::new();
+                for data in told.as_ref().and_then(Value::as_array).into_iter().flatten() {
+                    let read = contract(data)?;
+                    is_about("a contract of customer", read.customer_id.as_str(), customer_id.as_str())?;
+                    // Pages move while they are read, so that one contract may stand on two.
+                    if all.iter().all(|known| known.contract_id != read.contract_id) {
+                        all.push(read);
+                    }
+                }
+                self.listed = Some(all);
             }
             Need::Edits(of) => {
                 let edits = Edits::read(told.as_ref(), &key.mark());

@@ -219,6 +219,70 @@ fn a_field_that_a_lost_edit_has_set_is_cleared_when_it_leaves_the_spec() {
     }
 }
 
+/// Members of the contract itself, each as a contract may have it, and its name on the wire.
+fn members() -> Vec<(&'static str, Value, &'static str)> {
+    let threshold = |name: &str| {
+        let mut threshold = fixture::gated()[name].clone();
+        threshold["isEnabled"] = json!(true);
+        threshold
+    };
+    let (spend, prepaid) = ("spendThresholdConfiguration", "prepaidBalanceThresholdConfiguration");
+    vec![
+        ("name", json!("Acme 2027"), "name"),
+        ("netPaymentTermsDays", json!("45"), "net_payment_terms_days"),
+        ("endingBefore", json!("2026-12-01T00:00:00Z"), "ending_before"),
+        (spend, threshold(spend), "spend_threshold_configuration"),
+        (prepaid, threshold(prepaid), "prepaid_balance_threshold_configuration"),
+        ("usageFilter", json!({"groupKey": "project", "groupValues": ["b", "a"]}), "usage_filter"),
+        (
+            "billingProviderConfiguration",
+            json!({"billingProvider": "stripe", "deliveryMethod": "direct_to_billing_provider"}),
+            "billing_provider_configuration_schedule",
+        ),
+        (
+            "revenueSystemConfiguration",
+            json!({"revenueSystemConfigurationId": "revenue-1"}),
+            "revenue_system_configuration_schedule",
+        ),
+    ]
+}
+
+#[test]
+fn what_a_lost_write_has_set_of_the_contract_is_taken_out_or_named_when_git_goes_back() {
+    for (name, value, wire) in members() {
+        let without = with(&fixture::plain(), &format!("/{name}"), Value::Null);
+        let said = with(&without, &format!("/{name}"), value);
+        for creates in [true, false] {
+            let mut world = World::new(if creates { &said } else { &without }, None, None);
+            if !creates {
+                world.settle();
+                set_terms(&mut world, &said);
+            }
+            world.fault = Some((world.sends, Fault::Reply));
+            let outcome = world.pass(Goal::InForce).outcome;
+            assert!(matches!(outcome, Outcome::Unconfirmed { .. }), "{name}: {outcome:?}");
+            set_terms(&mut world, &without);
+            world.now += TimeDelta::minutes(5);
+            let told = |world: &World| world.api.contract[wire].clone();
+            if name.ends_with("Configuration") && !name.contains("Threshold") || name == "usageFilter" {
+                for _ in 0..2 {
+                    let outcome = world.pass(Goal::InForce).outcome;
+                    let Outcome::Refused { refusal, .. } = outcome else { panic!("{name}: {outcome:?}") };
+                    assert_eq!(refusal.reason, "ImmutableField", "{name}");
+                    assert!(refusal.message.contains(&format!("/{name}")), "{}", refusal.message);
+                }
+                continue;
+            }
+            world.settle();
+            if name.contains("Threshold") {
+                assert_eq!(told(&world)["is_enabled"], json!(false), "{name}, {creates}");
+            } else {
+                assert_eq!(told(&world), Value::Null, "{name}, {creates}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_was_found_while_the_history_was_behind_is_looked_for_again() {
     let (_, terms, wire) = additions().swap_remove(0);

@@ -41,6 +41,27 @@ fn an_item_of_others_is_not_adopted_by_likeness_when_the_record_is_lost() {
 }
 
 #[test]
+fn what_differs_only_in_what_it_is_for_is_asked_about_and_not_added_again_when_the_record_is_lost() {
+    for (list, wire) in
+        [("commits", "commits"), ("credits", "credits"), ("scheduledCharges", "scheduled_charges")]
+    {
+        let mut bench = Bench::created(&fixture::plain());
+        bench.api.contract[wire][0]["product"]["id"] = json!(fixture::OTHER);
+        bench.forget();
+        let refusal = refused(bench.decide(&fixture::plain()));
+        assert_eq!(refusal.reason, "AmbiguousItem", "{}", refusal.message);
+        assert!(refusal.message.contains(&format!("`{list}[")), "{}", refusal.message);
+    }
+    // One that shares no more than its dates is another.
+    let mut bench = Bench::created(&fixture::plain());
+    let other = commit("b", "2000");
+    let other = with(&with(&other, "/productId", json!(fixture::OTHER)), "/name", json!("Other"));
+    bench.forget();
+    let plan = written(bench.decide(&spec(&[commit("launch", "120000"), other])));
+    assert_eq!(edit_of(&plan)["add_commits"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn a_new_item_is_added_once_the_others_are_on_record() {
     let (mut bench, first) = (lost(), spec(&[commit("a", "100000")]));
     assert!(matches!(bench.decide(&first), Decision::Report(_)), "the other commit is reported");

@@ -217,7 +217,7 @@ fn another_unit_is_another_amount_and_is_refused_by_name() {
 
 /// Says of commits and credits that they were made along with the contract, unless they say something else.
 fn timed(told: &mut Value) {
-    for list in ["commits", "credits"] {
+    for list in ["commits", "credits", "overrides", "subscriptions"] {
         for item in told[list].as_array_mut().into_iter().flatten() {
             let item = item.as_object_mut().unwrap();
             item.entry("created_at").or_insert(json!("2026-01-01T00:00:02Z"));
@@ -259,4 +259,38 @@ fn a_contract_that_was_made_and_not_recorded_is_known_again_though_git_has_chang
         assert_eq!(refusal.reason, "AmbiguousItem", "{}", refusal.message);
         assert_eq!(world.api.edits.len(), 0);
     }
+}
+
+#[test]
+fn what_a_create_made_and_git_dropped_before_it_was_recorded_is_taken_out_where_it_tells_when_it_was_made() {
+    let mut spec = one_of_each();
+    spec["overrides"] = fixture::plain()["overrides"].clone();
+    let dropped = |list: &str, alters: fn(&mut Value)| {
+        let mut world = World::new(&spec, None, Some((0, Fault::Reply)));
+        world.alters = alters;
+        world.pass(Goal::InForce);
+        world.contract.status = None;
+        set_terms(&mut world, &with(&spec, &format!("/{list}"), Value::Null));
+        world
+    };
+    for (list, gone) in [
+        ("commits", "archived_at"),
+        ("credits", "archived_at"),
+        ("overrides", ""),
+        ("subscriptions", "ending_before"),
+    ] {
+        let mut world = dropped(list, timed);
+        world.settle();
+        let left = world.api.contract[list].as_array().unwrap();
+        assert!(left.iter().all(|item| item[gone].is_string()), "{list}: {left:?}");
+        // The same without times: it may be somebody else's, and is told.
+        let mut world = dropped(list, |_| {});
+        assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Drifted { .. }), "{list}");
+        assert_eq!(world.api.edits.len(), 0, "{list}");
+    }
+    // What the user gave the key of may have been made by anybody.
+    let mut world = dropped("commits", timed);
+    let given = with(&spec, "/uniquenessKey", json!("test/billing/acme"));
+    set_terms(&mut world, &with(&given, "/commits", Value::Null));
+    assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Drifted { .. }));
 }

@@ -287,6 +287,27 @@ fn a_part_of_a_schedule_is_not_added_to_the_past() {
 }
 
 #[test]
+fn a_part_of_a_schedule_that_is_still_to_come_is_not_moved_into_the_past() {
+    for (list, place, item) in [
+        ("commits", "invoiceSchedule", json!({"timestamp": TO_COME, "amount": "5"})),
+        ("scheduledCharges", "schedule", json!({"timestamp": TO_COME, "amount": "5"})),
+        (
+            "credits",
+            "accessSchedule",
+            json!({"startingAt": TO_COME, "endingBefore": "2026-12-01T00:00:00Z", "amount": "5"}),
+        ),
+    ] {
+        let place = format!("/{list}/0/{place}/scheduleItems/-");
+        let bench = Bench::created(&with(&fixture::plain(), &place, item.clone()));
+        let spec = with(&fixture::plain(), &place, moved(&item, PAST));
+        is_backdated(bench.decide(&spec), list);
+        let plan = written(bench.decide(&with(&spec, &format!("/{list}/0/backdate"), json!(true))));
+        assert!(plan.summary().contains(&format!("bills the past from {PAST}")), "{}", plan.summary());
+        written(bench.decide(&with(&fixture::plain(), &place, moved(&item, "2026-10-01T00:00:00Z"))));
+    }
+}
+
+#[test]
 fn a_charge_with_past_items_is_not_replaced_to_rename_it() {
     let spec = fixture::plain();
     let bench = Bench::created(&spec);

@@ -205,6 +205,21 @@ fn every_contract_is_made_once_and_settles_whichever_reply_is_lost() {
 }
 
 #[test]
+fn the_stamp_of_a_long_name_fits_into_a_custom_field_and_is_that_name_alone() {
+    let stamped = |end: &str| {
+        let mut world = World::new(&fixture::plain(), Some("prod"), None);
+        world.contract.metadata.name = Some(format!("{}{end}", "a".repeat(250)));
+        let revision = [(crate::api::REVISION.to_owned(), "main@sha1:".repeat(40))];
+        world.contract.metadata.annotations = Some(revision.into());
+        world.settle();
+        world.api.contract["custom_fields"].as_object().unwrap().clone()
+    };
+    let (one, other) = (stamped("one"), stamped("two"));
+    assert!(one.values().all(|value| value.as_str().unwrap().chars().count() <= 200), "{one:?}");
+    assert_ne!(one["countersign_name"], other["countersign_name"]);
+}
+
+#[test]
 fn every_change_is_made_once_whichever_reply_is_lost() {
     let spec = fixture::plain();
     let changed = with(&with(&spec, "/name", json!("Acme 2027")), "/commits/0/name", json!("Start"));
@@ -239,6 +254,29 @@ fn every_contract_comes_to_its_end_whichever_reply_is_lost() {
             }
         }
     }
+}
+
+#[test]
+fn an_end_is_a_full_hour_and_the_plan_says_which() {
+    for (end_at, ends, told) in [
+        (None, "2026-06-01T11:00:00+00:00", "ends at the next full hour"),
+        (Some("2026-03-01T00:00:00Z"), "2026-06-01T11:00:00+00:00", "ends at the next full hour"),
+        (Some("2026-06-01T10:59:59Z"), "2026-06-01T11:00:00+00:00", "ends at the next full hour"),
+        (Some("2026-06-30T22:30:00Z"), "2026-06-30T23:00:00+00:00", "ends 2026-06-30T23:00:00Z"),
+        (Some("2026-07-01T00:00:00+02:00"), "2026-06-30T22:00:00+00:00", "ends 2026-06-30T22:00:00Z"),
+    ] {
+        let mut world = World::new(&fixture::plain(), None, None);
+        world.settle();
+        let end_at = end_at.map(|end| end.parse().unwrap());
+        let goal = Goal::Ended(Ending { policy: DeletionPolicy::End, end_at, void_invoices: false });
+        let Outcome::Ended { applied } = world.pass(goal).outcome else { panic!("{end_at:?}") };
+        assert_eq!(world.api.contract["ending_before"], ends);
+        assert!(applied[0].summary().contains(told), "{}", applied[0].summary());
+    }
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.contract.spec.end_at = "2026-06-30T22:30:00Z".parse().ok();
+    let Outcome::Refused { refusal, .. } = world.pass(Goal::InForce).outcome else { panic!() };
+    assert!(refusal.message.contains("`spec.endAt` must be a full hour"), "{}", refusal.message);
 }
 
 #[test]

@@ -44,14 +44,21 @@ fn is_word(name: &str) -> bool {
 /// What Zoo may make of a reply, by what it is called.
 type Way = (&'static str, fn(&str, &mut Value));
 
-const WAYS: [Way; 6] = [
+const WAYS: [Way; 7] = [
     ("another offset", another_offset),
     ("numbers as text", numbers_as_text),
     ("floats", floats),
     ("reversed", reversed),
     ("capitals", capitals),
+    ("small letters", small_letters),
     ("nulls and more members", nulls_and_more_members),
 ];
+
+fn small_letters(name: &str, value: &mut Value) {
+    if let (true, Value::String(text)) = (name == "currency", value) {
+        text.make_ascii_lowercase();
+    }
+}
 
 fn another_offset(_: &str, value: &mut Value) {
     let time = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
@@ -120,6 +127,75 @@ fn what_means_the_same_in_other_words_is_no_difference() {
         for recorded in [holding(&contract), Recorded::default()] {
             assert_eq!(decide(&contract, Some(&observed), &recorded), Decision::InSync, "{way}");
         }
+    }
+}
+
+#[test]
+fn a_second_thing_of_one_key_is_one_too_many_in_billing_whatever_it_says() {
+    let contract = contract("active");
+    for (list, path) in [("items", "/items/licensed_api_credits"), ("periods", "/periods/0")] {
+        for otherwise in [false, true] {
+            let mut told = reply(&contract);
+            let mut second = told[list][0].clone();
+            if otherwise {
+                let name = if list == "items" { "display_name" } else { "rollover_in_amount" };
+                second[name] = if list == "items" { json!("Another") } else { json!(7) };
+            }
+            told[list].as_array_mut().unwrap().push(second);
+            let observed = ObservedContract::read(&told).unwrap();
+            let plan = written(decide(&contract, Some(&observed), &holding(&contract)));
+            let paths: Vec<_> = plan.changes.iter().map(|change| change.path.as_str()).collect();
+            assert!(paths.contains(&path), "{paths:?}");
+            assert_eq!(
+                body(&plan)[list].as_array().map(Vec::len),
+                told[list].as_array().map(|all| all.len() - 1)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_currency_of_closed_periods_stays() {
+    let old = contract("active");
+    let mut observed = seen(&old);
+    let mut new = old.clone();
+    new.currency = "EUR".into();
+    written(decide(&new, Some(&observed), &holding(&old)));
+    observed.terms["periods"][0]["status"] = json!("closed");
+    let refusal = refusal(decide(&new, Some(&observed), &holding(&old)));
+    assert_eq!(refusal.reason, "PeriodClosed");
+    assert!(refusal.message.contains("/currency: USD -> EUR"), "{}", refusal.message);
+}
+
+#[test]
+fn what_was_ended_and_is_shown_is_opened_again_only_when_somebody_says_so() {
+    let spec = contract("active");
+    for state in ["closed", "canceled"] {
+        let mut observed = seen(&spec);
+        (observed.state, observed.terms["status"]) = (state.to_owned(), json!(state));
+        let refused = refusal(decide(&spec, Some(&observed), &holding(&spec)));
+        assert_eq!(refused.reason, "TermOver");
+        let digest = refused.message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
+        let policy = Policy { approved: Some(digest.to_owned()), ..Policy::default() };
+        let decision = plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now());
+        assert_eq!(body(&written(decision))["status"], "active");
+        // What this resource has written itself is not asked about, however late it arrives.
+        let late = Recorded {
+            unconfirmed: Some(crate::api::contract::UnconfirmedWrite {
+                digest: fingerprint(&observed.terms),
+                time: crate::terms::Timestamp(now()),
+                after_edit: None,
+                taken: false,
+                difference: None,
+                rounds: 0,
+                lost: Vec::new(),
+            }),
+            ..holding(&spec)
+        };
+        written(decide(&spec, Some(&observed), &late));
+        let mut ended = spec.clone();
+        ended.status = serde_json::from_value(json!(state)).unwrap();
+        assert_eq!(decide(&ended, Some(&observed), &holding(&spec)), Decision::InSync);
     }
 }
 
