@@ -372,7 +372,8 @@ impl Task {
         let result = ReconcileResult { account: Some(self.desk.account_name.clone()), ..result };
         ground.note(|| format!("  result: {:?} requeue {:?}", short(&result.outcome), result.requeue));
         ground.count(outcome_name(&result.outcome));
-        for finding in check::in_sync(&self.desk, &result, &ground.rules, ground.now) {
+        // What ends does so at the next full hour by the operator's own clock.
+        for finding in check::in_sync(&self.desk, &result, &ground.rules, ground.now + skew) {
             ground.find(finding);
         }
         self.report(result, memory, ground, skew)
