@@ -3,6 +3,10 @@
 use std::{env, process::ExitCode};
 
 use countersign::cli::Cli;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

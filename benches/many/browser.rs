@@ -1,4 +1,5 @@
-//! A page in a real browser: opened, scrolled to its end, with every folded group opened, and scrolled to its end again.
+//! A page in a real browser: opened, scrolled to its end, with every folded group opened, and scrolled to its end again, which
+//! takes a hundred pictures at most.
 //!
 //! The browser is a headless Chromium, or one that is made from it, spoken to over the pipes of its `DevTools` protocol: JSON
 //! with a zero byte after each message.
@@ -29,8 +30,10 @@ pub(crate) struct Shown {
     pub(crate) opened: Duration,
     /// Scrolling from its start to its end, as it was opened.
     pub(crate) scrolled: Duration,
-    /// Opening every folded group, and scrolling from the start to the end again.
+    /// Opening every folded group, one after the other.
     pub(crate) unfolded: Duration,
+    /// Scrolling from the start to the end again with all of them open.
+    pub(crate) scrolled_open: Duration,
     /// The longest time between two pictures while it was scrolled.
     pub(crate) longest: Duration,
     /// Groups that were folded.
@@ -47,12 +50,12 @@ pub(crate) fn find() -> Option<PathBuf> {
     named.or_else(|| places().find(|place| place.is_file()))
 }
 
-/// Scrolls in steps of half a window at least, one a picture; gives the time and the longest one between two pictures.
+/// Scrolls in steps of half a window or a hundredth of the page, one a picture; gives the time and the longest one between two pictures.
 const SCROLL: &str = "
 async function picture() { return new Promise(done => requestAnimationFrame(() => setTimeout(done, 0))) }
 async function toEnd() {
   const page = document.scrollingElement, started = performance.now();
-  const step = Math.max(innerHeight / 2, page.scrollHeight / 200);
+  const step = Math.max(innerHeight / 2, page.scrollHeight / 100);
   let longest = 0;
   for (let y = 0; ; y += step) {
     const before = performance.now();
@@ -85,12 +88,19 @@ pub(crate) fn show(program: &Path, file: &Path, folder: &Path) -> Result<Shown, 
     }
     let opened = started.elapsed();
     let first = browser.evaluate(&page, &format!("(async () => {{ {SCROLL}; return toEnd() }})()"))?;
+    // A picture after each group, as for somebody who opens one after the other; what is folded in one is opened in the last.
     let unfold = format!(
-        "(async () => {{ {SCROLL}; const started = performance.now(); let groups = 0;
-        for (const group of document.querySelectorAll('details:not([open])')) {{ group.open = true; groups++; await picture(); }}
+        "(async () => {{ {SCROLL}; const started = performance.now(); let groups = 0, last;
+        for (const group of document.querySelectorAll('details:not([open])')) {{
+          if (group.parentElement.closest('details')) continue;
+          group.open = true; groups++; last = group;
+          await picture();
+        }}
+        for (const inner of last?.querySelectorAll('details') ?? []) inner.open = true;
         document.scrollingElement.scrollTop = 0;
-        const scrolled = await toEnd();
-        return {{...scrolled, took: Math.round(performance.now() - started), groups}} }})()"
+        await picture();
+        const unfolding = Math.round(performance.now() - started);
+        return {{...await toEnd(), unfolding, groups}} }})()"
     );
     let second = browser.evaluate(&page, &unfold)?;
     let number = |of: &Value, name: &str| of[name].as_u64().ok_or(format!("no `{name}` in {of}"));
@@ -98,7 +108,8 @@ pub(crate) fn show(program: &Path, file: &Path, folder: &Path) -> Result<Shown, 
     Ok(Shown {
         opened,
         scrolled: time(&first, "took")?,
-        unfolded: time(&second, "took")?,
+        unfolded: time(&second, "unfolding")?,
+        scrolled_open: time(&second, "took")?,
         longest: time(&first, "longest")?.max(time(&second, "longest")?),
         groups: number(&second, "groups")?,
         heights: (number(&first, "height")?, number(&second, "height")?),

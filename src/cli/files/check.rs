@@ -1,6 +1,6 @@
 //! What the API server would not take: schema, metadata and CEL rules of the definitions, without a server.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use kube_cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::{Map, Value};
@@ -93,7 +93,7 @@ pub fn rules(kind: &str, resource: &Value, before: Option<&Value>) -> Vec<Findin
     let (resource, before) = (without_nulls(resource), before.map(without_nulls));
     let asked = RULES.with(|rules| {
         let rules = rules.get(kind)?;
-        VALIDATOR.with(|validator| validator.validate_compiled(rules, &resource, before.as_ref()).err())
+        VALIDATOR.with(|validator| validator.validate_compiled(rules, &resource, before.as_deref()).err())
     });
     let finding = |error: kube_cel::ValidationError| {
         let path = error.field_path.trim_start_matches('.');
@@ -219,15 +219,26 @@ fn is_label_value(text: &str) -> bool {
 }
 
 /// A value as the API server takes it: it leaves out what is null before it asks its rules.
-pub(super) fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let said = members.iter().filter(|(_, value)| !value.is_null());
-            said.map(|(name, value)| (name.clone(), without_nulls(value))).collect::<Map<_, _>>().into()
+pub(super) fn without_nulls(value: &Value) -> Cow<'_, Value> {
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Object(members) => members.values().any(has_null),
+            Value::Array(items) => items.iter().any(has_null),
+            _ => false,
         }
-        Value::Array(items) => items.iter().map(without_nulls).collect(),
-        value => value.clone(),
     }
+    fn without(value: &Value) -> Value {
+        match value {
+            Value::Object(members) => {
+                let said = members.iter().filter(|(_, value)| !value.is_null());
+                said.map(|(name, value)| (name.clone(), without(value))).collect::<Map<_, _>>().into()
+            }
+            Value::Array(items) => items.iter().map(without).collect(),
+            value => value.clone(),
+        }
+    }
+    if has_null(value) { Cow::Owned(without(value)) } else { Cow::Borrowed(value) }
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -3,12 +3,16 @@
 //! Nothing that may be meant as one of our resources is left out in silence: a misspelt group would otherwise be called
 //! sound, and never billed.
 
-use std::{collections::BTreeMap, mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Files, Resource, Skipped, Source, Typed, check, kustomize::Kustomizations};
+use super::{Files, Packed, Resource, Skipped, Source, Typed, check, kustomize::Kustomizations};
 use crate::{
     api::GROUP,
     cli::many,
@@ -27,8 +31,9 @@ const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
 
 impl Files {
     /// Sorts every document of every source; a source that says the same in others has what it has there. Each thread reads
-    /// one at a time: what all of them say takes a multiple of their text.
-    pub(super) fn sort(&mut self, sources: Vec<Source>, others: &Self) {
+    /// one at a time: what all of them say takes a multiple of their text. With `packs`, contracts of which others have
+    /// another version are packed.
+    pub(super) fn sort(&mut self, sources: Vec<Source>, others: &Self, packs: bool) {
         let (kustomizations, known) = (kustomizations(&sources), Known::of(others));
         let numbered: Vec<(usize, &Source)> = sources.iter().enumerate().collect();
         let sorted = many::map(
@@ -38,6 +43,9 @@ impl Files {
                 let mut files = Self::default();
                 if !files.take_known(*index, source, &known, &kustomizations) {
                     files.sort_source(*index, source, &kustomizations);
+                }
+                if packs {
+                    files.pack(&known);
                 }
                 files
             },
@@ -51,6 +59,19 @@ impl Files {
                 .extend(files.findings.into_iter().map(|(index, finding)| (before + index, finding)));
         }
         self.sources = sources;
+    }
+
+    /// Packs contracts that the others have too, and other ones.
+    fn pack(&mut self, others: &Known<'_>) {
+        for resource in &mut self.resources {
+            if let Some(Typed::Contract(contract)) = &resource.typed
+                && Arc::strong_count(contract) == 1
+                && others.contracts.contains(&(resource.namespace.as_deref(), &*resource.name))
+                && let Some(packed) = Packed::of(contract)
+            {
+                resource.typed = Some(Typed::Packed(packed));
+            }
+        }
     }
 
     /// Takes over what a source has elsewhere, if it says the same there and has nothing but resources.
@@ -227,12 +248,17 @@ type Found<'f> = (&'f [Resource], Vec<(usize, Finding)>);
 struct Known<'f> {
     files: &'f Files,
     sources: BTreeMap<&'f str, usize>,
+    /// Namespaces and names of the contracts.
+    contracts: BTreeSet<(Option<&'f str>, &'f str)>,
 }
 
 impl<'f> Known<'f> {
     fn of(files: &'f Files) -> Self {
         let sources = files.sources.iter().enumerate().map(|(index, source)| (source.name.as_str(), index));
-        Self { files, sources: sources.collect() }
+        let contracts =
+            files.resources.iter().filter(|resource| matches!(resource.typed, Some(Typed::Contract(_))));
+        let contracts = contracts.map(|resource| (resource.namespace.as_deref(), resource.name.as_str()));
+        Self { files, sources: sources.collect(), contracts: contracts.collect() }
     }
 
     /// The resources of a source that says the same, and what was found in each; nothing where it has none.

@@ -19,7 +19,7 @@ pub(super) use self::{
     kustomize::NAMES,
 };
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use super::{Failure, out};
 use crate::{
@@ -93,8 +93,29 @@ pub enum Typed {
     Package(Arc<ContractPackage>),
     /// A contract.
     Contract(Arc<BillingContract>),
+    /// A contract as it was, where it is another one now: of very many, it is only looked at one at a time.
+    Packed(Packed),
     /// An approval.
     Approval(Arc<ContractApproval>),
+}
+
+/// A contract in a quarter of the memory.
+#[derive(Clone, Debug)]
+pub struct Packed(Box<[u8]>);
+
+impl Packed {
+    /// A contract, if it is read again as it is.
+    fn of(contract: &BillingContract) -> Option<Self> {
+        let packed = Self(serde_json::to_vec(contract).ok()?.into_boxed_slice());
+        let is_whole = |read: &BillingContract| {
+            read.spec == contract.spec && read.metadata == contract.metadata && read.status == contract.status
+        };
+        packed.read().as_ref().is_some_and(is_whole).then_some(packed)
+    }
+
+    fn read(&self) -> Option<BillingContract> {
+        serde_json::from_slice(&self.0).ok()
+    }
 }
 
 /// Something that was left out.
@@ -129,7 +150,16 @@ impl Files {
     #[must_use]
     pub fn beside(sources: Vec<Source>, others: &Self) -> Self {
         let mut files = Self::default();
-        files.sort(sources, others);
+        files.sort(sources, others, false);
+        files
+    }
+
+    /// The same of texts as they were before others: contracts that are other ones by now are packed, and not among
+    /// [`Self::contracts`]. [`Resource::contract`] reads them.
+    #[must_use]
+    pub fn before(sources: Vec<Source>, others: &Self) -> Self {
+        let mut files = Self::default();
+        files.sort(sources, others, true);
         files
     }
 
@@ -148,6 +178,10 @@ impl Files {
                 Some(Typed::Package(found)) => &mut Arc::make_mut(found).metadata,
                 Some(Typed::Contract(found)) => &mut Arc::make_mut(found).metadata,
                 Some(Typed::Approval(found)) => &mut Arc::make_mut(found).metadata,
+                Some(Typed::Packed(_)) => {
+                    resource.namespace = Some(namespace.to_owned());
+                    continue;
+                }
                 Some(Typed::ClusterProvider(_)) | None => continue,
             };
             metadata.namespace = Some(namespace.to_owned());
@@ -250,7 +284,7 @@ impl Files {
                     indices.push((Which::Approval(together.approvals.len()), index));
                     together.approvals.push(Placed { place, scope, resource });
                 }
-                None => {}
+                Some(Typed::Packed(_)) | None => {}
             }
         }
         indices.sort_unstable();
@@ -268,6 +302,22 @@ impl Files {
 }
 
 impl Resource {
+    /// The contract that it is; one that is packed is read for this.
+    #[must_use]
+    pub fn contract(&self) -> Option<Cow<'_, BillingContract>> {
+        match self.typed.as_ref()? {
+            Typed::Contract(contract) => Some(Cow::Borrowed(contract)),
+            Typed::Packed(packed) => {
+                let mut contract = packed.read()?;
+                if let Some(namespace) = &self.namespace {
+                    contract.metadata.namespace = Some(namespace.clone());
+                }
+                Some(Cow::Owned(contract))
+            }
+            _ => None,
+        }
+    }
+
     /// Kind, namespace and name.
     fn named(&self) -> (&str, Option<&str>, &str) {
         (&self.kind, self.namespace.as_deref(), &self.name)

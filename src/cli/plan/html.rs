@@ -44,16 +44,18 @@ struct Page<'p> {
     alerts: Vec<(&'p str, String)>,
     terms: Option<Drawing>,
     commitments: Vec<Drawing>,
-    parts: Vec<(&'static str, Vec<Resource<'p>>)>,
+    parts: Vec<(&'static str, Vec<Told<'p>>)>,
 }
 
-/// One resource in one part.
-struct Resource<'p> {
-    anchor: String,
-    label: String,
-    file: &'p str,
-    happens: String,
-    money: String,
+/// One resource in one part. What is told of it is made when its turn comes: of very many, all together would fill the memory.
+struct Told<'p> {
+    row: &'p Row,
+    part: Part,
+    live: bool,
+}
+
+/// What is told of one resource below its name.
+struct Resource {
     why: Option<String>,
     reason: Option<String>,
     wrong: Vec<String>,
@@ -110,7 +112,7 @@ impl<'p> Page<'p> {
         let parts = Part::ALL.map(|part| {
             (
                 part.title(),
-                planned.part(part).map(|row| Resource::of(row, part, planned.live)).collect::<Vec<_>>(),
+                planned.part(part).map(|row| Told { row, part, live: planned.live }).collect::<Vec<_>>(),
             )
         });
         Self {
@@ -135,15 +137,32 @@ impl<'p> Page<'p> {
     }
 }
 
-impl<'p> Resource<'p> {
-    fn of(row: &'p Row, part: Part, live: bool) -> Self {
-        let is_first = row.part() == Some(part);
-        let mut resource = Self {
-            anchor: format!("{}-{}-{part:?}", row.kind, row.name),
-            label: format!("{} {}", row.kind, row.name),
-            file: &row.file,
-            happens: happens(row),
-            money: if is_first { money(row) } else { String::new() },
+impl Told<'_> {
+    fn anchor(&self) -> String {
+        format!("{}-{}-{:?}", self.row.kind, self.row.name, self.part)
+    }
+
+    fn label(&self) -> String {
+        format!("{} {}", self.row.kind, self.row.name)
+    }
+
+    fn happens(&self) -> String {
+        happens(self.row)
+    }
+
+    /// Its money stands in the first part that it is told in.
+    fn is_first(&self) -> bool {
+        self.row.part() == Some(self.part)
+    }
+
+    fn money(&self) -> String {
+        if self.is_first() { money(self.row) } else { String::new() }
+    }
+
+    fn resource(&self) -> Resource {
+        let Self { row, part, live } = *self;
+        let is_first = self.is_first();
+        let mut resource = Resource {
             why: None,
             reason: None,
             wrong: row.wrong.iter().map(found).collect(),

@@ -158,7 +158,7 @@ impl Plan {
     /// What a change does where what the files said before is what is billed.
     fn offline(&mut self, looks: &Looks) -> Result<Planned, Failure> {
         let namespace = self.cluster.namespace().map(str::to_owned);
-        let (before, mut after, base) = self.read(namespace.as_deref())?;
+        let (before, mut after, base) = self.read(namespace.as_deref(), false)?;
         let mut before = before.unwrap_or_default();
         let change = Change::of(Some(&mut before), &mut after, Utc::now());
         Ok(Planned { base, ..Planned::offline(&change, looks) })
@@ -173,7 +173,7 @@ impl Plan {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             let provider = provider.clone();
             let accounts = Accounts::one(connected, &namespace);
-            let (mut before, mut after, base) = self.read(Some(&namespace))?;
+            let (mut before, mut after, base) = self.read(Some(&namespace), true)?;
             // A file that contracts refer to is looked at with them, wherever it stands.
             for files in before.iter_mut().chain([&mut after]) {
                 files.join(&Files::read(std::slice::from_ref(&provider))?);
@@ -186,7 +186,7 @@ impl Plan {
         let (mut before, mut after, base) = if self.files.is_empty() && self.base.is_none() {
             (None, Files::of(cluster.files(&[namespace.clone()].into())), None)
         } else {
-            self.read(Some(&namespace))?
+            self.read(Some(&namespace), true)?
         };
         let all = before.iter().chain([&after]).flat_map(|files| &files.resources);
         let namespaces = all.filter_map(|resource| resource.namespace.clone()).collect();
@@ -213,7 +213,11 @@ impl Plan {
     }
 
     /// The files before and after, with resources that say no namespace in one if it is known, and the commit before.
-    fn read(&mut self, namespace: Option<&str>) -> Result<(Option<Files>, Files, Option<String>), Failure> {
+    fn read(
+        &mut self,
+        namespace: Option<&str>,
+        is_live: bool,
+    ) -> Result<(Option<Files>, Files, Option<String>), Failure> {
         let put = |mut files: Files| {
             if let Some(namespace) = namespace {
                 files.put_into(namespace);
@@ -251,7 +255,10 @@ impl Plan {
             }
         }
         let after = Files::of(after);
-        let before = before.map(|before| Files::beside(before, &after));
+        let before =
+            before.map(
+                |before| if is_live { Files::beside(before, &after) } else { Files::before(before, &after) },
+            );
         if before.iter().chain([&after]).all(|files| files.resources.is_empty() && files.broken.is_empty()) {
             let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
             let paths = paths.join(", ");

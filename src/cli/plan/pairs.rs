@@ -148,8 +148,9 @@ impl<'a> Change<'a> {
         if pair.kind == "ContractPackage" {
             return (self.package_effect(package_of(was), package_of(is)), None);
         }
-        let (was, is) = (contract_of(was), contract_of(is));
-        let (was, is) = (was.map(|was| side(was, &self.old)), is.map(|is| side(is, &self.new)));
+        let (was, is) = (pair.was.and_then(Resource::contract), contract_of(is));
+        let was = was.as_deref().map(|was| side(was, &self.old));
+        let is = is.map(|is| side(is, &self.new));
         let cause = was.as_ref().zip(is.as_ref()).and_then(|(was, is)| cause(was, is));
         if pair.how(self.knows_before) == How::Same && cause.is_none() {
             // What neither says something else nor refers to something else is as it was.
@@ -231,7 +232,8 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The contract before and after.
+    /// The contract before and after. One that is on both sides is packed before where nobody is asked but the files, and
+    /// [read](Resource::contract) by whoever compares the two.
     pub(super) fn contracts(&self) -> (Option<&'a BillingContract>, Option<&'a BillingContract>) {
         let of =
             |resource: Option<&'a Resource>| contract_of(resource.and_then(|found| found.typed.as_ref()));
@@ -247,8 +249,10 @@ impl<'a> Pair<'a> {
 
 /// Whether two resources have the same spec, whatever is written of what is meant when it is left out.
 fn says_the_same(was: &Resource, is: &Resource) -> bool {
+    if let (Some(was), Some(is)) = (was.contract(), is.contract()) {
+        return was.spec == is.spec;
+    }
     match (&was.typed, &is.typed) {
-        (Some(Typed::Contract(was)), Some(Typed::Contract(is))) => was.spec == is.spec,
         (Some(Typed::Package(was)), Some(Typed::Package(is))) => was.spec == is.spec,
         _ => was.untyped.is_some() && was.untyped == is.untyped,
     }

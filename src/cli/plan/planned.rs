@@ -225,6 +225,10 @@ impl Planned {
             if let Effect::Changes { plan, .. } = &mut effect {
                 // Nobody is told what would be sent where nobody was asked.
                 plan.calls = Vec::new();
+                // There may be very many of them: they are kept without the room to grow.
+                plan.changes.shrink_to_fit();
+                plan.effect.open.shrink_to_fit();
+                plan.effect.usage.shrink_to_fit();
             }
             Some(Row::of(files, pair, effect, cause, looks)).filter(|row| row.part().is_some())
         };

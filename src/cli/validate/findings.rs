@@ -40,7 +40,7 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
             Typed::ClusterProvider(found) => terms(provider(&found.spec.account)),
             Typed::Package(found) => terms(usable(found, &packages)),
             Typed::Contract(found) => contract(found, &packages, &together),
-            Typed::Approval(_) => Vec::new(),
+            Typed::Approval(_) | Typed::Packed(_) => Vec::new(),
         };
         let was = before.resource(resource);
         let is_as_it_was = was.is_some_and(|was| {
@@ -58,9 +58,7 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
         own.splice(0..0, unsaid);
         own.extend(placeholders(value));
         own.extend(written_by_the_cluster(value));
-        if let (Typed::Contract(contract), Some(Typed::Contract(was))) =
-            (typed, was.and_then(|was| was.typed.as_ref()))
-        {
+        if let (Typed::Contract(contract), Some(was)) = (typed, was.and_then(Resource::contract)) {
             let changed = questions::changed(&was.spec, &contract.spec);
             own.extend(changed.into_iter().map(|violation| Finding::warning(Rule::Question, violation)));
         }

@@ -64,7 +64,7 @@ impl Validate {
         let base = match &self.base {
             Some(revision) => {
                 let sources = git::Repository::around(&self.files)?.files(revision, &self.files)?;
-                Some(Files::beside(sources, &files))
+                Some(Files::before(sources, &files))
             }
             None => None,
         };

@@ -332,6 +332,18 @@ fn a_package_by_its_resource_says_itself_how_it_is_billed_and_makes_nothing_once
     from("Archived").pass(&[none(), done("refused PackageArchived")]);
     let legacy = || read("LegacyContract(", json!({"package_id": "package-1"}));
     from("Archived").pass(&[listed(json!({})), found(json!({})), legacy(), done("in_sync")]);
+    // What is there goes on, though nothing is on record of it.
+    from("Archived").pass(&[
+        listed(json!({"name": "Another"})),
+        found(json!({"name": "Another"})),
+        legacy(),
+        last_edit(""),
+        edited(),
+        listed(json!({})),
+        found(json!({})),
+        legacy(),
+        done("applied"),
+    ]);
     let of_another = read("LegacyContract(", json!({"package_id": "package-2"}));
     from("Published").pass(&[
         listed(json!({})),
@@ -355,7 +367,36 @@ fn a_spec_without_terms_of_metronome_or_with_wrong_ones_is_refused() {
     assert_eq!(refusal.reason, reasons::INVALID_SPEC);
     assert!(refusal.message.contains("`spec.metronome`"), "{}", refusal.message);
     bench(json!({"endingBefore": "2025-01-01T00:00:00Z"})).pass(&[done("refused InvalidSpec")]);
-    bench(json!({"customerId": null})).pass(&[done("refused InvalidSpec")]);
+    let mut bench = bench(json!({"customerId": null}));
+    bench.pass(&[done("refused InvalidSpec")]);
+    // It may be wrong about what it claims.
+    bench.claimed = Some(Refusal { reason: reasons::DUPLICATE_CLAIM, message: "no".into() });
+    bench.pass(&[done("refused InvalidSpec")]);
+}
+
+#[test]
+fn what_lies_beside_a_contract_is_foreseen_by_the_plan_that_makes_the_contract_and_by_no_other() {
+    let schedule = json!({"scheduleItems": [
+        {"amount": "100", "startingAt": "2026-01-01T00:00:00Z", "endingBefore": "2027-01-01T00:00:00Z"}]});
+    let credit = json!({"key": "gift", "productId": "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a101", "priority": "1",
+        "accessSchedule": schedule});
+    let foreseen = |bench: &Bench<ContractPlanner>, reads: &[Row]| {
+        let mut machine = bench.machine();
+        for row in reads {
+            let (Step::Read(need), Row::Read(_, told)) = (machine.next(now()), row) else {
+                panic!("{row:?}")
+            };
+            machine.told(&need, told.clone(), now());
+        }
+        assert!(matches!(machine.next(now()), Step::Send(_)));
+        let calls = machine.foreseen(now()).unwrap().calls;
+        calls.iter().map(call_name).collect::<Vec<_>>()
+    };
+    let with_credit = bench(json!({"customerCredits": [credit]}));
+    let beside = "Add v1/contracts/customerCredits/create";
+    assert_eq!(foreseen(&with_credit, &[none()]), [CREATE, beside]);
+    let reads = [listed(json!({})), found(json!({})), read("Balances {", json!([]))];
+    assert_eq!(foreseen(&with_credit, &reads), [beside], "the plan itself makes it");
 }
 
 #[test]

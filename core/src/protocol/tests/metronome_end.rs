@@ -73,6 +73,16 @@ fn a_contract_that_is_not_shown_to_be_ours_is_left_alone() {
     let mut adopting = deleted(bench(json!({})), DeletionPolicy::Cancel);
     adopting.contract.spec.adopt = Some(serde_json::from_value(json!({"contractId": "c-1"})).unwrap());
     adopting.pass(&[foreign(), done("ended")]);
+    // What its key shows to be its own is its own, whatever else it was to adopt.
+    adopting.contract.status = None;
+    adopting.contract.spec.adopt = Some(serde_json::from_value(json!({"contractId": "c-2"})).unwrap());
+    adopting.pass(&[
+        listed(json!({})),
+        no_invoices(),
+        taken(ARCHIVE, json!({})),
+        listed(archived()),
+        done("ended"),
+    ]);
 }
 
 #[test]

@@ -269,3 +269,32 @@ fn a_key_that_json_says_twice_is_refused_as_in_yaml() {
     let files = read(&[("acme.json", text)]);
     assert!(files.resources.is_empty() && files.broken.len() == 1, "{files:#?}");
 }
+
+#[test]
+fn a_contract_that_was_another_one_is_packed_and_is_read_as_it_was() {
+    let contract = |name: &str, end: &str| {
+        let text = format!(
+            "apiVersion: billing.countersign.dev/v1alpha1\nkind: BillingContract\n\
+             metadata: {{name: {name}, labels: {{team: sales}}}}\nspec:\n  providerRef: {{name: zoo}}\n  zoo:\n    \
+             organizationId: 6f0c3f0e-6b7e-4b8e-9f0a-2b1f6f1f7a11\n    effectiveAt: 2026-01-01T00:00:00Z\n    \
+             termEndAt: {end}\n    items: [{{code: fde, displayName: Engineer, kind: fixed_fee, unit: year, \
+             fixedFeeAmount: '1000.50'}}]\n    periods: []\n"
+        );
+        Source { name: format!("{name}.yaml"), text, unread: None }
+    };
+    let (long, short) = ("2028-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
+    let after = Files::of(vec![contract("acme", long), contract("globex", long)]);
+    let was = vec![contract("acme", short), contract("globex", long), contract("gone", long)];
+    let (mut before, mut plain) = (Files::before(was.clone(), &after), Files::beside(was, &after));
+    let is_packed: Vec<_> =
+        before.resources.iter().map(|found| matches!(found.typed, Some(Typed::Packed(_)))).collect();
+    assert_eq!(is_packed, [true, false, false]);
+    for files in [&mut before, &mut plain] {
+        files.put_into("billing");
+    }
+    for (packed, plain) in before.resources.iter().zip(&plain.resources) {
+        let (packed, plain) = (packed.contract().unwrap(), plain.contract().unwrap());
+        assert_eq!((&packed.spec, &packed.metadata), (&plain.spec, &plain.metadata));
+        assert_eq!(packed.metadata.namespace.as_deref(), Some("billing"));
+    }
+}
