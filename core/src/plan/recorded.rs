@@ -182,3 +182,51 @@ fn blocked(conditions: &[Condition], plan: &Digest) -> Option<BlockedPlan> {
     let refusal = Refusal { reason, message: stalled.message.clone() };
     Some(BlockedPlan { digest: plan.clone(), refusal })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn contract(metadata: &Value, status: &Value) -> BillingContract {
+        serde_json::from_value(json!({
+            "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract", "metadata": metadata,
+            "spec": {"providerRef": {"name": "zoo"}}, "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_on_record_of_one_account_is_not_known_in_another() {
+        let status = json!({
+            "account": "https://one", "contractId": "c-1", "observedGeneration": 1,
+            "items": [{"key": "commits/launch", "id": "i-1"}],
+        });
+        let contract = contract(&json!({"name": "acme", "generation": 1}), &status);
+        assert_eq!(Recorded::of(&contract, "https://one").contract_id.as_deref(), Some("c-1"));
+        let elsewhere = Recorded { account: Some("https://two".into()), ..Recorded::default() };
+        assert_eq!(Recorded::of(&contract, "https://two"), elsewhere);
+    }
+
+    #[test]
+    fn what_was_written_for_a_spec_that_went_may_be_missing_until_one_is_in_force() {
+        let lacks = |generation: i64, observed: i64, ready: &str| {
+            let condition = json!({
+                "type": "Ready", "status": ready, "reason": "R", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            });
+            let status = json!({"observedGeneration": observed, "conditions": [condition]});
+            let contract = contract(&json!({"name": "acme", "generation": generation}), &status);
+            Recorded::of(&contract, "https://one").may_lack_a_spec
+        };
+        assert!(!lacks(1, -1, "Unknown") && !lacks(1, 1, "False"), "there was no spec before it");
+        assert!(lacks(2, -1, "Unknown") && lacks(3, 1, "True"), "nothing was reported of one");
+        assert!(
+            lacks(2, 1, "False") && !lacks(2, 1, "True"),
+            "what was reported of it was not the last word"
+        );
+        assert!(lacks(3, 3, "False") && !lacks(3, 3, "True"), "nothing is in force since");
+        let unreported = contract(&json!({"name": "acme", "generation": 2}), &Value::Null);
+        assert!(Recorded::of(&unreported, "https://one").may_lack_a_spec);
+    }
+}

@@ -87,8 +87,7 @@ fn without_leave(line: &Line<'_>, call: &Call, request: &Request) -> Option<&'st
         return None;
     }
     // What follows a create was shown, and approved, along with it.
-    let uid = metadata.uid.clone().unwrap_or_default();
-    let mut follows = line.ground.let_through.get(&uid).into_iter().flatten();
+    let mut follows = line.ground.let_through.get(&Name::of(&desk.object)).into_iter().flatten();
     if call.kind != CallKind::Create && follows.any(|foreseen| plan::fits(&foreseen.body, &call.body)) {
         return None;
     }
@@ -100,6 +99,7 @@ fn without_leave(line: &Line<'_>, call: &Call, request: &Request) -> Option<&'st
         return Some("it writes what nobody approved, or what was approved and is spent");
     }
     let applied = desk.object.status.as_ref().and_then(|status| status.applied_plan.as_ref());
+    let uid = metadata.uid.clone().unwrap_or_default();
     let is_over = applied.is_some_and(|applied| applied.as_str() == digest)
         || line.ground.carried_out.contains(&(uid, digest.to_owned()));
     is_over.then_some("it writes by an approval that is spent")

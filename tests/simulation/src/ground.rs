@@ -14,7 +14,7 @@ use countersign_core::{
 use crate::{
     billing::{Account, Manner, Request},
     check,
-    cluster::{Cluster, Refused},
+    cluster::{Cluster, Name, Refused},
     mutant::Mutant,
     rules::{Rule, Rules},
     time,
@@ -68,8 +68,9 @@ pub(crate) struct Ground {
     pub(crate) came_late: BTreeSet<usize>,
     /// Plans of which a contract has said that it was carried out and is in force, by the UID of its resource.
     pub(crate) carried_out: BTreeSet<(String, String)>,
-    /// Calls that were shown along with a create that was sent, by the UID of its resource.
-    pub(crate) let_through: BTreeMap<String, Vec<Call>>,
+    /// Calls that were shown along with a create that was sent, by its resource: whoever approves names no UID, and what was
+    /// approved of a contract stays so when its resource is made anew and says the same.
+    pub(crate) let_through: BTreeMap<Name, Vec<Call>>,
     /// Calls that are sent, each with whether billing took it, while somebody wants to know.
     pub(crate) sent: Option<Vec<(Call, bool)>>,
     /// Deals whose notes Git has set, so that it may take them out.

@@ -372,7 +372,7 @@ fn telling(list: &List, mut traits: Traits) -> Traits {
 fn enough(telling: Traits) -> Traits {
     let tells =
         |name: &&str| *name == "/name" || name.starts_with("amounts of") || TELLING_NUMBERS.contains(name);
-    if telling.keys().any(|name| tells(name)) { telling } else { Traits::from([("nothing", String::new())]) }
+    if telling.keys().any(tells) { telling } else { Traits::from([("nothing", String::new())]) }
 }
 
 /// The place that a trait is of: the times and amounts of a schedule may differ by one item.

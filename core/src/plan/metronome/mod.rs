@@ -211,13 +211,11 @@ impl Desired {
 
     /// Whether a contract is on record as the resource's, or is what a create without a reply has made.
     fn is_of(&self, observed: &ObservedContract, recorded: &Recorded) -> bool {
-        match &recorded.contract_id {
-            Some(held) => *held == observed.contract_id,
-            None => {
-                let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| self.key().matches(key));
-                has_key && recorded.may_have_sent(&self.create_fingerprint())
-            }
+        if let Some(held) = &recorded.contract_id {
+            return *held == observed.contract_id;
         }
+        let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| self.key().matches(key));
+        has_key && recorded.may_have_sent(&self.create_fingerprint())
     }
 
     /// The fields that say who owns the contract.

@@ -18,6 +18,7 @@ use super::{TIMEOUT, desk::Desk};
 use crate::{
     billing::{Reply, Request, Seen},
     check,
+    cluster::Name,
     ground::{Ground, Late},
     mutant::Mutant,
     rules::Rule,
@@ -228,8 +229,8 @@ impl Line<'_> {
         self.ground.count("write sent");
         let told = self.exchange(fate, &request, call);
         if call.kind == CallKind::Create {
-            let uid = self.desk.object.metadata.uid.clone().unwrap_or_default();
-            self.ground.let_through.insert(uid, std::mem::take(&mut self.desk.foreseen));
+            let name = Name::of(&self.desk.object);
+            self.ground.let_through.insert(name, std::mem::take(&mut self.desk.foreseen));
         }
         if let Some(sent) = &mut self.ground.sent {
             sent.push((call.clone(), told.is_ok()));

@@ -222,3 +222,22 @@ fn a_contract_from_a_package_with_an_item_like_its_own_goes_on_after_a_kill() {
         assert_eq!(world.api.contract["commits"][0]["name"], "Included");
     }
 }
+
+#[test]
+fn what_was_told_by_what_it_says_is_on_record_whatever_comes_of_the_write_that_changes_that() {
+    for fault in [Fault::Request, Fault::Reply] {
+        let mut world = World::new(&fixture::plain(), None, None);
+        world.settle();
+        let recorded = world.contract.status.clone().unwrap().items;
+        world.contract.status.as_mut().unwrap().items.clear();
+        set_terms(&mut world, &with(&fixture::plain(), "/commits/0/name", json!("Another")));
+        world.fault = Some((world.sends, fault));
+        let outcome = world.pass(Goal::InForce).outcome;
+        assert!(matches!(outcome, Outcome::Unconfirmed { .. }), "{outcome:?}");
+        let known = world.contract.status.clone().unwrap().items;
+        for list in ["commits", "credits", "scheduledCharges"] {
+            let of_list = |item: &&crate::api::contract::ItemId| item.key.starts_with(&format!("{list}/"));
+            assert!(known.iter().any(|item| of_list(&item) && recorded.contains(item)), "{list}: {known:?}");
+        }
+    }
+}
