@@ -315,15 +315,15 @@ fn sheet(lifecycle: &str) -> ContractPackage {
 
 #[test]
 fn a_package_by_its_resource_says_itself_how_it_is_billed_and_makes_nothing_once_archived() {
-    let from = |lifecycle: &str| {
+    let from_sheet = |sheet: ContractPackage| {
         let mut bench = bench(json!({}));
-        let sheet = sheet(lifecycle);
         bench.contract.spec.package_ref = Some(serde_json::from_value(json!({"name": "pro"})).unwrap());
         bench.planner = Box::new(move |contract| {
             ContractPlanner::new(contract, Some(&sheet), None, &account(None)).unwrap()
         });
         bench
     };
+    let from = |lifecycle| from_sheet(sheet(lifecycle));
     from("Published").pass(&[
         none(),
         read("BillingConfigurations {", json!([])),
@@ -331,6 +331,11 @@ fn a_package_by_its_resource_says_itself_how_it_is_billed_and_makes_nothing_once
     ]);
     from("Archived").pass(&[none(), done("refused PackageArchived")]);
     let legacy = || read("LegacyContract(", json!({"package_id": "package-1"}));
+    // One that does not say how it is billed is not asked for in billing, which could only say the same.
+    let mut silent = sheet("Published");
+    let terms = silent.spec.metronome.as_mut().unwrap();
+    (terms.billing_provider, terms.delivery_method) = (None, None);
+    from_sheet(silent).pass(&[none(), created(), found(json!({})), legacy(), done("applied")]);
     from("Archived").pass(&[listed(json!({})), found(json!({})), legacy(), done("in_sync")]);
     // What is there goes on, though nothing is on record of it.
     from("Archived").pass(&[

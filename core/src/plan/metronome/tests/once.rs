@@ -222,3 +222,35 @@ fn a_contract_from_a_package_with_an_item_like_its_own_goes_on_after_a_kill() {
         assert_eq!(world.api.contract["commits"][0]["name"], "Included");
     }
 }
+
+#[test]
+fn what_was_told_by_what_it_says_is_on_record_whatever_comes_of_the_next_write() {
+    for fault in [Fault::Request, Fault::Reply] {
+        let mut world = World::new(&fixture::plain(), None, None);
+        world.settle();
+        let recorded = world.contract.status.clone().unwrap().items;
+        world.contract.status.as_mut().unwrap().items.clear();
+        set_terms(&mut world, &with(&fixture::plain(), "/name", json!("Another")));
+        world.fault = Some((world.sends, fault));
+        let outcome = world.pass(Goal::InForce).outcome;
+        assert!(matches!(outcome, Outcome::Unconfirmed { .. }), "{outcome:?}");
+        let known = world.contract.status.clone().unwrap().items;
+        for list in ["commits", "credits", "scheduledCharges"] {
+            let of_list = |item: &&crate::api::contract::ItemId| item.key.starts_with(&format!("{list}/"));
+            assert!(known.iter().any(|item| of_list(&item) && recorded.contains(item)), "{list}: {known:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_reply_to_an_edit_says_it_has_added_is_on_record_though_no_read_shows_it_yet() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.behind = Some(world.api.contract.clone());
+    let more = fixture::from_package()["commits"][0].clone();
+    set_terms(&mut world, &with(&fixture::plain(), "/commits/-", more));
+    let result = world.pass(Goal::InForce);
+    let id = world.api.contract["commits"][1]["id"].as_str().unwrap();
+    let is_known = result.items.iter().any(|item| item.key == "commits/extra" && item.id == id);
+    assert!(is_known, "{:?}: {:?}", result.outcome, result.items);
+}
