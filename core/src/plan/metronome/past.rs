@@ -39,13 +39,20 @@ pub(super) struct Past {
     moved: Vec<(&'static str, Moved)>,
     /// Lists of which something is gone that billing no longer shows.
     unknown: BTreeSet<&'static str>,
+    /// What each item is for, part by part, that is there and is no item of the spec: a record that is older than it takes it
+    /// for somebody else's.
+    there: Vec<BTreeSet<PartOfSchedule>>,
 }
+
+/// A product, a moment, and what is billed or given of it then.
+type PartOfSchedule = (String, Timestamp, Decimal);
 
 impl Past {
     /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
     /// templates or subscriptions bill the same time side by side.
     pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
-        let mut past = Self { known: BTreeSet::new(), moved: Vec::new(), unknown: BTreeSet::new() };
+        let mut past =
+            Self { known: BTreeSet::new(), moved: Vec::new(), unknown: BTreeSet::new(), there: Vec::new() };
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
@@ -61,6 +68,10 @@ impl Past {
             let moved =
                 gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| Moved::of(pairs.list, terms));
             past.moved.extend(moved.map(|moved| (pairs.list.name, moved)));
+            // Which of several an item is, is asked before it is added.
+            let is_told = !is_new && !pairs.list.is_beside() && matched.ambiguous.is_empty();
+            let others = pairs.left.iter().filter(|item| is_told && !is_gone(item));
+            past.there.extend(others.map(|item| parts(pairs.list, item.terms)));
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
@@ -103,7 +114,12 @@ impl Past {
         list: &'static List,
         wanted: &Wanted,
     ) -> Result<Option<Change>, Timestamp> {
-        if self.knows(list, wanted) { replaced(draft, list, wanted) } else { Ok(None) }
+        let is_there = || {
+            let mut past = parts(list, &wanted.written);
+            past.retain(|(_, at, _)| at.0 < draft.now);
+            !past.is_empty() && self.there.iter().any(|there| past.is_subset(there))
+        };
+        if self.knows(list, wanted) || is_there() { replaced(draft, list, wanted) } else { Ok(None) }
     }
 }
 
@@ -142,6 +158,17 @@ pub(super) fn named(
 /// Whether items of a list bill period after period.
 fn recurs(list: &List) -> bool {
     list.removal == Removal::End
+}
+
+/// What an item bills or gives at one moment each.
+fn parts(list: &List, terms: &Value) -> BTreeSet<PartOfSchedule> {
+    let Some(Moved { product, .. }) = Moved::of(list, terms) else { return BTreeSet::new() };
+    let schedules = [list.access, list.invoice].into_iter().flatten().filter_map(|name| terms.get(name));
+    let part = |item: Value| {
+        let at = time(&item, "startingAt").or_else(|| time(&item, "timestamp"))?;
+        Some((product.clone(), at, schedule::amount(&item)?))
+    };
+    schedules.flat_map(schedule::items).filter_map(part).collect()
 }
 
 /// What an item is for, whenever it begins.

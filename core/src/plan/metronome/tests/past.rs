@@ -345,3 +345,20 @@ fn what_was_archived_counts_though_billing_does_not_show_it() {
         is_backdated(bench.decide(&renewed(&one_of_each(), list)), list);
     }
 }
+
+#[test]
+fn what_bills_the_same_already_is_not_billed_again_though_it_is_taken_for_that_of_others() {
+    // A create that was not recorded, a name that billing trims, and a backup of the cluster that lacks the commit.
+    let spec = fixture::plain();
+    let mut bench = Bench::created(&spec);
+    bench.api.contract["commits"][0]["name"] = json!("Another name");
+    bench.api.contract["commits"][0].as_object_mut().unwrap().remove("created_at");
+    bench.forget();
+    bench.remember(&desired(&without(&spec, "commits")));
+    assert!(matches!(bench.decide(&without(&spec, "commits")), Decision::Report(_)));
+    is_backdated(bench.decide(&spec), "commits");
+    let said = with(&spec, "/commits/0/backdate", json!(true));
+    assert_eq!(edit_of(&written(bench.decide(&said)))["add_commits"].as_array().map(Vec::len), Some(1));
+    let another = with(&spec, "/commits/0/accessSchedule/scheduleItems/0/amount", json!("7"));
+    assert_eq!(edit_of(&written(bench.decide(&another)))["add_commits"].as_array().map(Vec::len), Some(1));
+}
