@@ -277,7 +277,7 @@ async fn a_contract_is_written_by_one_resource_though_its_account_has_two_addres
     let adopt = json!({"contractId": id, "mode": "Override"});
     world.apply(&with(other.clone(), "/spec/adopt", adopt)).await;
     let why = world.until_stalled("second", "DuplicateClaim").await;
-    assert!(why.contains("/acme holds the same contract"), "{why}");
+    assert!(why.contains("/acme claims the same contract"), "{why}");
     // The same terms are found, as nothing is written for them; from then on both have one contract on record.
     world.delete("second").await;
     world.until_gone("second", 1).await;
