@@ -23,6 +23,8 @@ struct Seen {
     objects: BTreeMap<(String, String), Vec<Value>>,
     /// Kinds that are listed anew: versions may have been missed.
     gaps: BTreeSet<String>,
+    /// Objects not seen since their watch broke: where a backup was put back, it goes on beyond versions that it never showed.
+    unseen: BTreeSet<(String, String)>,
     gone: Vec<(String, String)>,
     broken_rules: Vec<String>,
 }
@@ -65,7 +67,7 @@ impl Observer {
                         record.lock().unwrap().gone.push((kind, name));
                     }
                     // The watch goes on by itself, also over the death of an API server.
-                    Err(_) => {}
+                    Err(_) => record.lock().unwrap().miss(&kind),
                 }
                 sender.send_replace(());
             }
@@ -134,6 +136,11 @@ impl Observer {
 }
 
 impl Seen {
+    fn miss(&mut self, kind: &str) {
+        let of_kind = self.objects.keys().filter(|(of, _)| of == kind).cloned();
+        self.unseen.extend(of_kind);
+    }
+
     fn see(&mut self, kind: &str, object: &DynamicObject) {
         let name = object.metadata.name.clone().unwrap_or_default();
         let mut object = serde_json::to_value(object).unwrap();
@@ -149,6 +156,8 @@ impl Seen {
         let version = |object: &Value| object["metadata"]["resourceVersion"].as_str()?.parse::<u64>().ok();
         let before = before.filter(|before| version(before) < version(&object));
         let before = before.filter(|_| !self.gaps.contains(kind));
+        let is_known = !self.unseen.remove(&(kind.to_owned(), name.clone()));
+        let before = before.filter(|_| is_known);
         for rule in kstatus::broken_rules(before, &object) {
             self.broken_rules.push(format!("{kind} {name}: {rule}: {object}"));
         }
