@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, create, plan};
+use super::{Desired, ObservedContract, create, observed::Ours, plan};
 use crate::{
     plan::{Call, CallKind, Decision, Policy, Recorded},
     terms::json::parse_exact,
@@ -64,7 +64,7 @@ fn created(desired: &Desired, now: DateTime<Utc>) -> Option<ObservedContract> {
     let shown = desired.shown_as_created(CONTRACT).ok()?;
     let mut observed = ObservedContract::read(&shown.contract, now).ok()?;
     observed.merge_v1(&shown.legacy);
-    (observed.last_edit, observed.ours) = (Some(String::new()), Some([].into()));
+    (observed.last_edit, observed.ours) = (Some(String::new()), Some(Ours::default()));
     Some(observed)
 }
 

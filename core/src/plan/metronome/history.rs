@@ -14,8 +14,9 @@ use serde_json::Value;
 use super::{
     ObservedContract,
     lists::{LISTS, List, Writes},
-    observed::{AddedItem, ApiId},
+    observed::{AddedItem, ApiId, Ours},
     reply::as_written,
+    thresholds::{THRESHOLDS, Threshold},
 };
 use crate::{
     plan::{Added, Call},
@@ -51,6 +52,8 @@ pub(super) struct Edits {
     own: Vec<OwnEdit>,
     /// Ids of the items that an edit, whoever's, has taken out again.
     taken_out: BTreeSet<String>,
+    /// Names of the thresholds that an edit of the resource's own was the last one to set.
+    thresholds: BTreeSet<&'static str>,
 }
 
 /// An edit of the resource's own.
@@ -78,12 +81,14 @@ impl Edits {
             has_any: edits().next().is_some(),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
+            thresholds: last_set(data, mark),
         }
     }
 
-    /// Ids of the items that the resource's own edits have added.
-    pub(super) fn ours(&self) -> BTreeSet<String> {
-        self.own.iter().flat_map(|edit| &edit.added).map(|item| item.id.to_string()).collect()
+    /// What the resource's own edits have done.
+    pub(super) fn ours(&self) -> Ours {
+        let added = self.own.iter().flat_map(|edit| &edit.added);
+        Ours { items: added.map(|item| item.id.to_string()).collect(), thresholds: self.thresholds.clone() }
     }
 
     /// Whether nobody has edited the contract: the history was told, and has nothing.
@@ -146,6 +151,18 @@ impl OwnEdit {
         let age = self.at.map(|at| observed.read_at.signed_duration_since(at.0));
         age.is_some_and(|age| age < BEHIND && age > -TimeDelta::days(1))
     }
+}
+
+fn last_set(data: Option<&Value>, mark: &str) -> BTreeSet<&'static str> {
+    let edits = || data.and_then(Value::as_array).into_iter().flatten();
+    let is_ours = |threshold: &&Threshold| {
+        let sets = |edit: &&Value| {
+            threshold.verbs().iter().any(|verb| edit.get(*verb).is_some_and(Value::is_object))
+        };
+        let last = edits().filter(sets).max_by_key(|edit| Timestamp::from_wire(text(edit, "timestamp")).ok());
+        last.is_some_and(|edit| text(edit, "uniqueness_key").starts_with(mark))
+    };
+    THRESHOLDS.iter().filter(is_ours).map(|threshold| threshold.name).collect()
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -286,7 +303,7 @@ mod tests {
             edit("e1", 10, Some(&ours), "a")
         ]);
         let read = Edits::read(Some(&history), &mark);
-        assert_eq!((read.last.as_str(), read.ours()), ("e3", ["a".to_owned()].into()));
+        assert_eq!((read.last.as_str(), read.ours().items), ("e3", ["a".to_owned()].into()));
         assert_eq!(Edits::read(None, &mark), Edits::default());
         assert_ne!(mark, UniquenessKey::given("other").mark());
     }

@@ -16,6 +16,15 @@ use crate::{
     terms::{Decimal, Timestamp},
 };
 
+/// What the edits of one resource have done to a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// Ids of the items that they have added.
+    pub(super) items: BTreeSet<String>,
+    /// Names of the thresholds that none but they have set since.
+    pub(super) thresholds: BTreeSet<&'static str>,
+}
+
 /// A contract as the API returned it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedContract {
@@ -44,8 +53,8 @@ pub struct ObservedContract {
     /// The edit that the next one follows, empty when there was none: the last one of `v2/contracts/getEditHistory`, or the
     /// one before a write whose reply was lost; needed only when an edit is about to be written.
     pub last_edit: Option<String>,
-    /// Ids of the items that edits of this resource have added, where the history of edits was read.
-    pub(super) ours: Option<BTreeSet<String>>,
+    /// What edits of this resource have done, where the history of edits was read.
+    pub(super) ours: Option<Ours>,
     /// Lists all of whose items tell that they were made along with it.
     pub(super) made: BTreeSet<&'static str>,
     /// Whether nobody has edited it, as its history tells where that was read.
@@ -218,20 +227,30 @@ impl ObservedContract {
     /// Whether an edit of this resource has added the item with an id, or a call of it has made it beside the contract, as
     /// far as that was read.
     pub(super) fn is_ours(&self, id: &ApiId) -> bool {
-        self.ours.as_ref().is_some_and(|ours| ours.contains(id.as_str())) || self.keys.contains_key(id)
+        self.ours.as_ref().is_some_and(|ours| ours.items.contains(id.as_str())) || self.keys.contains_key(id)
     }
 
     /// Whether whoever made the contract has made all items of a list along with it, and its key says that the resource did.
     pub(super) fn came_with(&self, desired: &Desired, list: &str) -> bool {
+        self.made.contains(list) && self.is_as_made(desired)
+    }
+
+    /// Whether nobody has edited what the resource made, as the contract's key says.
+    fn is_as_made(&self, desired: &Desired) -> bool {
         let has_key = || self.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        self.is_unedited && self.made.contains(list) && !desired.has_package() && has_key()
+        self.is_unedited && !desired.has_package() && has_key()
     }
 
     /// The same where nobody else can have made the contract, as its key follows from the resource's name, and nothing of it
     /// came on record: the resource's own create has made all of them.
     pub(super) fn came_with_own(&self, desired: &Desired, recorded: &Recorded, list: &str) -> bool {
-        let is_unrecorded = recorded.items.is_empty() && recorded.applied_spec.is_none();
-        is_unrecorded && desired.terms().get("uniquenessKey").is_none() && self.came_with(desired, list)
+        self.came_with(desired, list) && is_own_create(desired, recorded)
+    }
+
+    /// Whether this resource was the last one to set a threshold of the contract, though that may not be on record.
+    pub(super) fn has_own_threshold(&self, desired: &Desired, recorded: &Recorded, name: &str) -> bool {
+        let was_set = self.ours.as_ref().is_some_and(|ours| ours.thresholds.contains(name));
+        was_set || (self.is_as_made(desired) && is_own_create(desired, recorded))
     }
 
     /// A custom field of the contract.
@@ -252,4 +271,10 @@ impl ObservedContract {
             (found != value).then_some((name.as_str(), found))
         })
     }
+}
+
+/// Whether nobody else can have made a contract of the resource's key, and nothing of it came on record.
+fn is_own_create(desired: &Desired, recorded: &Recorded) -> bool {
+    let is_unrecorded = recorded.items.is_empty() && recorded.applied_spec.is_none();
+    is_unrecorded && desired.terms().get("uniquenessKey").is_none()
 }

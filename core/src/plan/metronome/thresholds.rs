@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
+    Desired, ObservedContract,
     draft::Draft,
     immutable::Remedy,
     leaving,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::{
-        Change,
+        Change, Recorded,
         diff::{covers, diff},
     },
     terms::metronome::CONTRACT,
@@ -70,6 +71,25 @@ pub(super) const THRESHOLDS: [Threshold; 2] = [
     },
 ];
 
+impl Threshold {
+    /// The verbs of an edit that set it.
+    pub(super) fn verbs(&self) -> [&'static str; 2] {
+        [self.add, self.update]
+    }
+
+    /// Whether it is watched, though the spec has none.
+    fn is_left(&self, desired: &Desired, observed: &ObservedContract) -> bool {
+        let is_on = || observed.terms.pointer(&format!("/{}", enabled_path(self.name))) == Some(&json!(true));
+        desired.terms().get(self.name).is_none() && is_on()
+    }
+}
+
+/// Whether the contract has one that neither the spec nor the record explains.
+pub(super) fn any_unexplained(desired: &Desired, observed: &ObservedContract, recorded: &Recorded) -> bool {
+    let is_known = |threshold: &Threshold| recorded.items.contains_key(&enabled_path(threshold.name));
+    THRESHOLDS.iter().any(|threshold| threshold.is_left(desired, observed) && !is_known(threshold))
+}
+
 /// Path under which it is recorded whether a threshold was last watched.
 pub(super) fn enabled_path(name: &str) -> String {
     format!("{name}{IS_ENABLED}")
@@ -97,8 +117,12 @@ pub(super) fn compare(draft: &mut Draft<'_>) {
 /// Turns a threshold off that left the spec.
 fn turn_off(draft: &mut Draft<'_>, threshold: &Threshold, left: &[Change]) {
     let path = format!("/{}", enabled_path(threshold.name));
-    if let Some(change) = left.iter().find(|change| change.path == path)
-        && draft.change(change, Unit::Other)
+    let is_ours = threshold.is_left(draft.desired, draft.observed)
+        && draft.observed.has_own_threshold(draft.desired, draft.recorded, threshold.name);
+    // What the resource has set and left before it came on record charges the customer all the same.
+    let unrecorded = || is_ours.then(|| Change::new(&path, Some(json!(true)), Some(json!(false))));
+    if let Some(change) = left.iter().find(|change| change.path == path).cloned().or_else(unrecorded)
+        && draft.change(&change, Unit::Other)
     {
         let off = Part::Terms(shape_at(&CONTRACT, &path), false.into());
         draft.set(threshold.update, Part::object([("is_enabled", off)]));

@@ -1,4 +1,4 @@
-//! Items of a contract that neither the spec nor the record explains: somebody else's, or ones whose record was lost.
+//! What a contract has and neither the spec nor the record explains: somebody else's, or ours whose record was lost.
 
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use super::{
     lists::Removal,
     matching::{Matched, has_ended},
     observed::ApiId,
+    thresholds,
 };
 use crate::plan::Recorded;
 
@@ -19,6 +20,9 @@ pub(super) fn has_any(
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> bool {
+    if thresholds::any_unexplained(desired, observed, recorded) {
+        return true;
+    }
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
     let is_unknown = |id: &ApiId| !id.is_empty() && !known.contains(id.as_str());
     if !observed.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {

@@ -407,6 +407,9 @@ impl Api {
         entry["id"] = json!(number.to_string());
         entry["timestamp"] = json!(format!("2026-05-{:02}T{:02}:00:00+00:00", 1 + number / 24, number % 24));
         entry["uniqueness_key"] = key.clone();
+        for verb in body.as_object().into_iter().flatten().filter(|(verb, _)| verb.contains("threshold")) {
+            entry[verb.0] = verb.1.clone();
+        }
         self.history.push(entry);
         for (verb, name, id) in [
             ("update_commits", "commits", "commit_id"),

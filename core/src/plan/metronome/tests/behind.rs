@@ -322,3 +322,37 @@ fn what_others_have_put_into_a_list_that_the_spec_lacks_is_reported_and_left() {
         assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::InSync { .. }), "{list}");
     }
 }
+
+#[test]
+fn a_threshold_that_was_set_and_not_recorded_is_turned_off_when_git_goes_back_and_that_of_others_stays() {
+    for (name, value, wire) in members().into_iter().filter(|(name, ..)| name.contains("Threshold")) {
+        let without = with(&fixture::plain(), &format!("/{name}"), Value::Null);
+        let said = with(&without, &format!("/{name}"), value);
+        for creates in [true, false] {
+            let mut world = World::new(if creates { &said } else { &without }, None, None);
+            if !creates {
+                world.settle();
+                set_terms(&mut world, &said);
+            }
+            let before = world.contract.status.clone();
+            world.pass(Goal::InForce);
+            assert_eq!(world.api.contract[wire]["is_enabled"], true, "{name}");
+            // The operator is killed before it writes the status, and Git takes the threshold out.
+            world.contract.status = before;
+            set_terms(&mut world, &without);
+            world.now += TimeDelta::minutes(5);
+            world.settle();
+            assert_eq!(world.api.contract[wire]["is_enabled"], false, "{name}, created along: {creates}");
+            // Somebody turns it on.
+            world.api.contract[wire]["is_enabled"] = json!(true);
+            let verb = format!("update_{wire}");
+            world
+                .api
+                .history
+                .push(json!({"id": "by-hand", "timestamp": world.now, verb: {"is_enabled": true}}));
+            world.now += TimeDelta::minutes(5);
+            world.settle();
+            assert_eq!(world.api.contract[wire]["is_enabled"], true, "{name} of others");
+        }
+    }
+}
