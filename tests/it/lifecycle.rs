@@ -125,10 +125,14 @@ async fn the_finalizer_goes_when_the_policy_becomes_orphan() {
 async fn a_finalizer_that_somebody_takes_away_is_back_without_a_look_at_billing() {
     let world = World::start().await;
     world.apply(&deleted_by("End")).await;
-    world.until_ready("acme").await;
+    let before = world.until_ready("acme").await["metadata"]["resourceVersion"].clone();
     let calls = world.sim.calls(ORG).await;
     world.patch("BillingContract", "acme", json!({"metadata": {"finalizers": null}})).await;
-    world.until("acme", |contract| contract["metadata"]["finalizers"] == json!([FINALIZER])).await;
+    let is_back = |contract: &Value| {
+        let metadata = &contract["metadata"];
+        metadata["finalizers"] == json!([FINALIZER]) && metadata["resourceVersion"] != before
+    };
+    world.until("acme", is_back).await;
     assert_eq!(world.sim.calls(ORG).await, calls);
     world.delete("acme").await;
     world.until_gone("acme", 1).await;
