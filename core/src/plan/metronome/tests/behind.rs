@@ -247,17 +247,23 @@ fn members() -> Vec<(&'static str, Value, &'static str)> {
     ]
 }
 
+/// A world whose next write says so: by the create, or by an edit of a contract without.
+fn about_to_say(said: &Value, creates: bool, without: &Value) -> World {
+    let mut world = World::new(if creates { said } else { without }, None, None);
+    if !creates {
+        world.settle();
+        set_terms(&mut world, said);
+    }
+    world
+}
+
 #[test]
 fn what_a_lost_write_has_set_of_the_contract_is_taken_out_or_named_when_git_goes_back() {
     for (name, value, wire) in members() {
         let without = with(&fixture::plain(), &format!("/{name}"), Value::Null);
         let said = with(&without, &format!("/{name}"), value);
         for creates in [true, false] {
-            let mut world = World::new(if creates { &said } else { &without }, None, None);
-            if !creates {
-                world.settle();
-                set_terms(&mut world, &said);
-            }
+            let mut world = about_to_say(&said, creates, &without);
             world.fault = Some((world.sends, Fault::Reply));
             let outcome = world.pass(Goal::InForce).outcome;
             assert!(matches!(outcome, Outcome::Unconfirmed { .. }), "{name}: {outcome:?}");
@@ -329,11 +335,7 @@ fn a_threshold_that_was_set_and_not_recorded_is_turned_off_when_git_goes_back_an
         let without = with(&fixture::plain(), &format!("/{name}"), Value::Null);
         let said = with(&without, &format!("/{name}"), value);
         for creates in [true, false] {
-            let mut world = World::new(if creates { &said } else { &without }, None, None);
-            if !creates {
-                world.settle();
-                set_terms(&mut world, &said);
-            }
+            let mut world = about_to_say(&said, creates, &without);
             let before = world.contract.status.clone();
             world.pass(Goal::InForce);
             assert_eq!(world.api.contract[wire]["is_enabled"], true, "{name}");
