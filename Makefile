@@ -62,11 +62,13 @@ coverage: tools $(LLVM_COV) ## Counts the lines of the protocol and of plans tha
 	@$(STEP) "unit tests" $(LLVM_COV) llvm-cov --locked --package countersign-core --lib --lcov --output-path $(TARGET)/coverage.lcov
 	@$(STEP) "coverage" .ci/coverage $(TARGET)/coverage.lcov $(COVERED) protocol plan
 
-# Every change of one operator or value in the protocol, made in a copy of the tree: its tests must notice each of them.
+# Every change of one operator or value in what decides, made in a copy of the tree: its tests must notice each of them.
+OF ?= protocol
+
 .PHONY: mutants
-mutants: tools $(MUTANTS) ## Finds rules of the write protocol that no test holds (takes an hour)
-	@$(STEP) "mutants of the protocol" $(MUTANTS) mutants --package countersign-core --file 'core/src/protocol/**' \
-		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --cargo-arg=--lib --output $(TARGET) -- protocol
+mutants: tools $(MUTANTS) ## Finds rules that no test holds: OF=protocol (an hour) or OF=plan (a day)
+	@$(STEP) "mutants of $(OF)" $(MUTANTS) mutants --package countersign-core --file 'core/src/$(OF)/**' \
+		--exclude-re 'Box::leak' --timeout 60 --jobs 1 --cargo-arg=--lib --output $(TARGET) -- $(OF)
 
 # As it is shipped, so the first run builds for some minutes.
 .PHONY: bench
