@@ -185,12 +185,8 @@ impl<'a> Draft<'a> {
     /// so that nothing in it goes unsaid. What a package has put in is not told from it.
     pub(super) fn reports_foreign(&self, list: &str) -> bool {
         let is_held = self.recorded.contract_id.as_ref() == Some(&self.observed.contract_id);
-        let key = self.observed.uniqueness_key.as_deref();
-        let is_own = || {
-            is_held
-                || key.is_some_and(|key| self.desired.key().matches(key))
-                || self.observed.is_stamped(self.desired)
-        };
+        let is_own =
+            || is_held || self.observed.has_key_of(self.desired) || self.observed.is_stamped(self.desired);
         !self.desired.has_package() && (self.desired.terms().get(list).is_some() || is_own())
     }
 

@@ -37,9 +37,7 @@ pub fn find<'v>(
     recorded: &Recorded,
     policy: &Policy,
 ) -> Found<'v> {
-    let has_key = |observed: &ObservedContract| {
-        observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
-    };
+    let has_key = |observed: &ObservedContract| observed.has_key_of(desired);
     let by_id =
         |id: Option<&String>| id.and_then(|id| listed.iter().find(|observed| observed.contract_id == *id));
     let held = by_id(recorded.contract_id.as_ref());

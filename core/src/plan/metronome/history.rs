@@ -69,8 +69,13 @@ impl Edits {
     pub(super) fn read(data: Option<&Value>, mark: &str) -> Self {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
         let time = |edit: &Value| Timestamp::from_wire(text(edit, "timestamp")).ok();
-        let own = edits().filter(|edit| text(edit, "uniqueness_key").starts_with(mark));
+        let is_own = |edit: &Value| text(edit, "uniqueness_key").starts_with(mark);
+        let own = edits().filter(|edit| is_own(edit));
         let own = own.map(|edit| OwnEdit { at: time(edit), added: items_added(edit) });
+        let is_last_set_by_own = |threshold: &&Threshold| {
+            let last = edits().filter(|edit| sets(edit, threshold)).max_by_key(|edit| time(edit));
+            last.is_some_and(is_own)
+        };
         let gone = edits().flat_map(|edit| TAKE_OUT.iter().filter_map(|verb| edit.get(*verb)?.as_array()));
         let gone = gone.flatten().map(|item| text(item, "id")).filter(|id| !id.is_empty());
         let last = edits().max_by_key(|edit| time(edit));
@@ -81,7 +86,11 @@ impl Edits {
             has_any: edits().next().is_some(),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
-            thresholds: last_set(data, mark),
+            thresholds: THRESHOLDS
+                .iter()
+                .filter(is_last_set_by_own)
+                .map(|threshold| threshold.name)
+                .collect(),
         }
     }
 
@@ -153,16 +162,9 @@ impl OwnEdit {
     }
 }
 
-fn last_set(data: Option<&Value>, mark: &str) -> BTreeSet<&'static str> {
-    let edits = || data.and_then(Value::as_array).into_iter().flatten();
-    let is_ours = |threshold: &&Threshold| {
-        let sets = |edit: &&Value| {
-            threshold.verbs().iter().any(|verb| edit.get(*verb).is_some_and(Value::is_object))
-        };
-        let last = edits().filter(sets).max_by_key(|edit| Timestamp::from_wire(text(edit, "timestamp")).ok());
-        last.is_some_and(|edit| text(edit, "uniqueness_key").starts_with(mark))
-    };
-    THRESHOLDS.iter().filter(is_ours).map(|threshold| threshold.name).collect()
+/// Whether an edit adds or changes a threshold.
+fn sets(edit: &Value, threshold: &Threshold) -> bool {
+    threshold.verbs().iter().any(|verb| edit.get(*verb).is_some_and(Value::is_object))
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {

@@ -40,8 +40,7 @@ impl Likeness {
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything.
         let is_new = recorded.may_have_sent(&desired.create_fingerprint());
-        let has_key = || observed.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        let is_found_again = is_held || has_key() || observed.is_stamped(desired);
+        let is_found_again = is_held || observed.has_key_of(desired) || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
     }
 

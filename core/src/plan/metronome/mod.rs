@@ -214,8 +214,7 @@ impl Desired {
         if let Some(held) = &recorded.contract_id {
             return *held == observed.contract_id;
         }
-        let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| self.key().matches(key));
-        has_key && recorded.may_have_sent(&self.create_fingerprint())
+        observed.has_key_of(self) && recorded.may_have_sent(&self.create_fingerprint())
     }
 
     /// The fields that say who owns the contract.
@@ -277,11 +276,10 @@ fn compared(
     let (desired, shown) = (desired.within(observed, recorded), observed.once_ended(desired, recorded));
     let desired = &*desired;
     let draft = compare::compare(desired, observed, &shown, recorded, policy, now);
-    let has_key = observed.uniqueness_key.as_deref().is_some_and(|key| desired.resolved.key.matches(key));
     let found = ownership::Found {
         contract_id: &observed.contract_id,
         customer: "customer",
-        is_own: has_key || observed.is_stamped(desired),
+        is_own: observed.has_key_of(desired) || observed.is_stamped(desired),
     };
     if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
         return Decision::Refuse(refusal);

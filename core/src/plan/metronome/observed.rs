@@ -235,12 +235,6 @@ impl ObservedContract {
         self.made.contains(list) && self.is_as_made(desired)
     }
 
-    /// Whether nobody has edited what the resource made, as the contract's key says.
-    fn is_as_made(&self, desired: &Desired) -> bool {
-        let has_key = || self.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key));
-        self.is_unedited && !desired.has_package() && has_key()
-    }
-
     /// The same where nobody else can have made the contract, as its key follows from the resource's name, and nothing of it
     /// came on record: the resource's own create has made all of them.
     pub(super) fn came_with_own(&self, desired: &Desired, recorded: &Recorded, list: &str) -> bool {
@@ -251,6 +245,16 @@ impl ObservedContract {
     pub(super) fn has_own_threshold(&self, desired: &Desired, recorded: &Recorded, name: &str) -> bool {
         let was_set = self.ours.as_ref().is_some_and(|ours| ours.thresholds.contains(name));
         was_set || (self.is_as_made(desired) && is_own_create(desired, recorded))
+    }
+
+    /// Whether nobody has edited what the resource made, as the contract's key says.
+    fn is_as_made(&self, desired: &Desired) -> bool {
+        self.is_unedited && !desired.has_package() && self.has_key_of(desired)
+    }
+
+    /// Whether the contract was made with the resource's key.
+    pub(super) fn has_key_of(&self, desired: &Desired) -> bool {
+        self.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
     }
 
     /// A custom field of the contract.

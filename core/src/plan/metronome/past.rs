@@ -162,13 +162,21 @@ fn recurs(list: &List) -> bool {
 
 /// What an item bills or gives at one moment each.
 fn parts(list: &List, terms: &Value) -> BTreeSet<PartOfSchedule> {
-    let Some(Moved { product, .. }) = Moved::of(list, terms) else { return BTreeSet::new() };
-    let schedules = [list.access, list.invoice].into_iter().flatten().filter_map(|name| terms.get(name));
-    let part = |item: Value| {
-        let at = time(&item, "startingAt").or_else(|| time(&item, "timestamp"))?;
-        Some((product.clone(), at, schedule::amount(&item)?))
-    };
-    schedules.flat_map(schedule::items).filter_map(part).collect()
+    let Some(product) = product(list, terms) else { return BTreeSet::new() };
+    let part = |item: Value| Some((product.to_owned(), schedule::start_of(&item)?, schedule::amount(&item)?));
+    schedule_items(list, terms).filter_map(part).collect()
+}
+
+/// The product that an item is for.
+fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
+    let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
+    terms.pointer(place)?.as_str()
+}
+
+/// The parts of both schedules of an item.
+fn schedule_items(list: &List, terms: &Value) -> impl Iterator<Item = Value> {
+    let schedules = [list.access, list.invoice].into_iter().flatten();
+    schedules.filter_map(|name| terms.get(name)).flat_map(schedule::items)
 }
 
 /// What an item is for, whenever it begins.
@@ -179,10 +187,8 @@ fn purpose(list: &List, terms: &Value) -> Traits {
 
 impl Moved {
     fn of(list: &List, terms: &Value) -> Option<Self> {
-        let place = list.identity.iter().find(|place| place.ends_with("/productId"))?;
-        let product = terms.pointer(place)?.as_str()?.to_owned();
-        let schedules = [list.access, list.invoice].into_iter().flatten().filter_map(|name| terms.get(name));
-        let amounts = schedules.flat_map(schedule::items).filter_map(|item| schedule::amount(&item));
+        let product = product(list, terms)?.to_owned();
+        let amounts = schedule_items(list, terms).filter_map(|item| schedule::amount(&item));
         Some(Self { product, amounts: (!recurs(list)).then(|| amounts.collect()) })
     }
 
@@ -210,7 +216,7 @@ pub(super) fn starts(list: &List, terms: &Value, contract: Timestamp) -> Vec<Tim
     let invoice = list.invoice.and_then(|name| terms.get(name));
     let invoice = invoice.filter(|schedule| schedule.get("doNotInvoice") != Some(&Value::Bool(true)));
     let items = access.into_iter().chain(invoice).flat_map(schedule::items);
-    items.filter_map(|item| time(&item, "startingAt").or_else(|| time(&item, "timestamp"))).collect()
+    items.filter_map(|item| schedule::start_of(&item)).collect()
 }
 
 fn time(terms: &Value, name: &str) -> Option<Timestamp> {

@@ -22,8 +22,12 @@ use super::{
     tables::KEYLESS,
 };
 use crate::{
-    plan::Recorded,
-    terms::{Decimal, Shape, Timestamp, metronome::CONTRACT, shape::Spelling},
+    plan::{Recorded, Unreadable},
+    terms::{
+        Decimal, Shape, Timestamp,
+        metronome::CONTRACT,
+        shape::{Spelling, in_usual_letters},
+    },
 };
 
 /// Lists that every reply has; one without them is not read as a contract without items, to which all would be added
@@ -382,6 +386,19 @@ fn planned_quantities(wire: &Value, soonest: Timestamp) -> BTreeMap<ApiId, Vec<(
         Some((subscription.get("id")?.as_str()?.into(), later.collect()))
     };
     subscriptions.filter_map(planned).collect()
+}
+
+/// Checks that a reply is about what was asked for: what somebody else's contract says must be neither written over nor taken
+/// for this one's.
+///
+/// # Errors
+/// When it is about another.
+pub(super) fn is_about(what: &str, told: &str, asked: &str) -> Result<(), Unreadable> {
+    if in_usual_letters(told) == in_usual_letters(asked) {
+        return Ok(());
+    }
+    let why = format!("the reply is of another than what was asked for: {what} {told} instead of {asked}");
+    Err(Unreadable(why))
 }
 
 /// Ids of the items of a list.

@@ -76,8 +76,8 @@ pub(super) fn start_of(item: &Value) -> Option<Timestamp> {
     time(item, "startingAt").or_else(|| time(item, "timestamp"))
 }
 
-/// Cuts a schedule of a spec at the contract's end: items that begin at `last` or later go. What is divided keeps its parts, of which those that are left are
-/// listed beside it: to divide the amount anew would bill all of it.
+/// Cuts a schedule of a spec at the contract's end: items that begin at `last` or later go. What is divided keeps its parts, of
+/// which those that are left are listed beside it: to divide the amount anew would bill all of it.
 pub(super) fn cut(schedule: &mut Value, end: Timestamp, last: Timestamp) {
     let items = items(schedule);
     let is_recurring = listed(schedule).is_none();

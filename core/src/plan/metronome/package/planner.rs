@@ -10,9 +10,9 @@ use crate::{
     plan::{
         Call, CallKind, Change, Decision, Ending, MoneyEffect, Observation, PackageSnapshot, Plan, Planner,
         Policy, Reading, Recorded, Refusal, Unreadable,
-        metronome::{AccountSettings, Need, UniquenessKey},
+        metronome::{AccountSettings, Need, UniquenessKey, reply::is_about},
     },
-    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE, shape::in_usual_letters},
+    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE},
     validate,
 };
 
@@ -194,11 +194,8 @@ impl Planner for PackagePlanner {
         };
         match need {
             Need::Package { package_id } => {
-                let id = told.as_ref().and_then(|told| told.get("id")?.as_str());
-                if let Some(other) = id.filter(|id| in_usual_letters(id) != in_usual_letters(package_id)) {
-                    return Err(Unreadable(format!(
-                        "the reply is of package {other} instead of {package_id}"
-                    )));
+                if let Some(id) = told.as_ref().and_then(|told| told.get("id")?.as_str()) {
+                    is_about("package", id, package_id)?;
                 }
                 self.facts.by_id = told.into();
             }

@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{
-    plan::{
-        Unreadable,
-        metronome::{
-            Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
-            invoices::Invoices,
-        },
+use crate::plan::{
+    Unreadable,
+    metronome::{
+        Balances, CustomerId, Need, ObservedBalances, ObservedContract, UniquenessKey, history::Edits,
+        invoices::Invoices, reply::is_about,
     },
-    terms::shape::in_usual_letters,
 };
 
 /// What was read.
@@ -30,16 +27,6 @@ pub(super) struct Facts {
     pub packages: BTreeMap<String, Option<Value>>,
     pub custom_field_keys: Option<Value>,
     pub invoices: BTreeMap<String, Invoices>,
-}
-
-/// Checks that a reply is about what was asked for: what somebody else's contract says must be neither written over nor taken
-/// for this one's.
-fn is_about(what: &str, told: &str, asked: &str) -> Result<(), Unreadable> {
-    if in_usual_letters(told) == in_usual_letters(asked) {
-        return Ok(());
-    }
-    let why = format!("the reply is of another than what was asked for: {what} {told} instead of {asked}");
-    Err(Unreadable(why))
 }
 
 impl Facts {
