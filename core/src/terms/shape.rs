@@ -208,6 +208,27 @@ pub(crate) fn in_usual_letters(id: &str) -> String {
     uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 
+/// Brings the IDs of a reply into the letters in which they are compared, wherever they stand: a member is one by its name.
+/// What else looks like one (a name, a uniqueness key, a seat) stays as it is.
+pub(crate) fn ids_in_usual_letters(reply: &mut Value) {
+    match reply {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(id) if name == "id" || name.ends_with("_id") => {
+                        if let Some(usual) = uuid_in_lower_case(id) {
+                            *id = usual;
+                        }
+                    }
+                    value => ids_in_usual_letters(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(ids_in_usual_letters),
+        _ => {}
+    }
+}
+
 /// A JSON pointer under construction, without an allocation until somebody wants to read it.
 enum Pointer<'a> {
     Root,
@@ -381,6 +402,16 @@ mod tests {
         assert_eq!(canonical(r#"{"tags": ["a", "b"], "kind": "AS_IS", "months": 6.0}"#), expected);
         assert_eq!(canonical(r#"{"kind": "NEW_WORD"}"#), Ok(json!({"kind": "NEW_WORD"})));
         assert!(canonical(r#"{"months": "half"}"#).unwrap_err().to_string().contains("an integer"));
+    }
+
+    #[test]
+    fn ids_are_read_in_one_spelling_and_nothing_else_is() {
+        let id = "0E3B5A52-5C0F-4E70-9D3C-0C1A4EA6A101";
+        let mut reply = json!({"id": id, "name": id, "uniqueness_key": id, "items": [{"customer_id": id, "seat_ids": [id]}]});
+        ids_in_usual_letters(&mut reply);
+        let usual = id.to_lowercase();
+        let read = json!({"id": usual, "name": id, "uniqueness_key": id, "items": [{"customer_id": usual, "seat_ids": [id]}]});
+        assert_eq!(reply, read);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::{
         across::{Together, Which},
         ignored, questions,
     },
+    terms::json::to_segment,
     validate::{self, Violation, path},
 };
 
@@ -106,7 +107,7 @@ fn placeholders(resource: &Value) -> Vec<Finding> {
     fn walk(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
-                let name = name.replace('~', "~0").replace('/', "~1");
+                let name = to_segment(name);
                 walk(value, &format!("{pointer}/{name}"), found);
             }),
             Value::Array(items) => items

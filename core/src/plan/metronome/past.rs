@@ -8,17 +8,20 @@ use serde_json::{Value, json};
 
 use super::{
     draft::Draft,
-    lists::{LISTS, List, Removal},
+    lists::{LISTS, List, Removal, item_shape, shape_at},
     matching::{Matched, Wanted, has_ended},
     observed::Item,
     schedule,
     tables::BACKDATE,
-    text,
+    text, words,
 };
 use crate::{
     api::contract::ManagementPolicy,
-    plan::{Change, pairing::Traits},
-    terms::{Decimal, Timestamp},
+    plan::{
+        Change,
+        pairing::{ANYTHING, Traits},
+    },
+    terms::{Decimal, Shape, Timestamp},
 };
 
 /// What can be told of an item in whatever list it stands.
@@ -57,7 +60,8 @@ impl Past {
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
             let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
-            past.known.extend(gone.clone().map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
+            let of_list = |purpose| (pairs.list.name, purpose);
+            past.known.extend(gone.clone().flat_map(|(_, terms)| purposes(pairs.list, terms)).map(of_list));
             let is_gone = |item: &&Item<'_>| {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
@@ -75,14 +79,15 @@ impl Past {
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
-            let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
-            past.known.extend(all.map(|purpose| (pairs.list.name, purpose)));
+            let all = left.copied().chain(held).flat_map(|item| purposes(pairs.list, item.terms));
+            past.known.extend(all.map(of_list));
         }
         // What an invoice still tells of was billed, though billing shows no more of it.
-        past.known.extend(draft.observed.billed.iter().filter_map(|billed| {
-            let list = LISTS.iter().find(|list| list.name == billed.list)?;
+        past.known.extend(draft.observed.billed.iter().flat_map(|billed| {
             let terms = json!({"productId": billed.product, "type": billed.commit_type});
-            Some((list.name, purpose(list, &terms)))
+            let list = LISTS.iter().find(|list| list.name == billed.list);
+            let purposes = list.map(|list| purposes(list, &terms)).unwrap_or_default();
+            purposes.into_iter().map(|purpose| (billed.list, purpose))
         }));
         past.unknown = LISTS
             .iter()
@@ -182,7 +187,30 @@ fn schedule_items(list: &List, terms: &Value) -> impl Iterator<Item = Value> {
 /// What an item is for, whenever it begins.
 fn purpose(list: &List, terms: &Value) -> Traits {
     let places = list.identity.iter().filter(|place| **place != START);
-    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+    places.map(|place| (*place, words::said(item_shape(list.name), place, terms))).collect()
+}
+
+/// The same of an item that is there or was; each that it may have been for, where it tells that by a word which is not known.
+fn purposes(list: &List, terms: &Value) -> Vec<Traits> {
+    let each = |purposes: Vec<Traits>, (place, said): (&'static str, String)| {
+        let said = match shape_at(item_shape(list.name), place) {
+            Shape::Enum(words) if said == ANYTHING => {
+                words.iter().map(|word| Value::from(word.as_str()).to_string()).collect()
+            }
+            _ => vec![said],
+        };
+        let with = |purpose: &Traits| {
+            let purpose = purpose.clone();
+            let one = |said: &String| {
+                let mut purpose = purpose.clone();
+                purpose.insert(place, said.clone());
+                purpose
+            };
+            said.iter().map(one).collect::<Vec<_>>()
+        };
+        purposes.iter().flat_map(with).collect()
+    };
+    purpose(list, terms).into_iter().fold(vec![Traits::new()], each)
 }
 
 impl Moved {

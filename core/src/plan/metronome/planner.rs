@@ -29,7 +29,7 @@ use crate::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
         Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
     },
-    terms::{Digest, metronome::Contract, shape::in_usual_letters},
+    terms::{Digest, metronome::Contract, shape::ids_in_usual_letters},
     validate::{self, Validated},
 };
 
@@ -121,7 +121,7 @@ impl ContractPlanner {
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(|id| in_usual_letters(id.as_str()).as_str().into()),
+            customer_id: terms.customer_id.as_ref().map(|id| id.as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -355,7 +355,8 @@ impl Planner for ContractPlanner {
         })
     }
 
-    fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+    fn learn(&mut self, need: &Need, mut told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+        told.iter_mut().for_each(ids_in_usual_letters);
         self.facts.learn(need, told, &self.key, now)
     }
 
@@ -370,13 +371,15 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
+        let mut reply = reply.clone();
+        ids_in_usual_letters(&mut reply);
         if call.kind == CallKind::Create {
             let id = reply.get("id").and_then(Value::as_str);
             let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            recorded.items.extend(history::added(call, reply));
+            recorded.items.extend(history::added(call, &reply));
             recorded.items.extend(gate::sent(call));
         }
         if call.kind == CallKind::Add {
