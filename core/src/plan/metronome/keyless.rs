@@ -19,7 +19,7 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::{Item, royalty_id},
+    observed::{Item, ROYALTIES, royalty_id},
     part::Part,
     schedule::{self, Difference, Kind},
     tables::KEYLESS,
@@ -126,7 +126,7 @@ fn pair<'v>(
     );
     // What an edit of this resource has added and nobody has recorded, as its reply was lost.
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
-    let is_ours = |item: &Item<'_>| observed.is_ours(&item.ids.own) && !known.contains(item.ids.own.as_str());
+    let is_ours = |item: &Item<'_>| observed.is_ours_in(name, *item) && !known.contains(&*item.recorded_id());
     pairing.by_key(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
@@ -197,7 +197,7 @@ fn rough_subject(list: &str, terms: &Value) -> Traits {
             let start = text(terms, "startingAt").map(|start| ("startingAt", start.to_owned()));
             start.into_iter().chain([("type", said("/type"))]).collect()
         }
-        "resellerRoyalties" => Traits::from([("resellerType", said("/resellerType"))]),
+        ROYALTIES => Traits::from([("resellerType", said("/resellerType"))]),
         _ => subject(list, terms),
     }
 }
@@ -282,7 +282,7 @@ fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let recorded = draft.recorded_as(pairs.list, &item.ids.own).is_some();
     let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
     let is_made = draft.observed.came_with_own(draft.desired, draft.recorded, pairs.list);
-    recorded || draft.observed.is_ours(&item.ids.own) || is_made || is_same
+    recorded || draft.observed.is_ours_in(pairs.list, item) || is_made || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -337,7 +337,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if is_own(draft, pairs, *item) || is_recorded_royalty(draft, pairs, *item) {
             own.push(*item);
         } else {
-            let path = format!("/{}/{}", pairs.list, item.ids.own);
+            let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
             report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
         }
     }
@@ -375,15 +375,18 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         }
     }
     for item in own {
-        let path = format!("/{}", pairs.list);
+        let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
         draft.reject(&Change::removed(path, item.terms.clone()), Unit::Usd, Remedy::Restore);
     }
 }
 
-/// Whether a royalty, which has no id, is one that the spec had: it is recorded by what it said.
+/// Whether a royalty, which has no id, is one that the spec had: it is recorded by what it said, or a write without a reply was
+/// to add it.
 fn is_recorded_royalty(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
-    pairs.list == "resellerRoyalties"
-        && draft.recorded.items.values().any(|recorded| *recorded == royalty_id(item.terms))
+    let id = || royalty_id(item.terms);
+    let is_recalled = |id: &str| draft.recorded.set.get(&leaving::royalty_path(id)).is_some();
+    pairs.list == ROYALTIES
+        && (draft.recorded.items.values().any(|recorded| *recorded == id()) || is_recalled(&id()))
 }
 
 /// Spend trackers go by their alias. The API cannot change one: it is archived, and added again in a later edit, when
@@ -419,7 +422,8 @@ fn compare_trackers(draft: &mut Draft<'_>) {
             continue;
         }
         let change = Change::removed(format!("/{name}/{}", to_segment(&alias)), found.clone());
-        if draft.recorded(&format!("{name}/{alias}")).is_none() {
+        let place = format!("{name}/{alias}");
+        if draft.recorded(&place).is_none() && draft.recorded.set.get(&place).is_none() {
             report_foreign(draft, name, &change);
         } else if draft.change(&change, Unit::Other) {
             draft.push("archive_spend_trackers", Part::text(alias));

@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Ours {
     /// Ids of the items that they have added.
     pub(super) items: BTreeSet<String>,
+    /// What stands for the ids of the royalties that they have added.
+    pub(super) royalties: BTreeSet<String>,
     /// Names of the thresholds that none but they have set since.
     pub(super) thresholds: BTreeSet<&'static str>,
 }
@@ -188,6 +190,9 @@ impl<'v> Item<'v> {
     }
 }
 
+/// The list whose items have no id.
+pub(super) const ROYALTIES: &str = "resellerRoyalties";
+
 /// What stands for the id of a royalty, which has none.
 pub(super) fn royalty_id(terms: &Value) -> String {
     let parts = ["resellerType", "netsuiteResellerId", "startingAt"]
@@ -228,6 +233,13 @@ impl ObservedContract {
     /// far as that was read.
     pub(super) fn is_ours(&self, id: &ApiId) -> bool {
         self.ours.as_ref().is_some_and(|ours| ours.items.contains(id.as_str())) || self.keys.contains_key(id)
+    }
+
+    /// The same of an item of a list without keys; of a royalty by what stands for its id.
+    pub(super) fn is_ours_in(&self, list: &str, item: Item<'_>) -> bool {
+        let is_royalty = || list == ROYALTIES && item.ids.own.is_empty();
+        let has = |ours: &Ours| ours.royalties.contains(&royalty_id(item.terms));
+        self.is_ours(&item.ids.own) || (is_royalty() && self.ours.as_ref().is_some_and(has))
     }
 
     /// Whether whoever made the contract has made all items of a list along with it, and its key says that the resource did.

@@ -452,14 +452,22 @@ impl Planner for ContractPlanner {
     }
 
     fn sets(&self) -> Vec<String> {
-        self.desired.as_ref().map(|desired| leaving::to_set(desired, self.found())).unwrap_or_default()
+        let Some(desired) = &self.desired else { return Vec::new() };
+        // What nothing else tells of comes first: how much of one write is remembered has a limit.
+        let mut sets = leaving::to_add(desired, self.found());
+        sets.extend(leaving::to_set(desired, self.found()));
+        sets
     }
 
     fn recall(&self, recorded: &mut Recorded) {
         let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return };
         if desired.is_of(observed, recorded) {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
+            let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
+            let added: Vec<_> = leaving::added(sets(recorded), observed).collect();
+            for path in added {
+                recorded.set.add(&path, [path.clone()].into());
+            }
         }
     }
 
@@ -476,4 +484,9 @@ impl Planner for ContractPlanner {
     fn digest(&self) -> Option<&Digest> {
         self.desired.as_ref().map(|desired| &desired.digest)
     }
+}
+
+/// What writes without a reply were to set and to add.
+fn sets(recorded: &Recorded) -> impl Iterator<Item = &String> {
+    recorded.lost.iter().flat_map(|write| &write.sets)
 }

@@ -107,6 +107,13 @@ pub fn record(
             record.insert(format!("spendTrackers/{alias}"), alias.to_owned());
         }
     }
+    // What a write without a reply has added and has no id is known by that alone.
+    for item in leaving::nameless(&observed.terms) {
+        let is_known = record.values().any(|id| *id == item.id);
+        if !is_known && recorded.set.get(&item.path).is_some() {
+            record.insert(item.path, item.id);
+        }
+    }
     for name in THRESHOLD_NAMES {
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
         // One that left the spec is off from then on, and the spec may turn it on again.
