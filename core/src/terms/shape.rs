@@ -171,6 +171,30 @@ impl Shape {
         }
     }
 
+    /// Brings the IDs of terms in spec spelling into the letters in which they are compared. What is in a free form, or in a
+    /// list of single values, stays as it is.
+    pub(crate) fn with_usual_ids(&self, terms: &mut Value) {
+        match (self, terms) {
+            (Self::Object(members), Value::Object(values)) => {
+                for (name, value) in values {
+                    match (members.get(name).map(|member| &member.shape), value) {
+                        (Some(Self::Plain), Value::String(id)) if name.ends_with("Id") => {
+                            if let Some(usual) = uuid_in_lower_case(id) {
+                                *id = usual;
+                            }
+                        }
+                        (Some(shape), value) => shape.with_usual_ids(value),
+                        (None, _) => {}
+                    }
+                }
+            }
+            (Self::List { item, .. }, Value::Array(items)) => {
+                items.iter_mut().for_each(|value| item.with_usual_ids(value));
+            }
+            _ => {}
+        }
+    }
+
     /// The same object without a member that the billing API does not have in its body.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

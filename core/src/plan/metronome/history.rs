@@ -48,6 +48,8 @@ pub(super) struct Edits {
     pub is_told: bool,
     /// Whether it has any edit.
     has_any: bool,
+    /// Whether it has one that is not the resource's own.
+    pub has_others: bool,
     /// The resource's own edits.
     own: Vec<OwnEdit>,
     /// Ids of the items that an edit, whoever's, has taken out again.
@@ -72,6 +74,7 @@ impl Edits {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
         let time = |edit: &Value| Timestamp::from_wire(text(edit, "timestamp")).ok();
         let is_own = |edit: &Value| text(edit, "uniqueness_key").starts_with(mark);
+        let is_own_edit = |edit: &Value| is_own(&edit);
         let own = edits().filter(|edit| is_own(edit));
         let own = own.map(|edit| OwnEdit {
             at: time(edit),
@@ -90,6 +93,7 @@ impl Edits {
             last_at: last.and_then(time),
             is_told: data.is_some(),
             has_any: edits().next().is_some(),
+            has_others: !edits().all(is_own_edit),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
             thresholds: THRESHOLDS

@@ -61,6 +61,10 @@ pub struct ObservedContract {
     pub(super) made: BTreeSet<&'static str>,
     /// Whether nobody has edited it, as its history tells where that was read.
     pub(super) is_unedited: bool,
+    /// Whether somebody else than this resource has edited it, as its history tells where that was read.
+    pub(super) has_edits_of_others: bool,
+    /// When it was made, as far as that is told.
+    pub(super) made_at: Option<Timestamp>,
     /// Keys that this resource made items of the customer with, by their ids.
     pub(super) keys: BTreeMap<ApiId, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
@@ -106,8 +110,6 @@ pub(super) struct Billed {
     /// The list that it was in.
     pub list: &'static str,
     pub product: String,
-    /// The type of a commit.
-    pub commit_type: Option<&'static str>,
 }
 
 /// The id that the API gave an item; empty where it gives none. Not to be mixed up with the key by which the spec knows the

@@ -8,20 +8,17 @@ use serde_json::{Value, json};
 
 use super::{
     draft::Draft,
-    lists::{LISTS, List, Removal, item_shape, shape_at},
+    lists::{LISTS, List, Removal},
     matching::{Matched, Wanted, has_ended},
     observed::Item,
     schedule,
     tables::BACKDATE,
-    text, words,
+    text,
 };
 use crate::{
     api::contract::ManagementPolicy,
-    plan::{
-        Change,
-        pairing::{ANYTHING, Traits},
-    },
-    terms::{Decimal, Shape, Timestamp},
+    plan::Change,
+    terms::{Decimal, Timestamp},
 };
 
 /// What can be told of an item in whatever list it stands.
@@ -31,13 +28,10 @@ struct Moved {
     amounts: Option<BTreeSet<Decimal>>,
 }
 
-/// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
-const START: &str = "/startingAt";
-
 /// What the contract has or had, by what it is for.
 pub(super) struct Past {
-    /// Lists and what items of theirs are for.
-    known: BTreeSet<(&'static str, Traits)>,
+    /// Lists and the products that items of theirs are for. Another type or frequency bills the same time once more.
+    known: BTreeSet<(&'static str, String)>,
     /// What is gone, or about to go, of each list: in another list it is billed again all the same.
     moved: Vec<(&'static str, Moved)>,
     /// Lists of which something is gone that billing no longer shows.
@@ -60,8 +54,8 @@ impl Past {
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
             let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
-            let of_list = |purpose| (pairs.list.name, purpose);
-            past.known.extend(gone.clone().flat_map(|(_, terms)| purposes(pairs.list, terms)).map(of_list));
+            let of_list = |terms| Some((pairs.list.name, product(pairs.list, terms)?.to_owned()));
+            past.known.extend(gone.clone().filter_map(|(_, terms)| of_list(terms)));
             let is_gone = |item: &&Item<'_>| {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
@@ -79,16 +73,11 @@ impl Past {
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
-            let all = left.copied().chain(held).flat_map(|item| purposes(pairs.list, item.terms));
-            past.known.extend(all.map(of_list));
+            past.known.extend(left.copied().chain(held).filter_map(|item| of_list(item.terms)));
         }
         // What an invoice still tells of was billed, though billing shows no more of it.
-        past.known.extend(draft.observed.billed.iter().flat_map(|billed| {
-            let terms = json!({"productId": billed.product, "type": billed.commit_type});
-            let list = LISTS.iter().find(|list| list.name == billed.list);
-            let purposes = list.map(|list| purposes(list, &terms)).unwrap_or_default();
-            purposes.into_iter().map(|purpose| (billed.list, purpose))
-        }));
+        let billed = draft.observed.billed.iter();
+        past.known.extend(billed.map(|billed| (billed.list, billed.product.clone())));
         past.unknown = LISTS
             .iter()
             .filter(|list| !recurs(list) && has_vanished(draft, list))
@@ -105,7 +94,8 @@ impl Past {
                 .is_some_and(|wanted| of_others.map(|(_, gone)| gone).any(|gone| gone.may_be(&wanted)))
         };
         self.unknown.contains(list.name)
-            || self.known.contains(&(list.name, purpose(list, &wanted.compared)))
+            || product(list, &wanted.compared)
+                .is_some_and(|product| self.known.contains(&(list.name, product.to_owned())))
             || was_elsewhere()
     }
 
@@ -182,35 +172,6 @@ fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
 fn schedule_items(list: &List, terms: &Value) -> impl Iterator<Item = Value> {
     let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.filter_map(|name| terms.get(name)).flat_map(schedule::items)
-}
-
-/// What an item is for, whenever it begins.
-fn purpose(list: &List, terms: &Value) -> Traits {
-    let places = list.identity.iter().filter(|place| **place != START);
-    places.map(|place| (*place, words::said(item_shape(list.name), place, terms))).collect()
-}
-
-/// The same of an item that is there or was; each that it may have been for, where it tells that by a word which is not known.
-fn purposes(list: &List, terms: &Value) -> Vec<Traits> {
-    let each = |purposes: Vec<Traits>, (place, said): (&'static str, String)| {
-        let said = match shape_at(item_shape(list.name), place) {
-            Shape::Enum(words) if said == ANYTHING => {
-                words.iter().map(|word| Value::from(word.as_str()).to_string()).collect()
-            }
-            _ => vec![said],
-        };
-        let with = |purpose: &Traits| {
-            let purpose = purpose.clone();
-            let one = |said: &String| {
-                let mut purpose = purpose.clone();
-                purpose.insert(place, said.clone());
-                purpose
-            };
-            said.iter().map(one).collect::<Vec<_>>()
-        };
-        purposes.iter().flat_map(with).collect()
-    };
-    purpose(list, terms).into_iter().fold(vec![Traits::new()], each)
 }
 
 impl Moved {

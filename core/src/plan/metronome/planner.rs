@@ -291,7 +291,7 @@ impl Planner for ContractPlanner {
 
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         // What an edit without a reply has added is ours, even where the spec no longer says so.
-        if lost_edit(recorded).is_some() {
+        if lost_edit(recorded).is_some() || self.is_long_unrecorded(recorded) {
             self.read_edits(recorded, now)?;
         }
         let mut decision = self.decide(recorded, policy, now);

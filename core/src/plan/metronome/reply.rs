@@ -139,6 +139,8 @@ impl ObservedContract {
             ours: None,
             made: made(&wire),
             is_unedited: false,
+            has_edits_of_others: false,
+            made_at: instant(&wire, "created_at"),
             keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,
