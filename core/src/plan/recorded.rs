@@ -60,6 +60,8 @@ pub struct Recorded {
     pub reported: Reported,
     /// What is unconfirmed was announced by a pass that did not come to report it.
     pub is_announced: bool,
+    /// The plan of that pass, where somebody had approved it.
+    pub begun_plan: Option<Digest>,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -122,6 +124,7 @@ impl Recorded {
                 unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
             },
             is_announced: false,
+            begun_plan: None,
         }
     }
 

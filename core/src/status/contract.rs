@@ -52,6 +52,9 @@ pub fn status(
         return status;
     }
     record(&mut status, result, package);
+    if let Some(begun) = &result.begun {
+        status.applied_plan = Some(begun.clone());
+    }
     if result.sent.is_some() {
         status.last_write_at = Some(Timestamp::whole_seconds(now));
     }
@@ -127,7 +130,7 @@ pub fn status(
     status
 }
 
-/// Plans whose approvals count no more once this status is written: what was carried out last, and what somebody approved
+/// Plans whose approvals count no more once this status is written: what was carried out last or begun unseen, and what somebody approved
 /// and is in force, or was followed by what somebody approved after it.
 #[must_use]
 pub fn spent(
@@ -140,7 +143,8 @@ pub fn spent(
     let is_in_force = matches!(result.outcome, Outcome::InSync { .. });
     let followed = before.filter(|before| last.is_some_and(|last| last.digest != before.digest));
     let approved = last.filter(|_| is_in_force).into_iter().chain(followed);
-    status.applied_plan.iter().chain(approved.map(|approval| &approval.digest)).cloned().collect()
+    let applied = status.applied_plan.iter().chain(&result.begun);
+    applied.chain(approved.map(|approval| &approval.digest)).cloned().collect()
 }
 
 /// Whether a contract that is ready may stay so through a short failure of the billing API, as its last words are still
