@@ -137,7 +137,7 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
             }
         }
         Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-            refuse("metadata.name", &format!("must be text, in quotes: as it is written, it means {value}"));
+            refuse("metadata.name", &format!("must be text, in quotes: without them, it means {value}"));
         }
         _ if resource.pointer("/metadata/generateName").is_some() => {
             refuse(
@@ -154,6 +154,14 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
             refuse("metadata.namespace", "must be left out: the kind is the cluster's");
         }
         Some(Value::String(name)) if is_dns_name(name, 63, false) => {}
+        Some(Value::String(name)) if name.len() > 63 => {
+            let message = format!("must have at most 63 characters, not {}", name.len());
+            refuse("metadata.namespace", &message);
+        }
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+            let message = format!("must be text, in quotes: without them, it means {value}");
+            refuse("metadata.namespace", &message);
+        }
         Some(name) => {
             refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}"));
         }
@@ -178,7 +186,10 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
                     );
                 }
                 Value::String(_) | Value::Null => {}
-                value => refuse(&path, &format!("must be text, in quotes: \"{value}\"")),
+                value @ (Value::Number(_) | Value::Bool(_)) => {
+                    refuse(&path, &format!("must be text, in quotes: without them, it means {value}"));
+                }
+                _ => refuse(&path, "must be text"),
             }
         }
     }

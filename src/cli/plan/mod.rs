@@ -145,6 +145,11 @@ impl Plan {
         for unknown in looks.volumes.unknown(&names) {
             eprintln!("countersign: --volumes names {unknown}, of which nothing changes in these files");
         }
+        for row in &planned.rows {
+            for item in &row.unknown_items {
+                eprintln!("countersign: --volumes names {item} of {}, which has no such item", row.name);
+            }
+        }
         let code = ExitCode::from(planned.code());
         match self.output {
             Output::Text => out::print(&text::write(&planned))?,
