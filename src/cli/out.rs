@@ -43,6 +43,17 @@ pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
     }
 }
 
+/// Says a line beside what was asked for, on the standard error. Nobody may be reading it any more (`2>&1 | head`): then it
+/// is not said.
+pub(super) fn say(line: &str) {
+    ask(&format!("{line}\n"));
+}
+
+/// Says something that does not end its line, as [`say`] does.
+pub(super) fn ask(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
 /// Writes a file that is there as a whole or not at all, also when the program is stopped.
 ///
 /// # Errors

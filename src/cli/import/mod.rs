@@ -101,18 +101,22 @@ impl Import {
         let customers = self.customers(&account).await?;
         for (index, customer) in customers.iter().enumerate() {
             let found = account.client.billed_to(customer, &to).await?;
-            eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), count(found.len(), "contract"));
+            out::say(&format!(
+                "[{}/{}] {customer}: {}",
+                index + 1,
+                customers.len(),
+                count(found.len(), "contract")
+            ));
             for contract in found {
                 Box::pin(folder.add_contract(&account, contract, &self.states)).await?;
             }
         }
         folder.list()?;
-        println!("{} written to {}", count(folder.written, "file"), self.dir.display());
+        let mut told = format!("{} written to {}\n", count(folder.written, "file"), self.dir.display());
+        told.extend(folder.refused.iter().map(|refused| format!("not imported: {refused}\n")));
+        out::print(&told)?;
         if folder.refused.is_empty() {
             return Ok(());
-        }
-        for refused in &folder.refused {
-            println!("not imported: {refused}");
         }
         Err(format!("{} could not be imported", count(folder.refused.len(), "resource")).into())
     }
@@ -259,7 +263,7 @@ impl Folder {
         // A run that was stopped goes on with the files that are there.
         out::write_whole(&path, &text)?;
         self.written += 1;
-        eprintln!("  {} ({})", path.display(), found.state);
+        out::say(&format!("  {} ({})", path.display(), found.state));
         Ok(())
     }
 

@@ -149,8 +149,13 @@ fn unseen(pointer: &str, text: &str) -> Option<String> {
     let is_prose = PROSE.iter().any(|name| pointer.ends_with(name));
     let is_break = |character: char| is_prose && ['\n', '\r', '\t'].contains(&character);
     if let Some(character) = text.chars().find(|character| is_unseen(*character) && !is_break(*character)) {
-        let number = u32::from(character);
-        return Some(format!("has a character that nobody sees, U+{number:04X}: is that meant?"));
+        return Some(match character {
+            '\n' | '\r' => "has a line break: is that meant?".to_owned(),
+            character => {
+                let number = u32::from(character);
+                format!("has a character that nobody sees, U+{number:04X}: is that meant?")
+            }
+        });
     }
     let inner = if is_prose { text.trim_end_matches(['\n', '\r']) } else { text };
     (inner != inner.trim()).then(|| "begins or ends with a space: is that meant?".to_owned())

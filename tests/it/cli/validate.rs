@@ -203,7 +203,7 @@ fn what_nobody_sees_and_what_does_nothing_deserves_a_question() {
     assert_eq!(ran.code, 0, "{}", ran.out);
     for part in [
         "`spec.zoo.name` has a character that nobody sees, U+202E",
-        "`spec.zoo.items[fde].displayName` begins or ends with a space",
+        "`spec.zoo.items[0].displayName` begins or ends with a space",
         "does nothing here: the operator reads no such annotation; did you mean `billing.countersign.dev/approved-plan`?",
     ] {
         assert!(ran.out.contains(part), "{part}\n{}", ran.out);
@@ -362,6 +362,28 @@ fn against_a_revision_what_must_not_change_is_refused_and_an_extra_zero_is_asked
     let unknown = countersign(repository.path(), &["validate", "--base", "nowhere", "."]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.said.contains("there is no revision nowhere"), "{}", unknown.said);
+}
+
+#[test]
+fn whoever_reads_neither_output_any_more_still_gets_the_exit_status() {
+    let wrong = contract("acme", "1000").replace("currency", "curency");
+    let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &wrong), ("a.yaml.bak", "")]);
+    for (arguments, code) in [
+        (&["validate", "--output", "json", "."][..], 2),
+        (&["validate", "nowhere"], 1),
+        (&["validate", "--help"], 0),
+        (&["plan", "."], 1),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -220,6 +220,25 @@ fn the_stamp_of_a_long_name_fits_into_a_custom_field_and_is_that_name_alone() {
 }
 
 #[test]
+fn each_item_of_a_stamped_contract_says_which_of_the_spec_it_is_and_of_an_unstamped_one_none_does() {
+    for (cluster, key) in [(Some("prod"), json!("launch")), (None, Value::Null)] {
+        let mut world = World::new(&fixture::plain(), cluster, None);
+        world.settle();
+        let key_of = |list: &str, at: usize| world.api.contract[list][at]["custom_fields"][ITEM_KEY].clone();
+        assert_eq!(key_of("commits", 0), key);
+        assert_eq!(key_of("scheduled_charges", 0), if key.is_null() { Value::Null } else { json!("setup") });
+        // So does one that comes later.
+        let mut more = fixture::plain()["commits"][0].clone();
+        more["key"] = json!("more");
+        more["productId"] = json!(fixture::OTHER);
+        set_terms(&mut world, &with(&fixture::plain(), "/commits/-", more));
+        world.settle();
+        let later = world.api.contract["commits"][1]["custom_fields"][ITEM_KEY].clone();
+        assert_eq!(later, if key.is_null() { Value::Null } else { json!("more") });
+    }
+}
+
+#[test]
 fn every_change_is_made_once_whichever_reply_is_lost() {
     let spec = fixture::plain();
     let changed = with(&with(&spec, "/name", json!("Acme 2027")), "/commits/0/name", json!("Start"));
