@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::{BillingContract, contract::DeletionPolicy},
-    plan::{Call, CallKind, ContractSnapshot, Ending},
+    plan::{Call, CallKind, ContractSnapshot, Ending, Planner},
     protocol::{CallError, Goal, Outcome, ReconcileResult, Reconciliation, Step},
     status,
 };
@@ -217,6 +217,40 @@ fn the_stamp_of_a_long_name_fits_into_a_custom_field_and_is_that_name_alone() {
     let (one, other) = (stamped("one"), stamped("two"));
     assert!(one.values().all(|value| value.as_str().unwrap().chars().count() <= 200), "{one:?}");
     assert_ne!(one["countersign_name"], other["countersign_name"]);
+}
+
+#[test]
+fn nothing_is_put_on_record_before_an_edit_where_there_is_nothing_to_put_there() {
+    let world = World::new(&fixture::plain(), None, None);
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let edit = Call::new(CallKind::Edit, EDIT_CONTRACT, &json!({}), Digest::of(&json!("edit"))).unwrap();
+    let mut recorded = Recorded::default();
+    assert!(!planner.sending(&edit, &mut recorded));
+    assert_eq!(recorded, Recorded::default());
+}
+
+#[test]
+fn what_was_observed_is_on_record_for_the_next_plan_of_the_same_pass() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let mut recorded = Recorded::default();
+    planner.remember(&mut recorded, now());
+    assert_eq!(recorded, Recorded::default(), "nothing was observed yet");
+    let made = desired(&fixture::plain()).create_fingerprint();
+    assert!(!planner.shows(&made));
+    while let Err(need) = planner.observe(&recorded, &Policy::default(), now()) {
+        planner.learn(&need, world.read(&need), now()).unwrap();
+    }
+    assert!(planner.shows(&made) && !planner.shows(&Digest::of(&json!("another write"))));
+    planner.remember(&mut recorded, now());
+    let status = world.contract.status.unwrap();
+    assert_eq!(recorded.contract_id, status.contract_id);
+    let items: Vec<_> = recorded.items.into_iter().collect();
+    assert_eq!(items, status.items.into_iter().map(|item| (item.key, item.id)).collect::<Vec<_>>());
+    assert_eq!(recorded.set.to_status(), status.set_fields);
 }
 
 #[test]

@@ -225,7 +225,8 @@ fn a_contract_that_is_not_listed_at_all_is_not_made_anew() {
 
 #[test]
 fn what_others_put_into_a_contract_that_was_taken_over_is_reported_once_it_is_on_record() {
-    let spec = without(&fixture::plain(), "credits");
+    let mut spec = fixture::plain();
+    spec.as_object_mut().unwrap().remove("credits");
     let mut bench = foreign();
     adopt(&mut bench, AdoptMode::Match);
     assert_eq!(bench.decide(&spec), Decision::InSync, "it is not this resource's yet");
