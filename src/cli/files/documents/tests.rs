@@ -258,10 +258,10 @@ fn a_name_that_is_none_is_refused_with_what_to_write() {
         named(&format!("name: {long}")),
         ["`metadata.name` must have at most 253 characters, not 254"]
     );
-    let placed = |namespace: &str| named(&format!("name: zoo\n  namespace: {namespace}"));
+    let placed = |namespace: &str| named(&format!("name: zoo, namespace: {namespace}"));
     assert_eq!(placed(&"b".repeat(64)), ["`metadata.namespace` must have at most 63 characters, not 64"]);
     assert_eq!(placed("007"), ["`metadata.namespace` must be text, in quotes: without them, it means 7"]);
-    let labelled = named("name: zoo\n  labels: {order: 010}");
+    let labelled = named("name: zoo, labels: {order: 010}");
     assert_eq!(labelled, ["`metadata.labels.order` must be text, in quotes: without them, it means 8"]);
 }
 
