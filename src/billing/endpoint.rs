@@ -87,6 +87,9 @@ fn is_at_home(url: &Url) -> bool {
 }
 
 /// The certificates of a bundle.
+///
+/// # Errors
+/// When it has none, or is not in PEM form.
 pub fn roots(bundle: Option<&str>) -> Result<Vec<Certificate>, EndpointError> {
     let Some(bundle) = bundle else { return Ok(Vec::new()) };
     let roots = Certificate::from_pem_bundle(bundle.as_bytes())

@@ -254,6 +254,32 @@ fn what_was_observed_is_on_record_for_the_next_plan_of_the_same_pass() {
 }
 
 #[test]
+fn the_history_of_edits_is_read_before_somebody_is_asked_whose_an_item_is() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status.as_mut().unwrap().items.clear();
+    set_terms(&mut world, &with(&fixture::plain(), "/commits/0/productId", json!(fixture::OTHER)));
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let (recorded, policy) = (Recorded::of(&world.contract, ACCOUNT), Policy::default());
+    let mut needs = Vec::new();
+    while let Err(need) = planner.observe(&recorded, &policy, now()) {
+        planner.learn(&need, world.read(&need), now()).unwrap();
+    }
+    let decision = loop {
+        match planner.plan(&recorded, &policy, now()) {
+            Ok(decision) => break decision,
+            Err(need) => {
+                planner.learn(&need, world.read(&need), now()).unwrap();
+                needs.push(need);
+            }
+        }
+    };
+    assert_eq!(refused(decision).reason, "AmbiguousItem");
+    assert!(matches!(*needs, [Need::Edits(_)]), "{needs:?}");
+}
+
+#[test]
 fn each_item_of_a_stamped_contract_says_which_of_the_spec_it_is_and_of_an_unstamped_one_none_does() {
     for (cluster, key) in [(Some("prod"), json!("launch")), (None, Value::Null)] {
         let mut world = World::new(&fixture::plain(), cluster, None);
