@@ -280,6 +280,28 @@ fn the_history_of_edits_is_read_before_somebody_is_asked_whose_an_item_is() {
 }
 
 #[test]
+fn a_contract_of_ones_own_is_ended_without_its_record_also_where_the_spec_would_adopt_it() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    world.contract.spec.adopt =
+        serde_json::from_value(json!({"contractId": world.api.contract["id"], "mode": "Match"})).unwrap();
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let outcomes: Vec<_> = (0..2).map(|_| world.pass(goal).outcome).collect();
+    assert!(matches!(outcomes[1], Outcome::Ended { .. }), "{outcomes:?}");
+    assert!(world.api.contract["archived_at"].is_string());
+    // One that only `adopt` finds is somebody else's.
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    world.api.contract.as_object_mut().unwrap().remove("uniqueness_key");
+    world.contract.spec.adopt =
+        serde_json::from_value(json!({"contractId": world.api.contract["id"], "mode": "Match"})).unwrap();
+    world.pass(goal);
+    assert!(world.api.contract["archived_at"].is_null(), "{}", world.api.contract);
+}
+
+#[test]
 fn each_item_of_a_stamped_contract_says_which_of_the_spec_it_is_and_of_an_unstamped_one_none_does() {
     for (cluster, key) in [(Some("prod"), json!("launch")), (None, Value::Null)] {
         let mut world = World::new(&fixture::plain(), cluster, None);
