@@ -235,6 +235,13 @@ fn nothing_follows_a_create_that_takes_all() {
         assert!(!takes_all || follows.is_empty(), "{spec}: {follows:#?}");
         let has_more = spec != fixture::by_alias() && !takes_all;
         assert_eq!(follows.is_empty(), !has_more, "{spec}");
+        // So it is where another contract of the resource is on record, which is over.
+        let before = Recorded {
+            contract_id: Some("old".into()),
+            customer_id: Some("customer-1".into()),
+            ..Recorded::default()
+        };
+        assert_eq!(follow::writes(&desired, &before, now()), follows, "{spec}");
     }
 }
 

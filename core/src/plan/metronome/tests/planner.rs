@@ -319,6 +319,15 @@ fn a_contract_of_ones_own_is_ended_without_its_record_also_where_the_spec_would_
 }
 
 #[test]
+fn a_plan_that_cancels_says_that_the_contract_is_archived_and_not_that_it_ends() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let Outcome::Ended { applied } = world.pass(goal).outcome else { panic!() };
+    assert!(applied[0].summary().contains("active -> archived"), "{}", applied[0].summary());
+}
+
+#[test]
 fn each_item_of_a_stamped_contract_says_which_of_the_spec_it_is_and_of_an_unstamped_one_none_does() {
     for (cluster, key) in [(Some("prod"), json!("launch")), (None, Value::Null)] {
         let mut world = World::new(&fixture::plain(), cluster, None);
