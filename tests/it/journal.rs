@@ -145,3 +145,19 @@ async fn what_was_reported_is_taken_off_the_record_and_what_is_in_sync_never_com
     world.second_look(u64::try_from(CONTRACTS).unwrap()).await;
     assert_eq!(version(&world).await, before);
 }
+
+#[tokio::test]
+async fn a_record_that_somebody_changes_or_deletes_is_written_anew() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let others = json!({"metadata": {"annotations": {"billing.countersign.dev/fence": "7"}}, "data": {"note": "mine"}});
+    world.patch("ConfigMap", RECORD, others).await;
+    world.apply(&with(acme(), PRICE, json!("0.49"))).await;
+    let fence = world.until_ready("acme").await["status"]["fence"].as_i64();
+    assert!(fence > Some(7), "this leadership is the later one: {fence:?}");
+    world.delete_object("ConfigMap", RECORD).await;
+    world.apply(&with(acme(), PRICE, json!("0.48"))).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 3);
+}

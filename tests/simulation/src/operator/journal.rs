@@ -27,23 +27,20 @@ pub(super) fn announce(
         return Some(Err(CallError::NotLeader));
     }
     ground.count("write put on record before it is sent");
-    if ground.cluster.put_journal(memory.journal.clone()).map(|version| note(memory, version, hears)).is_err()
-    {
+    let mut written = ground.cluster.put_journal(memory.journal.clone());
+    if written.is_err() {
         take_over(memory, ground.cluster.journal());
-        let version = ground.cluster.put_journal(memory.journal.clone());
-        version.into_iter().for_each(|version| note(memory, version, hears));
+        written = ground.cluster.put_journal(memory.journal.clone());
+    }
+    if let Ok(version) = written
+        && hears
+    {
+        memory.journal.version = version;
     }
     if fate == Fate::Crash {
         return None;
     }
     Some(if hears { Ok(()) } else { Err(CallError::NotOnRecord("no answer".to_owned())) })
-}
-
-/// A process that hears no answer does not know which version there is.
-const fn note(memory: &mut Memory, version: u64, hears: bool) {
-    if hears {
-        memory.journal.version = version;
-    }
 }
 
 /// Takes up what another leader has announced. What this one wrote and has no more was reported.
