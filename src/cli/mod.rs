@@ -119,7 +119,7 @@ impl Cli {
         match result {
             Ok(code) => code,
             Err(error) => {
-                eprintln!("countersign: {error}");
+                out::say(&format!("countersign: {error}"));
                 ExitCode::FAILURE
             }
         }

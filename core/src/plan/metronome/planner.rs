@@ -322,7 +322,7 @@ impl Planner for ContractPlanner {
                 let ready = self.ready(plan)?;
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.found()) {
-                    (Decision::Write(_), Some(desired), Some(observed)) if recorded.items.is_empty() => {
+                    (Decision::Write(_), Some(desired), Some(observed)) => {
                         record(desired, observed, recorded, now)
                     }
                     _ => Record::default(),
