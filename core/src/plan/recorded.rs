@@ -15,7 +15,7 @@ use crate::{
         contract::{LostWrite, UnconfirmedWrite},
         reasons::{READY, STALLED},
     },
-    terms::Digest,
+    terms::{Digest, shape::in_usual_letters},
 };
 
 /// What the resource's own status remembers of earlier passes.
@@ -100,8 +100,8 @@ impl Recorded {
         let plan = status.plan.as_ref().map(|plan| &plan.digest);
         Self {
             account: Some(account.to_owned()),
-            contract_id: status.contract_id.clone(),
-            customer_id: status.customer_id.clone(),
+            contract_id: status.contract_id.as_deref().map(in_usual_letters),
+            customer_id: status.customer_id.as_deref().map(in_usual_letters),
             state: status.state.clone(),
             ends_on: status.term.as_ref().and_then(|term| term.end_date.clone()),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
@@ -117,7 +117,11 @@ impl Recorded {
             ),
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
-            items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
+            items: status
+                .items
+                .iter()
+                .map(|item| (item.key.clone(), known_id(&item.key, &item.id)))
+                .collect(),
             set: SetTerms::of(&status.set_fields),
             reported: Reported {
                 last_write_at: status.last_write_at,
@@ -139,13 +143,19 @@ impl Recorded {
         );
         let plan = status.plan.as_ref();
         Self {
-            contract_id: status.package_id.clone(),
+            contract_id: status.package_id.as_deref().map(in_usual_letters),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             ..Self::default()
         }
     }
+}
+
+/// What is on record of a place: of an item, or a custom field, the ID of the thing, in the letters in which IDs are compared.
+fn known_id(place: &str, recorded: &str) -> String {
+    let is_id = place.split('/').count() == 2 || place.contains("/customFields/");
+    if is_id { in_usual_letters(recorded) } else { recorded.to_owned() }
 }
 
 /// Whether somebody asks for what was stopped to be tried again: by a new spec, or by a request to reconcile.

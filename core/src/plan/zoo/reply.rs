@@ -5,7 +5,10 @@ use serde_json::Value;
 use super::ObservedContract;
 use crate::{
     plan::Unreadable,
-    terms::{shape::Spelling, zoo::SHAPE},
+    terms::{
+        shape::{Spelling, in_usual_letters},
+        zoo::SHAPE,
+    },
 };
 
 impl ObservedContract {
@@ -28,7 +31,7 @@ impl ObservedContract {
         }
         let text = |name: &str| {
             let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
+            text.map(in_usual_letters).ok_or_else(|| unreadable(format!("`{name}` is missing")))
         };
         // In the words of the terms, whatever letters the reply has it in.
         let state = terms.get("status").and_then(Value::as_str).filter(|state| !state.is_empty());

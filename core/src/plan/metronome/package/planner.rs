@@ -12,7 +12,12 @@ use crate::{
         Policy, Reading, Recorded, Refusal, Unreadable,
         metronome::{AccountSettings, Need, UniquenessKey, reply::is_about},
     },
-    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE},
+    terms::{
+        Digest, Timestamp,
+        json::parse_exact,
+        metronome::PACKAGE,
+        shape::{ids_in_usual_letters, in_usual_letters},
+    },
     validate,
 };
 
@@ -185,7 +190,8 @@ impl Planner for PackagePlanner {
         })
     }
 
-    fn learn(&mut self, need: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+    fn learn(&mut self, need: &Need, mut told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+        told.iter_mut().for_each(ids_in_usual_letters);
         let list = |told: Option<Value>| -> Result<Vec<Value>, Unreadable> {
             match told {
                 Some(Value::Array(items)) => Ok(items),
@@ -217,7 +223,7 @@ impl Planner for PackagePlanner {
         if call.kind == CallKind::Create
             && let Some(id) = reply.get("id").and_then(Value::as_str)
         {
-            recorded.contract_id = Some(id.to_owned());
+            recorded.contract_id = Some(in_usual_letters(id));
         }
         Ok(())
     }
