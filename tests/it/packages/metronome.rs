@@ -380,3 +380,20 @@ async fn a_create_that_the_api_refuses_is_sent_once() {
     assert_eq!(world.sim.all_writes().await, traffic([(CREATE_PACKAGE, 1)]));
     assert_eq!(world.sim.sent(LIST_PACKAGES).await.len(), 1, "a refused package asks for nothing");
 }
+
+#[tokio::test]
+async fn what_goes_with_its_namespace_ends_in_billing_whichever_goes_first() {
+    let world = World::metronome().await;
+    world.apply(&with(package("pro"), "/spec/deletionPolicy", json!("Archive"))).await;
+    let made = from_package("acme", CUSTOMER, by_name("pro"));
+    world.apply(&with(made, "/spec/deletionPolicy", json!("Cancel"))).await;
+    world.until_ready("acme").await;
+    world.delete_object("Secret", "metronome-token").await;
+    world.delete_object("BillingProvider", "metronome").await;
+    world.delete_object(KIND, "pro").await;
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    world.until_object_gone(KIND, "pro").await;
+    assert_eq!(world.sim.only(CUSTOMER).await["state"], "archived");
+    assert!(packages(&world).await[0]["archived_at"].is_string());
+}
