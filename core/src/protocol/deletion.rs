@@ -115,6 +115,21 @@ pub fn is_elsewhere(contract: &BillingContract, account: &str) -> Option<Refusal
     })
 }
 
+/// The same of a package that is to be archived.
+#[must_use]
+pub fn package_is_elsewhere(package: &ContractPackage, account: &str) -> Option<Refusal> {
+    let status = package.status.as_ref()?;
+    let recorded = status.account.as_deref().filter(|recorded| *recorded != account)?;
+    let id = status.package_id.as_deref()?;
+    Some(Refusal {
+        reason: reasons::ACCOUNT_CHANGED,
+        message: format!(
+            "package {id} is in the account {recorded}, and the provider's account is {account} now. Give the provider its \
+             former `baseUrl` again"
+        ),
+    })
+}
+
 /// Whether a deleted contract's resource may go: nothing is left to end, and nothing may come late that would have to be
 /// ended again.
 #[must_use]

@@ -25,7 +25,9 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought},
+    plan::{
+        self, Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought, package::Unusable,
+    },
     protocol::{
         Goal, ReconcileResult, Requeue,
         claims::{self, Asking, Subject},
@@ -67,7 +69,7 @@ impl References {
         }
         Self {
             provider,
-            package: context.packages.lookup(contract),
+            package: package(contract, account.as_deref(), context),
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
@@ -194,6 +196,21 @@ impl References {
     /// How often the provider's contracts are compared again, while it is ready.
     pub(super) fn sync_period(&self) -> Option<Duration> {
         if let ProviderLookup::Ready(provider) = &self.provider { Some(provider.sync_period) } else { None }
+    }
+}
+
+/// The package of a contract, where the account has it: one that is on record of another account is made anew there first.
+fn package(contract: &BillingContract, account: Option<&str>, context: &Context) -> registry::Lookup {
+    let found = context.packages.lookup(contract)?;
+    let is_elsewhere = |package: &&ContractPackage| {
+        account.is_some_and(|account| !plan::package::is_in_account(package, account))
+    };
+    match found.as_ref().filter(is_elsewhere) {
+        Some(package) => Err(Unusable::NotCreated(format!(
+            "ContractPackage {} is known of another account than the contract's, and is looked for in that one",
+            package.name_any()
+        ))),
+        None => Ok(found),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
     billing::slots::Slots,
     protocol::{
-        Goal, Outcome, Requeue,
+        Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
         failure::RARELY,
         references::{GRACE, ProviderLookup},
@@ -231,7 +231,12 @@ async fn bring(
         Ok(account) => account,
         Err(blocked) => return *blocked,
     };
-    let result = account.client.reconcile_package(package, contracts, goal).await;
+    if goal != Goal::InForce
+        && let Some(refusal) = deletion::package_is_elsewhere(package, &account.account)
+    {
+        return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
+    }
+    let result = account.client.reconcile_package(package, &account.account, contracts, goal).await;
     if result.suspects_token {
         context.providers.suspect(key, account);
     }

@@ -65,6 +65,21 @@ fn what_is_on_record_of_another_account_is_not_taken_for_gone() {
     }
 }
 
+#[test]
+fn a_package_of_another_account_is_not_taken_for_gone() {
+    let mut package = package(&metadata(Some(PACKAGE_FINALIZER), None), "Archive");
+    assert_eq!(package_is_elsewhere(&package, "https://two"), None);
+    package.status =
+        Some(serde_json::from_value(json!({"account": "https://one", "packageId": "p-1"})).unwrap());
+    assert_eq!(package_is_elsewhere(&package, "https://one"), None);
+    let why = package_is_elsewhere(&package, "https://two").unwrap();
+    assert!(
+        ["p-1", "https://one", "https://two"].iter().all(|part| why.message.contains(part)),
+        "{}",
+        why.message
+    );
+}
+
 fn held_while_deleted(contract: &BillingContract) -> BillingContract {
     let mut deleted = contract.clone();
     deleted.metadata.deletion_timestamp =
