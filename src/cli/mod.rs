@@ -97,7 +97,7 @@ impl Cli {
     /// Does what the arguments say.
     pub async fn run(self) -> ExitCode {
         let result = match self.command {
-            Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Run(run) => Box::pin(run.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Validate(validate) => validate.run(),
             Command::Plan(plan) => Box::pin(plan.run()).await,
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),

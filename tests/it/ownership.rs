@@ -196,24 +196,6 @@ async fn a_held_contract_that_is_not_shown_is_looked_for_and_not_written_anew() 
 }
 
 #[tokio::test]
-async fn a_resource_that_may_have_made_its_contract_right_before_a_kill_stays_and_says_so() {
-    let mut world = World::start().await;
-    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 15000, "count": 1})).await;
-    world.apply(&with(acme(), "/spec/deletionPolicy", json!("Cancel"))).await;
-    while world.sim.calls(ORG).await.puts == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    world.take_operator().kill();
-    world.delete("acme").await;
-    world.start_operator().await;
-    let said = |contract: &Value| crate::support::world::reason(contract) == "OwnershipUnproven";
-    let contract = world.until("acme", said).await;
-    let why = crate::support::world::message(&contract);
-    assert!(why.contains("billing.countersign.dev/release=true"), "{why}");
-    assert_eq!(world.sim.calls(ORG).await.puts, 1);
-}
-
-#[tokio::test]
 async fn a_renamed_resource_finds_the_same_contract_whichever_of_the_two_comes_first() {
     for deletes_first in [true, false] {
         let world = World::start().await;

@@ -87,6 +87,8 @@ reasons! {
     OTHER_CONTRACT_HELD = "OtherContractHeld";
     /// A write was accepted and does not show.
     NOT_YET_IN_FORCE = "NotYetInForce";
+    /// What is about to be written could not be put on record first, so that nothing was written.
+    NOT_ON_RECORD = "NotOnRecord";
     /// This replica does not hold the lease for long enough to write.
     NOT_LEADER = "NotLeader";
 

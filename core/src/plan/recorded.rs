@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{
-    SetTerms,
+    Reported, SetTerms,
     refusal::{Refusal, STICKY},
 };
 use crate::{
@@ -57,6 +57,10 @@ pub struct Recorded {
     pub items: BTreeMap<String, String>,
     /// Optional fields that the spec has set and that were in force.
     pub set: SetTerms,
+    /// What tells the last report from others.
+    pub reported: Reported,
+    /// What is unconfirmed was announced by a pass that did not come to report it.
+    pub is_announced: bool,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -114,6 +118,11 @@ impl Recorded {
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
             items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
             set: SetTerms::of(&status.set_fields),
+            reported: Reported {
+                last_write_at: status.last_write_at,
+                unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
+            },
+            is_announced: false,
         }
     }
 

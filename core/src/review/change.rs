@@ -77,10 +77,11 @@ pub enum Ran<S> {
 }
 
 /// Reasons for which nothing can be told until the billing API answers again.
-const NO_ANSWER: [Reason; 5] = [
+const NO_ANSWER: [Reason; 6] = [
     reasons::BILLING_UNREACHABLE,
     reasons::CREDENTIALS_REFUSED,
     reasons::NOT_LEADER,
+    reasons::NOT_ON_RECORD,
     reasons::PROVIDER_NOT_READY,
     reasons::THROTTLED,
 ];
@@ -414,7 +415,7 @@ fn run<P: Planner>(
                 let told = told(&need);
                 reconciliation.told(&need, Ok(told), now);
             }
-            Step::Send(_) => {
+            Step::Announce(_) | Step::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now) {
                     return Ran::Planned { plan, seen: reconciliation.seen(now) };
                 }

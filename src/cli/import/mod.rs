@@ -197,6 +197,7 @@ impl Folder {
             holders: crate::plan::Holders::default(),
             demands: crate::plan::Demands::default(),
             sayings: crate::plan::Sayings::default(),
+            announced: None,
             pace: crate::plan::Pace::default(),
         };
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;

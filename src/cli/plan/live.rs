@@ -255,6 +255,7 @@ impl Live<'_> {
             holders: self.accounts.holders(contract, &asked.account.name),
             demands: asked.account.demands.clone(),
             sayings: self.accounts.sayings(contract),
+            announced: None,
             pace: Pace::default(),
         }
     }

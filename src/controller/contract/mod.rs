@@ -207,7 +207,9 @@ async fn bring(
         Ok(resolved) => resolved,
         Err(blocked) => return *blocked,
     };
-    let result = account.client.reconcile_contract(contract, &resolved, goal).await;
+    let uid = ObjectId::of(contract).uid;
+    let record = context.journal.of(&uid);
+    let result = account.client.reconcile_contract(contract, &resolved, goal, &record).await;
     if result.suspects_token {
         context.providers.suspect(&references.provider_key, account);
     }

@@ -88,7 +88,7 @@ impl References {
         goal: Goal,
         context: &Context,
     ) -> Result<(&'a ReadyProvider, ContractReferences<'a>), Box<ContractResult>> {
-        let namespace = ObjectId::of(contract).namespace;
+        let ObjectId { uid, namespace, .. } = ObjectId::of(contract);
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
         if goal != Goal::InForce {
@@ -105,6 +105,7 @@ impl References {
                 holders: Holders::new(OthersOf::new(contract, account, context)),
                 demands: provider.demands.clone(),
                 sayings: self.sayings.0.clone(),
+                announced: context.journal.found(&uid),
                 pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
@@ -121,6 +122,7 @@ impl References {
             holders: Holders::new(OthersOf::new(contract, account, context)),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
+            announced: context.journal.found(&uid),
             pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))

@@ -114,6 +114,46 @@ fn a_create_that_a_kill_kept_off_the_record_is_not_left_without_a_word_whatever_
 }
 
 #[test]
+fn what_a_process_that_was_killed_has_made_is_its_own_though_git_has_changed() {
+    let (old, new) = (terms("Acme", "active"), terms("Acme 2027", "active"));
+    for before in [None, Some("c-0")] {
+        let mut bench = if before.is_some() { holding(&terms("Acme 2025", "active")) } else { bench(&old) };
+        let there = || match before {
+            Some(_) => read(READ, told(&terms("Acme 2025", "active"), "c-1")),
+            None => absent(READ),
+        };
+        set_name(&mut bench, "Acme");
+        bench.killed(&[there(), taken(REPLACE, told(&old, "c-2"))]);
+        set_name(&mut bench, "Acme 2027");
+        // It has another ID, differs from the spec, and no status tells of it.
+        bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, told(&new, "c-2")), done("applied")]);
+        assert_eq!(bench.contract_id().as_deref(), Some("c-2"), "{before:?}");
+    }
+}
+
+#[test]
+fn what_a_process_that_was_killed_has_made_ends_with_its_resource() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    bench.killed(&[absent(READ), taken(REPLACE, told(&old, "c-1"))]);
+    set_name(&mut bench, "Acme 2027");
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let ended = told(&terms("Acme", "canceled"), "c-1");
+    bench.pass(&[read(READ, told(&old, "c-1")), taken(REPLACE, ended), done("ended")]);
+}
+
+#[test]
+fn what_others_make_after_a_kill_is_theirs() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    // It never arrived.
+    bench.killed(&[absent(READ), taken(REPLACE, told(&old, "c-1"))]);
+    let theirs = read(READ, told(&terms("By hand", "active"), "c-9"));
+    bench.pass(&[theirs, done("refused ContractExists")]);
+    assert_eq!(bench.sent, []);
+}
+
+#[test]
 fn one_404_of_a_held_contract_writes_nothing_and_is_looked_at_again_soon() {
     let old = terms("Acme", "active");
     let mut bench = holding(&old);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::{BillingContract, contract::DeletionPolicy},
-    plan::{Call, CallKind, ContractSnapshot, Ending},
+    plan::{Announced, Call, CallKind, ContractSnapshot, Ending},
     protocol::{CallError, Goal, Outcome, ReconcileResult, Reconciliation, Step},
     status,
 };
@@ -19,6 +19,8 @@ pub(super) enum Fault {
     Reply,
     /// It never arrives.
     Request,
+    /// It is carried out, and whoever sent it ends before anything is reported.
+    Killed,
 }
 
 /// A resource, its status, and the API.
@@ -30,6 +32,10 @@ pub(super) struct World {
     pub creates: usize,
     pub sends: usize,
     pub fault: Option<(usize, Fault)>,
+    /// What was announced and not reported.
+    announced: Option<Announced>,
+    /// The pass ends before it can report.
+    dies: bool,
     pub now: DateTime<Utc>,
     /// What the API makes of a contract before it tells it.
     pub alters: fn(&mut Value),
@@ -70,6 +76,8 @@ impl World {
             creates: 0,
             sends: 0,
             fault,
+            announced: None,
+            dies: false,
             now: now(),
             alters: |_| {},
             tells: true,
@@ -120,6 +128,7 @@ impl World {
         if let (CallKind::Edit, Some(edit)) = (call.kind, self.api.history.last_mut()) {
             edit["timestamp"] = json!((self.now + self.ahead).to_rfc3339());
         }
+        self.dies = fault == Some(Fault::Killed);
         match fault {
             None if call.kind == CallKind::Edit => {
                 let mut edit = self.api.history.last().cloned().filter(|_| self.tells);
@@ -137,7 +146,8 @@ impl World {
         let account =
             AccountSettings { key_prefix: "test".into(), stamp_cluster: self.stamp_cluster.clone() };
         let planner = ContractPlanner::new(&self.contract, None, None, &account).unwrap();
-        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        let recorded = Recorded::of(&self.contract, ACCOUNT).and_announced(self.announced.clone());
+        let policy = Policy::of(&self.contract);
         let api = crate::api::Api::Metronome;
         let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
         let result = loop {
@@ -148,6 +158,10 @@ impl World {
                     machine.told(&need, told, self.now);
                 }
                 Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
+                Step::Announce(announced) => {
+                    self.announced = Some(*announced);
+                    machine.announced(Ok(()));
+                }
                 Step::Send(call) => {
                     let reply = self.send(&call);
                     machine.sent(reply, self.now);
@@ -156,7 +170,10 @@ impl World {
             }
         };
         let result = ReconcileResult { account: Some(ACCOUNT.into()), ..result };
-        self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+        if !std::mem::take(&mut self.dies) {
+            self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+            self.announced = None;
+        }
         self.now += self.takes;
         result
     }
@@ -190,7 +207,7 @@ fn every_contract_is_made_once_and_settles_whichever_reply_is_lost() {
             assert_eq!((smooth.creates, smooth.pass(Goal::InForce).write), (1, None), "{spec}");
             let sends = smooth.sends;
             for at in 0..sends {
-                for fault in [Fault::Reply, Fault::Request] {
+                for fault in [Fault::Reply, Fault::Request, Fault::Killed] {
                     let mut world = World::new(&spec, stamp, Some((at, fault)));
                     world.settle();
                     assert_eq!(world.creates, 1, "{fault:?} of write {at} of {spec}");
