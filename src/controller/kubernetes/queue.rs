@@ -266,6 +266,7 @@ mod tests {
         pass(false);
         assert!(queue.after("a", PERIOD) >= PERIOD * 9 / 10);
         // Another spec forgets when it was due, and not that it was woken.
+        queue.wake("a");
         pass(true);
         assert_eq!(queue.due("a", None, &generation(2)), Due::Now);
         assert_eq!(queue.after("a", PERIOD), Duration::ZERO);

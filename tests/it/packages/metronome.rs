@@ -401,10 +401,11 @@ async fn what_goes_with_its_namespace_ends_in_billing_whichever_goes_first() {
 
 #[tokio::test]
 async fn a_package_whose_provider_means_another_account_is_made_anew_there_before_contracts_use_it() {
-    let world = World::metronome().await;
+    let mut world = World::metronome().await;
     let archived = with(package("pro"), "/spec/deletionPolicy", json!("Archive"));
     world.apply(&archived).await;
-    world.apply(&from_package("acme", CUSTOMER, by_name("pro"))).await;
+    let canceled = from_package("acme", CUSTOMER, by_name("pro"));
+    world.apply(&with(canceled, "/spec/deletionPolicy", json!("Cancel"))).await;
     world.until_ready("acme").await;
     let first = world.get_object(KIND, "pro").await["status"].clone();
     assert_eq!(first["account"], world.sim.url);
@@ -426,8 +427,10 @@ async fn a_package_whose_provider_means_another_account_is_made_anew_there_befor
     // What is in the former account is not taken for gone when the resource goes.
     world.delete("acme").await;
     world.until_gone("acme", 1).await;
+    world.stop_operator().await;
     world.apply(&provider(&world.sim.url)).await;
     world.delete_object(KIND, "pro").await;
+    world.start_operator().await;
     let stays = world.until_package("pro", |package| reason(package) == "AccountChanged").await;
     for part in [id.as_str(), other.url.as_str(), "billing.countersign.dev/release=true"] {
         assert!(message(&stays).contains(part), "{}", message(&stays));
