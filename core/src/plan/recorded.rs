@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, ContractPackage, REQUESTED_AT,
+        BillingContract, ContractPackage,
         contract::{LostWrite, UnconfirmedWrite},
         reasons::{READY, STALLED},
+        requested_at,
     },
     terms::{Digest, shape::in_usual_letters},
 };
@@ -160,8 +161,7 @@ fn known_id(place: &str, recorded: &str) -> String {
 
 /// Whether somebody asks for what was stopped to be tried again: by a new spec, or by a request to reconcile.
 fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&String>) -> bool {
-    let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
-    observed != metadata.generation || requested != handled
+    observed != metadata.generation || requested_at(metadata).as_ref() != handled
 }
 
 /// Whether the last report is not of the spec as it is, or was last: a deletion counts as a generation too, and one that was

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
     api::{
-        BillingContract, BillingContractStatus, REQUESTED_AT,
+        BillingContract, BillingContractStatus,
         contract::{Amount, LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
+        requested_at,
     },
     plan::{Change, ContractSnapshot, Plan, is_sticky, render},
     protocol::{Outcome, ReconcileResult, deletion},
@@ -46,7 +47,7 @@ pub fn status(
     let generation = contract.metadata.generation;
     let mut status = previous.clone();
     status.observed_generation = generation;
-    status.last_handled_reconcile_at = annotation(contract, REQUESTED_AT);
+    status.last_handled_reconcile_at = requested_at(&contract.metadata);
     if result.outcome == Outcome::Suspended {
         suspend(&mut status, contract, now);
         return status;
@@ -397,9 +398,4 @@ fn is_unsaid(change: &Change) -> bool {
     change.to.is_none()
         && change.from.as_ref().is_some_and(Value::is_object)
         && change.path.split('/').count() == 3
-}
-
-fn annotation(contract: &BillingContract, name: &str) -> Option<String> {
-    let value = contract.metadata.annotations.as_ref()?.get(name)?;
-    Some(value.chars().take(1024).collect())
 }
