@@ -6,6 +6,12 @@
 //! - [`metrics`]: what is counted.
 //! - [`cli`]: the commands; [`yaml`]: the files that they read and write.
 
+#![warn(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "they end the program when nobody reads; see `cli::out`"
+)]
+
 pub mod billing;
 pub mod cli;
 pub mod controller;

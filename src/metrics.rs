@@ -21,6 +21,7 @@ pub struct Metrics {
     call_seconds: Family<MethodLabel, Histogram, fn() -> Histogram>,
     reconciles: Family<ReconcileLabels, Counter>,
     status_writes: Family<KindLabel, Counter>,
+    record_writes: Counter,
     contracts: Family<StandingLabels, Gauge>,
     leader: Gauge,
 }
@@ -78,6 +79,9 @@ impl Default for Metrics {
         );
         let status_writes = Family::default();
         registry.register("status_writes", "Statuses written to the API server", status_writes.clone());
+        let record_writes = Counter::default();
+        let about = "Writes of the record of what is about to be written to billing";
+        registry.register("record_writes", about, record_writes.clone());
         let contracts = Family::default();
         registry.register("contracts", "BillingContracts, by their Ready condition", contracts.clone());
         let leader = Gauge::default();
@@ -88,6 +92,7 @@ impl Default for Metrics {
             call_seconds,
             reconciles,
             status_writes,
+            record_writes,
             contracts,
             leader,
         }
@@ -110,6 +115,11 @@ impl Metrics {
     /// Counts a status write.
     pub fn status_written(&self, kind: &'static str) {
         self.status_writes.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Counts a write of the record of what is about to be written to billing.
+    pub fn record_written(&self) {
+        self.record_writes.inc();
     }
 
     /// Says whether this replica leads.

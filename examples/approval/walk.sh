@@ -17,16 +17,18 @@ digest=$("${kubectl[@]}" get billingcontract "$contract" -o jsonpath='{.status.p
 
 # Whoever runs this, as the API server knows them: it takes no other name.
 me=$("${kubectl[@]}" auth whoami -o jsonpath='{.status.userInfo.username}')
+# In single quotes YAML takes every character for itself, and two quotes for one.
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"; }
 "${kubectl[@]}" create -f - <<END
 apiVersion: billing.countersign.dev/v1alpha1
 kind: ContractApproval
 metadata:
   generateName: $contract-
 spec:
-  contractRef: {name: $contract}
-  planDigest: $digest
+  contractRef: {name: "$contract"}
+  planDigest: "$digest"
   decision: ${DECISION:-Approve}
-  approvedBy: "$me"
+  approvedBy: $(quoted "$me")
   independent: true
-  note: "$note"
+  note: $(quoted "$note")
 END

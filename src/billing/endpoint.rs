@@ -87,7 +87,10 @@ fn is_at_home(url: &Url) -> bool {
 }
 
 /// The certificates of a bundle.
-pub(super) fn roots(bundle: Option<&str>) -> Result<Vec<Certificate>, EndpointError> {
+///
+/// # Errors
+/// When it has none, or is not in PEM form.
+pub fn roots(bundle: Option<&str>) -> Result<Vec<Certificate>, EndpointError> {
     let Some(bundle) = bundle else { return Ok(Vec::new()) };
     let roots = Certificate::from_pem_bundle(bundle.as_bytes())
         .map_err(|_| EndpointError::CaBundle("is not in PEM form".to_owned()))?;

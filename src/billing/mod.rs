@@ -24,7 +24,7 @@ pub use crate::protocol::CallError;
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::{Destination, Imported, Unimportable},
-    plan::{Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal, rates::Rates},
+    plan::{Announced, Call, ContractSnapshot, PackageSnapshot, Plan, Planner, Refusal, rates::Rates},
     protocol::{ReconcileResult, Reconciliation, Step},
     terms::Timestamp,
 };
@@ -124,6 +124,15 @@ pub trait BillingApi: Reads + Sized + 'static {
     ) -> impl Future<Output = Result<Vec<Import<ContractPackage>>, CallError>> + Send;
 }
 
+/// Puts writes on record before they are sent, where a later process finds them.
+pub trait Announces: Sync {
+    /// Puts on record what is about to be sent.
+    ///
+    /// # Errors
+    /// [`CallError::NotOnRecord`] or [`CallError::NotLeader`] when that was not done, so that nothing may be sent.
+    fn announce(&self, announced: Announced) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
 /// Something that is billed as a resource, or why there is none for it.
 pub type Import<K> = Result<Imported<K>, Unimportable>;
 
@@ -143,6 +152,7 @@ pub enum Preview<S> {
 
 /// What a reconciliation comes to once nothing is left to read.
 enum Act<S> {
+    Announce(Box<Announced>),
     Send(Call),
     Done(Box<ReconcileResult<S>>),
 }
@@ -164,6 +174,7 @@ where
                 let told = api.read(&need).await;
                 reconciliation.told(&need, told, now());
             }
+            Step::Announce(announced) => return Act::Announce(announced),
             Step::Send(call) => return Act::Send(call),
             Step::Done(result) => return Act::Done(result),
         }
@@ -183,7 +194,7 @@ where
 {
     loop {
         match read_on(api, &mut reconciliation, &now).await {
-            Act::Send(_) => {
+            Act::Announce(_) | Act::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now()) {
                     return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
@@ -197,6 +208,7 @@ where
 pub async fn run<A, P>(
     api: &A,
     mut reconciliation: Reconciliation<P>,
+    record: &impl Announces,
     now: impl Fn() -> DateTime<Utc> + Send + Sync,
 ) -> ReconcileResult<P::Snapshot>
 where
@@ -206,6 +218,10 @@ where
 {
     loop {
         match read_on(api, &mut reconciliation, &now).await {
+            Act::Announce(announced) => {
+                let outcome = record.announce(*announced).await;
+                reconciliation.announced(outcome);
+            }
             Act::Send(call) => {
                 let reply = api.send(&call).await;
                 reconciliation.sent(reply, now());

@@ -5,14 +5,15 @@ use chrono::Utc;
 #[cfg(feature = "fake")]
 use super::fake::Fake;
 use super::{
-    BillingApi, CallError, Import, Preview, http::Http, metronome::Metronome, preview, run, zoo::Zoo,
+    Announces, BillingApi, CallError, Import, Preview, http::Http, metronome::Metronome, preview, run,
+    zoo::Zoo,
 };
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
     plan::{
-        ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal, Sayings,
-        rates::Rates,
+        self, Announced, ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded,
+        Refusal, Sayings, rates::Rates,
     },
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
@@ -142,18 +143,22 @@ impl Client {
         contract: &BillingContract,
         references: &ContractReferences<'_>,
         goal: Goal,
+        record: &impl Announces,
     ) -> ContractResult {
-        with_api!(self, api => reconcile_contract(api, contract, references, goal).await)
+        with_api!(self, api => reconcile_contract(api, contract, references, goal, record).await)
     }
 
-    /// Brings a package to its goal: observe, plan, execute.
+    /// Brings a package to its goal in an account: observe, plan, execute.
     pub async fn reconcile_package(
         &self,
         package: &ContractPackage,
+        account: &str,
         contracts: i32,
         goal: Goal,
     ) -> PackageResult {
-        with_api!(self, api => reconcile_package(api, package, contracts, goal).await)
+        let package = plan::package::in_account(package, account);
+        let result = with_api!(self, api => reconcile_package(api, &package, contracts, goal).await);
+        ReconcileResult { account: Some(account.to_owned()), ..result }
     }
 }
 
@@ -174,6 +179,8 @@ pub struct ContractReferences<'a> {
     pub demands: Demands,
     /// What people say of the contract's plans.
     pub sayings: Sayings,
+    /// What an earlier pass has announced and not reported.
+    pub announced: Option<Announced>,
     /// Counts what is changed in the account.
     pub pace: Pace,
 }
@@ -185,11 +192,11 @@ fn begin_contract<A: BillingApi>(
     references: &ContractReferences<'_>,
     goal: Goal,
 ) -> Result<Reconciliation<A::Contract>, Refusal> {
-    let ContractReferences { package, renews, account, claimed, holders, demands, sayings, pace } =
+    let ContractReferences { package, renews, account, claimed, holders, demands, sayings, announced, pace } =
         references;
     let planner = api.contract(contract, *package, renews.map(str::to_owned))?;
     let policy = Policy::of(contract).under(demands.clone(), sayings.clone());
-    let recorded = Recorded::of(contract, account);
+    let recorded = Recorded::of(contract, account).and_announced(announced.clone());
     let reconciliation = Reconciliation::new(A::API, planner, goal, recorded, policy);
     Ok(reconciliation.claimed_by_another(claimed.clone()).knowing(holders.clone()).paced(pace.clone()))
 }
@@ -206,6 +213,15 @@ fn begin_package<A: BillingApi>(
     Ok(Reconciliation::new(A::API, planner, goal, recorded, policy))
 }
 
+/// Of packages nothing is announced: each is found by its key, and nothing of it can be taken out again.
+struct Unannounced;
+
+impl Announces for Unannounced {
+    async fn announce(&self, _: Announced) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
 fn refused<S>(refusal: Refusal) -> ReconcileResult<S> {
     ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
 }
@@ -215,12 +231,13 @@ async fn reconcile_contract<A: BillingApi>(
     contract: &BillingContract,
     references: &ContractReferences<'_>,
     goal: Goal,
+    record: &impl Announces,
 ) -> ContractResult {
     let reconciliation = match begin_contract(api, contract, references, goal) {
         Ok(reconciliation) => reconciliation,
         Err(refusal) => return refused(refusal),
     };
-    let result = run(api, reconciliation, Utc::now).await;
+    let result = run(api, reconciliation, record, Utc::now).await;
     ReconcileResult { account: Some(references.account.to_owned()), ..result }
 }
 
@@ -243,7 +260,7 @@ async fn reconcile_package<A: BillingApi>(
     goal: Goal,
 ) -> PackageResult {
     match begin_package(api, package, contracts, goal) {
-        Ok(reconciliation) => run(api, reconciliation, Utc::now).await,
+        Ok(reconciliation) => run(api, reconciliation, &Unannounced, Utc::now).await,
         Err(refusal) => refused(refusal),
     }
 }

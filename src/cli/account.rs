@@ -108,6 +108,13 @@ impl Token {
                 "no token: set the environment variable COUNTERSIGN_TOKEN, or name a file by --token-file"
             })?,
         };
+        if token.trim().is_empty() {
+            let place = self
+                .token_file
+                .as_ref()
+                .map_or("COUNTERSIGN_TOKEN".into(), |file| file.display().to_string());
+            return Err(format!("{place} has no token: it is empty").into());
+        }
         Ok(SecretString::from(token.trim()))
     }
 }

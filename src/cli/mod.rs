@@ -97,7 +97,7 @@ impl Cli {
     /// Does what the arguments say.
     pub async fn run(self) -> ExitCode {
         let result = match self.command {
-            Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
+            Command::Run(run) => Box::pin(run.run()).await.map(|()| ExitCode::SUCCESS),
             Command::Validate(validate) => validate.run(),
             Command::Plan(plan) => Box::pin(plan.run()).await,
             Command::Render(render) => render.run().map(|()| ExitCode::SUCCESS),
@@ -119,7 +119,7 @@ impl Cli {
         match result {
             Ok(code) => code,
             Err(error) => {
-                eprintln!("countersign: {error}");
+                out::say(&format!("countersign: {error}"));
                 ExitCode::FAILURE
             }
         }

@@ -10,6 +10,7 @@ use std::{
 use serde::Serialize;
 
 use super::Failure;
+use crate::terms::text::is_unseen;
 
 /// Writes to the standard output. Whoever reads it may stop reading (`| head`): that is no error.
 ///
@@ -42,6 +43,17 @@ pub(super) fn print_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
     }
 }
 
+/// Says a line beside what was asked for, on the standard error. Nobody may be reading it any more (`2>&1 | head`): then it
+/// is not said.
+pub(super) fn say(line: &str) {
+    ask(&format!("{line}\n"));
+}
+
+/// Says something that does not end its line, as [`say`] does.
+pub(super) fn ask(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
 /// Writes a file that is there as a whole or not at all, also when the program is stopped.
 ///
 /// # Errors
@@ -61,13 +73,8 @@ pub(super) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// Text from outside, as a part of one line: what would break the line, move the cursor or turn the direction of reading
-/// round is written as an escape.
+/// Text from outside, as a part of one line: what nobody sees is written as an escape.
 pub(super) fn line(text: &str) -> String {
-    let is_unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unseen(c) { line.extend(c.escape_default()) } else { line.push(c) }
@@ -83,6 +90,7 @@ mod tests {
             super::line("a\n::error::b\u{202e}\u{1b}[1m é 😀"),
             "a\\n::error::b\\u{202e}\\u{1b}[1m é 😀"
         );
+        assert_eq!(super::line("Ac\u{200b}me 👩\u{200d}💻"), "Ac\\u{200b}me 👩\u{200d}💻");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     Guarded, Options,
     approval::Approvals,
     contract::{claims::ClaimIndex, renewals::Renewals},
-    kubernetes::{leadership::Leadership, queue::Queue},
+    kubernetes::{journal::Journal, leadership::Leadership, queue::Queue},
     package::registry::PackageRegistry,
     provider::{pace::Paces, registry::ProviderRegistry, secrets::SecretWatches},
 };
@@ -47,6 +47,8 @@ pub struct Context {
     pub tenure: Tenure,
     /// Whose statuses count.
     pub leadership: Leadership,
+    /// What is about to be written to billing accounts.
+    pub journal: Journal,
     /// Slots for what asks no billing API: it waits for the API server at most.
     pub local: Slots,
     /// When each contract is due.

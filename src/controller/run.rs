@@ -23,6 +23,7 @@ use super::{
     contract::{self, claims::ClaimIndex, renewals::Renewals, wakes::Wakes},
     kubernetes::{
         again::Again,
+        journal::Journal,
         leadership::Leadership,
         lease::{Lease, Taken},
         queue::Queue,
@@ -123,7 +124,9 @@ async fn keep_house(context: &Context, stop: &Stop, ready: &watch::Sender<bool>)
     ready.send_replace(true);
     loop {
         server::count_contracts(&context.metrics, &context.stores.contracts);
-        context.contract_queue.keep(&uids(&context.stores.contracts));
+        let contracts = uids(&context.stores.contracts);
+        context.contract_queue.keep(&contracts);
+        context.journal.tidy(&contracts).await;
         let mut providers = uids(&context.stores.providers);
         providers.extend(uids(&context.stores.cluster_providers));
         context.provider_queue.keep(&providers);
@@ -164,9 +167,12 @@ async fn controllers(
     again: Again,
 ) -> bool {
     let stop = tenure.stop().clone();
-    let (provider_queue, package_queue) = (Arc::<Queue>::default(), Arc::<Queue>::default());
+    let journal = tokio::select! {
+        journal = Journal::open(&client, &options.own_namespace, &leadership, &metrics) => journal,
+        () = stop.set() => return true,
+    };
+    let [contract_queue, provider_queue, package_queue] = [(); 3].map(|()| Arc::<Queue>::default());
     let (contracts_cache, contracts_writer) = reflector::store();
-    let contract_queue = Arc::<Queue>::default();
     let (wakes, woken) = Wakes::new(Arc::clone(&contract_queue));
     let claims = Arc::new(claim_index(ClaimIndex::new(contracts_cache.clone(), wakes.clone()), taken));
     let (packages_cache, packages_writer) = reflector::store();
@@ -221,6 +227,7 @@ async fn controllers(
         secrets,
         tenure,
         leadership,
+        journal,
         local,
         contract_queue,
         provider_queue,

@@ -32,6 +32,9 @@ pub(super) fn cure(text: &str, lines: usize, place: Place) -> Option<String> {
     if near.iter().any(|(_, line)| line.contains("{{")) {
         return Some("it seems to be a template: check what is made from it instead".to_owned());
     }
+    if text.contains('\0') {
+        return Some("it seems to be UTF-16 or UTF-32: save the file as UTF-8".to_owned());
+    }
     near.iter().find_map(|(line, text)| {
         let (character, name) = UNSEEN.iter().find(|(character, _)| text.contains(*character))?;
         Some(format!("line {line} has {name} (U+{:04X}): write a plain one, or none", u32::from(*character)))

@@ -179,6 +179,17 @@ async fn without_a_token_or_a_customer_import_says_what_is_missing() {
     let output = import(&world, &terms::provider(&world.sim.url), &dir, &["--all"]);
     assert!(said(&output).contains("cannot list its customers"), "{}", said(&output));
     assert_eq!(output.status.code(), Some(1));
+    let listed = world.folder().join("customers.txt");
+    fs::write(&listed, "acme, globex\n").unwrap();
+    for (wrong, why) in [
+        (["--states", "upcoming"], "must be one of draft, scheduled"),
+        (["--label", "a b=c"], "must be a name and a value that labels can have"),
+        (["--namespace", "Billing"], "must be lower case letters"),
+        (["--customers-from", listed.to_str().unwrap()], "customers.txt: line 1 must be one ID"),
+    ] {
+        let output = import(&world, &terms::provider(&world.sim.url), &dir, &wrong);
+        assert!(output.status.code() == Some(1) && said(&output).contains(why), "{}", said(&output));
+    }
 }
 
 /// A contract as the API has it.

@@ -16,6 +16,7 @@ mod fairness;
 mod faults;
 mod house;
 mod import;
+mod journal;
 mod leaders;
 mod lifecycle;
 mod metronome;

@@ -33,6 +33,7 @@ async fn five_hundred_contracts_applied_at_once_cost_one_get_one_put_and_one_sta
     // A write is counted once it is answered, which may be after everybody has seen it.
     let expected = CONTRACTS.try_into().unwrap();
     let status_writes = world.until_counted("countersign_status_writes_total", expected).await;
+    let record_writes = world.operator().metric("countersign_record_writes_total", "").await;
     world.stop_operator().await;
 
     let (mut gets, mut puts) = (0, 0);
@@ -47,11 +48,12 @@ async fn five_hundred_contracts_applied_at_once_cost_one_get_one_put_and_one_sta
     }
     println!(
         "{CONTRACTS} contracts: applied after {applied:.1?}, all ready after {ready:.1?}; {gets} GET, {puts} PUT, \
-         {status_writes} status writes; the operator used at most {} MiB",
+         {status_writes} status writes, {record_writes} of the record; the operator used at most {} MiB",
         memory.map_or_else(|| "?".to_owned(), |kib| (kib / 1024).to_string())
     );
     assert_eq!((gets, puts), (CONTRACTS, CONTRACTS));
     assert_eq!(status_writes, expected);
+    assert!(record_writes < expected, "what waits at one moment is put on record by one request");
     for n in (0..CONTRACTS).step_by(50) {
         assert_eq!(world.versions(&format!("c{n}")).await.len(), 2);
         assert_eq!(world.events(&format!("c{n}")).await.len(), 1);

@@ -87,6 +87,8 @@ reasons! {
     OTHER_CONTRACT_HELD = "OtherContractHeld";
     /// A write was accepted and does not show.
     NOT_YET_IN_FORCE = "NotYetInForce";
+    /// What is about to be written could not be put on record first, so that nothing was written.
+    NOT_ON_RECORD = "NotOnRecord";
     /// This replica does not hold the lease for long enough to write.
     NOT_LEADER = "NotLeader";
 
@@ -110,6 +112,8 @@ reasons! {
     ACTIVE_NOT_REPLACED = "ActiveNotReplaced";
     /// The spec changes a period that is closed.
     PERIOD_CLOSED = "PeriodClosed";
+    /// The contract, or a period that the spec changes, is in a state that this version does not know.
+    UNKNOWN_STATE = "UnknownState";
     /// The spec changes what the billing API cannot change.
     IMMUTABLE_FIELD = "ImmutableField";
     /// The spec adds something that begins in the past, where the contract has or had the like.

@@ -49,6 +49,17 @@ pub struct Imported<K> {
     pub left_out: Vec<LeftOut>,
 }
 
+/// States that contracts of a billing API are in, in its own words.
+#[must_use]
+pub const fn states(api: Api) -> &'static [&'static str] {
+    match api {
+        Api::Zoo => &["draft", "scheduled", "active", "closed", "canceled"],
+        Api::Metronome => &["upcoming", "active", "ended", "archived"],
+        #[cfg(feature = "fake")]
+        Api::Fake => &[],
+    }
+}
+
 /// Text as a name that Kubernetes takes: lower-case letters, digits and inner hyphens, at most 50 characters; empty when
 /// the text has none of them.
 #[must_use]
@@ -127,6 +138,28 @@ mod tests {
         assert_eq!(slug("  --  "), "");
         assert_eq!(slug("株式会社"), "");
         assert_eq!(slug(&"a ".repeat(80)).len(), 49);
+    }
+
+    #[test]
+    fn every_state_that_a_contract_can_be_in_can_be_asked_for() {
+        let schema = crate::api::spec_schema("BillingContract").unwrap();
+        let of_zoo = &schema["properties"]["zoo"]["properties"]["status"]["enum"];
+        assert_eq!(json!(states(Api::Zoo)), *of_zoo);
+        let told = |start: &str, end: &str, archived: bool| {
+            let data = json!({"id": "c", "customer_id": "a", "starting_at": start, "ending_before": end,
+                "archived_at": archived.then_some(start), "commits": [], "credits": [], "overrides": [],
+                "scheduled_charges": [], "discounts": []});
+            let now = "2026-06-01T00:00:00Z".parse().unwrap();
+            crate::plan::metronome::ObservedContract::read(&data, now).unwrap().state
+        };
+        let (past, present, later) = ("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
+        let of_metronome = [
+            told(later, "2028-01-01T00:00:00Z", false),
+            told(present, later, false),
+            told(past, present, false),
+            told(past, later, true),
+        ];
+        assert_eq!(of_metronome, states(Api::Metronome));
     }
 
     #[test]

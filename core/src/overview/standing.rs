@@ -8,6 +8,7 @@ use super::{advice::advice, condition};
 use crate::{
     api::{
         BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, ProviderStatus,
+        contract::PlanStatus,
         reasons::{self, READY, STALLED},
     },
     terms::Timestamp,
@@ -57,7 +58,7 @@ pub struct Standing {
     pub mark: Mark,
     /// One word on why, as in the `Ready` condition; empty before the first look.
     pub reason: String,
-    /// What happened, for people.
+    /// What happened, for people. A plan that waits is told of, and stands in the status.
     pub message: String,
     /// Since when `Ready` says so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,13 +84,18 @@ impl Standing {
     #[must_use]
     pub fn of_contract(contract: &BillingContract) -> Self {
         let status = contract.status.as_ref();
-        Self::of(&Seen {
+        let plan = status.and_then(|status| status.plan.as_ref());
+        let standing = Self::of(&Seen {
             kind: "BillingContract",
             conditions: status.map_or(&[], |status| &status.conditions),
             observed: status.and_then(|status| status.observed_generation),
             generation: contract.meta().generation,
             is_suspended: contract.spec.suspend,
-        })
+        });
+        match plan.and_then(|plan| without_plan(&standing.message, plan)) {
+            Some(message) => Self { message, ..standing },
+            None => standing,
+        }
     }
 
     /// How a package stands.
@@ -196,6 +202,15 @@ impl Standing {
     }
 }
 
+/// A message that ends with a plan, without it: whoever tells it tells the plan beside it, line by line.
+fn without_plan(message: &str, plan: &PlanStatus) -> Option<String> {
+    /// Characters by which a plan is known, however much of it a message has.
+    const BEGINNING: usize = 24;
+    let beginning: String = plan.summary.chars().take(BEGINNING).collect();
+    let end = message.find(&format!(": {beginning}")).filter(|_| !beginning.is_empty())?;
+    message.get(..end).map(|message| format!("{message}."))
+}
+
 /// What to do, unless it is nothing.
 fn cure(kind: &str, reason: &str, is_stalled: bool) -> Option<String> {
     advice(kind, reason, is_stalled).map(|advice| advice.cure).filter(|cure| !cure.is_empty())
@@ -207,6 +222,7 @@ mod tests {
         super::fixture::{contract, set},
         *,
     };
+    use serde_json::json;
 
     #[test]
     fn the_mark_says_whether_somebody_has_to_act() {
@@ -232,6 +248,23 @@ mod tests {
         let standing = Standing::of_contract(&contract);
         assert_eq!((standing.mark, standing.cure), (Mark::Unseen, None));
         assert!(standing.message.starts_with("The spec was changed since"), "{}", standing.message);
+    }
+
+    #[test]
+    fn why_a_plan_waits_is_told_without_the_plan_itself() {
+        let told = |summary: &str, message: &str| {
+            let mut contract = contract("a", "2026-01-01", "2027-01-01");
+            set(&mut contract, "False", "AwaitingApproval", message, false);
+            let plan = json!({"digest": "d", "changes": 2, "summary": summary});
+            contract.status.as_mut().unwrap().plan = serde_json::from_value(plan).unwrap();
+            Standing::of_contract(&contract).message
+        };
+        let plan = "/name: Acme -> Acme Inc; /notes: - as agreed; and much more";
+        assert_eq!(told(plan, &format!("To carry it out, approve d: {plan}")), "To carry it out, approve d.");
+        // A message may have less of it than the status.
+        assert_eq!(told(plan, "Approve d: /name: Acme -> Acme Inc; (and 1 more change)"), "Approve d.");
+        assert_eq!(told(plan, "Wait: it is read again"), "Wait: it is read again");
+        assert_eq!(told("", "Wait: it is read again"), "Wait: it is read again");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Pure and synchronous; time is an argument. The controller and the command line call the same functions, and a
 //! plan's calls leave no choice to whoever carries them out.
 
+mod announced;
 mod approval;
 pub mod diff;
 pub mod facts;
@@ -29,11 +30,13 @@ mod refusal;
 pub mod render;
 mod snapshot;
 mod three_way;
+mod told;
 mod unit;
 pub mod usage;
 pub mod zoo;
 
 pub use self::{
+    announced::{Announced, Reported},
     approval::{Consent, Said, Sayings},
     diff::Change,
     guardrails::{Hurry, Pace},

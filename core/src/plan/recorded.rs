@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{
-    SetTerms,
+    Reported, SetTerms,
     refusal::{Refusal, STICKY},
 };
 use crate::{
     api::{
-        BillingContract, ContractPackage, REQUESTED_AT,
+        BillingContract, ContractPackage,
         contract::{LostWrite, UnconfirmedWrite},
         reasons::{READY, STALLED},
+        requested_at,
     },
     terms::{Digest, shape::in_usual_letters},
 };
@@ -56,6 +57,12 @@ pub struct Recorded {
     pub items: BTreeMap<String, String>,
     /// Optional fields that the spec has set and that were in force.
     pub set: SetTerms,
+    /// What tells the last report from others.
+    pub reported: Reported,
+    /// What is unconfirmed was announced by a pass that did not come to report it.
+    pub is_announced: bool,
+    /// The plan of that pass, where somebody had approved it.
+    pub begun_plan: Option<Digest>,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -117,6 +124,12 @@ impl Recorded {
                 .map(|item| (item.key.clone(), known_id(&item.key, &item.id)))
                 .collect(),
             set: SetTerms::of(&status.set_fields),
+            reported: Reported {
+                last_write_at: status.last_write_at,
+                unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
+            },
+            is_announced: false,
+            begun_plan: None,
         }
     }
 
@@ -148,8 +161,7 @@ fn known_id(place: &str, recorded: &str) -> String {
 
 /// Whether somebody asks for what was stopped to be tried again: by a new spec, or by a request to reconcile.
 fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&String>) -> bool {
-    let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
-    observed != metadata.generation || requested != handled
+    observed != metadata.generation || requested_at(metadata).as_ref() != handled
 }
 
 /// Whether the last report is not of the spec as it is, or was last: a deletion counts as a generation too, and one that was

@@ -88,6 +88,9 @@ pub enum CallError {
     /// trying again.
     #[error("The outcome of a write is not known: {0}")]
     Unknown(String),
+    /// What is about to be sent could not be put on record first, so that nothing was sent.
+    #[error("Nothing was written, since what is about to be written could not be put on record first: {0}")]
+    NotOnRecord(String),
     /// This replica may not write now, since it does not hold the lease for as long as the write could take.
     #[error("This replica does not hold the lease for long enough to write")]
     NotLeader,
@@ -108,6 +111,7 @@ impl CallError {
             Self::Unreachable(_) => "unreachable",
             Self::Foreign(_) => "foreign",
             Self::Unknown(_) => "unknown",
+            Self::NotOnRecord(_) => "not_on_record",
             Self::NotLeader => "not_leader",
         }
     }
@@ -198,6 +202,7 @@ impl Failure {
                 ..waiting(reasons::CREDENTIALS_REFUSED, Requeue::Backoff(LOOK_AGAIN))
             },
             CallError::Throttled { pause } => waiting(reasons::THROTTLED, Requeue::Backoff(*pause)),
+            CallError::NotOnRecord(_) => waiting(reasons::NOT_ON_RECORD, Requeue::Backoff(Duration::ZERO)),
             CallError::NotLeader => waiting(reasons::NOT_LEADER, Requeue::Backoff(Duration::ZERO)),
             CallError::Foreign(why) if during == During::Probe => Self {
                 message: format!(
@@ -232,7 +237,7 @@ impl Failure {
 #[must_use]
 pub fn requeue_after(refusal: &Refusal) -> Requeue {
     match refusal.reason {
-        reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(RARELY),
+        reasons::BILLING_CONFIGURATION_MISMATCH | reasons::UNKNOWN_STATE => Requeue::After(RARELY),
         reasons::DUPLICATE_CLAIM => Requeue::After(LOOK_AGAIN),
         _ => Requeue::AfterSyncPeriod,
     }

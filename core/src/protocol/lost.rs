@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     api::contract::{LostWrite, UnconfirmedWrite},
-    plan::{Call, CallKind},
+    plan::{Call, CallKind, MAY_SHOW_LATER},
     terms::{Digest, Timestamp},
 };
 
@@ -29,7 +29,28 @@ pub(super) fn note(
     sets: Vec<String>,
     now: DateTime<Utc>,
 ) {
-    let late_until = Timestamp::whole_seconds(now + LATE);
+    add(lost, call, spec, sets, (now, now + LATE));
+}
+
+/// Notes a write that is about to be sent: should nobody hear what became of it, this is all that is known.
+pub(super) fn announce(
+    lost: &mut Vec<LostWrite>,
+    call: &Call,
+    spec: Option<&Digest>,
+    sets: Vec<String>,
+    now: DateTime<Utc>,
+) {
+    add(lost, call, spec, sets, (now, now + MAY_SHOW_LATER));
+}
+
+fn add(
+    lost: &mut Vec<LostWrite>,
+    call: &Call,
+    spec: Option<&Digest>,
+    sets: Vec<String>,
+    (now, late_until): (DateTime<Utc>, DateTime<Utc>),
+) {
+    let late_until = Timestamp::whole_seconds(late_until);
     if let Some(before) = lost.iter_mut().find(|before| before.digest == call.fingerprint) {
         before.late_until = late_until;
         let news = sets.into_iter().filter(|field| !before.sets.contains(field));

@@ -15,12 +15,12 @@ use super::{
 use crate::{
     api::{
         Api, REQUESTED_AT,
-        contract::{ItemId, UnconfirmedWrite},
+        contract::{ItemId, LostWrite, UnconfirmedWrite},
         reasons::{self, Reason},
     },
     plan::{
-        Call, CallKind, Decision, Ending, Holders, Observation, Pace, Plan, Planner, Policy, Recorded,
-        Refusal, summarize,
+        Announced, Call, CallKind, Decision, Ending, Holders, Observation, Pace, Plan, Planner, Policy,
+        Recorded, Refusal, summarize,
     },
 };
 
@@ -44,6 +44,9 @@ pub enum Goal {
 pub enum Step<N, S> {
     /// Read a fact, and say what came of it by [`Reconciliation::told`].
     Read(N),
+    /// Put on record what is sent next, where a later process finds it, and say whether that was done by
+    /// [`Reconciliation::announced`].
+    Announce(Box<Announced>),
     /// Carry out a write, and say what came of it by [`Reconciliation::sent`].
     Send(Call),
     /// Nothing more: this is the result.
@@ -53,6 +56,8 @@ pub enum Step<N, S> {
 /// A plan that is being carried out.
 struct Running {
     plan: Plan,
+    /// What is to be on record before the first call is sent.
+    announces: Option<Box<Announced>>,
     /// Calls that were not carried out yet.
     left: VecDeque<Call>,
 }
@@ -76,6 +81,10 @@ pub struct Reconciliation<P: Planner> {
     created_id: Option<String>,
     /// The write that stays on record until it is seen to be in force.
     write: Option<UnconfirmedWrite>,
+    /// A write that an earlier pass has announced and not reported: what it came to is this pass's to report.
+    inherited: Option<UnconfirmedWrite>,
+    /// Writes that this pass has announced.
+    announced: Vec<LostWrite>,
     /// Whether billing shows nothing of what is planned.
     is_absent: bool,
     /// Whether this pass has carried out a call.
@@ -94,6 +103,7 @@ impl<P: Planner> Reconciliation<P> {
     /// A reconcile that has not begun.
     #[must_use]
     pub fn new(api: Api, planner: P, goal: Goal, recorded: Recorded, policy: Policy) -> Self {
+        let inherited = recorded.unconfirmed.clone().filter(|_| recorded.is_announced);
         Self {
             api,
             planner,
@@ -107,6 +117,8 @@ impl<P: Planner> Reconciliation<P> {
             written: Vec::new(),
             created_id: None,
             write: None,
+            inherited,
+            announced: Vec::new(),
             is_absent: false,
             has_sent: false,
             sent: None,
@@ -162,8 +174,13 @@ impl<P: Planner> Reconciliation<P> {
             if let Some(result) = &self.ended {
                 return Step::Done(result.clone());
             }
-            if let Some(call) = self.running.as_ref().and_then(|running| running.left.front()) {
-                return Step::Send(call.clone());
+            if let Some(running) = &self.running {
+                if let Some(announced) = &running.announces {
+                    return Step::Announce(announced.clone());
+                }
+                if let Some(call) = running.left.front() {
+                    return Step::Send(call.clone());
+                }
             }
             let result = match self.decide(now) {
                 Err(need) => return Step::Read(need),
@@ -247,9 +264,26 @@ impl<P: Planner> Reconciliation<P> {
         lost::repeat(&mut self.recorded.lost, plan.calls.iter());
         self.note_overtaken(&plan, now);
         let sending = self.sending(&plan, now);
+        let announces = self.announces(&plan, &sending, now).map(Box::new);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);
-        Ok(Running { left: plan.calls.iter().cloned().collect(), plan })
+        Ok(Running { left: plan.calls.iter().cloned().collect(), announces, plan })
+    }
+
+    /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, nothing is sent.
+    pub fn announced(&mut self, outcome: Result<(), CallError>) {
+        match outcome {
+            Ok(()) => {
+                if let Some(running) = &mut self.running {
+                    running.announces = None;
+                }
+            }
+            Err(error) => {
+                if self.running.take().is_some() {
+                    self.fail(&error, During::Write);
+                }
+            }
+        }
     }
 
     /// Takes what came of a read.
@@ -381,13 +415,15 @@ impl<P: Planner> Reconciliation<P> {
         let (requeue, suspects_token) = (failure.requeue, failure.suspects_token);
         // What was sent before stays on record, and that a key was used; what was not sent never was there.
         let keeps = self.has_sent || (self.key_was_used && during == During::Read);
-        let write = self.write.take().filter(|_| keeps).map(|write| self.with_lost(write));
+        let write = self.write.take().filter(|_| keeps).or_else(|| self.inherited.take());
+        let write = write.map(|write| self.with_lost(write));
         self.ended = Some(Box::new(ReconcileResult {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
             write,
             sent: self.sent.take(),
+            begun: self.recorded.begun_plan.take(),
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
         }));
@@ -459,9 +495,8 @@ impl<P: Planner> Reconciliation<P> {
         now: DateTime<Utc>,
     ) -> ReconcileResult<P::Snapshot> {
         let outcome = Outcome::Refused { refusal: Refusal { reason, message }, blocked_plan: Some(plan) };
-        let mut result = self.result(outcome, Requeue::AfterSyncPeriod, now);
-        result.write = result.write.filter(|_| self.has_sent || reason == reasons::KEY_TAKEN);
-        result
+        self.write = self.write.take().filter(|_| self.has_sent || reason == reasons::KEY_TAKEN);
+        self.result(outcome, Requeue::AfterSyncPeriod, now)
     }
 
     /// A result with what is known now.
@@ -486,8 +521,9 @@ impl<P: Planner> Reconciliation<P> {
             created_id: self.created_id.take(),
             customer_id: self.planner.customer_id().map(str::to_owned),
             items: self.known_items(),
-            write: self.write.take().map(|write| self.with_lost(write)),
+            write: self.write.take().or_else(|| self.inherited.take()).map(|write| self.with_lost(write)),
             sent: self.sent.take(),
+            begun: self.recorded.begun_plan.take(),
             ..ReconcileResult::new(outcome, requeue)
         }
     }

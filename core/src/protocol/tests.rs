@@ -5,6 +5,7 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 
+mod announced;
 mod approval;
 mod ending;
 mod failing;
@@ -30,7 +31,8 @@ use crate::{
         contract::{DeletionPolicy, UnconfirmedWrite},
     },
     plan::{
-        Call, ContractSnapshot, Demands, Ending, Holders, Pace, Planner, Policy, Recorded, Refusal, Sayings,
+        Announced, Call, ContractSnapshot, Demands, Ending, Holders, Pace, Planner, Policy, Recorded,
+        Refusal, Sayings,
     },
     status,
 };
@@ -46,6 +48,8 @@ enum Row {
     Send(&'static str, Result<Value, CallError>),
     /// The end, in a word, with its reason where it has one.
     Done(&'static str),
+    /// The process ends here, and nothing is reported.
+    Killed,
 }
 
 /// A read that tells something.
@@ -110,22 +114,34 @@ fn call_name(call: &Call) -> String {
     format!("{:?} {}", call.kind, call.path)
 }
 
-/// Takes a machine through a table, and returns its result and the calls that were sent.
+/// What came of a table.
+struct Ran<S> {
+    /// None when the process ended before it.
+    result: Option<ReconcileResult<S>>,
+    /// Calls that were sent.
+    sent: Vec<Call>,
+    /// What was last announced.
+    announced: Option<Announced>,
+}
+
+/// Takes a machine through a table.
 #[track_caller]
-fn run<P>(
-    mut machine: Reconciliation<P>,
-    now: DateTime<Utc>,
-    rows: &[Row],
-) -> (ReconcileResult<P::Snapshot>, Vec<Call>)
+fn run<P>(mut machine: Reconciliation<P>, now: DateTime<Utc>, rows: &[Row]) -> Ran<P::Snapshot>
 where
     P: Planner,
     P::Snapshot: Debug + PartialEq,
 {
-    let mut sent = Vec::new();
+    let (mut sent, mut announced) = (Vec::new(), None);
     for (index, row) in rows.iter().enumerate() {
-        let step = machine.next(now);
+        let mut step = machine.next(now);
         assert_eq!(machine.next(now), step, "asked twice, row {index}");
+        if let Step::Announce(news) = step {
+            announced = Some(*news);
+            machine.announced(Ok(()));
+            step = machine.next(now);
+        }
         match (step, row) {
+            (_, Row::Killed) => return Ran { result: None, sent, announced },
             (Step::Read(need), Row::Read(fact, told)) if format!("{need:?}").starts_with(fact) => {
                 machine.told(&need, told.clone(), now);
             }
@@ -144,7 +160,7 @@ where
                     Step::Done(result.clone()),
                     "a reply to nothing changes nothing"
                 );
-                return (*result, sent);
+                return Ran { result: Some(*result), sent, announced };
             }
             (step, row) => panic!("row {index} is {row:?}, and the machine asks for {step:?}"),
         }
@@ -167,6 +183,8 @@ struct Bench<P> {
     now: DateTime<Utc>,
     /// Calls of the last pass.
     sent: Vec<Call>,
+    /// What was announced and not reported.
+    announced: Option<Announced>,
 }
 
 impl<P> Bench<P>
@@ -190,11 +208,12 @@ where
             holders: Box::new(|_| Holders::default()),
             now: now(),
             sent: Vec::new(),
+            announced: None,
         }
     }
 
     fn machine(&self) -> Reconciliation<P> {
-        let recorded = Recorded::of(&self.contract, ACCOUNT);
+        let recorded = Recorded::of(&self.contract, ACCOUNT).and_announced(self.announced.clone());
         let policy = Policy::of(&self.contract).under(Demands::default(), self.sayings.clone());
         Reconciliation::new(self.api, (self.planner)(&self.contract), self.goal, recorded, policy)
             .claimed_by_another(self.claimed.clone())
@@ -205,11 +224,23 @@ where
     /// One pass, whose result becomes the status.
     #[track_caller]
     fn pass(&mut self, rows: &[Row]) -> ReconcileResult<ContractSnapshot> {
-        let (result, sent) = run(self.machine(), self.now, rows);
-        self.sent = sent;
+        let ran = run(self.machine(), self.now, rows);
+        self.sent = ran.sent;
+        let result = ran.result.expect("the end is in the table");
         let result = ReconcileResult { account: Some(ACCOUNT.to_owned()), ..result };
         self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+        self.announced = None;
         result
+    }
+
+    /// One pass of a process that ends before it can report.
+    #[track_caller]
+    fn killed(&mut self, rows: &[Row]) {
+        let rows: Vec<_> = rows.iter().cloned().chain([Row::Killed]).collect();
+        let ran = run(self.machine(), self.now, &rows);
+        assert_eq!(ran.result, None);
+        self.sent = ran.sent;
+        self.announced = ran.announced.or(self.announced.take());
     }
 
     fn later(&mut self, seconds: i64) {

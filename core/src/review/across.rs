@@ -1,6 +1,6 @@
 //! What no resource says by itself: duplicates and references across all resources that are looked at together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{Resource, ResourceExt, core::object::HasSpec};
 
@@ -41,6 +41,8 @@ pub struct Together<'a> {
     pub contracts: Vec<Placed<'a, BillingContract>>,
     /// Approvals.
     pub approvals: Vec<Placed<'a, ContractApproval>>,
+    /// What is there and cannot be read, since it is wrong by itself: kind, namespace and name.
+    pub wrong: BTreeSet<(&'a str, Option<&'a str>, &'a str)>,
 }
 
 /// Where a resource that something was found in stands in [`Together`].
@@ -175,7 +177,7 @@ impl<'a> Together<'a> {
         named.sort_by_key(|(which, ..)| *which);
         let mut told: Vec<(String, Which, &ProviderRef, usize)> = Vec::new();
         for (which, reference, namespace) in named {
-            if self.provider(reference, namespace).is_some() {
+            if self.provider(reference, namespace).is_some() || self.is_wrong_provider(reference, namespace) {
                 continue;
             }
             let key = match reference.kind {
@@ -205,6 +207,34 @@ impl<'a> Together<'a> {
                 found.push((Which::Approval(index), finding));
             }
         }
+    }
+
+    fn is_wrong_provider(&self, reference: &ProviderRef, namespace: Option<&str>) -> bool {
+        let (kind, namespace) = match reference.kind {
+            ProviderKind::BillingProvider => ("BillingProvider", namespace),
+            ProviderKind::ClusterBillingProvider => ("ClusterBillingProvider", None),
+        };
+        self.wrong.contains(&(kind, namespace, reference.name.as_str()))
+    }
+
+    /// Whether a contract of this name is there, also one that cannot be read.
+    fn has_contract(&self, namespace: Option<&str>, name: &str) -> bool {
+        let is_it = |placed: &Placed<'_, BillingContract>| {
+            let metadata = &placed.resource.metadata;
+            metadata.name.as_deref() == Some(name) && metadata.namespace.as_deref() == namespace
+        };
+        self.wrong.contains(&("BillingContract", namespace, name)) || self.contracts.iter().any(is_it)
+    }
+
+    /// Whether a package that cannot be read may be the one that a contract refers to.
+    #[must_use]
+    pub fn may_be_wrong_package(&self, contract: &BillingContract) -> bool {
+        let namespace = contract.metadata.namespace.as_deref();
+        let name = contract.spec.package_ref.as_ref().and_then(|package| package.name.as_deref());
+        let is_it = |(kind, place, of): &(&str, Option<&str>, &str)| {
+            *kind == "ContractPackage" && *place == namespace && name.is_none_or(|name| name == *of)
+        };
+        contract.spec.package_ref.is_some() && self.wrong.iter().any(is_it)
     }
 
     fn unknown_provider(&self, reference: &ProviderRef, count: usize) -> String {
@@ -249,29 +279,21 @@ impl<'a> Together<'a> {
     /// A renewal of a contract that is not there.
     fn renewed(&self, contract: &BillingContract) -> Option<Finding> {
         let (renewed, api) = (contract.spec.renews()?, contract.spec.api()?);
-        let is_it = |placed: &Placed<'_, BillingContract>| {
-            placed.resource.metadata.name.as_deref() == Some(renewed)
-                && placed.resource.metadata.namespace == contract.metadata.namespace
-        };
         let path = format!("spec.{}.transition.fromContractRef.name", api.field());
         if contract.metadata.name.as_deref() == Some(renewed) {
             let violation = Violation::new(path, "must be another contract than this one");
             return Some(Finding::error(Rule::Reference, violation));
         }
         let message = format!("names BillingContract {renewed}, which is not in these files");
-        let is_there = self.contracts.iter().any(is_it);
+        let is_there = self.has_contract(contract.metadata.namespace.as_deref(), renewed);
         (!is_there).then(|| Finding::warning(Rule::Reference, Violation::new(path, message)))
     }
 
     /// An approval of a plan of a contract that is not there.
     fn approved(&self, approval: &ContractApproval) -> Option<Finding> {
         let name = &approval.spec.contract_ref.name;
-        let is_it = |placed: &Placed<'_, BillingContract>| {
-            placed.resource.metadata.name.as_ref() == Some(name)
-                && placed.resource.metadata.namespace == approval.metadata.namespace
-        };
         let message = format!("names BillingContract {name}, which is not in these files");
-        let is_there = self.contracts.iter().any(is_it);
+        let is_there = self.has_contract(approval.metadata.namespace.as_deref(), name);
         (!is_there)
             .then(|| Finding::warning(Rule::Reference, Violation::new("spec.contractRef.name", message)))
     }

@@ -77,10 +77,11 @@ pub enum Ran<S> {
 }
 
 /// Reasons for which nothing can be told until the billing API answers again.
-const NO_ANSWER: [Reason; 5] = [
+const NO_ANSWER: [Reason; 6] = [
     reasons::BILLING_UNREACHABLE,
     reasons::CREDENTIALS_REFUSED,
     reasons::NOT_LEADER,
+    reasons::NOT_ON_RECORD,
     reasons::PROVIDER_NOT_READY,
     reasons::THROTTLED,
 ];
@@ -337,16 +338,7 @@ pub fn remembered(
     account: &str,
     now: DateTime<Utc>,
 ) -> BillingContractStatus {
-    fn applied<F: Facts>(side: &Side<'_>, now: DateTime<Utc>) -> Option<Digest> {
-        known::<F>(side, now).ok()?.1.applied_spec
-    }
-    let digest = match side.contract.spec.api() {
-        Some(Api::Zoo) => applied::<zoo::Billed>(side, now),
-        Some(Api::Metronome) => applied::<metronome::Billed>(side, now),
-        #[cfg(feature = "fake")]
-        Some(Api::Fake) => None,
-        None => None,
-    };
+    let digest = spec_digest(side, now);
     let time = Timestamp::whole_seconds(now);
     let applied = |spec_digest| LastApplied { spec_digest, observed_digest: seen.digest.clone(), time };
     BillingContractStatus {
@@ -397,6 +389,34 @@ fn known<F: Facts>(
     }
 }
 
+/// Digest of the terms that files say, as a status has it once they are in force. A customer goes by what they call it.
+fn spec_digest(side: &Side<'_>, now: DateTime<Utc>) -> Option<Digest> {
+    fn of<F: Facts>(side: &Side<'_>, now: DateTime<Utc>) -> Option<Digest> {
+        known::<F>(side, now).ok()?.1.applied_spec
+    }
+    match side.contract.spec.api()? {
+        Api::Zoo => of::<zoo::Billed>(side, now),
+        Api::Metronome => of::<metronome::Billed>(side, now),
+        #[cfg(feature = "fake")]
+        Api::Fake => None,
+    }
+}
+
+/// Whether what files say of a contract was in force, by its status in a cluster: only then has somebody changed what billing
+/// says otherwise. Where that cannot be told, it was if anything was.
+#[must_use]
+pub fn was_in_force(side: &Side<'_>, status: &BillingContractStatus, now: DateTime<Utc>) -> bool {
+    let Some(applied) = &status.last_applied else { return false };
+    let mut contract = side.contract.clone();
+    if let (Some(terms), Some(id)) = (&mut contract.spec.metronome, &status.customer_id)
+        && terms.customer_alias.take().is_some()
+    {
+        terms.customer_id = Some(id.as_str().into());
+    }
+    let digest = spec_digest(&Side { contract: &contract, ..*side }, now);
+    digest.is_none_or(|digest| digest == applied.spec_digest)
+}
+
 /// Runs the protocol up to the first write, on facts that are known.
 fn run<P: Planner>(
     api: Api,
@@ -414,7 +434,7 @@ fn run<P: Planner>(
                 let told = told(&need);
                 reconciliation.told(&need, Ok(told), now);
             }
-            Step::Send(_) => {
+            Step::Announce(_) | Step::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now) {
                     return Ran::Planned { plan, seen: reconciliation.seen(now) };
                 }

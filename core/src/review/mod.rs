@@ -5,6 +5,7 @@
 
 pub mod across;
 pub mod alerts;
+pub mod annotations;
 pub mod change;
 pub mod document;
 mod finding;

@@ -98,8 +98,25 @@ impl Volumes {
         self.0.keys().map(String::as_str).filter(|named| !is_known(named)).collect()
     }
 
+    /// Items of a contract that volumes name and that nothing in some terms is called: a price for their use is not known.
+    #[must_use]
+    pub fn unknown_items(&self, name: &str, terms: &[Value]) -> Vec<String> {
+        let is_said = |item: &&String| terms.iter().any(|terms| says(terms, item));
+        self.of(name).into_iter().flat_map(BTreeMap::keys).filter(|item| !is_said(item)).cloned().collect()
+    }
+
     fn of(&self, name: &str) -> Option<&BTreeMap<String, Decimal>> {
         self.0.get(name).or_else(|| self.0.get(short(name)))
+    }
+}
+
+/// Whether a text stands somewhere in terms.
+fn says(terms: &Value, sought: &str) -> bool {
+    match terms {
+        Value::Object(members) => members.values().any(|value| says(value, sought)),
+        Value::Array(items) => items.iter().any(|value| says(value, sought)),
+        Value::String(text) => text == sought,
+        _ => false,
     }
 }
 
@@ -139,6 +156,14 @@ mod tests {
         assert_eq!(text, ["api: 500 -> 400", "seats: 0 -> 25"]);
         assert!(volumes.estimates("billing/zeta", &prices).is_empty(), "it is of another namespace");
         assert_eq!(volumes.unknown(&["billing/acme"].into()), ["b/zeta"]);
+    }
+
+    #[test]
+    fn an_item_that_the_terms_do_not_have_is_named() {
+        let volumes = Volumes::read(&json!({"acme": {"api": 1, "apis": 2}, "zeta": {"x": 1}})).unwrap();
+        let terms = [json!({"items": [{"code": "seats"}]}), json!({"items": [{"code": "api"}]})];
+        assert_eq!(volumes.unknown_items("billing/acme", &terms), ["apis"]);
+        assert_eq!(volumes.unknown_items("billing/globex", &terms), [""; 0]);
     }
 
     #[test]

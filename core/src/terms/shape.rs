@@ -229,8 +229,9 @@ pub(crate) fn uuid_in_lower_case(text: &str) -> Option<String> {
     (may_be && uuid::Uuid::try_parse(text).is_ok()).then(|| text.to_ascii_lowercase())
 }
 
-/// An ID as it is compared.
-pub(crate) fn in_usual_letters(id: &str) -> String {
+/// An ID as it is compared: a UUID in lower case, and any other as it is.
+#[must_use]
+pub fn in_usual_letters(id: &str) -> String {
     uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
 }
 

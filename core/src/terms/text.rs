@@ -26,6 +26,26 @@ pub struct TextMap<const MAX: usize>(pub BTreeMap<String, Text<0, MAX>>);
 /// Most names in a [`TextMap`].
 const MAX_NAMES: usize = 100;
 
+/// Whether a character is one that nobody sees: it breaks a line, drives a terminal, turns the direction of reading round, or
+/// has no width. What joins letters of a script, or parts of a symbol, is none.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// The text itself.
     #[must_use]

@@ -2,6 +2,8 @@
 //!
 //! Knows the keywords that our definitions use. CEL rules are not evaluated; the rules of `validate` say the same.
 
+mod words;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -10,8 +12,9 @@ use std::{
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 
+use self::words::{SHOWN, expected, nothing, shown, unknown};
 use super::{Violation, Violations};
-use crate::terms::{Timestamp, decimal::Range};
+use crate::terms::Timestamp;
 
 /// Paths of members that a schema does not know, in a value that the API server took: what a newer definition has and this
 /// version would leave out. One without a value says nothing.
@@ -100,24 +103,6 @@ fn check_value(schema: &Value, field: &str, value: &Value, found: &mut Violation
     }
 }
 
-/// What belongs in the place of a value of another type.
-fn expected(schema: &Value, kind: &str, value: &Value) -> String {
-    let is_decimal = text(schema, "pattern").and_then(Range::of_pattern).is_some();
-    match (kind, value) {
-        ("string", Value::Number(number)) if is_decimal => {
-            format!("in quotes, \"{number}\": a bare number may lose digits")
-        }
-        ("string", Value::Number(_)) => format!("text, in quotes: \"{value}\""),
-        // Somebody may have written `no`, which means false.
-        ("string", Value::Bool(_)) => format!("text, in quotes: without them, it means {value}"),
-        ("object", _) => format!("a mapping of fields, not {}", shown(value)),
-        ("array", _) => format!("a list, not {}", shown(value)),
-        ("integer", _) => format!("a whole number, not {}", shown(value)),
-        ("boolean", _) => format!("true or false, not {}", shown(value)),
-        _ => format!("text, not {}", shown(value)),
-    }
-}
-
 fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found: &mut Violations) {
     check_size(schema, "Properties", "members", field, members.len(), found);
     if schema.get("x-kubernetes-preserve-unknown-fields").is_some() {
@@ -143,25 +128,6 @@ fn check_object(schema: &Value, field: &str, members: &Map<String, Value>, found
     });
 }
 
-/// What to say of a field that does not exist and has no value. Between braces a comma ends an entry, so that `100,000` is
-/// 100 and a field `000`: the amount that was meant would be lost without a word.
-fn nothing(name: &str, known: Option<&Map<String, Value>>) -> String {
-    if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return "is no field, but what follows a comma: between braces, a number must be written without commas".to_owned();
-    }
-    format!("{}, and it has no value", unknown(name, known).trim_end_matches('?'))
-}
-
-/// What to say of a field that does not exist.
-fn unknown(name: &str, known: Option<&Map<String, Value>>) -> String {
-    let names = known.into_iter().flat_map(Map::keys);
-    let near = names.map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
-    match near {
-        Some((distance, near)) if distance <= 3 => format!("is no field; did you mean `{near}`?"),
-        _ => "is no field here".to_owned(),
-    }
-}
-
 fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violations) {
     check_size(schema, "Items", "items", field, items.len(), found);
     let is_set = text(schema, "x-kubernetes-list-type") == Some("set");
@@ -175,12 +141,12 @@ fn check_list(schema: &Value, field: &str, items: &[Value], found: &mut Violatio
     }
 }
 
-/// What identifies an item of a keyed list.
+/// What identifies an item of a keyed list: text, or a whole number; nothing else can.
 fn key(list: &Value, item: &Value) -> Option<String> {
     let names = list.get("x-kubernetes-list-map-keys")?.as_array()?;
     let part = |name: &Value| match item.get(name.as_str()?)? {
         Value::String(text) => Some(text.clone()),
-        value => Some(value.to_string()),
+        value => value.as_i64().map(|number| number.to_string()),
     };
     names.iter().map(part).collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
 }
@@ -208,10 +174,7 @@ fn check_form(schema: &Value, field: &str, value: &str, found: &mut Violations) 
     }
     let Some(pattern) = text(schema, "pattern") else { return false };
     let matches = fits(pattern, value);
-    found.check(matches, field, || match Range::of_pattern(pattern) {
-        Some(range) => format!("must be {range}, in plain digits, not {}", quoted(value)),
-        None => format!("must match {pattern}, not {}", quoted(value)),
-    });
+    found.check(matches, field, || words::misfit(pattern, value));
     !matches
 }
 
@@ -266,30 +229,12 @@ fn text<'a>(schema: &'a Value, name: &str) -> Option<&'a str> {
     schema.get(name).and_then(Value::as_str)
 }
 
-/// Most characters of a value that a message shows.
-const SHOWN: usize = 60;
-
-/// A value for people, shortened.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "a mapping".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        value => value.to_string().chars().take(SHOWN).collect(),
-    }
-}
-
-/// Text in quotes, cut where it is long; what cannot be seen stands there as an escape.
-fn quoted(text: &str) -> String {
-    let shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() { format!("{shown:?}…") } else { format!("{shown:?}") }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::*;
-    use crate::api;
+    use super::{words::form, *};
+    use crate::{api, terms::decimal::Range};
 
     fn contract() -> Value {
         api::spec_schema("BillingContract").unwrap().clone()
@@ -332,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn a_field_as_the_billing_apis_write_it_is_refused_with_our_spelling() {
+        refused("/zoo/term_end_at", json!("2027-01-01T00:00:00Z"), "spec.zoo.term_end_at", "`termEndAt`");
+        let mut odd = sound();
+        odd["metronome"] =
+            json!({"startingAt": "2026-01-01T00:00:00Z", "multiplier_override_prioritization": "EXPLICIT"});
+        let told: Vec<_> = check(&contract(), "spec", &odd).iter().map(ToString::to_string).collect();
+        let near = "is no field; did you mean `multiplierOverridePrioritization`?";
+        assert_eq!(told, [format!("`spec.metronome.multiplier_override_prioritization` {near}")]);
+    }
+
+    #[test]
     fn an_unknown_field_without_a_value_is_refused_as_one_with_a_value_is() {
         let tier = "spec.zoo.items[fde].rateTiers[0].000";
         refused("/zoo/items/0/rateTiers/0/000", json!(null), tier, "without commas");
@@ -371,8 +327,60 @@ mod tests {
     fn unquoted_money_is_refused() {
         let price = "spec.zoo.items[fde].rateTiers[0].unitPrice";
         refused("/zoo/items/0/rateTiers/0/unitPrice", json!(0.5), price, "in quotes, \"0.5\"");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!(0.123_456_789_012_345_6), price, "in quotes: a");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!(1e27), price, "in quotes: a");
         refused("/zoo/items/0/rateTiers/0/unitPrice", json!("-1"), price, "0 or more");
         refused("/zoo/items/0/rateTiers/0/unitPrice", json!("1e3"), price, "plain digits");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!("0,50"), price, "such as 1250.50");
+        refused("/zoo/items/0/rateTiers/0/unitPrice", json!("1".repeat(30)), price, "at most 28 digits");
+    }
+
+    #[test]
+    fn a_number_where_text_belongs_is_never_shown_as_the_text_that_was_meant() {
+        let approval = api::spec_schema("ContractApproval").unwrap();
+        let spec = json!({
+            "contractRef": {"name": "acme"}, "planDigest": 0, "decision": "Approve", "approvedBy": "ann",
+        });
+        let told: Vec<_> = check(approval, "spec", &spec).iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["`spec.planDigest` must be text, in quotes: without them, it means 0"]);
+    }
+
+    #[test]
+    fn an_item_whose_key_can_be_none_is_named_by_its_place_in_the_list() {
+        let start = "spec.zoo.items[fde].rateTiers[0].tierStartInclusive";
+        refused("/zoo/items/0/rateTiers/0/tierStartInclusive", json!(0.5), start, "a whole number, not 0.5");
+        let quoted = "spec.zoo.items[fde].rateTiers[7].tierStartInclusive";
+        refused("/zoo/items/0/rateTiers/0/tierStartInclusive", json!("7"), quoted, "without quotes: 7");
+    }
+
+    #[test]
+    fn every_pattern_of_our_definitions_is_told_in_words() {
+        fn visit(schema: &Value, untold: &mut BTreeSet<String>) {
+            for (keyword, value) in schema.as_object().into_iter().flatten() {
+                match (keyword.as_str(), value) {
+                    ("pattern", Value::String(pattern)) => {
+                        let is_time = text(schema, "format") == Some("date-time");
+                        let is_told =
+                            is_time || Range::of_pattern(pattern).is_some() || form(pattern).is_some();
+                        untold.extend((!is_told).then(|| pattern.clone()));
+                    }
+                    ("properties", Value::Object(members)) => {
+                        members.values().for_each(|schema| visit(schema, untold));
+                    }
+                    ("items" | "additionalProperties", schema) => visit(schema, untold),
+                    _ => {}
+                }
+            }
+        }
+        let mut untold = BTreeSet::new();
+        for crd in api::crds() {
+            let crd = serde_json::to_value(crd).unwrap();
+            visit(
+                &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+                &mut untold,
+            );
+        }
+        assert_eq!(untold, BTreeSet::new());
     }
 
     #[test]
@@ -390,7 +398,7 @@ mod tests {
         refused("/zoo/name", json!(5), "spec.zoo.name", "in quotes");
         refused("/zoo/status", json!("actve"), "spec.zoo.status", "draft, scheduled, active");
         refused("/zoo/effectiveAt", json!("2026-01-01"), "spec.zoo.effectiveAt", "RFC 3339");
-        refused("/zoo/organizationId", json!("acme"), "spec.zoo.organizationId", "must match");
+        refused("/zoo/organizationId", json!("acme"), "spec.zoo.organizationId", "an ID in lower case");
         refused("/ignoreDrift", json!("/notes"), "spec.ignoreDrift", "a list");
     }
 

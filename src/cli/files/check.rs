@@ -137,7 +137,7 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
             }
         }
         Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-            refuse("metadata.name", &format!("must be text, in quotes: as it is written, it means {value}"));
+            refuse("metadata.name", &format!("must be text, in quotes: without them, it means {value}"));
         }
         _ if resource.pointer("/metadata/generateName").is_some() => {
             refuse(
@@ -153,7 +153,15 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
         Some(_) if !definition.is_namespaced => {
             refuse("metadata.namespace", "must be left out: the kind is the cluster's");
         }
-        Some(Value::String(name)) if is_dns_name(name, 63, false) => {}
+        Some(Value::String(name)) if is_namespace(name) => {}
+        Some(Value::String(name)) if name.len() > 63 => {
+            let message = format!("must have at most 63 characters, not {}", name.len());
+            refuse("metadata.namespace", &message);
+        }
+        Some(value @ (Value::Number(_) | Value::Bool(_))) => {
+            let message = format!("must be text, in quotes: without them, it means {value}");
+            refuse("metadata.namespace", &message);
+        }
         Some(name) => {
             refuse("metadata.namespace", &format!("must be lower case letters, digits and `-`, not {name}"));
         }
@@ -178,7 +186,10 @@ fn metadata(resource: &Value, definition: &Definition) -> Vec<Violation> {
                     );
                 }
                 Value::String(_) | Value::Null => {}
-                value => refuse(&path, &format!("must be text, in quotes: \"{value}\"")),
+                value @ (Value::Number(_) | Value::Bool(_)) => {
+                    refuse(&path, &format!("must be text, in quotes: without them, it means {value}"));
+                }
+                _ => refuse(&path, "must be text"),
             }
         }
     }
@@ -203,13 +214,19 @@ fn is_dns_name(text: &str, most: usize, has_dots: bool) -> bool {
     text.len() <= most && if has_dots { text.split('.').all(is_part) } else { is_part(text) }
 }
 
+/// Whether text is the name of a namespace.
+pub(in crate::cli) fn is_namespace(text: &str) -> bool {
+    is_dns_name(text, 63, false)
+}
+
 /// Whether text is the name of a label or an annotation: `prefix/name`.
-fn is_qualified(text: &str) -> bool {
+pub(in crate::cli) fn is_qualified(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
     prefix.is_none_or(|prefix| is_dns_name(prefix, 253, true)) && !name.is_empty() && is_label_value(name)
 }
 
-fn is_label_value(text: &str) -> bool {
+/// Whether text is the value of a label.
+pub(in crate::cli) fn is_label_value(text: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let is_outer = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
     text.len() <= 63

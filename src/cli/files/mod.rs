@@ -201,6 +201,17 @@ impl Files {
         }
     }
 
+    /// Leaves out what has the name of another resource before it: applied, the two are one.
+    pub(super) fn forget_repetitions(&mut self) {
+        let mut said = BTreeSet::new();
+        self.resources.retain(|resource| {
+            let (kind, namespace, name) = resource.named();
+            let named =
+                (resource.scope.clone(), kind.to_owned(), namespace.map(str::to_owned), name.to_owned());
+            resource.typed.is_none() || said.insert(named)
+        });
+    }
+
     /// Leaves out contracts and packages that are not among others.
     pub(super) fn keep_what_is_in(&mut self, others: &Self) {
         let named: BTreeSet<_> = others.resources.iter().map(Resource::named).collect();
@@ -284,7 +295,8 @@ impl Files {
                     indices.push((Which::Approval(together.approvals.len()), index));
                     together.approvals.push(Placed { place, scope, resource });
                 }
-                Some(Typed::Packed(_)) | None => {}
+                Some(Typed::Packed(_)) => {}
+                None => drop(together.wrong.insert(resource.named())),
             }
         }
         indices.sort_unstable();

@@ -2,6 +2,7 @@
 //!
 //! Each file is planned before it is written: one that would change anything in billing is named instead.
 
+mod asked;
 mod listing;
 
 use std::{
@@ -27,6 +28,7 @@ use crate::{
     import::{Destination, Imported, LeftOut, distinct},
     plan::summarize,
     protocol::{Goal, Outcome},
+    terms::shape::in_usual_letters,
     yaml,
 };
 
@@ -48,7 +50,7 @@ pub struct Import {
     /// ID of a customer (Metronome) or an organization (Zoo) whose contracts to import; may be repeated.
     #[arg(long = "customer", value_name = "ID")]
     customers: Vec<String>,
-    /// File with such IDs, one a line.
+    /// File with such IDs, one a line; what follows a `#` is a comment.
     #[arg(long, value_name = "FILE")]
     customers_from: Option<PathBuf>,
     /// Imports the contracts of every customer. Zoo's API has no list of organizations.
@@ -87,6 +89,7 @@ struct Folder {
 impl Import {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let account = self.account.connect()?;
+        asked::check(account.client.api(), self.namespace.as_deref(), &self.states)?;
         let to = Destination {
             namespace: self.namespace.clone().or_else(|| account.namespace.clone()),
             provider: account.provider.clone(),
@@ -101,36 +104,36 @@ impl Import {
         let customers = self.customers(&account).await?;
         for (index, customer) in customers.iter().enumerate() {
             let found = account.client.billed_to(customer, &to).await?;
-            eprintln!("[{}/{}] {customer}: {}", index + 1, customers.len(), count(found.len(), "contract"));
+            out::say(&format!(
+                "[{}/{}] {customer}: {}",
+                index + 1,
+                customers.len(),
+                count(found.len(), "contract")
+            ));
             for contract in found {
                 Box::pin(folder.add_contract(&account, contract, &self.states)).await?;
             }
         }
         folder.list()?;
-        println!("{} written to {}", count(folder.written, "file"), self.dir.display());
+        let mut told = format!("{} written to {}\n", count(folder.written, "file"), self.dir.display());
+        told.extend(folder.refused.iter().map(|refused| format!("not imported: {refused}\n")));
+        out::print(&told)?;
         if folder.refused.is_empty() {
             return Ok(());
-        }
-        for refused in &folder.refused {
-            println!("not imported: {refused}");
         }
         Err(format!("{} could not be imported", count(folder.refused.len(), "resource")).into())
     }
 
     fn labels(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let pair = |label: &String| {
-            let pair = label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-            pair.ok_or_else(|| format!("--label {label}: must be KEY=VALUE").into())
-        };
-        self.labels.iter().map(pair).collect()
+        Ok(self.labels.iter().map(|label| asked::label(label)).collect::<Result<_, _>>()?)
     }
 
     async fn customers(&self, account: &Connected) -> Result<Vec<String>, Failure> {
-        let mut customers = self.customers.clone();
+        let mut customers: Vec<String> = self.customers.iter().map(|id| in_usual_letters(id)).collect();
         if let Some(file) = &self.customers_from {
             let text = fs::read_to_string(file)
                 .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-            customers.extend(text.lines().map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
+            customers.extend(asked::ids(&text).map_err(|why| format!("{}: {why}", file.display()))?);
         }
         if self.all {
             let all = account.client.customers().await?;
@@ -197,6 +200,7 @@ impl Folder {
             holders: crate::plan::Holders::default(),
             demands: crate::plan::Demands::default(),
             sayings: crate::plan::Sayings::default(),
+            announced: None,
             pace: crate::plan::Pace::default(),
         };
         let preview = account.client.preview_contract(&looked_at, &references, Goal::InForce).await;
@@ -259,7 +263,7 @@ impl Folder {
         // A run that was stopped goes on with the files that are there.
         out::write_whole(&path, &text)?;
         self.written += 1;
-        eprintln!("  {} ({})", path.display(), found.state);
+        out::say(&format!("  {} ({})", path.display(), found.state));
         Ok(())
     }
 

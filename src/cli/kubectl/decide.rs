@@ -1,7 +1,7 @@
 //! `countersign approve` and `deny`: somebody reads the whole plan that waits, and says yes or no in their own name.
 
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     process::ExitCode,
 };
 
@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, ContractApproval, ContractApprovalSpec,
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractApprovalSpec,
         approval::{ApprovalDecision, ContractRef},
-        contract::PlanStatus,
+        contract::{PlanStatus, ProviderKind, ProviderRef},
         reasons,
     },
     controller::Guarded,
@@ -103,7 +103,7 @@ impl Choice {
         }
         out::print(&shown(&contract, plan, Paint::of_stdout(self.color)))?;
         if !self.yes && !ask(question)? {
-            eprintln!("countersign: nothing was {done}");
+            out::say(&format!("countersign: nothing was {done}"));
             return Ok(ExitCode::from(2));
         }
         let approval = write(&cluster, &contract, &plan.digest, decision, self.note).await?;
@@ -142,6 +142,14 @@ async fn write(
         writes |=
             may(cluster, verb, "billingcontracts", Some(&cluster.namespace), named).await.map_err(failed)?;
     }
+    if decision == ApprovalDecision::Approve && writes && asks_for_another(cluster, contract).await {
+        return Err(format!(
+            "{:?} {} takes an approval only from somebody who may not write contracts, and you may: let somebody else \
+             approve it",
+            contract.spec.provider_ref.kind, contract.spec.provider_ref.name
+        )
+        .into());
+    }
     let spec = ContractApprovalSpec {
         contract_ref: ContractRef { name: name.clone() },
         plan_digest: digest.clone(),
@@ -155,6 +163,24 @@ async fn write(
     approval.metadata.generate_name = Some(format!("{name}-"));
     let approvals: Api<ContractApproval> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     approvals.create(&PostParams::default(), &approval).await.map_err(failed)
+}
+
+/// Whether a contract's provider takes no approval of whoever may write the contract, as far as that can be read: whoever may not
+/// read it is told by the contract's condition.
+async fn asks_for_another(cluster: &Cluster, contract: &BillingContract) -> bool {
+    let ProviderRef { kind, name } = &contract.spec.provider_ref;
+    match kind {
+        ProviderKind::BillingProvider => {
+            let api: Api<BillingProvider> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
+            let found = api.get_opt(name).await.ok().flatten();
+            found.is_some_and(|provider| provider.spec.require_approval_by_other)
+        }
+        ProviderKind::ClusterBillingProvider => {
+            let api: Api<ClusterBillingProvider> = Api::all(cluster.client.clone());
+            let found = api.get_opt(name).await.ok().flatten();
+            found.is_some_and(|provider| provider.spec.account.require_approval_by_other)
+        }
+    }
 }
 
 async fn get(cluster: &Cluster, name: &str) -> Result<BillingContract, Failure> {
@@ -226,8 +252,7 @@ fn ask(question: &str) -> Result<bool, Failure> {
             "there is no terminal to ask on: say yes by --yes, with --plan for exactly what was read".into(),
         );
     }
-    eprint!("\n{question} [y/N] ");
-    io::stderr().flush()?;
+    out::ask(&format!("\n{question} [y/N] "));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     Ok(is_yes(&answer))

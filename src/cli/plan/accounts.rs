@@ -1,15 +1,18 @@
 //! The billing accounts that a plan asks, and what is on record of the contracts in them: by a provider's file alone, or as a
 //! cluster has both. Nothing here can write.
 
+use kube::ResourceExt;
+
 use super::{
     super::account::Connected,
     cluster::Cluster,
     lookup::{Account, Found},
-    pairs::Key,
+    pairs::{Change, KINDS, Key, Pair, side},
 };
 use crate::{
     api::{BillingContract, ContractPackage, contract::ProviderRef},
     plan::{Holders, Refusal, Sayings},
+    review::change::{Side, was_in_force},
 };
 
 /// The accounts that can be asked.
@@ -54,17 +57,28 @@ impl Accounts {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Whether what a resource said before may be what is billed: in a cluster, once it has been carried out.
-    pub(super) fn has_carried_out(&self, is_package: bool, key: Key<'_>) -> bool {
-        match self {
-            Self::One { .. } => true,
-            Self::Cluster(_) if is_package => {
-                self.package(key).and_then(|there| there.status.as_ref()?.package_id.as_ref()).is_some()
-            }
-            Self::Cluster(_) => {
-                self.contract(key).and_then(|there| there.status.as_ref()?.last_applied.as_ref()).is_some()
-            }
+    /// Whether what a resource said before may be what is billed: in a cluster, once it has been carried out. What waits for
+    /// approval, or was refused, has not.
+    pub(super) fn has_carried_out(&self, files: &Change<'_>, pair: &Pair<'_>) -> bool {
+        let cluster = match self {
+            Self::One { .. } => return true,
+            Self::Cluster(cluster) => cluster,
+        };
+        if pair.kind == KINDS[0] {
+            let there = cluster.package(pair.key);
+            return there.and_then(|there| there.status.as_ref()?.package_id.as_ref()).is_some();
         }
+        let Some(status) = cluster.contract(pair.key).and_then(|there| there.status.as_ref()) else {
+            return false;
+        };
+        let Some(was) = pair.contracts().0 else { return status.last_applied.is_some() };
+        let before = side(was, &files.old);
+        let mut package = before.package.cloned();
+        if let Some(package) = &mut package {
+            let there = cluster.package((package.namespace().as_deref(), &package.name_any()));
+            package.status = there.and_then(|there| there.status.clone());
+        }
+        was_in_force(&Side { package: package.as_ref(), ..before }, status, files.now)
     }
 
     /// A contract's resource, where the cluster has it.

@@ -96,23 +96,29 @@ impl Approving {
             match fate {
                 Fate::Stays => approved.push(name),
                 Fate::Unknown => {
-                    eprintln!("{}: left as it is, since the plan of {name} is not known", file.display());
+                    out::say(&format!(
+                        "{}: left as it is, since the plan of {name} is not known",
+                        file.display()
+                    ));
                 }
                 Fate::Goes => {
                     fs::remove_file(&file)
                         .map_err(|error| format!("cannot remove {}: {error}", file.display()))?;
-                    eprintln!("{}: removed, since {name} has no such plan", file.display());
+                    // Where another plan waits, its approval takes this one's place.
+                    if rows.get(name.as_str()).is_none_or(|row| waiting(row).is_none()) {
+                        out::say(&format!("{}: removed, since {name} has no such plan", file.display()));
+                    }
                 }
             }
         }
         let waiting = rows.values().filter_map(|row| Some((row, waiting(row)?)));
         for (row, plan) in waiting.filter(|(row, _)| !approved.contains(&row.name)) {
             if plan.consent.by_other {
-                eprintln!(
+                out::say(&format!(
                     "{}: its provider takes an approval only from somebody who may not write contracts, and so none from a \
                      change; approve it in the cluster",
                     row.name
-                );
+                ));
                 continue;
             }
             let (namespace, name) = row
@@ -126,7 +132,7 @@ impl Approving {
             let file = folder.join(file);
             let approval = approval((namespace, name), plan, by, self.note.as_deref());
             out::write_whole(&file, &text(row, plan, &approval)?)?;
-            eprintln!("{}: approves the plan of {} once it is merged", file.display(), row.name);
+            out::say(&format!("{}: approves the plan of {} once it is merged", file.display(), row.name));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    super::{Failure, account, cluster, files::Source},
+    super::{Failure, account, cluster, files::Source, out},
     lookup::{Account, Found},
     others::Listed,
     pairs::Key,
@@ -123,7 +123,7 @@ impl Cluster {
             format!("{} {name} cannot be read and is left out: {}", found.kind, found.why)
         });
         for unseen in found.unseen.iter().cloned().chain(unreadable) {
-            eprintln!("countersign: {unseen}");
+            out::say(&format!("countersign: {unseen}"));
         }
         let key =
             |metadata: &ObjectMeta| (metadata.namespace.clone(), metadata.name.clone().unwrap_or_default());

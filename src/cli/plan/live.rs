@@ -73,7 +73,7 @@ pub(super) async fn plan(files: &Change<'_>, accounts: &Accounts, looks: &Looks)
     let told = files.pairs.iter().zip(effects).map(|(pair, effect)| {
         let (mut offline, mut cause) = (Effect::Open(""), None);
         // What was never carried out was not changed by somebody else.
-        if files.knows_before && accounts.has_carried_out(pair.kind == KINDS[0], pair.key) {
+        if files.knows_before && accounts.has_carried_out(files, pair) {
             (offline, cause) = files.effect(pair);
         }
         let effect = effect.unwrap_or(Effect::Nothing);
@@ -255,6 +255,7 @@ impl Live<'_> {
             holders: self.accounts.holders(contract, &asked.account.name),
             demands: asked.account.demands.clone(),
             sayings: self.accounts.sayings(contract),
+            announced: None,
             pace: Pace::default(),
         }
     }

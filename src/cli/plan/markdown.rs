@@ -368,6 +368,18 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_several_contracts_from_being_compared_is_told_once() {
+        let mut planned = planned(&[], &[("acme", "1"), ("globex", "2"), ("initech", "3")]);
+        for (row, why) in planned.rows.iter_mut().zip(["it is down", "it is down", "it is slow"]) {
+            let reason = crate::api::reasons::PROVIDER_NOT_READY;
+            row.effect = Effect::Unknown(crate::plan::Refusal { reason, message: why.to_owned() });
+        }
+        let text = super::super::text::write(&planned);
+        let bodies: Vec<_> = text.lines().filter(|line| line.starts_with("    ")).map(str::trim).collect();
+        assert_eq!(bodies, ["ProviderNotReady: it is down", "as above", "ProviderNotReady: it is slow"]);
+    }
+
+    #[test]
     fn a_comment_that_is_too_long_says_what_it_leaves_out() {
         let planned = planned(&[("acme", "1000")], &[("acme", "1"), ("globex", "10"), ("zeta", "7")]);
         assert_eq!((planned.code(), planned.rows.len()), (3, 3));

@@ -143,7 +143,17 @@ impl Plan {
         let planned = if is_live { Box::pin(self.live(&looks)).await? } else { self.offline(&looks)? };
         let names: BTreeSet<&str> = planned.rows.iter().map(|row| row.name.as_str()).collect();
         for unknown in looks.volumes.unknown(&names) {
-            eprintln!("countersign: --volumes names {unknown}, of which nothing changes in these files");
+            out::say(&format!(
+                "countersign: --volumes names {unknown}, of which nothing changes in these files"
+            ));
+        }
+        for row in &planned.rows {
+            for item in &row.unknown_items {
+                out::say(&format!(
+                    "countersign: --volumes names {item} of {}, which has no such item",
+                    row.name
+                ));
+            }
         }
         let code = ExitCode::from(planned.code());
         match self.output {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{
     super::{many, out::count, validate::Entry},
     pairs::{Change as Files, KINDS, Pair, side},
 };
 use crate::{
-    plan::{Change, MoneyEffect, Plan, diff::covers, usage::UsagePrice},
+    plan::{Change, MoneyEffect, Plan, diff::covers, facts::Side, usage::UsagePrice},
     review::{
         alerts::{Alert, alerts},
         change::Effect,
@@ -71,6 +73,8 @@ pub(super) struct Row {
     pub(super) alerts: Vec<Alert>,
     /// What expected use costs.
     pub(super) estimates: Vec<Estimate>,
+    /// Items of which use is expected and that it does not have.
+    pub(super) unknown_items: Vec<String>,
 }
 
 impl Row {
@@ -94,6 +98,7 @@ impl Row {
             term: None,
             alerts: Vec::new(),
             estimates: Vec::new(),
+            unknown_items: Vec::new(),
             name,
         };
         if let Some(plan) = row.plan() {
@@ -103,6 +108,7 @@ impl Row {
             );
             let term = terming(files, pair, &plan.changes);
             (row.alerts, row.estimates, row.term) = (alerts, estimates, term);
+            row.unknown_items = looks.volumes.unknown_items(&row.name, &said(files, pair));
         }
         row.leave_out_what_has_a_sum();
         row
@@ -188,6 +194,17 @@ impl Row {
 
 fn is_new(plan: &Plan) -> bool {
     plan.changes.iter().any(|change| change.from.is_none() && !change.path.starts_with('/'))
+}
+
+/// What a contract and its package say, before and after.
+fn said(files: &Files<'_>, pair: &Pair<'_>) -> Vec<Value> {
+    let (was, is) = pair.contracts();
+    let sides = [was.map(|was| side(was, &files.old)), is.map(|is| side(is, &files.new))];
+    let said = |side: Side<'_>| {
+        let package = side.package.map(|package| serde_json::to_value(&package.spec));
+        [Some(serde_json::to_value(&side.contract.spec)), package]
+    };
+    sides.into_iter().flatten().flat_map(said).flatten().flatten().collect()
 }
 
 /// When a contract applies before and after.

@@ -21,9 +21,18 @@ pub(super) fn write(planned: &Planned) -> String {
         for entry in planned.wrong.iter().filter(|_| part == Part::Refused) {
             text.extend([format!("{}:{}:{}: {}\n", entry.file, entry.line, entry.column, entry.message)]);
         }
+        let mut before = String::new();
         for row in rows {
             text.extend([format!("{} {} ({}): {}\n", row.kind, row.name, row.file, row.what())]);
-            text.extend(body(row, part, planned.live).lines().map(|line| format!("    {line}\n")));
+            // What keeps a provider from being asked is one thing, however many contracts it has.
+            let told = body(row, part, planned.live);
+            let is_told = matches!(row.effect, Effect::Refused(_) | Effect::Unknown(_)) && told == before;
+            if is_told {
+                text += "    as above\n";
+            } else {
+                text.extend(told.lines().map(|line| format!("    {line}\n")));
+            }
+            before = told;
             text.push('\n');
         }
     }

@@ -117,7 +117,10 @@ async fn of_cluster(target: &Target, everywhere: bool) -> Result<Found, Failure>
 
 /// Everything in files, with what is wrong with them.
 fn of_files(paths: &[PathBuf]) -> Result<Found, Failure> {
-    let files = Files::read(paths)?;
+    let mut files = Files::read(paths)?;
+    let report = validate::Report::new(&files, findings(&files, None), false);
+    let wrong: Vec<_> = report.entries.into_iter().filter(validate::Entry::is_error).collect();
+    files.forget_repetitions();
     let resources = Resources {
         providers: files.providers().cloned().collect(),
         cluster_providers: files.cluster_providers().cloned().collect(),
@@ -125,8 +128,6 @@ fn of_files(paths: &[PathBuf]) -> Result<Found, Failure> {
         contracts: files.contracts().cloned().collect(),
         ..Resources::default()
     };
-    let report = validate::Report::new(&files, findings(&files, None), false);
-    let wrong: Vec<_> = report.entries.into_iter().filter(validate::Entry::is_error).collect();
     if resources.contracts.is_empty() && wrong.is_empty() {
         return Err("no contract is in these files".into());
     }

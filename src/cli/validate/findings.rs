@@ -13,14 +13,14 @@ use crate::{
         Api, BillingContract, ContractPackage, contract::ProviderRef, package::Lifecycle,
         provider::BillingProviderSpec,
     },
-    billing::endpoint,
+    billing::endpoint::{self, EndpointError},
     plan::package::{self, Unusable},
     review::{
         Finding, Rule, Severity,
         across::{Together, Which},
-        ignored, questions,
+        annotations, ignored, questions,
     },
-    terms::json::to_segment,
+    terms::{json::to_segment, text::is_unseen},
     validate::{self, Violation, path},
 };
 
@@ -57,7 +57,8 @@ pub fn findings(files: &Files, base: Option<&Files>) -> Vec<(usize, Finding)> {
         };
         let unsaid: Vec<_> = asked.into_iter().filter(|rule| !is_said(rule)).collect();
         own.splice(0..0, unsaid);
-        own.extend(placeholders(value));
+        own.extend(texts(value));
+        own.extend(annotations::idle(value).into_iter().map(|found| Finding::warning(Rule::Question, found)));
         own.extend(written_by_the_cluster(value));
         if let (Typed::Contract(contract), Some(was)) = (typed, was.and_then(Resource::contract)) {
             let changed = questions::changed(&was.spec, &contract.spec);
@@ -102,9 +103,9 @@ fn terms(violations: Vec<Violation>) -> Vec<Finding> {
     Finding::errors(Rule::Terms, violations).collect()
 }
 
-/// Text that something is to put a value into before it is applied: what is checked is the text itself.
-fn placeholders(resource: &Value) -> Vec<Finding> {
-    fn walk(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+/// Text in the `spec` that most likely says something else than it seems to: each is a question.
+fn texts(resource: &Value) -> Vec<Finding> {
+    fn walk<'v>(value: &'v Value, pointer: &str, found: &mut Vec<(String, &'v str)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
                 let name = to_segment(name);
@@ -114,29 +115,54 @@ fn placeholders(resource: &Value) -> Vec<Finding> {
                 .iter()
                 .enumerate()
                 .for_each(|(index, value)| walk(value, &format!("{pointer}/{index}"), found)),
-            Value::String(text) => {
-                let written = PLACEHOLDERS.iter().find_map(|(start, end)| {
-                    let from = text.find(start)?;
-                    let length = text.get(from..)?.find(end)? + end.len();
-                    text.get(from..from + length)
-                });
-                found.extend(written.map(|written| (pointer.to_owned(), written.to_owned())));
-            }
+            Value::String(text) => found.push((pointer.to_owned(), text)),
             _ => {}
         }
     }
     let (none, mut found) = (Value::Null, Vec::new());
     let spec = resource.get("spec").unwrap_or(&none);
     walk(spec, "", &mut found);
-    let question = |(pointer, written): (String, String)| {
-        let path = path::of_pointer("spec", spec, &pointer);
-        let message = format!(
-            "has {written}, which seems to stand for something else: check what is put in its place, not this"
-        );
-        Finding::warning(Rule::Question, Violation::new(path, message))
+    let question = |(pointer, text): (String, &str)| {
+        let message = placeholder(text).or_else(|| unseen(&pointer, text))?;
+        Some(Finding::warning(
+            Rule::Question,
+            Violation::new(path::of_pointer("spec", spec, &pointer), message),
+        ))
     };
-    found.into_iter().map(question).collect()
+    found.into_iter().filter_map(question).collect()
 }
+
+/// Text that something is to put a value into before it is applied: what is checked is the text itself.
+fn placeholder(text: &str) -> Option<String> {
+    let written = PLACEHOLDERS.iter().find_map(|(start, end)| {
+        let from = text.find(start)?;
+        let length = text.get(from..)?.find(end)? + end.len();
+        text.get(from..from + length)
+    })?;
+    Some(format!(
+        "has {written}, which seems to stand for something else: check what is put in its place, not this"
+    ))
+}
+
+/// Text with something in it that nobody sees; prose may have several lines.
+fn unseen(pointer: &str, text: &str) -> Option<String> {
+    let is_prose = PROSE.iter().any(|name| pointer.ends_with(name));
+    let is_break = |character: char| is_prose && ['\n', '\r', '\t'].contains(&character);
+    if let Some(character) = text.chars().find(|character| is_unseen(*character) && !is_break(*character)) {
+        return Some(match character {
+            '\n' | '\r' => "has a line break: is that meant?".to_owned(),
+            character => {
+                let number = u32::from(character);
+                format!("has a character that nobody sees, U+{number:04X}: is that meant?")
+            }
+        });
+    }
+    let inner = if is_prose { text.trim_end_matches(['\n', '\r']) } else { text };
+    (inner != inner.trim()).then(|| "begins or ends with a space: is that meant?".to_owned())
+}
+
+/// How pointers end to text that may have several lines.
+const PROSE: [&str; 2] = ["/notes", "escription"];
 
 /// How text begins and ends that Flux, shells or Helm put a value in the place of.
 const PLACEHOLDERS: [(&str, &str); 2] = [("${", "}"), ("{{", "}}")];
@@ -159,10 +185,15 @@ fn provider(spec: &BillingProviderSpec) -> Vec<Violation> {
     let Some((api, address)) = spec.api().map(Api::field).zip(spec.base_url()) else {
         return vec![Violation::of_no_single_api()];
     };
-    let refused = endpoint::base_url(address).err();
+    let address = endpoint::base_url(address).err().map(|error| (format!("spec.{api}.baseUrl"), error));
+    let roots = endpoint::roots(spec.ca_bundle.as_deref()).err();
+    let roots = roots.map(|error| ("spec.caBundle".to_owned(), error));
+    let refused = address.into_iter().chain(roots);
     refused
-        .map(|error| Violation::new(format!("spec.{api}.baseUrl"), error.to_string()))
-        .into_iter()
+        .map(|(path, error)| match error {
+            EndpointError::Url(why) | EndpointError::CaBundle(why) => Violation::new(path, why),
+            error => Violation::new(path, error.to_string()),
+        })
         .collect()
 }
 
@@ -182,7 +213,7 @@ fn contract(
     packages: &[&ContractPackage],
     together: &Together<'_>,
 ) -> Vec<Finding> {
-    let mut found = own(contract, packages);
+    let mut found = own(contract, packages, together);
     if let Some(violation) = account(contract, together) {
         found.push(Finding::error(Rule::Reference, violation));
     }
@@ -192,7 +223,7 @@ fn contract(
 }
 
 /// What is found in a contract and its package alone.
-fn own(contract: &BillingContract, packages: &[&ContractPackage]) -> Vec<Finding> {
+fn own(contract: &BillingContract, packages: &[&ContractPackage], together: &Together<'_>) -> Vec<Finding> {
     let why = match package::of(contract, packages) {
         Ok(package) => {
             let package = package.map(|package| &package.spec);
@@ -205,6 +236,8 @@ fn own(contract: &BillingContract, packages: &[&ContractPackage]) -> Vec<Finding
                 .map(|violation| Finding { severity: Severity::Warning, rule: Rule::Question, violation })
                 .collect();
         }
+        // What is wrong with it is told where it stands.
+        Err(Unusable::Missing(_)) if together.may_be_wrong_package(contract) => return Vec::new(),
         Err(Unusable::Missing(why)) => format!("{why}, or add its file to the arguments"),
         Err(Unusable::NotReady(why) | Unusable::NotCreated(why) | Unusable::Wrong(why)) => why,
     };

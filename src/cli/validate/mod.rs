@@ -74,7 +74,7 @@ impl Validate {
             report
                 .skipped
                 .iter()
-                .for_each(|skipped| eprintln!("skipped {}: {}", skipped.file, skipped.reason));
+                .for_each(|skipped| out::say(&format!("skipped {}: {}", skipped.file, skipped.reason)));
         }
         if report.is_empty() {
             return Err("nothing was checked: there is no resource of billing.countersign.dev".into());
@@ -82,7 +82,7 @@ impl Validate {
         match report.errors() {
             0 => Ok(ExitCode::SUCCESS),
             errors => {
-                eprintln!("countersign: {}", out::count(errors, "violation"));
+                out::say(&format!("countersign: {}", out::count(errors, "violation")));
                 Ok(ExitCode::from(2))
             }
         }

@@ -31,6 +31,9 @@ pub(super) async fn report(
         let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
         let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
+        if result.account.is_some() {
+            context.journal.reported(&uid);
+        }
         announce(contract, &result, context).await;
         context.approvals.spend(contract, &spent, &context.client, &context.leadership).await?;
     }

@@ -1,9 +1,11 @@
-//! What every kind needs of the API server: queues, turns, statuses, finalizers, events, the lease and the probes.
+//! What every kind needs of the API server: queues, turns, statuses, finalizers, events, the lease, the record of
+//! writes and the probes.
 
 pub mod again;
 pub mod events;
 pub mod finalizer;
 pub mod index;
+pub mod journal;
 pub mod leadership;
 pub mod lease;
 pub mod queue;

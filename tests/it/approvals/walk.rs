@@ -7,6 +7,8 @@ use crate::support::{plane::Plane, root, run, sim::TOKEN, terms};
 
 const CUSTOMER: &str = "5e0d7a44-9a1e-4d0c-8c53-0a4b1c7de901";
 const CONTRACT: &str = "massive-2026";
+/// A note as people write them: its quotes and its backslash are YAML's, too.
+const NOTE: &str = r#"order form 2025-118: it's "final", see sales\acme"#;
 
 fn example(file: &str) -> Value {
     let text = fs::read_to_string(root().join("examples/approval").join(file)).unwrap();
@@ -37,14 +39,14 @@ async fn the_walk_of_the_example_approves_the_plan_that_it_shows() {
     say(&world, &ann, tried).await.unwrap();
 
     let shown = run(Command::new(root().join("examples/approval/walk.sh"))
-        .args([CONTRACT, "as agreed"])
+        .args([CONTRACT, NOTE])
         .env("NAMESPACE", &world.namespace)
         .env("KUBECTL", format!("{} --as ann@example.com", Plane::shared().kubectl_command())));
     assert!(shown.contains("/periods/0: + commitmentAmount 240000 USD"), "{shown}");
     assert!(shown.contains("contractapproval.billing.countersign.dev/massive-2026-"), "{shown}");
     let contract = world.until_ready(CONTRACT).await;
     let last = &contract["status"]["lastApproval"];
-    assert_eq!((&last["approvedBy"], &last["note"]), (&json!("ann@example.com"), &json!("as agreed")));
+    assert_eq!((&last["approvedBy"], &last["note"]), (&json!("ann@example.com"), &json!(NOTE)));
     assert_eq!(world.sim.calls(CUSTOMER).await.puts, 1);
 }
 

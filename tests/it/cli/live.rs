@@ -181,6 +181,32 @@ async fn a_plan_that_somebody_of_the_cluster_has_approved_waits_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_change_that_waits_for_approval_was_not_made_in_billing_by_somebody() {
+    let mut world = World::bare().await;
+    world.connect().await;
+    world.apply(&terms::acme()).await;
+    world.start_operator().await;
+    world.until_ready("acme").await;
+    let planned = terms::with(terms::acme(), "/spec/managementPolicy", json!("Plan"));
+    world.apply(&terms::with(planned, "/spec/zoo/items/1/fixedFeeAmount", json!("260000"))).await;
+    world.until_waiting("acme", "AwaitingApproval").await;
+    world.stop_operator().await;
+    let parts = |world: &World| {
+        let plan = plan_of(&as_operator(world, world.folder(), &["-o", "json"]));
+        let acme = &plan["resources"][0];
+        (acme["parts"].clone(), acme["waitsForApproval"].clone())
+    };
+    assert_eq!(parts(&world), (json!(["does"]), json!(true)));
+    // Once it agreed with billing, what differs is somebody's doing.
+    world.apply(&terms::acme()).await;
+    world.start_operator().await;
+    world.until_ready("acme").await;
+    world.stop_operator().await;
+    world.sim.change(terms::ORG, |body: &mut Value| body["name"] = json!("Renamed by hand")).await;
+    assert_eq!(parts(&world), (json!(["undone"]), json!(false)));
+}
+
+#[tokio::test]
 async fn what_somebody_changed_in_billing_is_told_apart_from_what_a_change_does() {
     let mut world = World::bare().await;
     world.connect().await;

@@ -185,7 +185,7 @@ fn prices_that_move_far_are_called_out_and_expected_use_has_a_sum() {
         offline.out,
         offline.said
     );
-    write(root, "volumes.txt", "acme: {licensed_api_credits: 1000}\nglobex: {fde: 1}\n");
+    write(root, "volumes.txt", "acme: {licensed_api_credits: 1000, api_credits: 5}\nglobex: {fde: 1}\n");
     let ran =
         countersign(root, &[&files[..], &["--volumes", "volumes.txt", "--price-alert", "19.9"]].concat());
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
@@ -197,6 +197,11 @@ fn prices_that_move_far_are_called_out_and_expected_use_has_a_sum() {
     }
     assert!(!ran.out.contains("without a sum:"), "{}", ran.out);
     assert!(ran.said.contains("--volumes names globex"), "{}", ran.said);
+    assert!(
+        ran.said.contains("--volumes names api_credits of acme, which has no such item\n"),
+        "{}",
+        ran.said
+    );
     let json = countersign(root, &[&files[..], &["--volumes", "volumes.txt", "-o", "json"]].concat());
     let plan = plan_of(&json);
     assert_eq!(plan["resources"][0]["estimates"][0]["after"], "400");

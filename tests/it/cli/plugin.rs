@@ -143,6 +143,19 @@ async fn a_plan_is_approved_by_who_read_it_and_no_other_plan_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_write_the_contract_is_told_that_their_approval_would_not_count() {
+    let world = World::start().await;
+    let provider = terms::provider(&world.sim.url);
+    world.apply(&terms::with(provider, "/spec/requireApprovalByOther", json!(true))).await;
+    world.apply(&terms::acme()).await;
+    world.until_waiting("acme", "AwaitingApproval").await;
+    let ran = plugin(&world, &["approve", "acme", "--yes"]);
+    assert!(ran.code == 1 && ran.said.contains("let somebody else approve it"), "{}{}", ran.out, ran.said);
+    let ran = plugin(&world, &["deny", "acme", "--yes"]);
+    assert!(ran.code == 0 && ran.out.contains(" denied by "), "{}{}", ran.out, ran.said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_somebody_denies_is_not_carried_out() {
     let world = World::start().await;
     world.apply(&terms::with(terms::acme(), "/spec/managementPolicy", json!("Plan"))).await;

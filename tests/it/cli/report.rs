@@ -19,6 +19,17 @@ fn every_example_of_both_apis_is_in_the_report() {
 }
 
 #[test]
+fn a_contract_that_two_files_say_is_one_in_the_report() {
+    let acme = contract("acme", "1000");
+    let twice = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &acme), ("again/acme.yaml", &acme)]);
+    let once = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &acme)]);
+    let [twice, once] = [twice, once].map(|folder| countersign(folder.path(), &["report", "."]));
+    let amounts = |html: &str| (html.matches("50,000").count(), html.matches("100,000").count());
+    assert_eq!((twice.code, amounts(&twice.out)), (0, amounts(&once.out)), "{}", twice.said);
+    assert!(amounts(&once.out).0 > 0 && amounts(&once.out).1 == 0, "{}", once.out);
+}
+
+#[test]
 fn what_is_wrong_with_files_is_told_with_its_place() {
     let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &contract("acme", "-5"))]);
     let ran = countersign(folder.path(), &["report", ".", "--out", "report.html"]);

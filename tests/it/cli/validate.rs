@@ -190,6 +190,66 @@ fn what_is_to_be_replaced_and_what_the_cluster_writes_deserve_a_question() {
 }
 
 #[test]
+fn what_nobody_sees_and_what_does_nothing_deserves_a_question() {
+    let hidden = contract("acme", "1000").replace("name: acme 2026", "name: \"acme \\u202e6202\"");
+    let hidden = hidden.replace("displayName: Engineer", "displayName: 'Engineer '");
+    let hidden = hidden.replace(
+        "metadata:\n",
+        "metadata:\n  annotations: {billing.countersign.dev/aproved-plan: x, example.com/note: x}\n",
+    );
+    let hidden =
+        hidden.replace("    items:\n", "    notes: |\n      one line\n      \tand another\n    items:\n");
+    let ran = validate(&[("zoo.yaml", PROVIDER), ("acme.yaml", &hidden)], &["."]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    for part in [
+        "`spec.zoo.name` has a character that nobody sees, U+202E",
+        "`spec.zoo.items[0].displayName` begins or ends with a space",
+        "does nothing here: the operator reads no such annotation; did you mean `billing.countersign.dev/approved-plan`?",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+    assert!(ran.out.ends_with("are sound, with 3 warnings\n"), "{}", ran.out);
+}
+
+#[test]
+fn what_is_there_and_wrong_is_not_said_to_be_missing() {
+    let package = "apiVersion: billing.countersign.dev/v1alpha1\nkind: ContractPackage\nmetadata: {name: standard}\n\
+                   spec: {lifecycle: Retired}\n";
+    let made =
+        contract("acme", "1000").replace("  deletionPolicy: End\n", "  packageRef: {name: standard}\n");
+    let files =
+        [("zoo.yaml", &*PROVIDER.replace("zoo: {}", "zoo: {baseUrl: api.zoo.dev}")), ("acme.yaml", &made)];
+    let ran = validate(&[&files[..], &[("package.yaml", package)]].concat(), &["."]);
+    assert!(ran.out.contains("`spec.zoo.baseUrl` must be an address without a path"), "{}", ran.out);
+    assert!(ran.out.contains("`spec.lifecycle` must be one of "), "{}", ran.out);
+    assert!(
+        !ran.out.contains("not in these files") && !ran.out.contains("packageRef` must lead"),
+        "{}",
+        ran.out
+    );
+    let without = validate(&files, &["."]);
+    assert!(without.out.contains("`spec.packageRef` must lead to a package"), "{}", without.out);
+}
+
+#[test]
+fn an_account_that_could_not_be_reached_is_refused_before_it_is_applied() {
+    let told = |terms: &str| {
+        let ran = validate(&[("zoo.yaml", &PROVIDER.replace("zoo: {}", terms))], &["."]);
+        assert_eq!(ran.code, 2, "{}", ran.said);
+        ran.out
+    };
+    let clear = told("zoo: {baseUrl: 'http://api.zoo.dev'}");
+    assert!(
+        clear.contains(
+            "`spec.zoo.baseUrl` \"http://api.zoo.dev\" would send the token in clear text; use https"
+        ),
+        "{clear}"
+    );
+    let roots = told("zoo: {}\n  caBundle: none");
+    assert!(roots.contains("`spec.caBundle` has no certificate: write it as"), "{roots}");
+}
+
+#[test]
 fn patterns_lists_and_json_are_read() {
     let json =
         serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(PROVIDER).unwrap()).unwrap();
@@ -302,6 +362,28 @@ fn against_a_revision_what_must_not_change_is_refused_and_an_extra_zero_is_asked
     let unknown = countersign(repository.path(), &["validate", "--base", "nowhere", "."]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.said.contains("there is no revision nowhere"), "{}", unknown.said);
+}
+
+#[test]
+fn whoever_reads_neither_output_any_more_still_gets_the_exit_status() {
+    let wrong = contract("acme", "1000").replace("currency", "curency");
+    let folder = folder(&[("zoo.yaml", PROVIDER), ("acme.yaml", &wrong), ("a.yaml.bak", "")]);
+    for (arguments, code) in [
+        (&["validate", "--output", "json", "."][..], 2),
+        (&["validate", "nowhere"], 1),
+        (&["validate", "--help"], 0),
+        (&["plan", "."], 1),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -190,7 +190,8 @@ impl World {
             _ => &["AmbiguousItem"],
         };
         let slot = slot_of(object);
-        let is_unrecorded = self.ground.unrecorded.contains(&slot);
+        // What is announced is known all the same; what was made by a key is not always told from what others made.
+        let is_unrecorded = self.ground.unrecorded.contains(&slot) && object.spec.api() != Some(Api::Zoo);
         // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
         let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
         let is_untold = is_touched && self.ground.unanswered.contains(&slot);
@@ -204,7 +205,7 @@ impl World {
     fn stale_notes(&self, object: &BillingContract, marks: Marks) -> Option<String> {
         let slot = slot_of(object);
         let is_lost = marks.is_lost || marks.is_moved || marks.is_double;
-        if object.spec.api() != Some(Api::Zoo) || is_lost || self.ground.unrecorded.contains(&slot) {
+        if object.spec.api() != Some(Api::Zoo) || is_lost {
             return None;
         }
         let provider = self.ground.provider_of(object)?;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use countersign_core::{
     api::{BillingContract, BillingContractStatus, ContractApproval, approval::ContractApprovalStatus},
+    plan::Announced,
     terms::Timestamp,
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff};
@@ -74,12 +75,23 @@ pub(crate) struct Lease {
     pub(crate) version: u64,
 }
 
+/// The record of what operators are about to write to billing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    /// By the UID of the contract.
+    pub(crate) writes: BTreeMap<String, Announced>,
+    /// The term as the leader of whoever wrote it.
+    pub(crate) term: u64,
+    pub(crate) version: u64,
+}
+
 /// What etcd holds.
 #[derive(Clone, Debug, Default)]
 struct Stored {
     objects: BTreeMap<Name, Arc<BillingContract>>,
     approvals: BTreeMap<Name, Arc<ContractApproval>>,
     lease: Lease,
+    journal: Journal,
 }
 
 /// The API server.
@@ -213,6 +225,20 @@ impl Cluster {
         self.version += 1;
         self.stored.lease = Lease { holder, version: self.version };
         Ok(())
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.stored.journal
+    }
+
+    /// Replaces the record of writes, if it still has the version that it comes with; the version that it has then.
+    pub(crate) fn put_journal(&mut self, journal: Journal) -> Result<u64, Refused> {
+        if self.stored.journal.version != journal.version {
+            return Err(Refused::Conflict);
+        }
+        self.version += 1;
+        self.stored.journal = Journal { version: self.version, ..journal };
+        Ok(self.version)
     }
 
     /// Backs etcd up.

@@ -73,7 +73,7 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
             0 | 1 => Event::Kill(operator),
             2 | 8 => Event::Pause(operator, rng.i64(SECOND..120 * SECOND)),
             5 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
-            3 => Event::Restore,
+            3 if !world.keeps_etcd => Event::Restore,
             4 => Event::BackUp,
             _ => Event::Start(rng.usize(..2)),
         },

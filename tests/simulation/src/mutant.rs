@@ -33,11 +33,13 @@ pub enum Mutant {
     ClaimUnheard,
     /// A write whose reply was lost is forgotten.
     LostForgotten,
+    /// What was put on record before it was sent is heard by nobody.
+    AnnouncedUnheard,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -53,6 +55,7 @@ impl Mutant {
         Self::PolicyUnheard,
         Self::ClaimUnheard,
         Self::LostForgotten,
+        Self::AnnouncedUnheard,
     ];
 
     /// Its name on the command line.
@@ -74,6 +77,7 @@ impl Mutant {
             Self::PolicyUnheard => "policy-unheard",
             Self::ClaimUnheard => "claim-unheard",
             Self::LostForgotten => "lost-forgotten",
+            Self::AnnouncedUnheard => "announced-unheard",
         }
     }
 }

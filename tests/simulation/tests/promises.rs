@@ -102,3 +102,9 @@ fn a_lost_write_that_is_forgotten_is_noticed_at_rest() {
     let setup = setup(500, Some(Mutant::LostForgotten));
     assert!((0..SEEDS).any(|seed| run(seed, &setup).broken.is_some()));
 }
+
+#[test]
+fn what_is_announced_and_nobody_hears_is_noticed_at_rest() {
+    let setup = setup(500, Some(Mutant::AnnouncedUnheard));
+    assert!((0..SEEDS).any(|seed| run(seed, &setup).broken.is_some()));
+}

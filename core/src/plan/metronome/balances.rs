@@ -15,7 +15,6 @@ use super::{
     draft::{Draft, call},
     immutable::Remedy,
     key::key_of_item,
-    list,
     lists::{Beside, LISTS, List, Writes, item_shape, wire_name},
     matching::Wanted,
     money::{Unit, names_of, unit_names},
@@ -380,9 +379,4 @@ pub(super) fn apart(terms: &Value) -> (Value, Value) {
         }
     }
     (own, beside.into())
-}
-
-/// Whether terms of a spec have balances of the customer.
-pub(super) fn has_any(terms: &Value) -> bool {
-    Balances::ALL.into_iter().any(|kind| list(terms, kind.list()).next().is_some())
 }

@@ -33,9 +33,7 @@ pub(super) fn plan(desired: &Desired, recorded: &Recorded, policy: &Policy, appl
 /// Whether somebody approved the create that an edit belongs to: what a contract from a package says beside the package,
 /// and what else the create does not take, was shown with the create, and follows it because the API takes it no other way.
 pub(super) fn is_approved(desired: &Desired, recorded: &Recorded, policy: &Policy) -> bool {
-    let is_follow_up =
-        is_followed(desired) && recorded.applied_spec.is_none() && recorded.applied_plan.is_none();
-    if !is_follow_up {
+    if recorded.applied_spec.is_some() || recorded.applied_plan.is_some() {
         return false;
     }
     // The customer was not on record before the create, unless the spec was planned before.
@@ -68,12 +66,6 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
 /// could be used before it is paid for.
 fn is_withheld(commit: &Value) -> bool {
     commit.get(PAYMENT_GATE).is_some()
-}
-
-/// Whether something that the spec says follows the create, as the create does not take it.
-pub(super) fn is_followed(desired: &Desired) -> bool {
-    let terms = &desired.written;
-    desired.has_package() || balances::has_any(terms) || list(terms, "commits").any(is_withheld)
 }
 
 /// Takes out what follows a create: the customer's balances, commits that wait for a payment, and overrides for them.

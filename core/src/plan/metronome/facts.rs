@@ -78,3 +78,40 @@ impl Facts for Billed {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::BillingContract,
+        plan::metronome::{ContractRef, CustomerId},
+    };
+
+    #[test]
+    fn files_tell_the_contract_that_they_say_and_that_its_customer_is_billed_as_its_package_asks() {
+        let resource = |kind: &str, spec: Value| {
+            json!({"apiVersion": "billing.countersign.dev/v1alpha1", "kind": kind,
+                "metadata": {"name": "acme", "namespace": "billing"}, "spec": spec})
+        };
+        let terms =
+            json!({"customerId": "customer-1", "startingAt": "2026-01-01T00:00:00Z", "name": "Acme 2026"});
+        let contract = resource("BillingContract", json!({"providerRef": {"name": "m"}, "metronome": terms}));
+        let contract: BillingContract = serde_json::from_value(contract).unwrap();
+        let sheet = json!({"name": "Pro", "billingProvider": "stripe", "deliveryMethod": "direct_to_billing_provider"});
+        let package = json!({"providerRef": {"name": "m"}, "lifecycle": "Published", "metronome": sheet});
+        let package: ContractPackage = serde_json::from_value(resource("ContractPackage", package)).unwrap();
+        let alone = Side { contract: &contract, package: None, account: None };
+        let from_package = Side { package: Some(&package), ..alone };
+        let billed = Billed::of(&alone, "contract-1").unwrap();
+        let customer_id = CustomerId::from("customer-1");
+        let of = |id: &str| Need::Contract(ContractRef::new(&customer_id, id));
+        let told = billed.told(&of("contract-1"), &alone).unwrap();
+        assert_eq!((&told["id"], &told["name"]), (&json!("contract-1"), &json!("Acme 2026")));
+        assert_eq!(billed.told(&of("contract-2"), &alone), None);
+        let ways = Need::BillingConfigurations { customer_id: customer_id.clone() };
+        assert_eq!(billed.told(&ways, &alone), Some(json!([])));
+        let asked = billed.told(&ways, &from_package).unwrap();
+        assert_eq!(asked[0]["billing_provider"], "stripe", "{asked}");
+        assert_eq!(billed.unseen_state(), None);
+    }
+}

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, create, observed::Ours, plan};
+use super::{Desired, ObservedContract, observed::Ours, plan};
 use crate::{
     plan::{Call, CallKind, Decision, Policy, Recorded},
     terms::json::parse_exact,
@@ -20,16 +20,9 @@ const KEY: &str = "<key of this edit>";
 
 /// The writes that follow the create of a contract; none where the create takes all.
 pub(super) fn writes(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Vec<Call> {
-    if !create::is_followed(desired) {
-        return Vec::new();
-    }
     let Some(observed) = created(desired, now) else { return Vec::new() };
-    let recorded = Recorded {
-        contract_id: Some(observed.contract_id.clone()),
-        customer_id: Some(desired.customer_id().to_string()),
-        applied_spec: None,
-        ..recorded.clone()
-    };
+    let recorded =
+        Recorded { contract_id: Some(observed.contract_id.clone()), applied_spec: None, ..recorded.clone() };
     // What was let through as a create is let through with what belongs to it.
     match plan(desired, Some(&observed), &recorded, &Policy::default(), now) {
         Decision::Write(plan) => plan.calls.into_iter().map(without_key).collect(),

@@ -113,6 +113,7 @@ mod tests {
     #[test]
     fn a_key_is_recognised_plain_or_prefixed() {
         let key = UniquenessKey::given("prod/billing/acme");
+        assert_eq!(key.to_string(), "prod/billing/acme", "messages name it");
         assert!(key.matches("prod/billing/acme"));
         assert!(key.matches("contract:prod/billing/acme"));
         assert!(!key.matches("x/prod/billing/acme"));

@@ -16,7 +16,9 @@ use self::{
 };
 use super::{
     CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    end, follow, gate, history, invoices, leaving, package, plan, record, stamp,
+    end, follow, gate, history, invoices, leaving, package, plan, record,
+    reply::FREE,
+    stamp,
     unclaimed::{Origin, in_the_way},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
+        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set, told,
     },
     terms::{Digest, metronome::Contract, shape::ids_in_usual_letters},
     validate::{self, Validated},
@@ -322,7 +324,7 @@ impl Planner for ContractPlanner {
                 let ready = self.ready(plan)?;
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.found()) {
-                    (Decision::Write(_), Some(desired), Some(observed)) if recorded.items.is_empty() => {
+                    (Decision::Write(_), Some(desired), Some(observed)) => {
                         record(desired, observed, recorded, now)
                     }
                     _ => Record::default(),
@@ -356,6 +358,7 @@ impl Planner for ContractPlanner {
     }
 
     fn learn(&mut self, need: &Need, mut told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+        told.as_ref().map_or(Ok(()), |reply| told::are_ids(reply, &FREE)).map_err(Unreadable)?;
         told.iter_mut().for_each(ids_in_usual_letters);
         self.facts.learn(need, told, &self.key, now)
     }
@@ -371,11 +374,11 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
+        told::are_ids(reply, &FREE).map_err(Unreadable)?;
         let mut reply = reply.clone();
         ids_in_usual_letters(&mut reply);
         if call.kind == CallKind::Create {
-            let id = reply.get("id").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            let id = told::id(&reply, "id").map_err(Unreadable)?;
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
@@ -383,8 +386,7 @@ impl Planner for ContractPlanner {
             recorded.items.extend(gate::sent(call));
         }
         if call.kind == CallKind::Add {
-            let id = reply.get("id").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            let id = told::id(&reply, "id").map_err(Unreadable)?;
             recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())

@@ -384,6 +384,8 @@ fn text_of_others_can_neither_break_a_line_nor_a_table() {
     let change =
         Change::new("/name", Some(json!("a\nb\u{1b}[31m")), Some(json!("``` | <img> \u{202e}@team")));
     assert_eq!(change.to_string(), "/name: a b [31m -> ``` | <img>  @team");
+    let unseen = Change::new("/name", Some(json!("Acme")), Some(json!("Ac\u{200b}me")));
+    assert_eq!(unseen.to_string(), "/name: Acme -> Ac me");
     let table = drift_markdown(&[change]);
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(table.ends_with("| `/name` | `a b [31m` | ```` ``` \\| <img>  @team ```` |\n"), "{table}");

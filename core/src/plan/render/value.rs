@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::unit::{US_CENTS, Unit, is_amount, is_rate, item_key, unit_in},
-    terms::{Decimal, json::to_segment},
+    terms::{Decimal, json::to_segment, text::is_unseen},
 };
 
 /// Members that say what an object is: they go first.
@@ -32,13 +32,10 @@ pub(super) fn rate(name: &str, value: &Value) -> Option<Decimal> {
         .and_then(|digits| Decimal::from_wire(digits).ok())
 }
 
-/// Text on one line: what would break a line, or drive a terminal, is a space.
+/// Text on one line: what nobody sees is a space.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let is_harmless = |character: char| {
-        !character.is_control() && !matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if is_harmless(character) { character } else { ' ' }).collect()
+    text.chars().map(|character| if is_unseen(character) { ' ' } else { character }).collect()
 }
 
 /// A value of a member as words: amounts with their unit, an object as its members, a list as its items.

@@ -5,7 +5,7 @@ use super::*;
 const ALL_DURING: [During; 3] = [During::Read, During::Write, During::Probe];
 
 /// One of each failure.
-fn all() -> [CallError; 11] {
+fn all() -> [CallError; 12] {
     let message = || "its words".to_owned();
     [
         CallError::Rejected { status: 422, message: message() },
@@ -18,6 +18,7 @@ fn all() -> [CallError; 11] {
         CallError::Unreachable(message()),
         CallError::Foreign(message()),
         CallError::Unknown(message()),
+        CallError::NotOnRecord(message()),
         CallError::NotLeader,
     ]
 }
@@ -47,6 +48,7 @@ fn expected(error: &CallError, during: During, api: Api) -> Row {
         (CallError::Throttled { pause }, _, _) => {
             (reasons::THROTTLED, false, Requeue::Backoff(*pause), false)
         }
+        (CallError::NotOnRecord(_), _, _) => (reasons::NOT_ON_RECORD, false, soon, false),
         (CallError::NotLeader, _, _) => (reasons::NOT_LEADER, false, soon, false),
         (CallError::Foreign(_), During::Probe, _) => (reasons::NOT_THE_BILLING_API, false, soon, false),
         (
@@ -104,6 +106,9 @@ fn every_failure_says_what_the_api_said_and_what_to_do() {
                         vec!["its words", "(HTTP 403)", "Put a valid token into the Secret"]
                     }
                     (CallError::Throttled { .. }, _, _) => vec!["429"],
+                    (CallError::NotOnRecord(_), _, _) => {
+                        vec!["its words", "Nothing was written", "on record"]
+                    }
                     (CallError::NotLeader, _, _) => vec!["lease"],
                     (CallError::Foreign(_), During::Probe, _) => {
                         vec!["its words", "does not answer as", "`baseUrl`"]
@@ -132,6 +137,7 @@ fn every_failure_has_a_word_of_its_own_for_metrics() {
         "unreachable",
         "foreign",
         "unknown",
+        "not_on_record",
         "not_leader",
     ];
     assert_eq!(words, expected);
@@ -141,7 +147,9 @@ fn every_failure_has_a_word_of_its_own_for_metrics() {
 fn what_may_pass_by_itself_is_looked_at_again_sooner() {
     for reason in reasons::ALL {
         let expected = match *reason {
-            reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(Duration::from_mins(5)),
+            reasons::BILLING_CONFIGURATION_MISMATCH | reasons::UNKNOWN_STATE => {
+                Requeue::After(Duration::from_mins(5))
+            }
             reasons::DUPLICATE_CLAIM => Requeue::After(Duration::from_secs(30)),
             _ => Requeue::AfterSyncPeriod,
         };

@@ -124,6 +124,7 @@ fn an_account_that_may_not_edit_is_told_whom_to_ask_and_not_asked_again() {
 fn a_reply_to_nothing_is_not_taken() {
     let mut machine = bench(json!({"a": 1})).machine();
     machine.sent(Ok(json!({"id": "c-9"})), now());
-    let (result, _) = run(machine, now(), &[before(), failed("Edit", rejected()), done("refused Rejected")]);
+    let rows = [before(), failed("Edit", rejected()), done("refused Rejected")];
+    let result = run(machine, now(), &rows).result.unwrap();
     assert_eq!(result.created_id, None);
 }

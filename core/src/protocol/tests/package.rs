@@ -54,7 +54,7 @@ impl Package {
         let recorded = Recorded::of_package(&self.resource);
         let machine =
             Reconciliation::new(Api::Metronome, self.planner(), self.goal, recorded, Policy::default());
-        let (result, _) = run(machine, now(), rows);
+        let result = run(machine, now(), rows).result.unwrap();
         let summary = status::package::summary(&self.resource, &result);
         let status =
             status::package::status(&self.resource, Some(&summary), Some(&result), self.contracts, now());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{ContractPackage, contract::ManagementPolicy, reasons},
+    api::{APPROVED_PLAN, ContractPackage, contract::ManagementPolicy, reasons},
     plan::{Holder, Holders, Others, Sought, zoo::ContractPlanner},
     terms::{json::parse_exact, zoo::SHAPE},
 };
@@ -111,6 +111,71 @@ fn a_create_that_a_kill_kept_off_the_record_is_not_left_without_a_word_whatever_
     // One that was told of its last spec before it was deleted has made nothing that is not on record.
     bench.contract.status = Some(serde_json::from_value(json!({"observedGeneration": 2})).unwrap());
     bench.pass(&[made(), done("ended")]);
+}
+
+#[test]
+fn what_a_process_that_was_killed_has_made_is_its_own_though_git_has_changed() {
+    let (old, new) = (terms("Acme", "active"), terms("Acme 2027", "active"));
+    for before in [None, Some("c-0")] {
+        let mut bench = if before.is_some() { holding(&terms("Acme 2025", "active")) } else { bench(&old) };
+        let there = || match before {
+            Some(_) => read(READ, told(&terms("Acme 2025", "active"), "c-1")),
+            None => absent(READ),
+        };
+        set_name(&mut bench, "Acme");
+        bench.killed(&[there(), taken(REPLACE, told(&old, "c-2"))]);
+        set_name(&mut bench, "Acme 2027");
+        // It has another ID, differs from the spec, and no status tells of it.
+        bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, told(&new, "c-2")), done("applied")]);
+        assert_eq!(bench.contract_id().as_deref(), Some("c-2"), "{before:?}");
+    }
+}
+
+#[test]
+fn an_approval_that_came_with_its_change_is_used_by_a_process_that_is_killed_with_it() {
+    let (old, new) = (terms("Acme", "active"), terms("Acme 2027", "active"));
+    let before = || read(READ, told(&old, "c-1"));
+    let approving = |digest: &str| {
+        let mut bench = holding(&old);
+        bench.contract.spec.management_policy = ManagementPolicy::Plan;
+        set_name(&mut bench, "Acme 2027");
+        bench.annotate(APPROVED_PLAN, digest);
+        bench
+    };
+    // Whoever changes Git knows the plan beforehand.
+    let mut asked = approving("none yet");
+    asked.pass(&[before(), done("awaiting_approval")]);
+    let digest = asked.status().plan.unwrap().digest;
+
+    let mut bench = approving(digest.as_str());
+    bench.killed(&[before(), taken(REPLACE, told(&new, "c-1"))]);
+    let result = bench.pass(&[read(READ, told(&new, "c-1")), done("in_sync")]);
+    assert_eq!(result.begun.as_ref(), Some(&digest));
+    assert_eq!(status::contract::spent(&bench.contract, &bench.status(), &result), [digest.clone(), digest]);
+    // Somebody undoes it in billing: that is another day's difference.
+    bench.pass(&[before(), done("awaiting_approval")]);
+}
+
+#[test]
+fn what_a_process_that_was_killed_has_made_ends_with_its_resource() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    bench.killed(&[absent(READ), taken(REPLACE, told(&old, "c-1"))]);
+    set_name(&mut bench, "Acme 2027");
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let ended = told(&terms("Acme", "canceled"), "c-1");
+    bench.pass(&[read(READ, told(&old, "c-1")), taken(REPLACE, ended), done("ended")]);
+}
+
+#[test]
+fn what_others_make_after_a_kill_is_theirs() {
+    let old = terms("Acme", "active");
+    let mut bench = bench(&old);
+    // It never arrived.
+    bench.killed(&[absent(READ), taken(REPLACE, told(&old, "c-1"))]);
+    let theirs = read(READ, told(&terms("By hand", "active"), "c-9"));
+    bench.pass(&[theirs, done("refused ContractExists")]);
+    assert_eq!(bench.sent, []);
 }
 
 #[test]

@@ -55,7 +55,8 @@ fn check_ends(start: Timestamp, end: Option<Timestamp>, fields: [&str; 2], found
         .into_iter()
         .filter_map(|step| end.checked_add_signed(step))
         .find(|next| is_first_of_month(*next));
-    if let Some(next) = next.filter(|_| is_first_of_month(begin)) {
+    // Beyond the year 9999 no time can be written.
+    if let Some(next) = next.filter(|next| is_first_of_month(begin) && next.year() < 10_000) {
         found.check(false, end_field, || {
             let (end, next) = (Timestamp(end), Timestamp(next));
             format!(

@@ -251,16 +251,18 @@ fn what_has_nothing_in_it_or_holds_a_resource_in_something_else_is_told() {
 #[test]
 fn a_name_that_is_none_is_refused_with_what_to_write() {
     let named = |metadata: &str| told(&PROVIDER.replace("name: zoo", metadata));
-    assert_eq!(
-        named("name: 2026"),
-        ["`metadata.name` must be text, in quotes: as it is written, it means 2026"]
-    );
+    assert_eq!(named("name: 2026"), ["`metadata.name` must be text, in quotes: without them, it means 2026"]);
     assert!(named("generateName: zoo-")[0].contains("`generateName` cannot make it up"));
     let long = "a".repeat(254);
     assert_eq!(
         named(&format!("name: {long}")),
         ["`metadata.name` must have at most 253 characters, not 254"]
     );
+    let placed = |namespace: &str| named(&format!("name: zoo, namespace: {namespace}"));
+    assert_eq!(placed(&"b".repeat(64)), ["`metadata.namespace` must have at most 63 characters, not 64"]);
+    assert_eq!(placed("007"), ["`metadata.namespace` must be text, in quotes: without them, it means 7"]);
+    let labelled = named("name: zoo, labels: {order: 010}");
+    assert_eq!(labelled, ["`metadata.labels.order` must be text, in quotes: without them, it means 8"]);
 }
 
 #[test]

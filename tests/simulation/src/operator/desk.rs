@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use countersign_core::{
     api::{BillingContract, ContractApproval, approval::ApprovalDecision},
     plan::{
-        Call, Demands, Departed, Holder, MAY_SHOW_LATER, Others, Refusal, Sayings, Sibling, Sought,
-        metronome::Balances,
+        Announced, Call, Demands, Departed, Holder, MAY_SHOW_LATER, Others, Refusal, Sayings, Sibling,
+        Sought, metronome::Balances,
     },
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
@@ -43,6 +43,8 @@ pub(crate) struct Desk {
     pub(crate) said: Vec<Arc<ContractApproval>>,
     /// What the account demanded of every plan when the pass began.
     pub(crate) demands: Demands,
+    /// What an earlier pass has announced and not reported.
+    pub(crate) announced: Option<Announced>,
     /// It has sent a write.
     pub(crate) has_sent: bool,
     /// Calls of the plan that is being carried out, with what follows it.
@@ -72,6 +74,7 @@ impl Desk {
             goal: Goal::InForce,
             said,
             demands: ground.provider_of(&object).map(|provider| provider.demands.clone()).unwrap_or_default(),
+            announced: memory.journal.writes.get(object.metadata.uid.as_deref().unwrap_or_default()).cloned(),
             has_sent: false,
             foreseen: Vec::new(),
             object,

@@ -1,6 +1,7 @@
 //! An operator: a process that can be slow, stopped, killed and started again, and loses its memory then.
 
 pub(crate) mod desk;
+mod journal;
 pub(crate) mod line;
 pub(crate) mod plan;
 pub(crate) mod queue;
@@ -17,7 +18,7 @@ use countersign_core::api::{BillingContract, ContractApproval};
 
 use self::{queue::Queue, task::Task};
 use crate::{
-    cluster::{self, Change, Cluster, Name},
+    cluster::{self, Change, Cluster, Journal, Name},
     time::SECOND,
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Memory {
     /// Objects that a watch event asks to look at.
     pub(crate) touched: BTreeSet<Name>,
     pub(crate) queue: Queue,
+    /// What is announced and not reported.
+    pub(crate) journal: Journal,
     pub(crate) tasks: BTreeMap<Name, Task>,
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
@@ -132,7 +135,9 @@ impl Memory {
         let approvals = cluster.approvals();
         let approvals = approvals.map(|said| (cluster::name_of(said), Arc::clone(said))).collect();
         let touched = cache.keys().cloned().collect();
-        Self { cache, approvals, touched, ..Self::default() }
+        // Each term has a lease of its own version.
+        let journal = Journal { term: cluster.lease().version, ..cluster.journal().clone() };
+        Self { cache, approvals, touched, journal, ..Self::default() }
     }
 
     /// Whether a write that may take so long may start now.

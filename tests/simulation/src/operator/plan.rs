@@ -30,7 +30,8 @@ pub(crate) fn calls(ground: &mut Ground, name: &Name, skew: i64) -> Option<Vec<C
     let memory = Memory::of(&ground.cluster);
     let object = Arc::clone(memory.cache.get(name)?);
     let is_deleted = object.metadata.deletion_timestamp.is_some();
-    let desk = Desk::of(object, memory.said_of(name), &memory, ground);
+    // What an operator that was killed may have sent is on its own record.
+    let desk = Desk { announced: None, ..Desk::of(object, memory.said_of(name), &memory, ground) };
     let mut task = Task { desk, stage: Stage::Finalizer { set: false, then: Then::Nothing } };
     match deletion::of_contract(&task.desk.object) {
         Deletion::End(_) if is_deleted && heir(&task.desk, ground) => return Some(Vec::new()),
@@ -70,6 +71,7 @@ where
                 let told = line.read(&need);
                 reconciliation.told(&need, told, now);
             }
+            Step::Announce(_) => reconciliation.announced(Ok(())),
             Step::Send(_) if ground.mutant == Some(Mutant::PlanWithoutSequel) => {
                 return reconciliation.plan().map(|plan| plan.calls.clone()).unwrap_or_default();
             }

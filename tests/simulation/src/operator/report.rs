@@ -28,6 +28,8 @@ pub(super) struct Report {
     pub(super) requeue: Requeue,
     /// Plans whose approvals count no more once it is written.
     pub(super) spends: Vec<Digest>,
+    /// It tells what has come of writes: an account was asked.
+    pub(super) asked: bool,
 }
 
 /// How the writing of a status was over.
@@ -107,6 +109,9 @@ pub(super) fn write(
             memory.queue.retry(&uid, 0, now);
         }
         Ok(written) => {
+            if report.asked {
+                memory.journal.writes.remove(&uid);
+            }
             memory.queue.wrote(&uid, written.metadata.resource_version.as_deref());
             memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now);
         }

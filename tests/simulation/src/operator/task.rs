@@ -21,6 +21,7 @@ use countersign_core::{
 use super::{
     Memory,
     desk::{Desk, Known, claimed, heard, heir},
+    journal,
     line::{Fact, Fate, Line, takes},
     queue::{Due, Fingerprint},
     report::{Kube, Report, of_kubernetes, write},
@@ -189,7 +190,9 @@ impl Task {
     /// What the status has on record, as far as it is believed.
     fn recorded(&self, ground: &Ground, believes: bool) -> Recorded {
         let object = &self.desk.object;
-        let mut recorded = Recorded::of(object, &self.desk.account_name);
+        let announced =
+            self.desk.announced.clone().filter(|_| ground.mutant != Some(Mutant::AnnouncedUnheard));
+        let mut recorded = Recorded::of(object, &self.desk.account_name).and_announced(announced);
         match ground.mutant {
             Some(Mutant::ApprovalNotSpent) => recorded.applied_plan = None,
             Some(Mutant::LostForgotten) => (recorded.lost, recorded.unconfirmed) = (Vec::new(), None),
@@ -231,9 +234,13 @@ impl Task {
             drop(event(&object, &result));
             let spends = spent(&object, &status, &result);
             if object.status.as_ref() != Some(&status) {
-                let report = Report { object, status, tries: 0, must_read: false, requeue, spends };
+                let asked = result.account.is_some();
+                let report = Report { object, status, tries: 0, must_read: false, requeue, spends, asked };
                 self.stage = Stage::Report(Box::new(report));
                 return Some(self);
+            }
+            if result.account.is_some() {
+                memory.journal.writes.remove(&uid);
             }
             return self.spend(&spends, spend::Then::Requeue(requeue), memory, ground);
         }
@@ -441,7 +448,7 @@ enum Turn {
 fn turn<P>(
     reconciliation: &mut Reconciliation<P>,
     desk: &mut Desk,
-    memory: &Memory,
+    memory: &mut Memory,
     ground: &mut Ground,
     fate: Fate,
     operator: usize,
@@ -466,6 +473,14 @@ where
                 return Turn::Dead;
             }
             reconciliation.told(&need, told, now);
+            Turn::On
+        }
+        Step::Announce(announced) => {
+            line.ground.note(|| format!("  announce {fate:?}"));
+            let Some(outcome) = journal::announce(desk, *announced, memory, ground, fate) else {
+                return Turn::Dead;
+            };
+            reconciliation.announced(outcome);
             Turn::On
         }
         Step::Send(call) => {

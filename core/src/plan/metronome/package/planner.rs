@@ -10,7 +10,11 @@ use crate::{
     plan::{
         Call, CallKind, Change, Decision, Ending, MoneyEffect, Observation, PackageSnapshot, Plan, Planner,
         Policy, Reading, Recorded, Refusal, Unreadable,
-        metronome::{AccountSettings, Need, UniquenessKey, reply::is_about},
+        metronome::{
+            AccountSettings, Need, UniquenessKey,
+            reply::{FREE, is_about},
+        },
+        told,
     },
     terms::{
         Digest, Timestamp,
@@ -198,6 +202,7 @@ impl Planner for PackagePlanner {
                 _ => Err(Unreadable("the reply is no list".to_owned())),
             }
         };
+        told.as_ref().map_or(Ok(()), |reply| told::are_ids(reply, &FREE)).map_err(Unreadable)?;
         match need {
             Need::Package { package_id } => {
                 if let Some(id) = told.as_ref().and_then(|told| told.get("id")?.as_str()) {
@@ -220,6 +225,7 @@ impl Planner for PackagePlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
+        told::are_ids(reply, &FREE).map_err(Unreadable)?;
         if call.kind == CallKind::Create
             && let Some(id) = reply.get("id").and_then(Value::as_str)
         {

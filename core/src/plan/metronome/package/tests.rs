@@ -2,10 +2,19 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{terms::json::parse_exact, validate};
+use crate::{
+    api::ContractPackage,
+    plan::{
+        Decision, Holders, Planner, Policy, Recorded,
+        metronome::{AccountSettings, Need},
+    },
+    terms::json::parse_exact,
+    validate,
+};
 
 fn terms() -> Value {
     json!({
@@ -71,6 +80,31 @@ fn a_package_is_created_with_its_aliases_its_key_and_what_has_no_place_in_the_ty
     assert!(body.get("extra_fields").is_none());
     let Step::Write(again) = plan(&wanted, Lifecycle::Published, None) else { panic!() };
     assert_eq!(again, call);
+}
+
+#[test]
+fn a_package_leaves_nothing_to_record_before_a_write_or_to_look_up_after_it() {
+    let resource = json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
+        "metadata": {"name": "pro", "namespace": "billing"},
+        "spec": {"lifecycle": "Published", "providerRef": {"name": "metronome"}, "metronome": terms()},
+    });
+    let resource: ContractPackage = serde_json::from_value(resource).unwrap();
+    let account = AccountSettings { key_prefix: "prod".into(), stamp_cluster: None };
+    let mut planner = PackagePlanner::new(&resource, 0, &account);
+    let (mut recorded, now) = (Recorded::default(), DateTime::UNIX_EPOCH);
+    planner.learn(&Need::Packages, Some(json!([])), now).unwrap();
+    planner.observe(&recorded, &Policy::default(), now).unwrap();
+    let decision = planner.plan(&recorded, &Policy::default(), now).unwrap();
+    let Decision::Write(plan) = decision else { panic!("{decision:?}") };
+    let [call] = &*plan.calls else { panic!("{plan:?}") };
+    assert!(!planner.sending(call, &mut recorded) && !planner.spare(&Need::Packages, "it is down"));
+    assert_eq!(planner.follow_ups(&plan, &recorded, &Policy::default(), now), []);
+    assert!(!planner.shows(&call.fingerprint), "it is shown by its key, not by what was sent");
+    assert_eq!((planner.sets(), planner.overtaken(&recorded), planner.last_edit()), (vec![], None, None));
+    planner.know(Holders::default());
+    planner.recall(&mut recorded);
+    assert_eq!(recorded, Recorded::default());
 }
 
 #[test]

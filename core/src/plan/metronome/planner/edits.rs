@@ -111,3 +111,42 @@ fn after(edits: &Edits, recorded: &Recorded, now: DateTime<Utc>) -> String {
 pub(super) fn lost_edit(recorded: &Recorded) -> Option<&str> {
     recorded.unconfirmed.as_ref().filter(|write| !write.taken)?.after_edit.as_deref()
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::json;
+
+    use super::*;
+    use crate::terms::Timestamp;
+
+    #[test]
+    fn an_edit_that_was_taken_is_followed_long_afterwards_where_a_history_that_is_told_does_not_show_it() {
+        let now = "2026-06-01T10:30:00Z".parse::<DateTime<Utc>>().unwrap();
+        let told = json!([{"id": "e1", "timestamp": "2026-05-01T00:00:00Z"}]);
+        let follows = |told: Option<&serde_json::Value>, taken: bool, after_edit: &str, ago: TimeDelta| {
+            let write = UnconfirmedWrite {
+                digest: Digest::of(&json!("edit")),
+                time: Timestamp(now - ago),
+                after_edit: Some(after_edit.to_owned()),
+                taken,
+                difference: None,
+                rounds: 0,
+                lost: Vec::new(),
+            };
+            let recorded = Recorded { unconfirmed: Some(write), ..Recorded::default() };
+            after(&Edits::read(told, "mark"), &recorded, now)
+        };
+        let key = follows(Some(&told), true, "e1", SETTLING);
+        assert_eq!(key, format!("e1 {}", &Digest::of(&json!("edit")).as_str()[..16]));
+        assert_eq!(follows(Some(&told), true, &key, SETTLING), key, "it was sent with such a key itself");
+        assert_eq!(
+            follows(Some(&told), true, "e1", SETTLING - TimeDelta::seconds(1)),
+            "e1",
+            "it may show yet"
+        );
+        assert_eq!(follows(Some(&told), true, "e0", SETTLING), "e1", "another edit came since");
+        assert_eq!(follows(Some(&told), false, "e1", SETTLING), "e1", "it was not taken");
+        assert_eq!(follows(None, true, "", SETTLING), "", "nothing is told of any");
+    }
+}

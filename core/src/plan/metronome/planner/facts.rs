@@ -112,3 +112,34 @@ impl Facts {
         *self = Self { customer_id, billing_configurations, packages, custom_field_keys, ..Self::default() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_write_changes_is_not_read_again_after_one_and_all_else_is() {
+        let id = "c-1".to_owned();
+        let mut facts = Facts {
+            customer_id: Some("customer-1".into()),
+            contracts: [(id.clone(), None)].into(),
+            legacy: [(id.clone(), None)].into(),
+            seats: [("s-1".to_owned(), json!({}))].into(),
+            balances: [(Balances::Commits, ObservedBalances::default())].into(),
+            listed: Some(Vec::new()),
+            edits: [(id.clone(), Edits::default())].into(),
+            billing_configurations: Some(json!([{"billing_provider": "stripe"}])),
+            packages: [("p-1".to_owned(), Some(json!({"id": "p-1"})))].into(),
+            custom_field_keys: Some(json!([{"key": "team"}])),
+            invoices: [(id, Invoices::Unknown("it is down".to_owned()))].into(),
+        };
+        facts.forget();
+        assert_eq!(facts.customer_id, Some("customer-1".into()));
+        assert_eq!(facts.billing_configurations, Some(json!([{"billing_provider": "stripe"}])));
+        assert_eq!(facts.packages.get("p-1"), Some(&Some(json!({"id": "p-1"}))));
+        assert_eq!(facts.custom_field_keys, Some(json!([{"key": "team"}])));
+        assert!(facts.contracts.is_empty() && facts.legacy.is_empty() && facts.listed.is_none());
+        assert!(facts.seats.is_empty() && facts.balances.is_empty());
+        assert!(facts.edits.is_empty() && facts.invoices.is_empty());
+    }
+}

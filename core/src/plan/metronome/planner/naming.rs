@@ -27,7 +27,7 @@ impl ContractPlanner {
         let Some(invoices) = self.invoices_of(observed, &touched_now)? else { return Ok(decision) };
         let billed = invoices.gone(observed, recorded);
         let told = named(decision, invoices::invoiced(&touched_now, invoices));
-        if billed.is_empty() || billed == observed.billed {
+        if billed == observed.billed {
             return Ok(told);
         }
         if let Some(Observed::Contract(observed)) = &mut self.observed {

@@ -258,13 +258,16 @@ fn about_to_say(said: &Value, creates: bool, without: &Value) -> World {
 }
 
 #[test]
-fn what_a_lost_write_has_set_of_the_contract_is_taken_out_or_named_when_git_goes_back() {
+fn what_a_write_of_unknown_outcome_has_set_of_the_contract_is_taken_out_or_named_when_git_goes_back() {
     for (name, value, wire) in members() {
         let without = with(&fixture::plain(), &format!("/{name}"), Value::Null);
         let said = with(&without, &format!("/{name}"), value);
-        for creates in [true, false] {
+        for (creates, fault) in [true, false]
+            .into_iter()
+            .flat_map(|creates| [Fault::Reply, Fault::Killed].map(|fault| (creates, fault)))
+        {
             let mut world = about_to_say(&said, creates, &without);
-            world.fault = Some((world.sends, Fault::Reply));
+            world.fault = Some((world.sends, fault));
             let outcome = world.pass(Goal::InForce).outcome;
             assert!(matches!(outcome, Outcome::Unconfirmed { .. }), "{name}: {outcome:?}");
             set_terms(&mut world, &without);
@@ -274,16 +277,16 @@ fn what_a_lost_write_has_set_of_the_contract_is_taken_out_or_named_when_git_goes
                 for _ in 0..2 {
                     let outcome = world.pass(Goal::InForce).outcome;
                     let Outcome::Refused { refusal, .. } = outcome else { panic!("{name}: {outcome:?}") };
-                    assert_eq!(refusal.reason, "ImmutableField", "{name}");
+                    assert_eq!(refusal.reason, "ImmutableField", "{name}, {fault:?}");
                     assert!(refusal.message.contains(&format!("/{name}")), "{}", refusal.message);
                 }
                 continue;
             }
             world.settle();
             if name.contains("Threshold") {
-                assert_eq!(told(&world)["is_enabled"], json!(false), "{name}, {creates}");
+                assert_eq!(told(&world)["is_enabled"], json!(false), "{name}, {creates}, {fault:?}");
             } else {
-                assert_eq!(told(&world), Value::Null, "{name}, {creates}");
+                assert_eq!(told(&world), Value::Null, "{name}, {creates}, {fault:?}");
             }
         }
     }

@@ -437,3 +437,16 @@ fn a_weekly_schedule_is_sent_as_its_items_and_read_back_the_same() {
     bench.forget();
     assert_eq!(bench.decide(&spec), Decision::InSync);
 }
+
+#[test]
+fn only_overrides_for_a_commit_that_is_paid_first_wait_with_it() {
+    let open = json!({"startingAt": "2026-01-01T00:00:00Z", "type": "MULTIPLIER", "multiplier": "0.9",
+        "isCommitSpecific": true, "overrideSpecifiers": [{"productId": fixture::OTHER, "commitIds": ["tmp-open"]}]});
+    let named = with(&fixture::paid_first(), "/commits/0/temporaryId", json!("tmp-open"));
+    let spec = with(&named, "/overrides/-", open);
+    let plan = written(Bench::default().decide(&spec));
+    let body: Value = serde_json::from_str(&plan.calls[0].body).unwrap();
+    let multipliers: Vec<_> =
+        body["overrides"].as_array().unwrap().iter().map(|item| &item["multiplier"]).collect();
+    assert_eq!(multipliers, [&json!(0.9)], "{body}");
+}

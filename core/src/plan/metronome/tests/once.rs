@@ -204,6 +204,48 @@ fn a_contract_from_a_package_is_approved_once_with_all_that_follows_its_create()
 }
 
 #[test]
+fn an_approved_create_stands_for_what_follows_it_until_the_contract_was_in_force() {
+    let desired = desired(&fixture::from_package());
+    let approved = |recorded: &Recorded| {
+        let asks = Policy { management: ManagementPolicy::Plan, ..Policy::default() };
+        let decision = plan(&desired, None, recorded, &asks, now());
+        let Decision::AwaitApproval(plan) = decision else { panic!("{decision:?}") };
+        Policy { approved: Some(plan.digest.to_string()), ..asks }
+    };
+    let before = Recorded::default();
+    // The customer comes on record with the contract.
+    let made = Recorded { customer_id: Some("customer-1".into()), ..Recorded::default() };
+    assert!(create::is_approved(&desired, &before, &approved(&before)));
+    assert!(create::is_approved(&desired, &made, &approved(&before)));
+    assert!(!create::is_approved(&desired, &before, &Policy::default()), "nobody was asked");
+    for was in [
+        Recorded { applied_spec: Some(desired.digest.clone()), ..made.clone() },
+        Recorded { applied_plan: Some(desired.digest.clone()), ..made.clone() },
+    ] {
+        assert!(!create::is_approved(&desired, &was, &approved(&was)));
+    }
+}
+
+#[test]
+fn nothing_follows_a_create_that_takes_all() {
+    for spec in fixture::all() {
+        let desired = desired(&spec);
+        let follows = follow::writes(&desired, &Recorded::default(), now());
+        let takes_all = !desired.has_package() && spec != fixture::beside() && spec != fixture::paid_first();
+        assert!(!takes_all || follows.is_empty(), "{spec}: {follows:#?}");
+        let has_more = spec != fixture::by_alias() && !takes_all;
+        assert_eq!(follows.is_empty(), !has_more, "{spec}");
+        // So it is where another contract of the resource is on record, which is over.
+        let before = Recorded {
+            contract_id: Some("old".into()),
+            customer_id: Some("customer-1".into()),
+            ..Recorded::default()
+        };
+        assert_eq!(follow::writes(&desired, &before, now()), follows, "{spec}");
+    }
+}
+
+#[test]
 fn a_contract_from_a_package_with_an_item_like_its_own_goes_on_after_a_kill() {
     for at in 0..2 {
         let mut world = World::new(&fixture::from_package(), None, Some((at, Fault::Reply)));

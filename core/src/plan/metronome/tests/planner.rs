@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     api::{BillingContract, contract::DeletionPolicy},
-    plan::{Call, CallKind, ContractSnapshot, Ending},
+    plan::{Announced, Call, CallKind, ContractSnapshot, Ending, Planner},
     protocol::{CallError, Goal, Outcome, ReconcileResult, Reconciliation, Step},
     status,
 };
@@ -19,6 +19,8 @@ pub(super) enum Fault {
     Reply,
     /// It never arrives.
     Request,
+    /// It is carried out, and whoever sent it ends before anything is reported.
+    Killed,
 }
 
 /// A resource, its status, and the API.
@@ -30,6 +32,10 @@ pub(super) struct World {
     pub creates: usize,
     pub sends: usize,
     pub fault: Option<(usize, Fault)>,
+    /// What was announced and not reported.
+    announced: Option<Announced>,
+    /// The pass ends before it can report.
+    dies: bool,
     pub now: DateTime<Utc>,
     /// What the API makes of a contract before it tells it.
     pub alters: fn(&mut Value),
@@ -72,6 +78,8 @@ impl World {
             creates: 0,
             sends: 0,
             fault,
+            announced: None,
+            dies: false,
             now: now(),
             alters: |_| {},
             alters_rest: |_| {},
@@ -131,6 +139,7 @@ impl World {
         if let (CallKind::Edit, Some(edit)) = (call.kind, self.api.history.last_mut()) {
             edit["timestamp"] = json!((self.now + self.ahead).to_rfc3339());
         }
+        self.dies = fault == Some(Fault::Killed);
         match fault {
             None if call.kind == CallKind::Edit => {
                 let mut edit = self.api.history.last().cloned().filter(|_| self.tells);
@@ -156,7 +165,8 @@ impl World {
         let account =
             AccountSettings { key_prefix: "test".into(), stamp_cluster: self.stamp_cluster.clone() };
         let planner = ContractPlanner::new(&self.contract, None, None, &account).unwrap();
-        let (recorded, policy) = (Recorded::of(&self.contract, ACCOUNT), Policy::of(&self.contract));
+        let recorded = Recorded::of(&self.contract, ACCOUNT).and_announced(self.announced.clone());
+        let policy = Policy::of(&self.contract);
         let api = crate::api::Api::Metronome;
         let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
         let result = loop {
@@ -167,6 +177,10 @@ impl World {
                     machine.told(&need, told, self.now);
                 }
                 Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
+                Step::Announce(announced) => {
+                    self.announced = Some(*announced);
+                    machine.announced(Ok(()));
+                }
                 Step::Send(call) => {
                     let reply = self.send(&call);
                     machine.sent(reply, self.now);
@@ -175,7 +189,10 @@ impl World {
             }
         };
         let result = ReconcileResult { account: Some(ACCOUNT.into()), ..result };
-        self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+        if !std::mem::take(&mut self.dies) {
+            self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
+            self.announced = None;
+        }
         self.now += self.takes;
         result
     }
@@ -209,7 +226,7 @@ fn every_contract_is_made_once_and_settles_whichever_reply_is_lost() {
             assert_eq!((smooth.creates, smooth.pass(Goal::InForce).write), (1, None), "{spec}");
             let sends = smooth.sends;
             for at in 0..sends {
-                for fault in [Fault::Reply, Fault::Request] {
+                for fault in [Fault::Reply, Fault::Request, Fault::Killed] {
                     let mut world = World::new(&spec, stamp, Some((at, fault)));
                     world.settle();
                     assert_eq!(world.creates, 1, "{fault:?} of write {at} of {spec}");
@@ -236,6 +253,116 @@ fn the_stamp_of_a_long_name_fits_into_a_custom_field_and_is_that_name_alone() {
     let (one, other) = (stamped("one"), stamped("two"));
     assert!(one.values().all(|value| value.as_str().unwrap().chars().count() <= 200), "{one:?}");
     assert_ne!(one["countersign_name"], other["countersign_name"]);
+}
+
+#[test]
+fn nothing_is_put_on_record_before_an_edit_where_there_is_nothing_to_put_there() {
+    let world = World::new(&fixture::plain(), None, None);
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let edit = Call::new(CallKind::Edit, EDIT_CONTRACT, &json!({}), Digest::of(&json!("edit"))).unwrap();
+    let mut recorded = Recorded::default();
+    assert!(!planner.sending(&edit, &mut recorded));
+    assert_eq!(recorded, Recorded::default());
+}
+
+#[test]
+fn what_was_observed_is_on_record_for_the_next_plan_of_the_same_pass() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let mut recorded = Recorded::default();
+    planner.remember(&mut recorded, now());
+    assert_eq!(recorded, Recorded::default(), "nothing was observed yet");
+    let made = desired(&fixture::plain()).create_fingerprint();
+    assert!(!planner.shows(&made));
+    while let Err(need) = planner.observe(&recorded, &Policy::default(), now()) {
+        planner.learn(&need, world.read(&need), now()).unwrap();
+    }
+    assert!(planner.shows(&made) && !planner.shows(&Digest::of(&json!("another write"))));
+    planner.remember(&mut recorded, now());
+    let status = world.contract.status.unwrap();
+    assert_eq!(recorded.contract_id, status.contract_id);
+    let items: Vec<_> = recorded.items.into_iter().collect();
+    assert_eq!(items, status.items.into_iter().map(|item| (item.key, item.id)).collect::<Vec<_>>());
+    assert_eq!(recorded.set.to_status(), status.set_fields);
+}
+
+#[test]
+fn the_history_of_edits_is_read_before_somebody_is_asked_whose_an_item_is() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status.as_mut().unwrap().items.clear();
+    set_terms(&mut world, &with(&fixture::plain(), "/commits/0/productId", json!(fixture::OTHER)));
+    let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+    let mut planner = ContractPlanner::new(&world.contract, None, None, &account).unwrap();
+    let (recorded, policy) = (Recorded::of(&world.contract, ACCOUNT), Policy::default());
+    let mut needs = Vec::new();
+    while let Err(need) = planner.observe(&recorded, &policy, now()) {
+        planner.learn(&need, world.read(&need), now()).unwrap();
+    }
+    let decision = loop {
+        match planner.plan(&recorded, &policy, now()) {
+            Ok(decision) => break decision,
+            Err(need) => {
+                planner.learn(&need, world.read(&need), now()).unwrap();
+                needs.push(need);
+            }
+        }
+    };
+    assert_eq!(refused(decision).reason, "AmbiguousItem");
+    assert!(matches!(*needs, [Need::Edits(_)]), "{needs:?}");
+}
+
+#[test]
+fn a_contract_of_ones_own_is_ended_without_its_record_also_where_the_spec_would_adopt_it() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    world.contract.spec.adopt =
+        serde_json::from_value(json!({"contractId": world.api.contract["id"], "mode": "Match"})).unwrap();
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let outcomes: Vec<_> = (0..2).map(|_| world.pass(goal).outcome).collect();
+    assert!(matches!(outcomes[1], Outcome::Ended { .. }), "{outcomes:?}");
+    assert!(world.api.contract["archived_at"].is_string());
+    // One that only `adopt` finds is somebody else's.
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    world.api.contract.as_object_mut().unwrap().remove("uniqueness_key");
+    world.contract.spec.adopt =
+        serde_json::from_value(json!({"contractId": world.api.contract["id"], "mode": "Match"})).unwrap();
+    world.pass(goal);
+    assert!(world.api.contract["archived_at"].is_null(), "{}", world.api.contract);
+}
+
+#[test]
+fn a_plan_that_cancels_says_that_the_contract_is_archived_and_not_that_it_ends() {
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let Outcome::Ended { applied } = world.pass(goal).outcome else { panic!() };
+    assert!(applied[0].summary().contains("active -> archived"), "{}", applied[0].summary());
+}
+
+#[test]
+fn each_item_of_a_stamped_contract_says_which_of_the_spec_it_is_and_of_an_unstamped_one_none_does() {
+    for (cluster, key) in [(Some("prod"), json!("launch")), (None, Value::Null)] {
+        let mut world = World::new(&fixture::plain(), cluster, None);
+        world.settle();
+        let key_of = |list: &str, at: usize| world.api.contract[list][at]["custom_fields"][ITEM_KEY].clone();
+        assert_eq!(key_of("commits", 0), key);
+        assert_eq!(key_of("scheduled_charges", 0), if key.is_null() { Value::Null } else { json!("setup") });
+        // So does one that comes later.
+        let mut more = fixture::plain()["commits"][0].clone();
+        more["key"] = json!("more");
+        more["productId"] = json!(fixture::OTHER);
+        set_terms(&mut world, &with(&fixture::plain(), "/commits/-", more));
+        world.settle();
+        let later = world.api.contract["commits"][1]["custom_fields"][ITEM_KEY].clone();
+        assert_eq!(later, if key.is_null() { Value::Null } else { json!("more") });
+    }
 }
 
 #[test]

@@ -222,3 +222,17 @@ fn a_contract_that_is_not_listed_at_all_is_not_made_anew() {
     assert_eq!(reason, "ContractNotFound");
     assert!(message.contains("contract-1") && message.contains("customer-1"), "{message}");
 }
+
+#[test]
+fn what_others_put_into_a_contract_that_was_taken_over_is_reported_once_it_is_on_record() {
+    let mut spec = fixture::plain();
+    spec.as_object_mut().unwrap().remove("credits");
+    let mut bench = foreign();
+    adopt(&mut bench, AdoptMode::Match);
+    assert_eq!(bench.decide(&spec), Decision::InSync, "it is not this resource's yet");
+    bench.recorded.contract_id = Some("contract-1".into());
+    let found = reported(bench.decide(&spec));
+    assert!(found.len() == 1 && found[0].starts_with("/credits"), "{found:?}");
+    bench.recorded.contract_id = Some("another".into());
+    assert_eq!(bench.decide(&spec), Decision::InSync, "what is on record is another one");
+}

@@ -1,0 +1,128 @@
+//! What is put on record before it is sent, and what a pass makes of it that finds it there.
+
+use super::{scripted::*, *};
+use crate::plan::CallKind;
+
+/// A contract that is replaced as a whole, as Zoo's are.
+fn replaced(wanted: Value) -> Bench<Scripted> {
+    bench_of(Scripted { corrects_by: CallKind::Replace, ..Scripted::of(wanted) })
+}
+
+#[test]
+fn what_billing_cannot_tell_afterwards_is_announced_once_before_it_is_sent() {
+    for (kind, is_announced) in [
+        (CallKind::Replace, true),
+        (CallKind::Append, true),
+        (CallKind::Edit, false),
+        (CallKind::Other, false),
+    ] {
+        let bench = bench_of(Scripted { corrects_by: kind, ..Scripted::of(json!({"a": 1})) });
+        let mut machine = bench.machine();
+        machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
+        let step = machine.next(now());
+        assert_eq!(matches!(step, Step::Announce(_)), is_announced, "{kind:?}");
+        if let Step::Announce(announced) = step {
+            assert_eq!((&*announced.account, announced.write.time.0), (ACCOUNT, now()));
+            machine.announced(Ok(()));
+        }
+        let Step::Send(call) = machine.next(now()) else { panic!("{kind:?}") };
+        machine.announced(Ok(()));
+        assert_eq!(machine.next(now()), Step::Send(call), "it is said once");
+    }
+}
+
+#[test]
+fn what_is_announced_is_what_a_lost_reply_would_leave_on_record() {
+    let rows = || [shown(json!({"a": 0})), failed("Replace", unknown())];
+    let (mut lost, mut killed) = (replaced(json!({"a": 1})), replaced(json!({"a": 1})));
+    lost.pass(&[rows().as_slice(), &[done("unconfirmed")]].concat());
+    killed.killed(&rows());
+    let announced = killed.announced.clone().unwrap().write;
+    let on_record = lost.write().unwrap();
+    assert_eq!(
+        announced.lost[0].late_until.0,
+        now() + TimeDelta::seconds(90),
+        "nobody saw when it was given up"
+    );
+    let mut lost = announced.lost.clone();
+    lost[0].late_until = on_record.lost[0].late_until;
+    assert_eq!(UnconfirmedWrite { lost, ..announced }, on_record);
+}
+
+#[test]
+fn nothing_is_sent_that_could_not_be_put_on_record() {
+    for (error, end) in [
+        (CallError::NotOnRecord("forbidden".into()), "waiting NotOnRecord"),
+        (CallError::NotLeader, "waiting NotLeader"),
+    ] {
+        let bench = replaced(json!({"a": 1}));
+        let mut machine = bench.machine();
+        machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
+        assert!(matches!(machine.next(now()), Step::Announce(_)));
+        machine.announced(Err(error));
+        let Step::Done(result) = machine.next(now()) else { panic!("{end}") };
+        assert_eq!((word(&result.outcome).as_str(), result.write), (end, None));
+        assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
+    }
+}
+
+#[test]
+fn what_a_pass_that_was_killed_has_announced_is_reported_by_the_next_whatever_that_comes_to() {
+    let sent = || [shown(json!({"a": 0})), taken("Replace", json!({}))];
+    let unreachable = CallError::Unreachable("down".into());
+    for rows in [
+        [Row::Read("Shown", Err(unreachable)), done("waiting BillingUnreachable")].as_slice(),
+        &[shown(json!({"is": "another's"})), done("refused ContractExists")],
+        &[shown(json!({"a": 0})), failed("Replace", rejected()), done("refused Rejected")],
+        &[shown(json!({"a": 0})), failed("Replace", CallError::NotLeader), done("waiting NotLeader")],
+    ] {
+        let mut bench = replaced(json!({"a": 1}));
+        bench.killed(&sent());
+        let fingerprint = bench.sent[0].fingerprint.clone();
+        bench.pass(rows);
+        let lost = bench.write().map(|write| write.lost).unwrap_or_default();
+        assert!(lost.iter().any(|write| write.digest == fingerprint), "{rows:?}");
+    }
+    // What is seen to have been carried out needs no looking up.
+    let mut bench = replaced(json!({"a": 1}));
+    bench.killed(&sent());
+    bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
+    assert_eq!(bench.write(), None);
+}
+
+#[test]
+fn a_second_kill_does_not_make_the_first_forgotten() {
+    let mut bench = replaced(json!({"a": 1}));
+    bench.killed(&[shown(json!({"a": 0})), taken("Replace", json!({}))]);
+    let first = bench.sent[0].fingerprint.clone();
+    bench.planner =
+        Box::new(|_| Scripted { corrects_by: CallKind::Replace, ..Scripted::of(json!({"a": 2})) });
+    bench.change();
+    bench.killed(&[shown(json!({"a": 0})), taken("Replace", json!({}))]);
+    let second = bench.sent[0].fingerprint.clone();
+    let recorded = Recorded::of(&bench.contract, ACCOUNT).and_announced(bench.announced.clone());
+    assert!(recorded.may_have_sent(&first) && recorded.may_have_sent(&second));
+}
+
+#[test]
+fn all_that_one_pass_sends_before_its_report_is_announced() {
+    let mut bench = replaced(json!({"a": 1, "b": 1}));
+    bench.killed(&[
+        shown(json!({"a": 0})),
+        taken("Replace", json!({})),
+        shown(json!({"a": 1})),
+        taken("Replace", json!({})),
+    ]);
+    let announced = bench.announced.clone().unwrap().write;
+    let digests: Vec<_> = announced.lost.iter().map(|write| write.digest.clone()).collect();
+    assert_eq!(digests, bench.sent.iter().map(|call| call.fingerprint.clone()).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_end_is_not_announced() {
+    let mut bench = replaced(json!({"a": 1}));
+    bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    bench.killed(&[shown(json!({"a": 1})), taken("Other", json!({}))]);
+    assert_eq!(bench.announced, None);
+}

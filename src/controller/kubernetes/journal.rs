@@ -1,0 +1,232 @@
+//! What is about to be written to billing accounts, on record before it is sent: one `ConfigMap` beside the Lease.
+//!
+//! A status write before every billing write would cost each contract one more. Here, whatever waits at one moment is put on
+//! record by one request, and what was reported meanwhile goes with it. Who leads next begins with what it finds.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{Api, Client, core::Status};
+use tokio::time::{sleep, timeout};
+
+use super::{leadership::Leadership, post_params};
+use crate::{
+    billing::{Announces, CallError},
+    controller::{API_TIMEOUT, Error, bounded},
+    metrics::Metrics,
+    plan::Announced,
+};
+
+/// Its name.
+const NAME: &str = "countersign-writes";
+/// Number of the leadership that wrote it.
+const FENCE: &str = "billing.countersign.dev/fence";
+/// How often it is written anew when somebody else changes it at the same time.
+const MAX_CONFLICTS: u32 = 5;
+/// How soon it is asked for again when it cannot be read.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Writes that are on record and not reported.
+pub struct Journal {
+    api: Api<ConfigMap>,
+    namespace: String,
+    leadership: Leadership,
+    metrics: Metrics,
+    open: Mutex<Open>,
+    /// Held while it is written: whoever comes meanwhile is written along with the next.
+    stored: tokio::sync::Mutex<Stored>,
+}
+
+/// What should be on record.
+#[derive(Default)]
+struct Open {
+    /// By the UID of the contract.
+    writes: BTreeMap<String, Announced>,
+    /// How often it was changed.
+    changes: u64,
+}
+
+/// What is on record.
+struct Stored {
+    version: Option<String>,
+    fence: Option<i32>,
+    /// How often what should be on record had been changed by then.
+    changes: u64,
+}
+
+impl Journal {
+    /// The journal as earlier leaders have left it; asks until it is told. An operator without the right to it has none, and
+    /// can announce nothing.
+    pub async fn open(client: &Client, namespace: &str, leadership: &Leadership, metrics: &Metrics) -> Self {
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+        let found = loop {
+            match bounded(api.get_opt(NAME)).await {
+                Ok(found) => break found.unwrap_or_default(),
+                Err(error) => {
+                    tracing::warn!(namespace, name = NAME, %error, "the record of writes cannot be read");
+                    if error.is(Status::is_forbidden) {
+                        break ConfigMap::default();
+                    }
+                    sleep(RETRY).await;
+                }
+            }
+        };
+        Self {
+            api,
+            namespace: namespace.to_owned(),
+            leadership: leadership.clone(),
+            metrics: metrics.clone(),
+            open: Mutex::new(Open { writes: writes(&found), changes: 0 }),
+            stored: tokio::sync::Mutex::new(Stored::of(&found, 0)),
+        }
+    }
+
+    /// What was announced for a contract and is not reported.
+    pub fn found(&self, uid: &str) -> Option<Announced> {
+        self.with_open(|open| open.writes.get(uid).cloned())
+    }
+
+    /// Where the writes of one contract are announced.
+    pub const fn of<'j>(&'j self, uid: &'j str) -> Page<'j> {
+        Page { journal: self, uid }
+    }
+
+    /// The status of a contract tells what has come of its writes.
+    pub fn reported(&self, uid: &str) {
+        self.with_open(|open| open.changes += u64::from(open.writes.remove(uid).is_some()));
+    }
+
+    /// Forgets contracts that are gone, and takes off the record what was reported since it was last written.
+    pub async fn tidy(&self, uids: &HashSet<String>) {
+        let changes = self.with_open(|open| {
+            let before = open.writes.len();
+            open.writes.retain(|uid, _| uids.contains(uid));
+            open.changes += u64::from(open.writes.len() < before);
+            open.changes
+        });
+        if let Err(error) = self.write(changes).await {
+            tracing::warn!(%error, "the record of writes keeps what was reported");
+        }
+    }
+
+    /// Writes it, unless what is on record is as new as this change.
+    async fn write(&self, change: u64) -> Result<(), Error> {
+        let mut stored = self.stored.lock().await;
+        for _ in 0..MAX_CONFLICTS {
+            if stored.changes >= change {
+                return Ok(());
+            }
+            let fence = self.leadership.fence_over(stored.fence).await?;
+            let (data, changes) = self.with_open(|open| (data(&open.writes), open.changes));
+            match self.put(&stored, data?, fence).await {
+                Ok(written) => {
+                    self.metrics.record_written();
+                    *stored = Stored::of(&written, changes);
+                }
+                Err(error) if error.is(is_another) => {
+                    let found = bounded(self.api.get_opt(NAME)).await?.unwrap_or_default();
+                    self.take_over(&found, fence);
+                    *stored = Stored { changes: stored.changes, ..Stored::of(&found, 0) };
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Timeout)
+    }
+
+    async fn put(
+        &self,
+        stored: &Stored,
+        data: BTreeMap<String, String>,
+        fence: Option<i32>,
+    ) -> Result<ConfigMap, Error> {
+        let metadata = ObjectMeta {
+            name: Some(NAME.to_owned()),
+            resource_version: stored.version.clone(),
+            labels: Some([("app.kubernetes.io/name".to_owned(), "countersign".to_owned())].into()),
+            annotations: fence.map(|fence| [(FENCE.to_owned(), fence.to_string())].into()),
+            ..ObjectMeta::default()
+        };
+        let journal = ConfigMap { metadata, data: Some(data), ..ConfigMap::default() };
+        bounded(async {
+            if stored.version.is_none() {
+                self.api.create(&post_params(), &journal).await
+            } else {
+                self.api.replace(NAME, &post_params(), &journal).await
+            }
+        })
+        .await
+    }
+
+    /// Takes up what another leader has announced since it was read. What this one wrote and has no more was reported.
+    fn take_over(&self, found: &ConfigMap, fence: Option<i32>) {
+        if fence.is_some() && Stored::of(found, 0).fence == fence {
+            return;
+        }
+        self.with_open(|open| {
+            for (uid, announced) in writes(found) {
+                open.writes.entry(uid).or_insert(announced);
+            }
+        });
+    }
+
+    fn with_open<T>(&self, act: impl FnOnce(&mut Open) -> T) -> T {
+        act(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Stored {
+    fn of(found: &ConfigMap, changes: u64) -> Self {
+        let metadata = &found.metadata;
+        let fence = metadata.annotations.as_ref().and_then(|all| all.get(FENCE)?.parse().ok());
+        Self { version: metadata.resource_version.clone(), fence, changes }
+    }
+}
+
+/// Where the writes of one contract are announced.
+pub struct Page<'j> {
+    journal: &'j Journal,
+    uid: &'j str,
+}
+
+impl Announces for Page<'_> {
+    async fn announce(&self, announced: Announced) -> Result<(), CallError> {
+        let Self { journal, uid } = *self;
+        let change = journal.with_open(|open| {
+            open.writes.insert(uid.to_owned(), announced);
+            open.changes += 1;
+            open.changes
+        });
+        let written = timeout(API_TIMEOUT, journal.write(change)).await.unwrap_or(Err(Error::Timeout));
+        written.map_err(|error| match error {
+            Error::NotLeader => CallError::NotLeader,
+            error => CallError::NotOnRecord(format!("ConfigMap {}/{NAME}: {error}", journal.namespace)),
+        })
+    }
+}
+
+/// Whether somebody else made, changed or deleted it since it was read.
+fn is_another(status: &Status) -> bool {
+    status.is_conflict() || status.is_already_exists() || status.is_not_found()
+}
+
+fn data(writes: &BTreeMap<String, Announced>) -> Result<BTreeMap<String, String>, Error> {
+    let texts = writes.iter().map(|(uid, announced)| Ok((uid.clone(), serde_json::to_string(announced)?)));
+    texts.collect::<Result<_, _>>().map_err(|error| kube::Error::SerdeError(error).into())
+}
+
+/// What is on record; what this version cannot read is another's, and says nothing to it.
+fn writes(found: &ConfigMap) -> BTreeMap<String, Announced> {
+    let mut writes = BTreeMap::new();
+    for (uid, text) in found.data.iter().flatten() {
+        match serde_json::from_str(text) {
+            Ok(announced) => drop(writes.insert(uid.clone(), announced)),
+            Err(error) => tracing::warn!(uid, %error, "the record of writes has something unknown"),
+        }
+    }
+    writes
+}

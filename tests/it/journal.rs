@@ -1,0 +1,163 @@
+//! What is put on record before it is written to billing, and what comes of it when the operator is killed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::{
+    World, metronome,
+    terms::{ORG, PRICE, acme, contract, organization, with, without},
+    world::{message, reason},
+};
+
+const RECORD: &str = "countersign-writes";
+
+/// What stands on record of writes; nothing where there is no record.
+async fn record(world: &World) -> Option<Value> {
+    let record = world.api("v1", "ConfigMap").get_opt(RECORD).await.unwrap();
+    record.map(|record| record.data["data"].clone())
+}
+
+/// The operator dies in the middle of its next write: billing has carried it out, and nobody hears of it. Git says something
+/// else by the time that it comes back.
+async fn killed_in_a_write(world: &mut World, fault: Value, write: &Value, meanwhile: impl AsyncFn(&World)) {
+    let delayed = async |world: &World| {
+        world.sim.requests().await.iter().filter(|request| request.fault.is_some()).count()
+    };
+    let before = delayed(world).await;
+    let mut fault = fault;
+    fault.as_object_mut().unwrap().extend([
+        ("kind".to_owned(), json!("delay_reply")),
+        ("delay_ms".to_owned(), json!(15_000)),
+        ("count".to_owned(), json!(1)),
+    ]);
+    world.sim.fault(fault).await;
+    world.apply(write).await;
+    while delayed(world).await == before {
+        sleep(Duration::from_millis(20)).await;
+    }
+    world.take_operator().kill();
+    meanwhile(world).await;
+    world.start_operator().await;
+}
+
+fn put() -> Value {
+    json!({"method": "PUT"})
+}
+
+#[tokio::test]
+async fn what_a_killed_operator_has_written_is_its_own_though_git_has_changed() {
+    let mut world = World::start().await;
+    let dearer = |price: &str| with(acme(), PRICE, json!(price));
+    for (write, then) in [("0.50", "0.49"), ("0.48", "0.47")] {
+        killed_in_a_write(&mut world, put(), &dearer(write), async |world| {
+            world.apply(&dearer(then)).await;
+        })
+        .await;
+        let ready = world.until_ready("acme").await;
+        assert_eq!(ready["status"]["contractId"], world.sim.contract(ORG).await["contract_id"]);
+        let billed = world.sim.contract(ORG).await;
+        assert_eq!(billed["items"][0]["rate_tiers"][0]["unit_price"].to_string(), then);
+    }
+    assert_eq!(world.sim.calls(ORG).await.puts, 4);
+}
+
+#[tokio::test]
+async fn what_a_killed_operator_had_just_made_ends_with_its_resource() {
+    let mut world = World::start().await;
+    let cancels = with(acme(), "/spec/deletionPolicy", json!("Cancel"));
+    killed_in_a_write(&mut world, put(), &cancels, async |world| {
+        world.apply(&with(cancels.clone(), PRICE, json!("0.49"))).await;
+        world.delete("acme").await;
+    })
+    .await;
+    world.until_object_gone("BillingContract", "acme").await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
+    assert_eq!(world.sim.calls(ORG).await.puts, 2);
+}
+
+#[tokio::test]
+async fn without_its_record_a_resource_that_may_have_made_its_contract_stays_and_says_so() {
+    let mut world = World::start().await;
+    let cancels = with(acme(), "/spec/deletionPolicy", json!("Cancel"));
+    killed_in_a_write(&mut world, put(), &cancels, async |world| {
+        world.delete_object("ConfigMap", RECORD).await;
+        world.delete("acme").await;
+    })
+    .await;
+    let contract = world.until("acme", |contract| reason(contract) == "OwnershipUnproven").await;
+    let why = message(&contract);
+    assert!(why.contains("billing.countersign.dev/release=true"), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn what_a_killed_operator_has_set_of_a_contract_is_taken_out_when_git_takes_it_out() {
+    let mut world = World::metronome().await;
+    let plain = without(metronome::acme(), "/spec/metronome/netPaymentTermsDays");
+    world.apply(&plain).await;
+    world.until_ready("acme").await;
+    killed_in_a_write(&mut world, json!({"path": metronome::EDIT}), &metronome::acme(), async |world| {
+        world.apply(&plain).await;
+    })
+    .await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.terms(metronome::CUSTOMER).await["net_payment_terms_days"], Value::Null);
+}
+
+#[tokio::test]
+async fn nothing_is_written_that_could_not_be_put_on_record() {
+    let world = World::start().await;
+    let locked = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": RECORD}, "immutable": true, "data": {}});
+    world.apply(&locked).await;
+    world.apply(&acme()).await;
+    let why = world.until_waiting("acme", "NotOnRecord").await;
+    assert!(why.contains(RECORD) && why.contains("immutable"), "{why}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 0);
+    world.delete_object("ConfigMap", RECORD).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+}
+
+#[tokio::test]
+async fn what_was_reported_is_taken_off_the_record_and_what_is_in_sync_never_comes_there() {
+    const CONTRACTS: usize = 12;
+    let mut world = World::start().await;
+    let contracts: Vec<_> = (0..CONTRACTS).map(|n| contract(&format!("c{n}"), &organization(n))).collect();
+    for n in 0..CONTRACTS {
+        world.sim.register(&organization(n)).await;
+    }
+    world.create_all(&contracts).await;
+    for n in 0..CONTRACTS {
+        world.until_ready(&format!("c{n}")).await;
+    }
+    assert!(record(&world).await.is_some(), "it was announced");
+    while record(&world).await != Some(Value::Null) {
+        sleep(Duration::from_millis(200)).await;
+    }
+    let version = async |world: &World| {
+        world.api("v1", "ConfigMap").get(RECORD).await.unwrap().metadata.resource_version
+    };
+    let before = version(&world).await;
+    world.stop_operator().await;
+    world.start_operator().await;
+    world.second_look(u64::try_from(CONTRACTS).unwrap()).await;
+    assert_eq!(version(&world).await, before);
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_changes_or_deletes_is_written_anew() {
+    let world = World::start().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    let others = json!({"metadata": {"annotations": {"billing.countersign.dev/fence": "7"}}, "data": {"note": "mine"}});
+    world.patch("ConfigMap", RECORD, others).await;
+    world.apply(&with(acme(), PRICE, json!("0.49"))).await;
+    let fence = world.until_ready("acme").await["status"]["fence"].as_i64();
+    assert!(fence > Some(7), "this leadership is the later one: {fence:?}");
+    world.delete_object("ConfigMap", RECORD).await;
+    world.apply(&with(acme(), PRICE, json!("0.48"))).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 3);
+}
