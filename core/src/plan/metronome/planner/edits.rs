@@ -47,8 +47,9 @@ impl ContractPlanner {
     pub(super) fn is_long_unrecorded(&self, recorded: &Recorded) -> bool {
         let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return false };
         let is_new = |observed: &ObservedContract| {
-            let age = observed.made_at.map(|made| observed.read_at.signed_duration_since(made.0));
-            age.is_some_and(|age| age < NEW)
+            let sent = recorded.unconfirmed.as_ref().map(|write| write.time);
+            let mut times = [observed.made_at, sent].into_iter().flatten();
+            times.any(|time| observed.read_at.signed_duration_since(time.0) < NEW)
         };
         recorded.items.is_empty() && desired.is_sent(recorded) && !is_new(observed)
     }
