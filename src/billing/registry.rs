@@ -12,8 +12,8 @@ use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
     import::Destination,
     plan::{
-        Announced, ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded, Refusal,
-        Sayings, rates::Rates,
+        self, Announced, ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded,
+        Refusal, Sayings, rates::Rates,
     },
     protocol::{Goal, ReconcileResult, Reconciliation, Requeue},
     status::{contract::ContractResult, package::PackageResult},
@@ -148,14 +148,17 @@ impl Client {
         with_api!(self, api => reconcile_contract(api, contract, references, goal, record).await)
     }
 
-    /// Brings a package to its goal: observe, plan, execute.
+    /// Brings a package to its goal in an account: observe, plan, execute.
     pub async fn reconcile_package(
         &self,
         package: &ContractPackage,
+        account: &str,
         contracts: i32,
         goal: Goal,
     ) -> PackageResult {
-        with_api!(self, api => reconcile_package(api, package, contracts, goal).await)
+        let package = plan::package::in_account(package, account);
+        let result = with_api!(self, api => reconcile_package(api, &package, contracts, goal).await);
+        ReconcileResult { account: Some(account.to_owned()), ..result }
     }
 }
 

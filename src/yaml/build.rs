@@ -6,6 +6,7 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInpu
 use serde_json::{Map, Value};
 
 use super::{Place, SyntaxError, scalar};
+use crate::terms::json::to_segment;
 
 /// Most values that aliases may stand for in one document; a text of a few lines could otherwise fill the memory.
 const MAX_REPEATED: usize = 1_000_000;
@@ -235,7 +236,7 @@ impl<'t> Builder<'t> {
         let length = self.pointer.len();
         if self.places.is_some() {
             self.pointer.push('/');
-            self.pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+            self.pointer.push_str(&to_segment(segment));
         }
         length
     }

@@ -7,7 +7,8 @@ use crate::support::{
     kstatus::{self, Standing},
     rounding,
     sim::{Calls, TOKEN},
-    terms::{ORG, PRICE, acme, contract, organization, provider, secret, with},
+    terms::{ORG, PRICE, acme, contract, organization, provider, secret, wire, with},
+    world::{message, reason},
 };
 
 #[tokio::test]
@@ -241,4 +242,108 @@ async fn nonsense_is_not_taken_for_a_contract() {
     assert!(why.contains("not a contract"), "{why}");
     api.answer_with(Value::Null);
     world.until_ready("acme").await;
+}
+
+/// The only contract of an organization as a read tells it, but for this.
+async fn told_otherwise(world: &World, member: &str, value: Value) -> Value {
+    let mut told = world.sim.contract(ORG).await;
+    for ours in ["organization_id", "updated_at", "writes"] {
+        told.as_object_mut().unwrap().remove(ours);
+    }
+    told[member] = value;
+    json!({"kind": "body", "method": "GET", "path": format!("/orgs/{ORG}"), "body": told.to_string()})
+}
+
+#[tokio::test]
+async fn a_state_that_this_version_does_not_know_is_named_and_not_written_over() {
+    let mut world = World::start().await;
+    world.apply(&with(acme(), "/spec/deletionPolicy", json!("Cancel"))).await;
+    world.until_ready("acme").await;
+    world.sim.fault(told_otherwise(&world, "status", json!("paused")).await).await;
+    world.ask("acme").await;
+    let why = world.until_stalled("acme", "UnknownState").await;
+    assert!(why.contains("is paused in billing") && why.contains("approved-plan="), "{why}");
+    world.second_look(1).await;
+    world.start_operator().await;
+    world.delete("acme").await;
+    let is_asked = |contract: &Value| {
+        let said = message(contract);
+        said.contains("paused") && said.contains("billing.countersign.dev/release=true")
+    };
+    world.until("acme", is_asked).await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+    // It ends once it is in a state again that is known.
+    world.sim.heal().await;
+    world.ask("acme").await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
+}
+
+#[tokio::test]
+async fn a_reply_of_which_a_status_could_not_tell_is_waited_out_and_said() {
+    let world = World::start().await;
+    world.sim.seed(ORG, "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa", &wire(&acme())).await;
+    let mut gone = 0;
+    for (member, odd) in [
+        ("contract_id", "i".repeat(300)),
+        ("account_id", "あ".repeat(300)),
+        ("status", "s".repeat(5000)),
+        ("status", "\u{0}\n".to_owned()),
+    ] {
+        world.sim.fault(told_otherwise(&world, member, json!(odd)).await).await;
+        world.apply(&acme()).await;
+        let said = |contract: &Value| message(contract).contains(&format!("`{member}` of the reply has"));
+        let contract = world.until("acme", said).await;
+        assert_eq!(reason(&contract), "BillingUnreachable");
+        world.sim.heal().await;
+        world.delete("acme").await;
+        gone += 1;
+        world.until_gone("acme", gone).await;
+    }
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 0);
+}
+
+/// What no billing API means to answer.
+fn nonsense() -> Vec<(u16, &'static str, &'static str)> {
+    let json = "application/json";
+    vec![
+        (200, json, "null"),
+        (200, json, "{}"),
+        (200, json, "[]"),
+        (200, json, "true"),
+        (200, json, r#"{"contract_id":""}"#),
+        (200, json, r#"{"contract_id":7,"contract_id":null}"#),
+        (200, json, "{\"contract_id\": NaN}"),
+        (200, json, "\u{feff}{}"),
+        (200, json, ""),
+        (204, json, ""),
+        (206, json, "{"),
+        (200, "", "{}"),
+        (200, "text/html", "<html>welcome</html>"),
+        (302, "text/html", "moved"),
+        (304, json, ""),
+    ]
+}
+
+#[tokio::test]
+async fn a_write_that_is_answered_by_nonsense_is_looked_up_and_made_once() {
+    let world = World::start().await;
+    let cases: Vec<_> =
+        nonsense().into_iter().flat_map(|odd| [(odd, true), (odd, false)]).enumerate().collect();
+    for (n, ((status, type_, body), carry_out)) in &cases {
+        let id = organization(*n);
+        world.sim.register(&id).await;
+        let fault = json!({
+            "kind": "body", "status": status, "content_type": type_, "body": body, "carry_out": carry_out,
+            "method": "PUT", "path": format!("/orgs/{id}"), "count": 1,
+        });
+        world.sim.fault(fault).await;
+        world.apply(&contract(&format!("c{n}"), &id)).await;
+    }
+    for (n, case) in cases {
+        world.until_ready(&format!("c{n}")).await;
+        assert_eq!(world.sim.contract(&organization(n)).await["writes"], 1, "{case:?}");
+    }
 }

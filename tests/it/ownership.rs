@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     World, kstatus, metronome,
-    sim::Calls,
+    sim::{Calls, Sim, TOKEN},
     terms::{self, ORG, PRICE, acme, contract, wire, with},
+    world::{message, reason},
 };
 
 const EXISTING: &str = "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa";
@@ -289,4 +290,30 @@ async fn a_customers_contract_is_made_and_edited_by_one_resource_though_its_acco
     let why = world.until_stalled("second", "DuplicateClaim").await;
     assert!(why.contains("/acme holds the same contract"), "{why}");
     assert_eq!(world.sim.all_writes().await, metronome::traffic([(metronome::CREATE, 1)]));
+}
+
+#[tokio::test]
+async fn a_deleted_contract_whose_provider_means_another_account_stays_and_says_where_its_contract_is() {
+    let mut world = World::start().await;
+    world.apply(&with(acme(), "/spec/deletionPolicy", json!("Cancel"))).await;
+    let id = world.until_ready("acme").await["status"]["contractId"].as_str().unwrap().to_owned();
+    let other = Sim::start();
+    other.admit(TOKEN).await;
+    other.register(ORG).await;
+    world.stop_operator().await;
+    world.apply(&terms::provider(&other.url)).await;
+    world.delete("acme").await;
+    world.start_operator().await;
+    let said = |contract: &Value| reason(contract) == "AccountChanged";
+    let why = message(&world.until("acme", said).await);
+    for part in
+        [id.as_str(), world.sim.url.as_str(), other.url.as_str(), "billing.countersign.dev/release=true"]
+    {
+        assert!(why.contains(part), "{why}");
+    }
+    assert_eq!((world.sim.calls(ORG).await.puts, other.calls(ORG).await.puts), (1, 0));
+    world.apply(&terms::provider(&world.sim.url)).await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
+    assert_eq!(other.contracts(ORG).await.len(), 0);
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::Rule;
 use serde_json::Value;
 
@@ -24,6 +25,15 @@ pub const PACKAGE_FINALIZER: &str = "billing.countersign.dev/archive-package";
 
 /// Annotation that asks for a reconcile now; any new value does (Flux's convention).
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Most characters of what [`REQUESTED_AT`] says that a status remembers.
+const MOST_REQUESTED: usize = 1024;
+
+/// What an object's annotation [`REQUESTED_AT`] says, as a status remembers it: cut where a status has no room for more.
+#[must_use]
+pub fn requested_at(metadata: &ObjectMeta) -> Option<String> {
+    let said = metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
+    Some(said.chars().take(MOST_REQUESTED).collect())
+}
 
 /// Annotation that approves the plan with this digest, under `managementPolicy: Plan`.
 pub const APPROVED_PLAN: &str = "billing.countersign.dev/approved-plan";

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use kind::{
     ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
+    requested_at,
 };
 pub use v1alpha1::{
     approval::{self, ContractApproval, ContractApprovalSpec, ContractApprovalStatus},

@@ -112,6 +112,8 @@ reasons! {
     ACTIVE_NOT_REPLACED = "ActiveNotReplaced";
     /// The spec changes a period that is closed.
     PERIOD_CLOSED = "PeriodClosed";
+    /// The contract, or a period that the spec changes, is in a state that this version does not know.
+    UNKNOWN_STATE = "UnknownState";
     /// The spec changes what the billing API cannot change.
     IMMUTABLE_FIELD = "ImmutableField";
     /// The spec adds something that begins in the past, where the contract has or had the like.

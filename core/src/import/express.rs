@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     api,
     status::bounded,
+    terms::json::of_segment,
     validate::{Violation, path, schema},
 };
 
@@ -76,7 +77,7 @@ pub(super) fn express<S: DeserializeOwned>(
 fn take(resource: &mut Value, pointer: &str) -> Option<Value> {
     let (parent, name) = pointer.rsplit_once('/')?;
     match resource.pointer_mut(parent)? {
-        Value::Object(members) => members.remove(&name.replace("~1", "/").replace("~0", "~")),
+        Value::Object(members) => members.remove(&of_segment(name)),
         Value::Array(items) => {
             let index = name.parse().ok().filter(|index| *index < items.len())?;
             Some(items.remove(index))

@@ -6,7 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Recorded;
-use crate::{api::contract::UnconfirmedWrite, terms::Timestamp};
+use crate::{
+    api::contract::UnconfirmedWrite,
+    terms::{Digest, Timestamp},
+};
 
 /// What a pass over a contract is about to send.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +19,9 @@ pub struct Announced {
     pub account: String,
     /// The last report before it.
     pub after: Reported,
+    /// The plan, where somebody has approved it: with that the approval is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Digest>,
     /// What is sent, as it would stand in the status had the reply been lost.
     pub write: UnconfirmedWrite,
 }
@@ -39,7 +45,7 @@ impl Recorded {
         let is_open = |announced: &Announced| {
             self.account.as_ref() == Some(&announced.account) && announced.after == self.reported
         };
-        let Some(Announced { write, .. }) = announced.filter(is_open) else { return self };
+        let Some(Announced { approved, write, .. }) = announced.filter(is_open) else { return self };
         // Rounds are counted when one is over.
         let (difference, rounds) =
             self.unconfirmed.map_or((None, 0), |before| (before.difference, before.rounds));
@@ -47,6 +53,8 @@ impl Recorded {
             lost: write.lost.clone(),
             unconfirmed: Some(UnconfirmedWrite { difference, rounds, ..write }),
             is_announced: true,
+            applied_plan: approved.clone().or(self.applied_plan),
+            begun_plan: approved,
             ..self
         }
     }
@@ -58,7 +66,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{api::contract::LostWrite, terms::Digest};
+    use crate::api::contract::LostWrite;
 
     fn at(second: i64) -> Timestamp {
         Timestamp(DateTime::<Utc>::from_timestamp(1_800_000_000 + second, 0).unwrap())
@@ -84,7 +92,7 @@ mod tests {
             lost: vec![lost],
         };
         let after = Reported { last_write_at: Some(at(-60)), unconfirmed_at: None };
-        Announced { account: "https://one".into(), after, write }
+        Announced { account: "https://one".into(), after, approved: None, write }
     }
 
     fn recorded() -> Recorded {
@@ -113,6 +121,17 @@ mod tests {
             let later = Recorded { reported, ..recorded() };
             assert_eq!(later.clone().and_announced(Some(announced())), later);
         }
+    }
+
+    #[test]
+    fn an_approval_is_used_once_its_plan_is_announced() {
+        let plan = |name: &str| Some(Digest::of(&json!(name)));
+        let before = || Recorded { applied_plan: plan("before"), ..recorded() };
+        let approved = Announced { approved: plan("approved"), ..announced() };
+        let known = before().and_announced(Some(approved));
+        assert_eq!((&known.applied_plan, &known.begun_plan), (&plan("approved"), &plan("approved")));
+        let known = before().and_announced(Some(announced()));
+        assert_eq!((known.applied_plan, known.begun_plan), (plan("before"), None));
     }
 
     #[test]

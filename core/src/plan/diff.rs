@@ -16,7 +16,10 @@ use super::{
     render,
     unit::{self, Unit},
 };
-use crate::terms::{Decimal, Shape};
+use crate::terms::{
+    Decimal, Shape,
+    json::{of_segment, to_segment},
+};
 
 /// One difference, as data: values in canonical form, exact numbers as text. `render` makes text of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -209,7 +212,7 @@ fn key_of(item: &Value, keys: &[String]) -> String {
 fn at(path: &mut String, segment: &str, visit: impl FnOnce(&mut String)) {
     let length = path.len();
     path.push('/');
-    path.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+    path.push_str(&to_segment(segment));
     visit(path);
     path.truncate(length);
 }
@@ -223,8 +226,7 @@ pub fn covers(pointer: &str, path: &str) -> bool {
 /// Replaces what ignored `pointers` name by what is observed there, so that a replace leaves it as it is.
 pub fn keep_observed(shape: &Shape, pointers: &[String], desired: &mut Value, observed: &Value) {
     for pointer in pointers {
-        let segments: Vec<String> =
-            pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~")).collect();
+        let segments: Vec<String> = pointer.split('/').skip(1).map(of_segment).collect();
         keep(shape, &segments, desired, Some(observed));
     }
 }

@@ -30,6 +30,8 @@ fn committed_beyond(plan: &Plan, limit: Decimal) -> Vec<String> {
             Some(after) if is_raised && after > limit => found.push(format!(
                 "the plan commits the customer to {after} {unit}, beyond the provider's guardrail maxCommitted of {limit}"
             )),
+            // So many cents are fewer dollars.
+            None if total.after.is_some_and(|cents| cents <= limit) => {}
             None => found.push(format!(
                 "the plan commits the customer to more {unit} than has a number, beyond the provider's guardrail \
                  maxCommitted of {limit}"

@@ -66,6 +66,8 @@ pub struct Sibling {
     pub customer_id: Option<String>,
     /// Whether it goes before this one where both claim the same.
     pub is_before: bool,
+    /// Whether it may just be making a contract: nothing was said yet of its spec as it is.
+    pub may_be_making: bool,
     /// Its terms, as its spec says them.
     pub terms: Value,
 }
@@ -80,12 +82,12 @@ pub trait Others: Send + Sync {
         true
     }
 
-    /// The resources of a customer, by any of its names, that went no longer than [`MAY_SHOW_LATER`] ago.
+    /// The resources of a customer, by its ID and whatever else it is called here, that went no longer than [`MAY_SHOW_LATER`] ago.
     fn departed(&self, _customer: &[&str]) -> Vec<Departed> {
         Vec::new()
     }
 
-    /// The other resources of a customer, by any of its names, that are there.
+    /// The other resources of a customer, by its ID and whatever else it is called here, that are there.
     fn siblings(&self, _customer: &[&str]) -> Vec<Sibling> {
         Vec::new()
     }

@@ -30,6 +30,7 @@ mod refusal;
 pub mod render;
 mod snapshot;
 mod three_way;
+mod told;
 mod unit;
 pub mod usage;
 pub mod zoo;

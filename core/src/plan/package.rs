@@ -3,6 +3,8 @@
 //! What a contract means follows from the resources alone: an alias is looked up as of the contract's start, never as
 //! of today, so that a contract keeps its package when the alias moves on.
 
+use std::borrow::Cow;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
@@ -76,6 +78,22 @@ pub fn of<'a>(
             Err(Unusable::NotReady(message))
         }
     }
+}
+
+/// The package as it is known in an account: what is on record of another one means nothing there.
+#[must_use]
+pub fn in_account<'p>(package: &'p ContractPackage, account: &str) -> Cow<'p, ContractPackage> {
+    if is_in_account(package, account) {
+        return Cow::Borrowed(package);
+    }
+    Cow::Owned(ContractPackage { status: None, ..package.clone() })
+}
+
+/// Whether what is on record of a package is of this account, as far as that is known.
+#[must_use]
+pub fn is_in_account(package: &ContractPackage, account: &str) -> bool {
+    let recorded = package.status.as_ref().and_then(|status| status.account.as_deref());
+    recorded.is_none_or(|recorded| recorded == account)
 }
 
 /// The package that a contract refers to, whether or not it can be used.

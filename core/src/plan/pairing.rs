@@ -8,7 +8,7 @@
 mod nearest;
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::Hash,
 };
 
@@ -16,20 +16,32 @@ use std::{
 /// must share to be the same, and leaves out what it does not care about.
 pub(super) type Traits = BTreeMap<&'static str, String>;
 
+/// What a found thing says in a place where it may be meant whatever is wanted there.
+pub(super) const ANYTHING: &str = "\0anything";
+/// In most so many places a found thing may be meant whatever is wanted.
+const MOST_OPEN: usize = 4;
+
 /// Found things by what they say.
 struct Index {
     found: Vec<(usize, Traits)>,
+    /// Places in which a found thing says [`ANYTHING`].
+    open: Vec<&'static str>,
     /// For each set of places, the found things by what they say there.
     tables: HashMap<Vec<&'static str>, HashMap<Vec<String>, Vec<usize>>>,
 }
 
 impl Index {
     fn new(found: impl Iterator<Item = (usize, Traits)>) -> Self {
-        Self { found: found.collect(), tables: HashMap::new() }
+        let found: Vec<(usize, Traits)> = found.collect();
+        let said = found.iter().flat_map(|(_, traits)| traits);
+        let open: BTreeSet<_> =
+            said.filter(|(_, value)| *value == ANYTHING).map(|(place, _)| *place).collect();
+        let open = open.into_iter().take(MOST_OPEN).collect();
+        Self { found, open, tables: HashMap::new() }
     }
 
     /// The found things, in their order, that say what a wanted one says in every place where it says something.
-    fn candidates(&mut self, wanted: &Traits) -> &[usize] {
+    fn candidates(&mut self, wanted: &Traits) -> Vec<usize> {
         let places: Vec<_> = wanted.keys().copied().collect();
         let table = self.tables.entry(places).or_insert_with_key(|places| {
             let mut table: HashMap<_, Vec<_>> = HashMap::new();
@@ -42,7 +54,20 @@ impl Index {
             table
         });
         let values: Vec<_> = wanted.values().cloned().collect();
-        table.get(&values).map_or(&[], Vec::as_slice)
+        let mut found = table.get(&values).cloned().unwrap_or_default();
+        let open: Vec<_> = wanted.keys().enumerate().filter(|(_, place)| self.open.contains(place)).collect();
+        // Each way to have some of the open places open; almost always there is none.
+        for way in 1..1_u32 << open.len() {
+            let mut values = values.clone();
+            for (bit, (at, _)) in open.iter().enumerate() {
+                if let (true, Some(value)) = (way & (1 << bit) != 0, values.get_mut(*at)) {
+                    ANYTHING.clone_into(value);
+                }
+            }
+            found.extend(table.get(&values).into_iter().flatten());
+        }
+        found.sort_unstable();
+        found
     }
 }
 
@@ -151,9 +176,7 @@ impl<'a, W, F> Pairing<'a, W, F> {
         let open: Vec<_> = self.open().collect();
         for (position, thing) in open {
             let Some(traits) = wanted(thing) else { continue };
-            let queue = queues
-                .entry(traits)
-                .or_insert_with_key(|traits| index.candidates(traits).iter().copied().collect());
+            let queue = queues.entry(traits).or_insert_with_key(|traits| index.candidates(traits).into());
             while queue.front().is_some_and(|index| !self.is_free(*index)) {
                 queue.pop_front();
             }
@@ -182,7 +205,7 @@ impl<'a, W, F> Pairing<'a, W, F> {
         let size = |number: &usize| classes.get(*number).map_or(0, VecDeque::len);
         let mut open: Vec<(usize, usize, Vec<usize>)> = Vec::new();
         for (position, thing) in self.open() {
-            let candidates = index.candidates(&wanted(thing)).iter().copied();
+            let candidates = index.candidates(&wanted(thing)).into_iter();
             let is_alike = |number: &usize| {
                 let index = classes.get(*number).and_then(VecDeque::front);
                 let things = index.and_then(|index| self.things(position, *index));
@@ -241,9 +264,9 @@ impl<'a, W, F> Pairing<'a, W, F> {
         let mut candidates = Vec::new();
         for (position, thing) in self.open() {
             for index in index.candidates(&wanted(thing)) {
-                let things = self.things(position, *index);
+                let things = self.things(position, index);
                 let cost = things.and_then(|(wanted, found)| cost(wanted, found));
-                candidates.extend(cost.map(|cost| Candidate { position, index: *index, cost }));
+                candidates.extend(cost.map(|cost| Candidate { position, index, cost }));
             }
         }
         candidates

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, ContractPackage, REQUESTED_AT,
+        BillingContract, ContractPackage,
         contract::{LostWrite, UnconfirmedWrite},
         reasons::{READY, STALLED},
+        requested_at,
     },
-    terms::Digest,
+    terms::{Digest, shape::in_usual_letters},
 };
 
 /// What the resource's own status remembers of earlier passes.
@@ -60,6 +61,8 @@ pub struct Recorded {
     pub reported: Reported,
     /// What is unconfirmed was announced by a pass that did not come to report it.
     pub is_announced: bool,
+    /// The plan of that pass, where somebody had approved it.
+    pub begun_plan: Option<Digest>,
 }
 
 /// A plan that must not be carried out again, and why.
@@ -98,8 +101,8 @@ impl Recorded {
         let plan = status.plan.as_ref().map(|plan| &plan.digest);
         Self {
             account: Some(account.to_owned()),
-            contract_id: status.contract_id.clone(),
-            customer_id: status.customer_id.clone(),
+            contract_id: status.contract_id.as_deref().map(in_usual_letters),
+            customer_id: status.customer_id.as_deref().map(in_usual_letters),
             state: status.state.clone(),
             ends_on: status.term.as_ref().and_then(|term| term.end_date.clone()),
             applied_spec: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
@@ -115,13 +118,18 @@ impl Recorded {
             ),
             applied_plan: status.applied_plan.clone(),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
-            items: status.items.iter().map(|item| (item.key.clone(), item.id.clone())).collect(),
+            items: status
+                .items
+                .iter()
+                .map(|item| (item.key.clone(), known_id(&item.key, &item.id)))
+                .collect(),
             set: SetTerms::of(&status.set_fields),
             reported: Reported {
                 last_write_at: status.last_write_at,
                 unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
             },
             is_announced: false,
+            begun_plan: None,
         }
     }
 
@@ -136,7 +144,7 @@ impl Recorded {
         );
         let plan = status.plan.as_ref();
         Self {
-            contract_id: status.package_id.clone(),
+            contract_id: status.package_id.as_deref().map(in_usual_letters),
             unconfirmed: unconfirmed(status.unconfirmed_write.as_ref(), tries_anew),
             lost: lost(status.unconfirmed_write.as_ref()),
             blocked_plan: plan.filter(|_| !tries_anew).and_then(|plan| blocked(&status.conditions, plan)),
@@ -145,10 +153,15 @@ impl Recorded {
     }
 }
 
+/// What is on record of a place: of an item, or a custom field, the ID of the thing, in the letters in which IDs are compared.
+fn known_id(place: &str, recorded: &str) -> String {
+    let is_id = place.split('/').count() == 2 || place.contains("/customFields/");
+    if is_id { in_usual_letters(recorded) } else { recorded.to_owned() }
+}
+
 /// Whether somebody asks for what was stopped to be tried again: by a new spec, or by a request to reconcile.
 fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&String>) -> bool {
-    let requested = metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT));
-    observed != metadata.generation || requested != handled
+    observed != metadata.generation || requested_at(metadata).as_ref() != handled
 }
 
 /// Whether the last report is not of the spec as it is, or was last: a deletion counts as a generation too, and one that was

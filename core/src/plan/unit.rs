@@ -13,6 +13,9 @@ use crate::terms::Decimal;
 /// ID of Metronome's default pricing unit, "USD (cents)".
 pub const USD_CENTS: &str = "2714e483-4ff1-48e4-9e25-ac732e8f24f2";
 
+/// What an amount of US dollars is counted in where dollars would lose digits of it.
+pub(super) const US_CENTS: &str = "US cents";
+
 /// Members whose number is an amount of money.
 const AMOUNTS: [&str; 13] = [
     "amount",
@@ -62,13 +65,17 @@ impl Unit {
     }
 
     /// An amount in units of the [`label`](Self::label): US dollars with at least two decimals for cents, and as it is
-    /// for everything else; `None` when the dollars have more than 28 digits.
+    /// for everything else; `None` when the dollars have more digits than fit, so that some would be lost: of a very small
+    /// amount, all.
     #[must_use]
     pub fn in_label(&self, amount: Decimal) -> Option<Decimal> {
         if !matches!(self, Self::PricingUnit { id, .. } if id == USD_CENTS) {
             return Some(amount);
         }
         let dollars = amount.normalized().checked_mul("0.01".parse().ok()?)?.normalized();
+        if dollars.checked_mul(Decimal::from(100))? != amount {
+            return None;
+        }
         // Padding cannot fail: it adds at most two digits, and a number with 28 keeps what it has.
         Some(dollars.with_decimals(2).unwrap_or(dollars))
     }
@@ -218,6 +225,8 @@ mod tests {
         assert_eq!(shown("-1250.00"), "-12.50");
         assert_eq!(shown("0"), "0.00");
         assert_eq!(shown("9999999999999999999999999999"), "99999999999999999999999999.99");
+        assert_eq!(shown("0.00000000000000000000000001"), "0.0000000000000000000000000001");
+        assert_eq!(usd().in_label("0.000000000000000000000000001".parse().unwrap()), None);
     }
 
     #[test]

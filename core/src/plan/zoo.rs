@@ -10,6 +10,7 @@ mod leaving;
 mod money;
 mod planner;
 mod reply;
+mod state;
 #[cfg(test)]
 mod tests;
 mod unseen;
@@ -23,7 +24,6 @@ use super::{
     ownership::Found,
 };
 use crate::{
-    api::reasons,
     terms::{
         Digest, Shape,
         shape::{Member, ShapeError, Spelling},
@@ -152,7 +152,7 @@ pub fn plan(
     if let Some(refusal) = left.refusal() {
         return refusal;
     }
-    if let Some(refusal) = forbidden(status, observed, &changes) {
+    if let Some(refusal) = state::forbidden(status, observed, &changes) {
         return refusal;
     }
     let mut body = body(desired, observed, policy);
@@ -166,74 +166,8 @@ pub fn plan(
     // What an own write left that came late is nobody else's doing.
     let is_drift = applied && !is_own;
     let plan = Plan::new(&observed.terms, &desired.canonical, changes, effect, calls);
-    let decision = plan.under(policy, recorded, is_drift);
-    if has_ended(observed) && !is_own { asked(decision, observed) } else { decision }
-}
-
-/// Whether a contract that is shown was closed or canceled.
-fn has_ended(observed: &ObservedContract) -> bool {
-    matches!(observed.state.as_str(), "closed" | "canceled")
-}
-
-/// The same decision where somebody has agreed to it: what was ended, by whomever, is changed or opened again only when that is
-/// meant.
-fn asked(decision: Decision, observed: &ObservedContract) -> Decision {
-    match decision {
-        Decision::Write(plan) if plan.consent.given.is_none() => Decision::refuse(
-            reasons::TERM_OVER,
-            format!(
-                "Nothing was written: contract {} is {} in billing, and a replace would change or open it again. Write \
-                 `spec.zoo.status: {}`, or delete the resource; or, if that is meant, {}: {}",
-                observed.contract_id,
-                observed.state,
-                observed.state,
-                plan.how_to_approve(),
-                plan.summary()
-            ),
-        ),
-        decision => decision,
-    }
-}
-
-/// Changes that a replace must not make.
-fn forbidden(status: ContractStatus, observed: &ObservedContract, changes: &[Change]) -> Option<Decision> {
-    let takes_out_of_force = matches!(status, ContractStatus::Draft | ContractStatus::Scheduled);
-    if observed.state == "active" && takes_out_of_force {
-        return Some(Decision::refuse(
-            reasons::ACTIVE_NOT_REPLACED,
-            format!(
-                "Nothing was written: contract {} is active, and `spec.zoo.status: {}` would take it out of force. Set \
-                 `status: active` to change it, or `closed` or `canceled` to end it first",
-                observed.contract_id,
-                json!(status).as_str().unwrap_or_default()
-            ),
-        ));
-    }
-    let periods = observed.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
-    let closed = periods.filter(|period| period.get("status") == Some(&json!("closed")));
-    for index in closed.filter_map(|period| period.get("periodIndex")) {
-        if let Some(change) = changes.iter().find(|change| change.path == "/currency") {
-            return Some(Decision::refuse(
-                reasons::PERIOD_CLOSED,
-                format!(
-                    "Nothing was written: period {index} is closed, and closed periods are read-only: in another currency its \
-                     amounts would be other ones. Restore `spec.zoo.currency`, and end this contract before another one begins. \
-                     Difference: {change}"
-                ),
-            ));
-        }
-        let pointer = format!("/periods/{index}");
-        if let Some(change) = changes.iter().find(|change| covers(&pointer, &change.path)) {
-            return Some(Decision::refuse(
-                reasons::PERIOD_CLOSED,
-                format!(
-                    "Nothing was written: period {index} is closed, and closed periods are read-only. Restore its terms in \
-                     the spec, or name the place in `spec.ignoreDrift`. Difference: {change}"
-                ),
-            ));
-        }
-    }
-    None
+    let shown = (observed.contract_id.as_str(), observed.state.as_str());
+    state::allows(plan.under(policy, recorded, is_drift), shown, is_own, status)
 }
 
 fn put(organization_id: &str, terms: &Value) -> Result<Call, Refusal> {

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use url::Url;
 
 use crate::{
-    api::{BillingContract, reasons},
+    api::{BillingContract, contract::ManagementPolicy, reasons},
     plan::{Before, Departed, Refusal, Sibling, Sought},
     terms::shape::in_usual_letters,
 };
@@ -171,8 +171,18 @@ pub fn sibling(asking: &Asking, other: &BillingContract) -> Sibling {
         contract_id: held(other).map(str::to_owned),
         customer_id: other.status.as_ref().and_then(|status| status.customer_id.clone()),
         is_before: rank(other) < asking.rank,
+        may_be_making: may_be_making(other),
         terms: other.spec.terms(),
     }
+}
+
+/// Whether a resource may just be making a contract: it has none on record, and nothing was said yet of its spec as it is.
+fn may_be_making(contract: &BillingContract) -> bool {
+    let spec = &contract.spec;
+    let may_write = !spec.suspend && spec.management_policy != ManagementPolicy::Observe;
+    let observed = contract.status.as_ref().and_then(|status| status.observed_generation);
+    let is_unsaid = observed.filter(|observed| *observed >= 0) != contract.metadata.generation;
+    may_write && is_unsaid && held(contract).is_none() && contract.metadata.deletion_timestamp.is_none()
 }
 
 /// An account as claims compare it: the address of its billing API, however it is spelled.

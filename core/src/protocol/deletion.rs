@@ -8,8 +8,9 @@ use crate::{
         BillingContract, ContractPackage, FINALIZER, PACKAGE_FINALIZER, RELEASE,
         contract::{DeletionPolicy, ManagementPolicy},
         package::PackageDeletionPolicy,
+        reasons,
     },
-    plan::Ending,
+    plan::{Ending, Refusal},
 };
 
 /// What a deleted resource waits for.
@@ -92,6 +93,41 @@ pub fn told(contract: &BillingContract, message: &str) -> String {
         return message.to_owned();
     }
     how_to_release(message, "contract", &contract.name_any(), "ended")
+}
+
+/// Why nothing is ended of a resource whose contract is on record of another account than its provider's, `account`: in that
+/// one it is not to be found, and to let the resource go for that would leave the contract as it is in silence.
+#[must_use]
+pub fn is_elsewhere(contract: &BillingContract, account: &str) -> Option<Refusal> {
+    let status = contract.status.as_ref()?;
+    let recorded = status.account.as_deref().filter(|recorded| *recorded != account)?;
+    let story = match (&status.contract_id, &status.unconfirmed_write) {
+        (Some(id), _) => format!("contract {id} is"),
+        (None, Some(_)) => "a contract may have been made".to_owned(),
+        (None, None) => return None,
+    };
+    Some(Refusal {
+        reason: reasons::ACCOUNT_CHANGED,
+        message: format!(
+            "Nothing was ended: {story} in the account {recorded}, and the provider's account is {account} now. Give the \
+             provider its former `baseUrl` again, or the contract a provider of that account."
+        ),
+    })
+}
+
+/// The same of a package that is to be archived.
+#[must_use]
+pub fn package_is_elsewhere(package: &ContractPackage, account: &str) -> Option<Refusal> {
+    let status = package.status.as_ref()?;
+    let recorded = status.account.as_deref().filter(|recorded| *recorded != account)?;
+    let id = status.package_id.as_deref()?;
+    Some(Refusal {
+        reason: reasons::ACCOUNT_CHANGED,
+        message: format!(
+            "package {id} is in the account {recorded}, and the provider's account is {account} now. Give the provider its \
+             former `baseUrl` again"
+        ),
+    })
 }
 
 /// Whether a deleted contract's resource may go: nothing is left to end, and nothing may come late that would have to be

@@ -237,7 +237,7 @@ impl Failure {
 #[must_use]
 pub fn requeue_after(refusal: &Refusal) -> Requeue {
     match refusal.reason {
-        reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(RARELY),
+        reasons::BILLING_CONFIGURATION_MISMATCH | reasons::UNKNOWN_STATE => Requeue::After(RARELY),
         reasons::DUPLICATE_CLAIM => Requeue::After(LOOK_AGAIN),
         _ => Requeue::AfterSyncPeriod,
     }

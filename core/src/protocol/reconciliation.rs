@@ -423,6 +423,7 @@ impl<P: Planner> Reconciliation<P> {
             items: self.known_items(),
             write,
             sent: self.sent.take(),
+            begun: self.recorded.begun_plan.take(),
             suspects_token,
             ..ReconcileResult::new(failure.outcome(), requeue)
         }));
@@ -522,6 +523,7 @@ impl<P: Planner> Reconciliation<P> {
             items: self.known_items(),
             write: self.write.take().or_else(|| self.inherited.take()).map(|write| self.with_lost(write)),
             sent: self.sent.take(),
+            begun: self.recorded.begun_plan.take(),
             ..ReconcileResult::new(outcome, requeue)
         }
     }

@@ -128,6 +128,8 @@ pub struct ReconcileResult<S> {
     pub write: Option<UnconfirmedWrite>,
     /// The plan of which this pass has last sent a call, carried out or not known to be.
     pub sent: Option<Plan>,
+    /// A plan that somebody had approved and that an earlier pass has announced and not reported: its approval is used.
+    pub begun: Option<Digest>,
     /// The account that was asked; nothing when none was.
     pub account: Option<String>,
     /// Whether the billing API refused the token, so that the provider has to try it.
@@ -147,6 +149,7 @@ impl<S> ReconcileResult<S> {
             items: Vec::new(),
             write: None,
             sent: None,
+            begun: None,
             account: None,
             suspects_token: false,
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Api, BillingContractSpec},
-    terms::{Shape, metronome, zoo},
+    terms::{Shape, json::of_segment, metronome, zoo},
     validate::Violation,
 };
 
@@ -28,7 +28,7 @@ pub fn drift(spec: &BillingContractSpec) -> Vec<Violation> {
 fn astray(shape: &Shape, pointer: &str) -> Option<String> {
     let (mut shape, mut done) = (shape, String::new());
     for segment in pointer.split('/').skip(1) {
-        let name = segment.replace("~1", "/").replace("~0", "~");
+        let name = of_segment(segment);
         let place = if done.is_empty() { "the terms have".to_owned() } else { format!("`{done}` has") };
         shape = match shape {
             Shape::Object(members) => {

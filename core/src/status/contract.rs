@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{ConditionUpdate, EventRecord, Ready, Summary, conditions};
 use crate::{
     api::{
-        BillingContract, BillingContractStatus, REQUESTED_AT,
+        BillingContract, BillingContractStatus,
         contract::{Amount, LastApplied, PlanStatus, UnconfirmedWrite, UsedPackage},
         reasons::{self, DRIFTED, READY, RECONCILING, Reason, STALLED},
+        requested_at,
     },
     plan::{Change, ContractSnapshot, Plan, is_sticky, render},
     protocol::{Outcome, ReconcileResult, deletion},
@@ -46,12 +47,15 @@ pub fn status(
     let generation = contract.metadata.generation;
     let mut status = previous.clone();
     status.observed_generation = generation;
-    status.last_handled_reconcile_at = annotation(contract, REQUESTED_AT);
+    status.last_handled_reconcile_at = requested_at(&contract.metadata);
     if result.outcome == Outcome::Suspended {
         suspend(&mut status, contract, now);
         return status;
     }
     record(&mut status, result, package);
+    if let Some(begun) = &result.begun {
+        status.applied_plan = Some(begun.clone());
+    }
     if result.sent.is_some() {
         status.last_write_at = Some(Timestamp::whole_seconds(now));
     }
@@ -127,7 +131,7 @@ pub fn status(
     status
 }
 
-/// Plans whose approvals count no more once this status is written: what was carried out last, and what somebody approved
+/// Plans whose approvals count no more once this status is written: what was carried out last or begun unseen, and what somebody approved
 /// and is in force, or was followed by what somebody approved after it.
 #[must_use]
 pub fn spent(
@@ -140,7 +144,8 @@ pub fn spent(
     let is_in_force = matches!(result.outcome, Outcome::InSync { .. });
     let followed = before.filter(|before| last.is_some_and(|last| last.digest != before.digest));
     let approved = last.filter(|_| is_in_force).into_iter().chain(followed);
-    status.applied_plan.iter().chain(approved.map(|approval| &approval.digest)).cloned().collect()
+    let applied = status.applied_plan.iter().chain(&result.begun);
+    applied.chain(approved.map(|approval| &approval.digest)).cloned().collect()
 }
 
 /// Whether a contract that is ready may stay so through a short failure of the billing API, as its last words are still
@@ -393,9 +398,4 @@ fn is_unsaid(change: &Change) -> bool {
     change.to.is_none()
         && change.from.as_ref().is_some_and(Value::is_object)
         && change.path.split('/').count() == 3
-}
-
-fn annotation(contract: &BillingContract, name: &str) -> Option<String> {
-    let value = contract.metadata.annotations.as_ref()?.get(name)?;
-    Some(value.chars().take(1024).collect())
 }

@@ -1,7 +1,6 @@
 //! The status of a package, and the event that a reconcile is worth.
 
 use chrono::{DateTime, Utc};
-use kube::ResourceExt;
 
 use super::{EventRecord, Summary, conditions};
 use crate::{
@@ -9,6 +8,7 @@ use crate::{
         ContractPackage, ContractPackageStatus, REQUESTED_AT,
         package::Lifecycle,
         reasons::{self, READY, Reason, STALLED},
+        requested_at,
     },
     plan::{PackageSnapshot, is_sticky, package, summarize},
     protocol::{Outcome, ReconcileResult},
@@ -124,7 +124,7 @@ pub fn status(
     let generation = package.metadata.generation;
     status.conditions = conditions(&status.conditions, summary, &[], generation, now);
     status.observed_generation = generation;
-    status.last_handled_reconcile_at = package.annotations().get(REQUESTED_AT).cloned();
+    status.last_handled_reconcile_at = requested_at(&package.metadata);
     if let Some(result) = result {
         record(&mut status, result);
     }
@@ -136,9 +136,17 @@ pub fn status(
 }
 
 fn record(status: &mut ContractPackageStatus, result: &PackageResult) {
+    if status.account.is_some() && result.account.is_some() && status.account != result.account {
+        // What is known of one account means nothing in another.
+        (status.package_id, status.unconfirmed_write, status.plan) = (None, None, None);
+        status.account = None;
+    }
     let id = result.snapshot.as_ref().map(|snapshot| &snapshot.package_id).or(result.created_id.as_ref());
     if let Some(id) = id {
         status.package_id = Some(id.clone());
+    }
+    if id.is_some() || result.write.is_some() {
+        status.account = result.account.clone().or(status.account.take());
     }
     match &result.write {
         Some(write) => {

@@ -6,9 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::{ConditionUpdate, Summary, conditions};
 use crate::{
     api::{
-        Api, ProviderStatus, REQUESTED_AT,
+        Api, ProviderStatus,
         provider::BillingProviderSpec,
         reasons::{self, CREDENTIALS_VALID, Reason},
+        requested_at,
     },
     protocol::{CallError, During, Failure},
 };
@@ -105,10 +106,6 @@ pub fn status(
         observed_generation: generation,
         fence: previous.fence,
         base_url: spec.base_url().map(str::to_owned),
-        last_handled_reconcile_at: metadata
-            .annotations
-            .as_ref()
-            .and_then(|all| all.get(REQUESTED_AT))
-            .cloned(),
+        last_handled_reconcile_at: requested_at(metadata),
     }
 }

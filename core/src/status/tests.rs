@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     api::{
-        BillingContract, BillingContractStatus,
+        BillingContract, BillingContractStatus, ContractPackage,
         contract::{Amount, ItemId, Term, UnconfirmedWrite},
+        requested_at,
     },
-    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Refusal},
+    plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Recorded, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
 };
@@ -363,4 +364,68 @@ fn whatever_is_said_fits_the_bounds_of_the_api_server_in_bytes() {
     assert!(message.len() <= 32_768 && message.ends_with("more letters)"), "{}", message.len());
     let note = event(&object(&BillingContractStatus::default()), &refused).unwrap().message;
     assert!(note.len() <= 1024, "{}", note.len());
+}
+
+fn package(status: &serde_json::Value) -> ContractPackage {
+    serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",
+        "metadata": {"name": "pro", "namespace": "billing", "generation": 1},
+        "spec": {"lifecycle": "Published", "metronome": {"name": "Pro"}}, "status": status,
+    }))
+    .unwrap()
+}
+
+#[test]
+fn what_is_on_record_of_a_package_in_one_account_is_not_known_in_another() {
+    let held = json!({"account": "https://one", "packageId": "p-1", "plan": "0".repeat(32)});
+    let after = |held: &serde_json::Value, account: &str, created: Option<&str>| {
+        let outcome = Outcome::Waiting { reason: reasons::BILLING_UNREACHABLE, message: "no answer".into() };
+        let result = package::PackageResult {
+            account: Some(account.to_owned()),
+            created_id: created.map(str::to_owned),
+            ..ReconcileResult::new(outcome, Requeue::OnChange)
+        };
+        let package = self::package(held);
+        let summary = package::summary(&package, &result);
+        let status = package::status(&package, Some(&summary), Some(&result), 0, now());
+        (status.account, status.package_id, status.plan)
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(after(&held, "https://one", None), (text("https://one"), text("p-1"), None));
+    assert_eq!(after(&held, "https://two", None), (None, None, None));
+    assert_eq!(after(&held, "https://two", Some("p-2")), (text("https://two"), text("p-2"), None));
+    // What is on record from before there were accounts is of the one that is asked.
+    let old = json!({"packageId": "p-1"});
+    assert_eq!(after(&old, "https://one", None), (None, text("p-1"), None));
+    assert_eq!(after(&old, "https://one", Some("p-1")), (text("https://one"), text("p-1"), None));
+    let asked = |package: &ContractPackage, account: &str| {
+        crate::plan::package::in_account(package, account).status.clone().and_then(|status| status.package_id)
+    };
+    assert_eq!(asked(&package(&held), "https://one"), text("p-1"));
+    assert_eq!(asked(&package(&held), "https://two"), None);
+    assert_eq!(asked(&package(&old), "https://two"), text("p-1"));
+}
+
+#[test]
+fn what_was_asked_for_is_remembered_as_far_as_a_status_has_room_and_is_not_new_for_that() {
+    let annotations = json!({"reconcile.fluxcd.io/requestedAt": "\u{3042}".repeat(5000)});
+    let metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta =
+        serde_json::from_value(json!({"name": "acme", "generation": 3, "annotations": annotations})).unwrap();
+    let remembered = requested_at(&metadata).unwrap();
+    assert_eq!(remembered.chars().count(), 1024);
+    let mut contract = object(&BillingContractStatus::default());
+    contract.metadata = metadata.clone();
+    let waiting = result(Outcome::Waiting { reason: reasons::BILLING_UNREACHABLE, message: String::new() });
+    let said = status(&contract, &waiting, None, now());
+    assert_eq!(said.last_handled_reconcile_at.as_ref(), Some(&remembered));
+    let mut package = package(&json!({}));
+    package.metadata = metadata;
+    let summary = Summary::stalled(reasons::DRAFT, "");
+    let said = package::status(&package, Some(&summary), None, 0, now());
+    assert_eq!(said.last_handled_reconcile_at, Some(remembered));
+    // A write that stopped is not tried anew at every look.
+    let stopped = json!({"observedGeneration": 3, "lastHandledReconcileAt": requested_at(&package.metadata),
+        "unconfirmedWrite": {"digest": "0".repeat(32), "time": "2026-01-01T00:00:00Z", "rounds": 2}});
+    contract.status = Some(serde_json::from_value(stopped).unwrap());
+    assert_eq!(Recorded::of(&contract, "https://one").unconfirmed.map(|write| write.rounds), Some(2));
 }

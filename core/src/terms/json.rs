@@ -1,4 +1,4 @@
-//! Reading JSON without losing a digit.
+//! Reading JSON without losing a digit, and the names in JSON pointers.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +38,18 @@ fn exact(raw: &RawValue, depth: usize) -> Result<Value, serde_json::Error> {
     }
 }
 
+/// A name as one segment of a JSON pointer (RFC 6901).
+#[must_use]
+pub fn to_segment(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// The name that a segment of a JSON pointer stands for.
+#[must_use]
+pub fn of_segment(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +60,13 @@ mod tests {
         let value =
             parse_exact(r#"{"a": [0.1234567890123456789012345678, 7], "b": null, "c": "x"}"#).unwrap();
         assert_eq!(value, json!({"a": ["0.1234567890123456789012345678", 7], "b": null, "c": "x"}));
+    }
+
+    #[test]
+    fn a_name_is_the_same_after_it_was_in_a_pointer() {
+        for (name, segment) in [("team", "team"), ("a/b", "a~1b"), ("~1", "~01"), ("~/", "~0~1")] {
+            assert_eq!((to_segment(name), of_segment(segment)), (segment.to_owned(), name.to_owned()));
+        }
     }
 
     #[test]

@@ -171,6 +171,30 @@ impl Shape {
         }
     }
 
+    /// Brings the IDs of terms in spec spelling into the letters in which they are compared. What is in a free form, or in a
+    /// list of single values, stays as it is.
+    pub(crate) fn with_usual_ids(&self, terms: &mut Value) {
+        match (self, terms) {
+            (Self::Object(members), Value::Object(values)) => {
+                for (name, value) in values {
+                    match (members.get(name).map(|member| &member.shape), value) {
+                        (Some(Self::Plain), Value::String(id)) if name.ends_with("Id") => {
+                            if let Some(usual) = uuid_in_lower_case(id) {
+                                *id = usual;
+                            }
+                        }
+                        (Some(shape), value) => shape.with_usual_ids(value),
+                        (None, _) => {}
+                    }
+                }
+            }
+            (Self::List { item, .. }, Value::Array(items)) => {
+                items.iter_mut().for_each(|value| item.with_usual_ids(value));
+            }
+            _ => {}
+        }
+    }
+
     /// The same object without a member that the billing API does not have in its body.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -207,6 +231,27 @@ pub(crate) fn uuid_in_lower_case(text: &str) -> Option<String> {
 #[must_use]
 pub fn in_usual_letters(id: &str) -> String {
     uuid_in_lower_case(id).unwrap_or_else(|| id.to_owned())
+}
+
+/// Brings the IDs of a reply into the letters in which they are compared, wherever they stand: a member is one by its name.
+/// What else looks like one (a name, a uniqueness key, a seat) stays as it is.
+pub(crate) fn ids_in_usual_letters(reply: &mut Value) {
+    match reply {
+        Value::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Value::String(id) if name == "id" || name.ends_with("_id") => {
+                        if let Some(usual) = uuid_in_lower_case(id) {
+                            *id = usual;
+                        }
+                    }
+                    value => ids_in_usual_letters(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(ids_in_usual_letters),
+        _ => {}
+    }
 }
 
 /// A JSON pointer under construction, without an allocation until somebody wants to read it.
@@ -382,6 +427,16 @@ mod tests {
         assert_eq!(canonical(r#"{"tags": ["a", "b"], "kind": "AS_IS", "months": 6.0}"#), expected);
         assert_eq!(canonical(r#"{"kind": "NEW_WORD"}"#), Ok(json!({"kind": "NEW_WORD"})));
         assert!(canonical(r#"{"months": "half"}"#).unwrap_err().to_string().contains("an integer"));
+    }
+
+    #[test]
+    fn ids_are_read_in_one_spelling_and_nothing_else_is() {
+        let id = "0E3B5A52-5C0F-4E70-9D3C-0C1A4EA6A101";
+        let mut reply = json!({"id": id, "name": id, "uniqueness_key": id, "items": [{"customer_id": id, "seat_ids": [id]}]});
+        ids_in_usual_letters(&mut reply);
+        let usual = id.to_lowercase();
+        let read = json!({"id": usual, "name": id, "uniqueness_key": id, "items": [{"customer_id": usual, "seat_ids": [id]}]});
+        assert_eq!(reply, read);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::terms::json::{of_segment, to_segment};
+
 /// Members that an item of a list goes by in a path.
 const KEYS: [&str; 6] = ["key", "code", "periodIndex", "alias", "name", "tierStartInclusive"];
 
@@ -20,7 +22,7 @@ pub fn pointer(resource: &Value, path: &str) -> String {
                 };
                 // Names may have dots: the longest one that fits is meant.
                 let name = members.keys().filter(fits).max_by_key(|name| name.len());
-                name.and_then(|name| Some((escaped(name), members.get(name)?, rest.get(name.len()..)?)))
+                name.and_then(|name| Some((to_segment(name), members.get(name)?, rest.get(name.len()..)?)))
             }
             Value::Array(items) => {
                 rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).and_then(|(key, rest)| {
@@ -44,7 +46,7 @@ pub fn pointer(resource: &Value, path: &str) -> String {
 pub fn of_pointer(root: &str, terms: &Value, pointer: &str) -> String {
     let (mut path, mut value) = (root.to_owned(), Some(terms));
     for segment in pointer.split('/').skip(1) {
-        let segment = segment.replace("~1", "/").replace("~0", "~");
+        let segment = of_segment(segment);
         value = match value {
             Some(Value::Array(items)) => {
                 path.extend([format!("[{segment}]")]);
@@ -68,10 +70,6 @@ fn goes_by(item: &Value, key: &str) -> bool {
         Some(Value::Number(number)) => number.to_string() == key,
         _ => false,
     })
-}
-
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
         across::{Together, Which},
         annotations, ignored, questions,
     },
-    terms::text::is_unseen,
+    terms::{json::to_segment, text::is_unseen},
     validate::{self, Violation, path},
 };
 
@@ -108,7 +108,7 @@ fn texts(resource: &Value) -> Vec<Finding> {
     fn walk<'v>(value: &'v Value, pointer: &str, found: &mut Vec<(String, &'v str)>) {
         match value {
             Value::Object(members) => members.iter().for_each(|(name, value)| {
-                let name = name.replace('~', "~0").replace('/', "~1");
+                let name = to_segment(name);
                 walk(value, &format!("{pointer}/{name}"), found);
             }),
             Value::Array(items) => items

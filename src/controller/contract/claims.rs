@@ -14,7 +14,7 @@ use kube::{
     },
 };
 
-use super::wakes::Wakes;
+use super::{aliases::Aliases, wakes::Wakes};
 use crate::{
     api::BillingContract,
     controller::Guarded,
@@ -53,6 +53,8 @@ struct Index {
     names: BTreeSet<(String, String)>,
     /// Contracts that went a short while ago, by what their customers go by.
     departed: HashMap<String, Vec<(DateTime<Utc>, Object)>>,
+    /// What customers are called.
+    aliases: Aliases,
     /// When those that went longer ago were last forgotten.
     swept: DateTime<Utc>,
     /// Contracts that wait for somebody to hold something, or to hold it no more.
@@ -194,11 +196,17 @@ impl ClaimIndex {
         others.filter(|(_, name)| is_same_api(name)).map(|(_, name)| name.clone()).collect()
     }
 
+    /// All that a customer of an account is called, as far as it was told; `customer` has what whoever asks knows, its ID first.
+    #[must_use]
+    pub fn names(&self, account: &str, customer: &[&str]) -> Vec<String> {
+        self.lock().aliases.learn(account, customer)
+    }
+
     /// The contracts of a customer, by any of its names, that went a short while ago.
     #[must_use]
-    pub fn departed(&self, customer: &[&str], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Object)> {
+    pub fn departed(&self, customer: &[String], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, Object)> {
         let index = self.lock();
-        let of_name = |name: &&str| index.departed.get(*name).into_iter().flatten();
+        let of_name = |name: &String| index.departed.get(name).into_iter().flatten();
         let recent = customer.iter().flat_map(of_name).filter(|(at, _)| is_recent(*at, now));
         recent.map(|(at, object)| (*at, Arc::clone(object))).collect()
     }
@@ -213,6 +221,10 @@ impl ClaimIndex {
                 index.departed.retain(|_, gone| {
                     gone.retain(|(at, _)| is_recent(*at, now));
                     !gone.is_empty()
+                });
+                let Index { aliases, by_subject, departed, .. } = &mut *index;
+                aliases.keep(|alias| {
+                    departed.contains_key(alias) || by_subject.contains_key(&Subject::Of(alias.to_owned()))
                 });
             }
             for name in customers(contract) {
@@ -338,12 +350,13 @@ mod tests {
         let claimants = [claimant(0, false), claimant(1, false)];
         let index = index(&claimants);
         let now = Utc::now();
-        assert!(index.departed(&["org"], now).is_empty());
+        let [org, other] = ["org", "other"].map(str::to_owned);
+        assert!(index.departed(&[org.clone()], now).is_empty());
         index.hear(&watcher::Event::Delete(claimants[0].clone()));
-        let gone = index.departed(&["other", "org"], now);
+        let gone = index.departed(&[other.clone(), org.clone()], now);
         assert_eq!(gone.iter().map(|(_, gone)| gone.name_any()).collect::<Vec<_>>(), ["c0000"]);
-        assert!(index.departed(&["other"], now).is_empty());
-        assert!(index.departed(&["org"], now + MAY_SHOW_LATER + chrono::TimeDelta::seconds(1)).is_empty());
+        assert!(index.departed(&[other], now).is_empty());
+        assert!(index.departed(&[org], now + MAY_SHOW_LATER + chrono::TimeDelta::seconds(1)).is_empty());
     }
 
     #[test]

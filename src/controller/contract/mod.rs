@@ -1,5 +1,6 @@
 //! Reconcile of contracts: load, resolve, then observe, plan and execute as the protocol says, and report.
 
+mod aliases;
 pub mod claims;
 mod references;
 pub mod renewals;
@@ -30,7 +31,9 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::references::{awaits_provider, find_provider, of_provider, version as provider_version};
+pub use self::references::{
+    account_of, awaits_provider, find_provider, of_provider, or_lingering, version as provider_version,
+};
 
 impl Handled for BillingContract {
     const LABEL: &'static str = "BillingContract";
@@ -72,8 +75,9 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         }
     };
     context.renewals.changed(contract);
-    let references = References::load(contract, context);
     let uid = ObjectId::of(contract).uid;
+    context.contract_queue.begins(&uid);
+    let references = References::load(contract, context);
     let fingerprint = references.fingerprint(contract);
     match context.contract_queue.due(&uid, contract.resource_version().as_deref(), &fingerprint) {
         Due::Stale => return done(Action::await_change()),

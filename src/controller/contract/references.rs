@@ -25,10 +25,13 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought},
+    plan::{
+        self, Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought, package::Unusable,
+    },
     protocol::{
         Goal, ReconcileResult, Requeue,
         claims::{self, Asking, Subject},
+        deletion,
         failure::LOOK_AGAIN,
         references::{GRACE, MAY_COME, ProviderLookup, held_back, not_renewable, without_package},
     },
@@ -61,18 +64,12 @@ impl References {
         let is_deleted = contract.metadata.deletion_timestamp.is_some();
         let account = account(contract, &context.stores);
         let mut provider = find_provider(contract, &provider_key, context);
-        let is_away = matches!(
-            provider,
-            ProviderLookup::NotReady(_) | ProviderLookup::Unknown | ProviderLookup::Missing
-        );
-        if is_deleted && is_away {
-            let lingering = context.providers.lingering(&provider_key);
-            let same = lingering.filter(|lingering| account.as_ref() == Some(&lingering.account));
-            provider = same.map_or(provider, ProviderLookup::Ready);
+        if is_deleted {
+            provider = or_lingering(provider, &provider_key, account.as_deref(), context);
         }
         Self {
             provider,
-            package: context.packages.lookup(contract),
+            package: package(contract, account.as_deref(), context),
             meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
@@ -95,6 +92,9 @@ impl References {
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
         if goal != Goal::InForce {
+            if let Some(refusal) = deletion::is_elsewhere(contract, account) {
+                return Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)));
+            }
             // What a resource holds can be ended whatever it depended on.
             let package = self.meant.as_ref();
             let references = ContractReferences {
@@ -201,6 +201,21 @@ impl References {
     }
 }
 
+/// The package of a contract, where the account has it: one that is on record of another account is made anew there first.
+fn package(contract: &BillingContract, account: Option<&str>, context: &Context) -> registry::Lookup {
+    let found = context.packages.lookup(contract)?;
+    let is_elsewhere = |package: &&ContractPackage| {
+        account.is_some_and(|account| !plan::package::is_in_account(package, account))
+    };
+    match found.as_ref().filter(is_elsewhere) {
+        Some(package) => Err(Unusable::NotCreated(format!(
+            "ContractPackage {} is known of another account than the contract's, and is looked for in that one",
+            package.name_any()
+        ))),
+        None => Ok(found),
+    }
+}
+
 /// Why another resource holds what this one claims.
 fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Option<Refusal> {
     let rivals = rivals(contract, account, context);
@@ -257,7 +272,7 @@ impl Others for OthersOf {
     }
 
     fn departed(&self, customer: &[&str]) -> Vec<Departed> {
-        let gone = self.index.departed(customer, Utc::now());
+        let gone = self.index.departed(&self.index.names(&self.account, customer), Utc::now());
         // Of one that never came to a status, and whose provider went with it, the account is not known.
         let is_ours = |found: &BillingContract| {
             account(found, &self.stores).is_none_or(|account| account == self.account)
@@ -270,7 +285,8 @@ impl Others for OthersOf {
     }
 
     fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
-        let marks: Vec<_> = customer.iter().map(|name| Subject::Of((*name).to_owned())).collect();
+        let names = self.index.names(&self.account, customer);
+        let marks: Vec<_> = names.into_iter().map(Subject::Of).collect();
         let found = self.index.marked(&marks, &self.this);
         let others = found.iter().filter_map(|other| other.readable());
         let ours = others.filter(|other| account(other, &self.stores).as_deref() == Some(&self.account));
@@ -303,7 +319,7 @@ fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<G
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
 fn account(contract: &BillingContract, stores: &Stores) -> Option<String> {
-    let said = base_url(&provider_key(contract), stores).map(|url| claims::account(&url));
+    let said = account_of(&provider_key(contract), stores);
     said.or_else(|| contract.status.as_ref()?.account.clone())
 }
 
@@ -359,6 +375,29 @@ pub fn find_provider(
         }
         found => found,
     }
+}
+
+/// The same for an object that is deleted, where its provider cannot be used any more: what it holds in `account`, if that is
+/// known, can be ended for a while through the account that was ready before.
+pub fn or_lingering(
+    found: ProviderLookup<Arc<ReadyProvider>>,
+    key: &ProviderKey,
+    account: Option<&str>,
+    context: &Context,
+) -> ProviderLookup<Arc<ReadyProvider>> {
+    match found {
+        ProviderLookup::NotReady(_) | ProviderLookup::Unknown | ProviderLookup::Missing => {
+            let lingering = context.providers.lingering(key);
+            let same = lingering.filter(|lingering| Some(lingering.account.as_str()) == account);
+            same.map_or(found, ProviderLookup::Ready)
+        }
+        ProviderLookup::Ready(_) | ProviderLookup::NotAllowed => found,
+    }
+}
+
+/// The account that a provider means now; nothing where there is no such provider.
+pub fn account_of(key: &ProviderKey, stores: &Stores) -> Option<String> {
+    base_url(key, stores).map(|url| claims::account(&url))
 }
 
 fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {

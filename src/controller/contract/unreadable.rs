@@ -38,8 +38,9 @@ pub(super) async fn reconcile(
         return undecodable::report(context, guarded, &message).await;
     };
     context.filled().await;
-    let references = References::load(contract, context);
     let uid = ObjectId::of(contract).uid;
+    context.contract_queue.begins(&uid);
+    let references = References::load(contract, context);
     let fingerprint = references.fingerprint(contract);
     match context.contract_queue.due(&uid, contract.resource_version().as_deref(), &fingerprint) {
         Due::Stale => return Ok(Action::await_change()),

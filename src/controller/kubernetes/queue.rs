@@ -39,6 +39,8 @@ struct Entry {
     /// The version that a write without an answer may have replaced.
     doubted: Option<Written>,
     failures: u32,
+    /// Whether it was woken since its last pass began.
+    woken: bool,
 }
 
 /// A version that this process wrote, or wanted to replace.
@@ -67,6 +69,18 @@ pub enum Due {
     Stale,
 }
 
+impl Entry {
+    /// The object is due again after so long, or at once when it was woken meanwhile; how long that is.
+    fn due_in(&mut self, wait: Duration) -> Duration {
+        if std::mem::take(&mut self.woken) {
+            self.due = None;
+            return Duration::ZERO;
+        }
+        self.due = Some(Instant::now() + wait);
+        wait
+    }
+}
+
 impl Queue {
     /// Whether an object with this fingerprint and resource version is due. A changed fingerprint forgets failures.
     pub fn due(&self, uid: &str, version: Option<&str>, fingerprint: &Fingerprint) -> Due {
@@ -79,8 +93,8 @@ impl Queue {
             return Due::Stale;
         }
         if entry.fingerprint != *fingerprint {
-            let (written, doubted) = (entry.written, entry.doubted);
-            *entry = Entry { fingerprint: fingerprint.clone(), written, doubted, ..Entry::default() };
+            let Entry { written, doubted, woken, .. } = *entry;
+            *entry = Entry { fingerprint: fingerprint.clone(), written, doubted, woken, ..Entry::default() };
             return Due::Now;
         }
         match entry.due.map(|due| due.saturating_duration_since(Instant::now())) {
@@ -89,10 +103,17 @@ impl Queue {
         }
     }
 
-    /// Makes an object due at once.
+    /// A pass begins, and has not looked at anything yet: whatever wakes the object from now on may be news to it.
+    pub fn begins(&self, uid: &str) {
+        if let Some(entry) = self.lock().get_mut(uid) {
+            entry.woken = false;
+        }
+    }
+
+    /// Makes an object due at once: now, or right after the pass that is under way.
     pub fn wake(&self, uid: &str) {
         if let Some(entry) = self.lock().get_mut(uid) {
-            entry.due = None;
+            (entry.due, entry.woken) = (None, true);
         }
     }
 
@@ -150,10 +171,10 @@ impl Queue {
             Requeue::Within(wait) => Action::requeue(self.after(uid, sync_period.min(wait))),
             Requeue::After(wait) => Action::requeue(self.after(uid, wait)),
             Requeue::Backoff(floor) => Action::requeue(self.retry(uid, floor)),
-            Requeue::OnChange => {
-                self.after(uid, Duration::from_hours(24));
-                Action::await_change()
-            }
+            Requeue::OnChange => match self.after(uid, Duration::from_hours(24)) {
+                Duration::ZERO => Action::requeue(Duration::ZERO),
+                _ => Action::await_change(),
+            },
         }
     }
 
@@ -163,8 +184,7 @@ impl Queue {
         let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_default();
         entry.failures = 0;
-        entry.due = Some(Instant::now() + wait);
-        wait
+        entry.due_in(wait)
     }
 
     /// The reconcile failed: the object is due again after `floor` and an exponential delay.
@@ -173,8 +193,7 @@ impl Queue {
         let entry = entries.entry(uid.to_owned()).or_default();
         let wait = floor + jittered(backoff(entry.failures));
         entry.failures = entry.failures.saturating_add(1);
-        entry.due = Some(Instant::now() + wait);
-        wait
+        entry.due_in(wait)
     }
 
     /// How often the object failed in a row.
@@ -223,6 +242,34 @@ mod tests {
         assert_eq!(queue.due("a", Some("7"), &generation(2)), Due::Now);
         queue.after("a", Duration::ZERO);
         assert_eq!(queue.due("a", Some("7"), &generation(2)), Due::Now);
+    }
+
+    #[test]
+    fn what_wakes_an_object_while_a_pass_is_under_way_makes_it_due_right_after_it() {
+        let queue = Queue::default();
+        let pass = |wakes: bool| {
+            queue.begins("a");
+            assert_eq!(queue.due("a", None, &generation(1)), Due::Now);
+            if wakes {
+                queue.wake("a");
+            }
+        };
+        for requeue in [Requeue::AfterSyncPeriod, Requeue::Backoff(PERIOD), Requeue::OnChange] {
+            pass(true);
+            assert_eq!(queue.requeue("a", requeue, PERIOD), Action::requeue(Duration::ZERO));
+            pass(false);
+            assert_ne!(queue.requeue("a", requeue, PERIOD), Action::requeue(Duration::ZERO));
+            assert!(matches!(queue.due("a", None, &generation(1)), Due::Later(_)));
+            // What wakes it between two passes is over with the next one.
+            queue.wake("a");
+        }
+        pass(false);
+        assert!(queue.after("a", PERIOD) >= PERIOD * 9 / 10);
+        // Another spec forgets when it was due, and not that it was woken.
+        queue.wake("a");
+        pass(true);
+        assert_eq!(queue.due("a", None, &generation(2)), Due::Now);
+        assert_eq!(queue.after("a", PERIOD), Duration::ZERO);
     }
 
     #[test]

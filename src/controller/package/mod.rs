@@ -12,7 +12,7 @@ use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{awaits_provider, find_provider, provider_version},
+    contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version},
     decoded,
     guarded::Invalid,
     kubernetes::{
@@ -28,7 +28,7 @@ use crate::{
     api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
     billing::slots::Slots,
     protocol::{
-        Goal, Outcome, Requeue,
+        Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
         failure::RARELY,
         references::{GRACE, ProviderLookup},
@@ -82,13 +82,14 @@ async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context
         Err(invalid) => return unreadable(guarded, invalid, context).await.map(Pass::Done),
     };
     context.filled().await;
+    let uid = ObjectId::of(package).uid;
+    context.package_queue.begins(&uid);
     let local = context.packages.local(package);
     let provider = provider_key(package).map(|key| {
-        let found = find_provider(package, &key, context);
+        let found = provider(package, &key, context);
         (key, found)
     });
     let fingerprint = fingerprint(package, local.as_ref(), provider.as_ref());
-    let uid = ObjectId::of(package).uid;
     let due = context.package_queue.due(&uid, package.resource_version().as_deref(), &fingerprint);
     if due == Due::Stale {
         return Ok(Pass::Done(Action::await_change()));
@@ -160,6 +161,22 @@ async fn delete(
     report(package, &summary, Some(&result), contracts, context).await.map(Pass::Done)
 }
 
+/// What a package finds when it looks up its provider. One that is deleted can be archived for a while after its provider went, as
+/// with a namespace everything in it goes, in any order.
+fn provider(
+    package: &ContractPackage,
+    key: &ProviderKey,
+    context: &Context,
+) -> ProviderLookup<Arc<ReadyProvider>> {
+    let found = find_provider(package, key, context);
+    if package.metadata.deletion_timestamp.is_none() {
+        return found;
+    }
+    let account =
+        account_of(key, &context.stores).or_else(|| Some(context.providers.lingering(key)?.account.clone()));
+    or_lingering(found, key, account.as_deref(), context)
+}
+
 /// Whose slot a reconcile takes: that of the account which it asks.
 fn slots<'a>((_, found): &'a Provider, context: &'a Context) -> &'a Slots {
     if let ProviderLookup::Ready(account) = found { account.budget.slots() } else { &context.local }
@@ -184,7 +201,7 @@ async fn unreadable(
         context.filled().await;
         let Deletion::End(goal) = deletion::of_package(package) else { return None };
         let key = provider_key(package)?;
-        let found = find_provider(package, &key, context);
+        let found = provider(package, &key, context);
         let result = bring(package, &(key, found), context.packages.count(package), goal, context).await;
         matches!(result.outcome, Outcome::Ended { .. }).then_some(())
     };
@@ -214,7 +231,12 @@ async fn bring(
         Ok(account) => account,
         Err(blocked) => return *blocked,
     };
-    let result = account.client.reconcile_package(package, contracts, goal).await;
+    if goal != Goal::InForce
+        && let Some(refusal) = deletion::package_is_elsewhere(package, &account.account)
+    {
+        return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
+    }
+    let result = account.client.reconcile_package(package, &account.account, contracts, goal).await;
     if result.suspects_token {
         context.providers.suspect(key, account);
     }

@@ -42,6 +42,8 @@ use crate::{
 
 /// How long a token may be away before its provider stops being ready: long enough to replace a Secret.
 const TOKEN_GRACE: Duration = Duration::from_secs(10);
+/// Most bytes of a token: servers take no more of a header, and most of them much less.
+const MOST_TOKEN: usize = 16 << 10;
 
 /// What the two kinds of provider have in common.
 pub trait ProviderResource: Handled + Serialize + HasStatus<Status = ProviderStatus> {
@@ -334,6 +336,19 @@ pub fn token(secret: &Secret, name: &str, key: &str) -> Result<SecretString, Str
     if text.is_empty() {
         return Err(format!("key `{key}` of Secret {name} is empty"));
     }
+    if text.len() > MOST_TOKEN {
+        let bytes = text.len();
+        return Err(format!(
+            "key `{key}` of Secret {name} has {bytes} bytes, and no token has more than {MOST_TOKEN}"
+        ));
+    }
+    // Never the character itself: it may be part of a token.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!(
+            "key `{key}` of Secret {name} has a character that no token has: it must be printable ASCII without a byte order mark, \
+             and without spaces or line breaks inside"
+        ));
+    }
     Ok(SecretString::from(text))
 }
 
@@ -357,5 +372,41 @@ impl Checked {
     fn failed(error: &CallError, api: BillingApiKind) -> Self {
         let pause = if let CallError::Throttled { pause } = error { *pause } else { Duration::ZERO };
         Self { pause, ..Self::not_ready(AccountCheck::failed(error, api)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::ByteString;
+
+    #[test]
+    fn a_secret_that_holds_something_else_than_a_token_is_told_by_its_key_and_not_by_its_content() {
+        let read = |bytes: &[u8]| {
+            let data = [("token".to_owned(), ByteString(bytes.to_vec()))].into();
+            token(&Secret { data: Some(data), ..Secret::default() }, "zoo-token", "token")
+        };
+        for text in ["api-Token_1.2/3+4=", "\n api-token \r\n"] {
+            assert_eq!(read(text.as_bytes()).unwrap().expose_secret(), text.trim());
+        }
+        let large = "x".repeat(MOST_TOKEN + 1);
+        for (odd, why) in [
+            ("", "is empty"),
+            (" \n", "is empty"),
+            ("two words", "printable ASCII"),
+            ("two\nlines", "printable ASCII"),
+            ("Bearer token", "printable ASCII"),
+            ("\u{feff}token", "byte order mark"),
+            ("t\u{f6}ken", "printable ASCII"),
+            ("to\u{0}ken", "printable ASCII"),
+            (large.as_str(), "has 16385 bytes"),
+        ] {
+            let said = read(odd.as_bytes()).unwrap_err();
+            assert!(said.contains(why) && said.contains("key `token` of Secret zoo-token"), "{said}");
+            assert!(odd.trim().is_empty() || !said.contains(odd), "{said}");
+        }
+        assert!(read(&[0xff, 0]).unwrap_err().contains("is not text"));
+        let none = token(&Secret::default(), "zoo-token", "token").unwrap_err();
+        assert_eq!(none, "Secret zoo-token has no key `token` (it has: none)");
     }
 }

@@ -117,3 +117,25 @@ async fn a_deletion_waits_for_its_own_approval_and_can_be_denied() {
         "{events:?}"
     );
 }
+
+#[tokio::test]
+async fn an_approval_of_one_account_is_none_of_the_same_plan_in_another() {
+    let mut world = World::start().await;
+    world.apply(&planned()).await;
+    let digest = waiting_plan(&world, &[]).await;
+    let other = crate::support::sim::Sim::start();
+    other.admit(crate::support::sim::TOKEN).await;
+    other.register(ORG).await;
+    // Both come in one commit.
+    world.stop_operator().await;
+    let ann = approver(&world, "ann").await;
+    say(&world, &ann, word("first-year", "ann", &digest, "Approve")).await.unwrap();
+    world.apply(&crate::support::terms::provider(&other.url)).await;
+    world.start_operator().await;
+    let second = waiting_plan(&world, &[&digest]).await;
+    assert!(message(&world.get("acme").await).contains("first-year is about another plan"));
+    assert_eq!((world.sim.calls(ORG).await.puts, other.calls(ORG).await.puts), (0, 0));
+    say(&world, &ann, word("elsewhere", "ann", &second, "Approve")).await.unwrap();
+    world.until_ready("acme").await;
+    assert_eq!((world.sim.calls(ORG).await.puts, other.calls(ORG).await.puts), (0, 1));
+}

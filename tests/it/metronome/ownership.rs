@@ -11,6 +11,7 @@ use crate::support::{
     },
     sim::TOKEN,
     terms::{with, without},
+    world::reason,
 };
 
 /// How many contracts a rebuilt cluster finds again.
@@ -363,4 +364,53 @@ async fn a_wrong_token_costs_one_probe_and_a_right_one_is_picked_up() {
     world.apply(&secret(TOKEN)).await;
     let ready = world.until_ready("acme").await;
     assert_eq!(kstatus::status_of(&ready, "Ready"), Some("True"));
+}
+
+#[tokio::test]
+async fn a_contract_whose_suspended_holder_is_deleted_goes_at_once_to_the_one_that_adopts_it() {
+    let world = World::metronome().await;
+    let old = with(acme(), "/spec/deletionPolicy", json!("Cancel"));
+    world.apply(&old).await;
+    let id = world.until_ready("acme").await["status"]["contractId"].clone();
+    world.apply(&with(old, "/spec/suspend", json!(true))).await;
+    world.delete("acme").await;
+    let waits = |contract: &Value| reason(contract) == "Suspended";
+    world.until("acme", waits).await;
+    let new = with(contract("new", CUSTOMER), "/spec/metronome/name", json!("Acme 2027"));
+    let started = std::time::Instant::now();
+    world.apply(&with(new, "/spec/adopt", json!({"contractId": id, "mode": "Override"}))).await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.until_ready("new").await["status"]["contractId"], id);
+    // A second look by itself comes after half a minute.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(world.sim.only(CUSTOMER).await["state"], "active");
+    assert_eq!(world.sim.all_writes().await, traffic([(CREATE, 1), (EDIT, 1)]));
+}
+
+#[tokio::test]
+async fn two_that_call_one_customer_by_its_id_and_by_its_alias_make_one_contract() {
+    let mut world = World::metronome_bare().await;
+    world.connect_metronome().await;
+    let other = customer(1);
+    world
+        .sim
+        .seed_customer(&other, json!({"name": "Globex", "ingest_aliases": ["team@globex.example"]}))
+        .await;
+    // Of what is created in the same second, the first by name goes before.
+    let pairs = [("a", "b", CUSTOMER, ALIAS), ("d", "c", other.as_str(), "team@globex.example")];
+    for (by_alias, by_id, customer, alias) in pairs {
+        let named = without(contract(by_alias, customer), "/spec/metronome/customerId");
+        world.apply(&with(named, "/spec/metronome/customerAlias", json!(alias))).await;
+        world.apply(&contract(by_id, customer)).await;
+    }
+    world.start_operator().await;
+    for (by_alias, by_id, customer, _) in pairs {
+        let is_decided = |contract: &Value| kstatus::compute(contract) != kstatus::Standing::InProgress;
+        let both = [world.until(by_alias, is_decided).await, world.until(by_id, is_decided).await];
+        let stands = both.each_ref().map(kstatus::compute);
+        assert!(stands.contains(&kstatus::Standing::Current), "{both:#?}");
+        let stopped = both.iter().find(|contract| kstatus::compute(contract) == kstatus::Standing::Failed);
+        assert_eq!(reason(stopped.unwrap()), "DuplicateClaim");
+        assert_eq!(world.sim.held(customer).await.len(), 1);
+    }
 }

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use crate::support::{
     World, kstatus,
     metronome::{
-        CREATE, CUSTOMER, EDIT, PRODUCT, START, Traffic, customer, from_package, package, plus, traffic,
-        with_terms,
+        CREATE, CUSTOMER, EDIT, PRODUCT, START, Traffic, customer, from_package, package, plus, provider,
+        traffic, with_terms,
     },
+    sim::{Sim, TOKEN},
     terms::with,
     world::{message, reason},
 };
@@ -379,4 +380,64 @@ async fn a_create_that_the_api_refuses_is_sent_once() {
     world.until_waiting("acme", "PackageNotReady").await;
     assert_eq!(world.sim.all_writes().await, traffic([(CREATE_PACKAGE, 1)]));
     assert_eq!(world.sim.sent(LIST_PACKAGES).await.len(), 1, "a refused package asks for nothing");
+}
+
+#[tokio::test]
+async fn what_goes_with_its_namespace_ends_in_billing_whichever_goes_first() {
+    let world = World::metronome().await;
+    world.apply(&with(package("pro"), "/spec/deletionPolicy", json!("Archive"))).await;
+    let made = from_package("acme", CUSTOMER, by_name("pro"));
+    world.apply(&with(made, "/spec/deletionPolicy", json!("Cancel"))).await;
+    world.until_ready("acme").await;
+    world.delete_object("Secret", "metronome-token").await;
+    world.delete_object("BillingProvider", "metronome").await;
+    world.delete_object(KIND, "pro").await;
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    world.until_object_gone(KIND, "pro").await;
+    assert_eq!(world.sim.only(CUSTOMER).await["state"], "archived");
+    assert!(packages(&world).await[0]["archived_at"].is_string());
+}
+
+#[tokio::test]
+async fn a_package_whose_provider_means_another_account_is_made_anew_there_before_contracts_use_it() {
+    let mut world = World::metronome().await;
+    let archived = with(package("pro"), "/spec/deletionPolicy", json!("Archive"));
+    world.apply(&archived).await;
+    let canceled = from_package("acme", CUSTOMER, by_name("pro"));
+    world.apply(&with(canceled, "/spec/deletionPolicy", json!("Cancel"))).await;
+    world.until_ready("acme").await;
+    let first = world.get_object(KIND, "pro").await["status"].clone();
+    assert_eq!(first["account"], world.sim.url);
+    let other = Sim::start();
+    other.admit(TOKEN).await;
+    other.seed_catalog().await;
+    world.apply(&provider(&other.url)).await;
+    let moved =
+        world.until_package("pro", |package| package["status"]["account"] == other.url.as_str()).await;
+    assert_ne!(moved["status"]["packageId"], first["packageId"]);
+    let id = moved["status"]["packageId"].as_str().unwrap().to_owned();
+    let made = |contract: &Value| {
+        contract["status"]["account"] == other.url.as_str() && reason(contract) == "InSync"
+    };
+    world.until("acme", made).await;
+    let sent = other.sent(CREATE).await;
+    assert!(sent.len() == 1 && sent[0].contains(&id), "{sent:?}");
+
+    // What is in the former account is not taken for gone when the resource goes.
+    world.delete("acme").await;
+    world.until_gone("acme", 1).await;
+    world.stop_operator().await;
+    world.apply(&provider(&world.sim.url)).await;
+    world.delete_object(KIND, "pro").await;
+    world.start_operator().await;
+    let stays = world.until_package("pro", |package| reason(package) == "AccountChanged").await;
+    for part in [id.as_str(), other.url.as_str(), "billing.countersign.dev/release=true"] {
+        assert!(message(&stays).contains(part), "{}", message(&stays));
+    }
+    world.apply(&provider(&other.url)).await;
+    world.until_object_gone(KIND, "pro").await;
+    let listed = other.call(LIST_PACKAGES, &json!({"archive_filter": "ALL"})).await;
+    assert!(listed["data"][0]["archived_at"].is_string(), "{listed}");
+    assert!(packages(&world).await[0]["archived_at"].is_null());
 }

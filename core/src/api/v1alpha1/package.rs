@@ -155,6 +155,10 @@ pub struct ContractPackageStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub package_id: Option<String>,
+    /// Address of the billing API that has the package: what is known of one account means nothing in another (Metronome).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub account: Option<String>,
     /// Digest of the terms since they were published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,

@@ -72,6 +72,16 @@ fn a_commitment_without_a_sum_is_beyond_every_limit() {
 }
 
 #[test]
+fn what_dollars_have_no_digits_for_is_held_against_the_limit_all_the_same() {
+    let cents = Unit::PricingUnit { id: crate::plan::USD_CENTS.to_owned(), name: None };
+    for (after, is_beyond) in [("0.000000000000000000000000001", false), ("120000000", true)] {
+        let fixed = fixed(FixedKind::Commitment, cents.clone(), "0", after);
+        let found = most("500000").beyond(&plan(vec![], vec![fixed], vec![]));
+        assert_eq!(!found.is_empty(), is_beyond, "{after}: {found:?}");
+    }
+}
+
+#[test]
 fn a_price_may_move_by_so_many_percent_of_what_it_was() {
     for (before, after, is_beyond) in [
         ("0.50", "0.60", false),

@@ -11,7 +11,10 @@ use super::{
     money::Unit,
     part::{Members, Part},
 };
-use crate::{plan::Change, terms::metronome::CONTRACT};
+use crate::{
+    plan::Change,
+    terms::{json::to_segment, metronome::CONTRACT},
+};
 
 /// Compares the custom fields of the contract, the stamp among them.
 pub(super) fn compare(draft: &mut Draft<'_>) {
@@ -39,7 +42,7 @@ pub(super) fn compare_of(
     for (name, value) in &wanted {
         let from = found.get(name).cloned();
         if from.as_ref() != Some(value) {
-            let change = Change::new(format!("/{prefix}{name}"), from, Some(value.clone()));
+            let change = Change::new(format!("/{prefix}{}", to_segment(name)), from, Some(value.clone()));
             if draft.change(&change, Unit::Other) {
                 set.insert(name.clone(), value.clone());
             }
@@ -51,7 +54,7 @@ pub(super) fn compare_of(
     let gone: Vec<_> = recorded.into_iter().filter(is_left).collect();
     let mut delete = Vec::new();
     for name in gone {
-        let change = Change::new(format!("/{prefix}{name}"), found.get(name).cloned(), None);
+        let change = Change::new(format!("/{prefix}{}", to_segment(name)), found.get(name).cloned(), None);
         if draft.change(&change, Unit::Other) {
             delete.push(name.to_owned());
         }

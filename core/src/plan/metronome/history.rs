@@ -13,14 +13,14 @@ use serde_json::Value;
 
 use super::{
     ObservedContract,
-    lists::{LISTS, List, Writes},
-    observed::{AddedItem, ApiId, Ours},
-    reply::as_written,
+    lists::{LISTS, List, Writes, item_shape},
+    observed::{AddedItem, ApiId, Ours, ROYALTIES, royalty_id},
+    reply::{as_written, royalties},
     thresholds::{THRESHOLDS, Threshold},
 };
 use crate::{
     plan::{Added, Call},
-    terms::{Decimal, Timestamp},
+    terms::{Decimal, Timestamp, shape::Spelling},
 };
 
 /// Verbs that the history has under another name.
@@ -48,6 +48,8 @@ pub(super) struct Edits {
     pub is_told: bool,
     /// Whether it has any edit.
     has_any: bool,
+    /// Whether it has one that is not the resource's own.
+    pub has_others: bool,
     /// The resource's own edits.
     own: Vec<OwnEdit>,
     /// Ids of the items that an edit, whoever's, has taken out again.
@@ -62,6 +64,8 @@ struct OwnEdit {
     /// When it was made, as far as that is told.
     at: Option<Timestamp>,
     added: Vec<AddedItem>,
+    /// What stands for the ids of the royalties that it has added.
+    royalties: Vec<String>,
 }
 
 impl Edits {
@@ -70,8 +74,13 @@ impl Edits {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
         let time = |edit: &Value| Timestamp::from_wire(text(edit, "timestamp")).ok();
         let is_own = |edit: &Value| text(edit, "uniqueness_key").starts_with(mark);
+        let is_own_edit = |edit: &Value| is_own(&edit);
         let own = edits().filter(|edit| is_own(edit));
-        let own = own.map(|edit| OwnEdit { at: time(edit), added: items_added(edit) });
+        let own = own.map(|edit| OwnEdit {
+            at: time(edit),
+            added: items_added(edit),
+            royalties: royalties_added(edit),
+        });
         let is_last_set_by_own = |threshold: &&Threshold| {
             let last = edits().filter(|edit| sets(edit, threshold)).max_by_key(|edit| time(edit));
             last.is_some_and(is_own)
@@ -84,6 +93,7 @@ impl Edits {
             last_at: last.and_then(time),
             is_told: data.is_some(),
             has_any: edits().next().is_some(),
+            has_others: !edits().all(is_own_edit),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
             thresholds: THRESHOLDS
@@ -97,7 +107,11 @@ impl Edits {
     /// What the resource's own edits have done.
     pub(super) fn ours(&self) -> Ours {
         let added = self.own.iter().flat_map(|edit| &edit.added);
-        Ours { items: added.map(|item| item.id.to_string()).collect(), thresholds: self.thresholds.clone() }
+        Ours {
+            items: added.map(|item| item.id.to_string()).collect(),
+            royalties: self.own.iter().flat_map(|edit| &edit.royalties).cloned().collect(),
+            thresholds: self.thresholds.clone(),
+        }
     }
 
     /// Whether nobody has edited the contract: the history was told, and has nothing.
@@ -190,6 +204,14 @@ fn items_added(edit: &Value) -> Vec<AddedItem> {
         }
     }
     added
+}
+
+/// What stands for the ids of the royalties that an edit has added.
+fn royalties_added(edit: &Value) -> Vec<String> {
+    let added = royalties(edit.get("add_reseller_royalties").map(as_written).as_ref());
+    let added = added.as_array().into_iter().flatten();
+    let terms = added.filter_map(|royalty| item_shape(ROYALTIES).canonical(royalty, Spelling::Wire).ok());
+    terms.map(|terms| royalty_id(&terms)).collect()
 }
 
 /// Ids of the items that a call has added, by what each is recorded as, as far as its reply tells them.

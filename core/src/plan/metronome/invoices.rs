@@ -62,8 +62,6 @@ struct Line {
     /// The list of the contract that has such items, for what is bought outright.
     list: Option<&'static str>,
     product: Option<String>,
-    /// `PREPAID` or `POSTPAID`, of a commit that is paid for.
-    commit_type: Option<&'static str>,
     /// When the period that it is about begins, where it says so.
     at: Option<Timestamp>,
 }
@@ -100,13 +98,7 @@ impl Invoices {
         };
         let gone = invoices.iter().flat_map(|invoice| &invoice.lines).filter_map(|line| {
             let is_gone = line.item.as_deref().is_some_and(is_gone);
-            let billed = || {
-                Some(Billed {
-                    list: line.list?,
-                    product: line.product.clone()?,
-                    commit_type: line.commit_type,
-                })
-            };
+            let billed = || Some(Billed { list: line.list?, product: line.product.clone()? });
             is_gone.then(billed).flatten()
         });
         gone.collect()
@@ -147,11 +139,6 @@ impl Line {
         let id = |name: &str| text(line, name).map(str::to_owned);
         let (charge, subscription) = (id("scheduled_charge_id"), id("subscription_id"));
         let pays = text(line, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("commit_purchase"));
-        let commit_type = match text(line, "commit_type") {
-            Some("PrepaidCommit") => Some("PREPAID"),
-            Some("PostpaidCommit") => Some("POSTPAID"),
-            _ => None,
-        };
         let list = match (&charge, pays) {
             (Some(_), _) => Some("scheduledCharges"),
             (None, true) => Some("commits"),
@@ -162,7 +149,6 @@ impl Line {
             item: charge.or(subscription).or_else(|| id("commit_id").filter(|_| pays)),
             list,
             product: id("product_id"),
-            commit_type: commit_type.filter(|_| pays),
             at: time(line, "starting_at"),
         }
     }

@@ -19,19 +19,19 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::{Item, royalty_id},
+    observed::{Item, ROYALTIES, royalty_id},
     part::Part,
     schedule::{self, Difference, Kind},
     tables::KEYLESS,
-    text,
+    text, words,
 };
 use crate::{
     plan::{
         Change, Recorded, USD_CENTS,
         diff::diff,
-        pairing::{Pairing, Traits},
+        pairing::{ANYTHING, Pairing, Traits},
     },
-    terms::{Decimal, Digest},
+    terms::{Decimal, Digest, json::to_segment},
 };
 
 /// Characters of a digest that an item is recorded by.
@@ -126,10 +126,16 @@ fn pair<'v>(
     );
     // What an edit of this resource has added and nobody has recorded, as its reply was lost.
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
-    let is_ours = |item: &Item<'_>| observed.is_ours(&item.ids.own) && !known.contains(item.ids.own.as_str());
+    let is_ours = |item: &Item<'_>| observed.is_ours_in(name, *item) && !known.contains(&*item.recorded_id());
     pairing.by_key(
         |wanted| Some(subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
+    );
+    pairing.by_key(
+        |wanted| Some(subject_without_words(name, &wanted.canonical)),
+        |item| {
+            (is_ours(item) && has_unknown_word(name, *item)).then(|| subject_without_words(name, item.terms))
+        },
     );
     // What the resource's own create has made is its own, so that none is asked about and what left the spec is taken out.
     let likeness = match Likeness::of(desired, observed, recorded) {
@@ -155,7 +161,7 @@ fn pair<'v>(
 /// Which items of the spec could be one of those that are left, changed, as well as a new one.
 fn questions(name: &str, pairing: &Pairing<'_, Wanted, Item<'_>>) -> Vec<String> {
     let alike = pairing.candidates(
-        |wanted| rough_subject(name, &wanted.canonical),
+        |wanted| rough_subject_of_wanted(name, &wanted.canonical),
         |item| rough_subject(name, item.terms),
         |_, _| Some(0),
     );
@@ -185,11 +191,32 @@ fn subject(list: &str, terms: &Value) -> Traits {
 
 /// What an item is about, whatever billing makes of the words for it: of an override, its kind and its start.
 fn rough_subject(list: &str, terms: &Value) -> Traits {
-    if list != "overrides" {
-        return subject(list, terms);
+    let said = |place| words::said(item_shape(list), place, terms);
+    match list {
+        "overrides" => {
+            let start = text(terms, "startingAt").map(|start| ("startingAt", start.to_owned()));
+            start.into_iter().chain([("type", said("/type"))]).collect()
+        }
+        ROYALTIES => Traits::from([("resellerType", said("/resellerType"))]),
+        _ => subject(list, terms),
     }
-    let names = ["startingAt", "type"].into_iter();
-    names.filter_map(|name| Some((name, text(terms, name)?.to_owned()))).collect()
+}
+
+/// The same of an item of the spec, which may leave its kind out.
+fn rough_subject_of_wanted(list: &str, terms: &Value) -> Traits {
+    let mut subject = rough_subject(list, terms);
+    subject.retain(|_, said| said != ANYTHING);
+    subject
+}
+
+/// What an item is about, but for its words.
+fn subject_without_words(list: &str, terms: &Value) -> Traits {
+    subject(list, &words::without(item_shape(list), terms))
+}
+
+/// Whether an item of the contract has a word that this version does not know: what it is about cannot be told by its words.
+fn has_unknown_word(list: &str, item: Item<'_>) -> bool {
+    words::has_unknown(item_shape(list), item.terms)
 }
 
 /// What an item is looked up by: what it is for, and from when.
@@ -255,7 +282,7 @@ fn is_own(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
     let recorded = draft.recorded_as(pairs.list, &item.ids.own).is_some();
     let is_same = pairs.likeness == Likeness::Same && pairs.is_only(item);
     let is_made = draft.observed.came_with_own(draft.desired, draft.recorded, pairs.list);
-    recorded || draft.observed.is_ours(&item.ids.own) || is_made || is_same
+    recorded || draft.observed.is_ours_in(pairs.list, item) || is_made || is_same
 }
 
 fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
@@ -310,7 +337,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         if is_own(draft, pairs, *item) || is_recorded_royalty(draft, pairs, *item) {
             own.push(*item);
         } else {
-            let path = format!("/{}/{}", pairs.list, item.ids.own);
+            let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
             report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
         }
     }
@@ -321,7 +348,13 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let takes_place = |item: &Item<'_>| one_for_one || subject(item.terms) == subject(&wanted.canonical);
         let before = || own.iter().position(takes_place);
         let index = if item.is_some() { None } else { before() };
-        if let Some(item) = item.or_else(|| index.map(|index| own.remove(index))) {
+        let of_unknown_words = || {
+            let mut left = pairs.left.iter().filter(|item| has_unknown_word(pairs.list, **item));
+            let said = subject_without_words(pairs.list, &wanted.canonical);
+            left.find(|item| subject_without_words(pairs.list, item.terms) == said).copied()
+        };
+        let item = item.or_else(|| index.map(|index| own.remove(index))).or_else(of_unknown_words);
+        if let Some(item) = item {
             let mut changes = differences(pairs.list, wanted, item, draft.shown);
             for left in leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item) {
                 if changes.iter().all(|found| found.path != left.path) {
@@ -342,15 +375,18 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         }
     }
     for item in own {
-        let path = format!("/{}", pairs.list);
+        let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
         draft.reject(&Change::removed(path, item.terms.clone()), Unit::Usd, Remedy::Restore);
     }
 }
 
-/// Whether a royalty, which has no id, is one that the spec had: it is recorded by what it said.
+/// Whether a royalty, which has no id, is one that the spec had: it is recorded by what it said, or a write without a reply was
+/// to add it.
 fn is_recorded_royalty(draft: &Draft<'_>, pairs: &Pairs<'_>, item: Item<'_>) -> bool {
-    pairs.list == "resellerRoyalties"
-        && draft.recorded.items.values().any(|recorded| *recorded == royalty_id(item.terms))
+    let id = || royalty_id(item.terms);
+    let is_recalled = |id: &str| draft.recorded.set.get(&leaving::royalty_path(id)).is_some();
+    pairs.list == ROYALTIES
+        && (draft.recorded.items.values().any(|recorded| *recorded == id()) || is_recalled(&id()))
 }
 
 /// Spend trackers go by their alias. The API cannot change one: it is archived, and added again in a later edit, when
@@ -363,7 +399,7 @@ fn compare_trackers(draft: &mut Draft<'_>) {
     fill_defaults(&mut wanted);
     let pairs = list(&draft.desired.written, name).zip(list(&wanted, name));
     for (written, tracker) in pairs {
-        let path = format!("/{name}/{}", alias(tracker));
+        let path = format!("/{name}/{}", to_segment(&alias(tracker)));
         let found = list(&draft.observed.terms, name).find(|found| alias(found) == alias(tracker));
         let Some(found) = found else {
             if draft.change(&Change::added(path, tracker.clone()), Unit::Other) {
@@ -385,8 +421,9 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         if list(&wanted, name).any(|tracker| text(tracker, "alias") == Some(&alias)) {
             continue;
         }
-        let change = Change::new(format!("/{name}/{alias}"), Some(found.clone()), None);
-        if draft.recorded(&format!("{name}/{alias}")).is_none() {
+        let change = Change::removed(format!("/{name}/{}", to_segment(&alias)), found.clone());
+        let place = format!("{name}/{alias}");
+        if draft.recorded(&place).is_none() && draft.recorded.set.get(&place).is_none() {
             report_foreign(draft, name, &change);
         } else if draft.change(&change, Unit::Other) {
             draft.push("archive_spend_trackers", Part::text(alias));

@@ -1,7 +1,7 @@
 //! What leaves the spec: each field that the spec had set and no longer says is cleared, set to what it means when it is
 //! left out, or refused by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -10,9 +10,10 @@ use super::{
     defaults::{DEFAULTS, fill_defaults},
     lists::{LISTS, List, item_shape},
     matching::Wanted,
-    observed::Item,
+    observed::{Item, ROYALTIES, royalty_id},
     schedule,
     tables::{APART, CLEARABLE, IS_ENABLED, KEYLESS, REMEMBERED, THRESHOLD_NAMES, UNSEEN},
+    text,
 };
 use crate::{
     plan::{
@@ -20,7 +21,7 @@ use crate::{
         diff::{covers, diff},
         three_way::{self, Fields, is_nothing, said},
     },
-    terms::{Decimal, Shape, metronome::CONTRACT},
+    terms::{Decimal, Digest, Shape, metronome::CONTRACT},
 };
 
 /// Fields of items, and of thresholds below their name, that an edit clears by null.
@@ -54,6 +55,10 @@ const COMPARED: [&str; 5] = [
     "schedule/scheduleItems",
     "seatConfig/initialUnassignedSeats",
 ];
+/// Characters of a digest of a name.
+const SHORT: usize = 12;
+/// The list whose items go by an alias.
+const TRACKERS: &str = "spendTrackers";
 /// The key that the contract was created with, which the API tells in a form of its own.
 const UNIQUENESS_KEY: &str = "uniquenessKey";
 /// From when on a filter of usage applies. It is recorded with its value: a filter that was changed without a date applies
@@ -299,6 +304,58 @@ pub(super) fn to_set(desired: &Desired, observed: Option<&ObservedContract>) -> 
         set.extend(parts.filter_map(|part| Some(three_way::with_digest(part, said(spec, part)?))));
     }
     set
+}
+
+/// An item without an id.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Nameless {
+    /// How a write that adds it notes it: by digests of what it goes by and of what else makes it the same one.
+    note: String,
+    /// Where it is on record.
+    pub path: String,
+    /// What it goes by on record.
+    pub id: String,
+}
+
+/// Spend trackers and royalties.
+pub(super) fn nameless(terms: &Value) -> impl Iterator<Item = Nameless> {
+    let trackers = super::list(terms, TRACKERS).map(|tracker| {
+        let id = text(tracker, "alias").unwrap_or_default().to_owned();
+        let rest = json!(["creditTypeId", "resetFrequency"].map(|name| tracker.get(name)));
+        let note = three_way::with_digest(&format!("{TRACKERS}/{}", short(&id)), &rest);
+        Nameless { note, path: format!("{TRACKERS}/{id}"), id }
+    });
+    let royalties = super::list(terms, ROYALTIES).map(|royalty| {
+        let id = royalty_id(royalty);
+        let path = royalty_path(&id);
+        let note = three_way::with_digest(&path, &json!(royalty.get("fraction")));
+        Nameless { note, path, id }
+    });
+    trackers.chain(royalties)
+}
+
+fn short(text: &str) -> String {
+    Digest::of(&json!(text)).as_str().chars().take(SHORT).collect()
+}
+
+/// Where a royalty is on record of which only is known that a write has added it.
+pub(super) fn royalty_path(id: &str) -> String {
+    format!("{ROYALTIES}/{}", short(id))
+}
+
+/// Spend trackers and royalties that a write is to add, as it notes them.
+pub(super) fn to_add(desired: &Desired, observed: Option<&ObservedContract>) -> Vec<String> {
+    let there: HashSet<_> = observed.iter().flat_map(|observed| nameless(&observed.terms)).collect();
+    nameless(desired.terms()).filter(|item| !there.contains(item)).map(|item| item.note).collect()
+}
+
+/// Those that writes without a reply have added, as is observed: the paths by which they would be on record.
+pub(super) fn added<'s>(
+    sets: impl Iterator<Item = &'s String>,
+    observed: &ObservedContract,
+) -> impl Iterator<Item = String> {
+    let noted: HashSet<&String> = sets.collect();
+    nameless(&observed.terms).filter(move |item| noted.contains(&item.note)).map(|item| item.path)
 }
 
 /// What left the contract itself: its members, or those of one of its thresholds.

@@ -38,8 +38,9 @@ impl Likeness {
             let is_known = is_held || recorded.unconfirmed.is_some() || observed.ours.is_some();
             return if is_known { Self::Other } else { Self::Unknown };
         }
-        // Nothing was recorded since the create, so nobody else had the time to add anything.
-        let is_new = recorded.may_have_sent(&desired.create_fingerprint());
+        // Nothing was recorded since the create, so nobody else had the time to add anything, unless the history of edits tells
+        // that somebody had.
+        let is_new = desired.is_sent(recorded) && !observed.has_edits_of_others;
         let is_found_again = is_held || observed.has_key_of(desired) || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
     }

@@ -21,13 +21,13 @@ use super::{
     observed::Item,
     schedule::{self, Difference, Kind},
     tables::{APART, REFERRING},
-    text,
+    text, words,
 };
 use crate::{
     plan::{
         self, Change, Recorded,
         diff::{covers, diff},
-        pairing::{Candidate, Pairing, Traits},
+        pairing::{ANYTHING, Candidate, Pairing, Traits},
     },
     terms::{Decimal, Timestamp},
 };
@@ -228,17 +228,24 @@ impl<'v> Matcher<'_, 'v> {
         let left = match likeness {
             Likeness::Other => Vec::new(),
             Likeness::Unknown => self.could_be(list, &pairing),
-            Likeness::Same => pairing.nearest(
-                |wanted| (identity(list, &wanted.compared), telling(list, wanted.traits(list))),
-                |item| (identity(list, item.terms), telling(list, traits(list, item.terms))),
-                place_of,
-                |wanted, item| {
-                    let cost = || differences(list, wanted, *item).count();
-                    self.is_possible(list, wanted, *item).then(cost)
-                },
-            ),
+            Likeness::Same => {
+                let mut left = pairing.nearest(
+                    |wanted| (identity(list, &wanted.compared), telling(list, wanted.traits(list))),
+                    |item| (identity(list, item.terms), telling(list, traits(list, item.terms))),
+                    place_of,
+                    |wanted, item| {
+                        let cost = || differences(list, wanted, *item).count();
+                        self.is_possible(list, wanted, *item).then(cost)
+                    },
+                );
+                let of_unknown_words = self.of_unknown_words(list, &pairing);
+                left.extend(pairing.closest(of_unknown_words));
+                left
+            }
         };
-        for pair in left.into_iter().filter(|pair| !asked.contains(&pair.position)) {
+        let open: HashSet<_> = pairing.open().map(|(position, _)| position).collect();
+        let is_asked = |pair: &Candidate| open.contains(&pair.position) && !asked.contains(&pair.position);
+        for pair in left.into_iter().filter(is_asked) {
             questions.entry(pair.position).or_default().push(pair.index);
         }
         for (position, candidates) in questions {
@@ -260,19 +267,36 @@ impl<'v> Matcher<'_, 'v> {
     /// somebody may have changed what it is for.
     fn could_be(&self, list: &'static List, pairing: &Pairing<'_, Wanted, Item<'v>>) -> Vec<Candidate> {
         let possible = |wanted: &Wanted, item: &Item<'_>| self.is_possible(list, wanted, *item).then_some(0);
-        let same =
-            |wanted: &Wanted, item: &Item<'_>| identity(list, &wanted.compared) == identity(list, item.terms);
         let alike = pairing.candidates(
             |wanted| identity(list, &wanted.compared),
             |item| identity(list, item.terms),
             possible,
         );
+        let known: HashSet<_> = alike.iter().map(|pair| (pair.position, pair.index)).collect();
         let otherwise = pairing.candidates(
             |wanted| enough(telling(list, wanted.traits(list))),
             |item| telling(list, traits(list, item.terms)),
-            |wanted, item| if same(wanted, item) { None } else { possible(wanted, item) },
+            possible,
         );
-        alike.into_iter().chain(otherwise).collect()
+        let otherwise = otherwise.into_iter().filter(|pair| !known.contains(&(pair.position, pair.index)));
+        alike.iter().copied().chain(otherwise).collect()
+    }
+
+    /// The pairs that could be by a word that this version does not know, each with its number of differences.
+    fn of_unknown_words(
+        &self,
+        list: &'static List,
+        pairing: &Pairing<'_, Wanted, Item<'v>>,
+    ) -> Vec<Candidate> {
+        let is_open = |identity: &Traits| identity.values().any(|said| said == ANYTHING);
+        pairing.candidates(
+            |wanted| identity(list, &wanted.compared),
+            |item| Some(identity(list, item.terms)).filter(is_open).unwrap_or_default(),
+            |wanted, item| {
+                let cost = || differences(list, wanted, *item).count();
+                self.is_possible(list, wanted, *item).then(cost)
+            },
+        )
     }
 
     /// Pairs what is still wanted with what has ended, while it is the same item: to end it no more bills nothing twice,
@@ -343,7 +367,7 @@ fn stamp<'v>(item: &Item<'v>) -> Option<&'v str> {
 /// What every item that is like one of the spec says as it does.
 fn identity(list: &List, terms: &Value) -> Traits {
     let places = list.identity.iter();
-    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
+    places.map(|place| (*place, words::said(item_shape(list.name), place, terms))).collect()
 }
 
 /// What can be looked up of an item of the contract.

@@ -57,6 +57,7 @@ mod term;
 mod thresholds;
 mod unclaimed;
 mod unexplained;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -153,6 +154,7 @@ impl Desired {
             expected: "a contract",
             found: error.to_string(),
         })?;
+        CONTRACT.with_usual_ids(&mut written);
         if let (Some(id), Some(members)) = (&resolved.package_id, written.as_object_mut()) {
             members.insert("packageId".to_owned(), json!(id));
         }
@@ -209,12 +211,17 @@ impl Desired {
         Digest::of(&json!([CREATE_CONTRACT, self.key().as_str(), self.customer_id()]))
     }
 
+    /// Whether its create may have been sent, and no reply came on record.
+    fn is_sent(&self, recorded: &Recorded) -> bool {
+        recorded.may_have_sent(&self.create_fingerprint())
+    }
+
     /// Whether a contract is on record as the resource's, or is what a create without a reply has made.
     fn is_of(&self, observed: &ObservedContract, recorded: &Recorded) -> bool {
         if let Some(held) = &recorded.contract_id {
             return *held == observed.contract_id;
         }
-        observed.has_key_of(self) && recorded.may_have_sent(&self.create_fingerprint())
+        observed.has_key_of(self) && self.is_sent(recorded)
     }
 
     /// The fields that say who owns the contract.

@@ -13,7 +13,7 @@ use crate::{
     plan::{
         Change, FixedKind, MoneyEffect, OpenCause, Outlook, Price, USD_CENTS,
         owed::{Due, Owed},
-        unit::{self, Says, each_number, is_amount, is_rate, said_by},
+        unit::{self, Says, US_CENTS, each_number, is_amount, is_rate, said_by},
     },
     terms::{Decimal, Timestamp},
 };
@@ -303,7 +303,11 @@ pub(in crate::plan) fn outlook(terms: &Value, has_package: bool) -> Option<Outlo
             };
             // A factor is no amount, whatever unit is around it.
             let unit = unit.filter(|_| is_amount(name)).cloned();
-            let value = unit.as_ref().and_then(|unit| unit.in_label(value)).unwrap_or(value);
+            let (value, unit) = match unit.map(|unit| (unit.in_label(value), unit)) {
+                Some((Some(value), unit)) => (value, Some(unit)),
+                Some((None, _)) => (value, Some(unit::Unit::Currency(US_CENTS.to_owned()))),
+                None => (value, None),
+            };
             prices.push(Price { item: applies.clone(), part, unit, value: value.normalized(), since, until });
         });
     }

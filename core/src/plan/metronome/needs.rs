@@ -6,6 +6,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::terms::shape::in_usual_letters;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
@@ -14,7 +16,7 @@ macro_rules! ids {
         pub struct $name(String);
 
         impl $name {
-            /// The ID as the API has it.
+            /// The ID, in the letters in which IDs are compared.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -23,13 +25,13 @@ macro_rules! ids {
 
         impl From<&str> for $name {
             fn from(id: &str) -> Self {
-                Self(id.to_owned())
+                Self(in_usual_letters(id))
             }
         }
 
         impl From<String> for $name {
             fn from(id: String) -> Self {
-                Self(id)
+                Self(in_usual_letters(&id))
             }
         }
 

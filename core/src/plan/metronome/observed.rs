@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Ours {
     /// Ids of the items that they have added.
     pub(super) items: BTreeSet<String>,
+    /// What stands for the ids of the royalties that they have added.
+    pub(super) royalties: BTreeSet<String>,
     /// Names of the thresholds that none but they have set since.
     pub(super) thresholds: BTreeSet<&'static str>,
 }
@@ -59,6 +61,10 @@ pub struct ObservedContract {
     pub(super) made: BTreeSet<&'static str>,
     /// Whether nobody has edited it, as its history tells where that was read.
     pub(super) is_unedited: bool,
+    /// Whether somebody else than this resource has edited it, as its history tells where that was read.
+    pub(super) has_edits_of_others: bool,
+    /// When it was made, as far as that is told.
+    pub(super) made_at: Option<Timestamp>,
     /// Keys that this resource made items of the customer with, by their ids.
     pub(super) keys: BTreeMap<ApiId, String>,
     /// Items that edits of this resource have added long ago and that are shown neither in force nor archived, where the
@@ -104,8 +110,6 @@ pub(super) struct Billed {
     /// The list that it was in.
     pub list: &'static str,
     pub product: String,
-    /// The type of a commit.
-    pub commit_type: Option<&'static str>,
 }
 
 /// The id that the API gave an item; empty where it gives none. Not to be mixed up with the key by which the spec knows the
@@ -188,6 +192,9 @@ impl<'v> Item<'v> {
     }
 }
 
+/// The list whose items have no id.
+pub(super) const ROYALTIES: &str = "resellerRoyalties";
+
 /// What stands for the id of a royalty, which has none.
 pub(super) fn royalty_id(terms: &Value) -> String {
     let parts = ["resellerType", "netsuiteResellerId", "startingAt"]
@@ -228,6 +235,13 @@ impl ObservedContract {
     /// far as that was read.
     pub(super) fn is_ours(&self, id: &ApiId) -> bool {
         self.ours.as_ref().is_some_and(|ours| ours.items.contains(id.as_str())) || self.keys.contains_key(id)
+    }
+
+    /// The same of an item of a list without keys; of a royalty by what stands for its id.
+    pub(super) fn is_ours_in(&self, list: &str, item: Item<'_>) -> bool {
+        let is_royalty = || list == ROYALTIES && item.ids.own.is_empty();
+        let has = |ours: &Ours| ours.royalties.contains(&royalty_id(item.terms));
+        self.is_ours(&item.ids.own) || (is_royalty() && self.ours.as_ref().is_some_and(has))
     }
 
     /// Whether whoever made the contract has made all items of a list along with it, and its key says that the resource did.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     api::contract::ManagementPolicy,
-    plan::{Change, pairing::Traits},
+    plan::Change,
     terms::{Decimal, Timestamp},
 };
 
@@ -28,13 +28,10 @@ struct Moved {
     amounts: Option<BTreeSet<Decimal>>,
 }
 
-/// The places of a list's identity that a successor has otherwise, and which say nothing of what is billed.
-const START: &str = "/startingAt";
-
 /// What the contract has or had, by what it is for.
 pub(super) struct Past {
-    /// Lists and what items of theirs are for.
-    known: BTreeSet<(&'static str, Traits)>,
+    /// Lists and the products that items of theirs are for. Another type or frequency bills the same time once more.
+    known: BTreeSet<(&'static str, String)>,
     /// What is gone, or about to go, of each list: in another list it is billed again all the same.
     moved: Vec<(&'static str, Moved)>,
     /// Lists of which something is gone that billing no longer shows.
@@ -57,7 +54,8 @@ impl Past {
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
             let gone = draft.observed.gone.get(pairs.list.name).into_iter().flatten();
-            past.known.extend(gone.clone().map(|(_, terms)| (pairs.list.name, purpose(pairs.list, terms))));
+            let of_list = |terms| Some((pairs.list.name, product(pairs.list, terms)?.to_owned()));
+            past.known.extend(gone.clone().filter_map(|(_, terms)| of_list(terms)));
             let is_gone = |item: &&Item<'_>| {
                 has_ended(draft.observed, **item, draft.now)
                     || draft.recorded_as(pairs.list.name, &item.ids.own).is_some()
@@ -75,15 +73,11 @@ impl Past {
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
-            let all = left.copied().chain(held).map(|item| purpose(pairs.list, item.terms));
-            past.known.extend(all.map(|purpose| (pairs.list.name, purpose)));
+            past.known.extend(left.copied().chain(held).filter_map(|item| of_list(item.terms)));
         }
         // What an invoice still tells of was billed, though billing shows no more of it.
-        past.known.extend(draft.observed.billed.iter().filter_map(|billed| {
-            let list = LISTS.iter().find(|list| list.name == billed.list)?;
-            let terms = json!({"productId": billed.product, "type": billed.commit_type});
-            Some((list.name, purpose(list, &terms)))
-        }));
+        let billed = draft.observed.billed.iter();
+        past.known.extend(billed.map(|billed| (billed.list, billed.product.clone())));
         past.unknown = LISTS
             .iter()
             .filter(|list| !recurs(list) && has_vanished(draft, list))
@@ -100,7 +94,8 @@ impl Past {
                 .is_some_and(|wanted| of_others.map(|(_, gone)| gone).any(|gone| gone.may_be(&wanted)))
         };
         self.unknown.contains(list.name)
-            || self.known.contains(&(list.name, purpose(list, &wanted.compared)))
+            || product(list, &wanted.compared)
+                .is_some_and(|product| self.known.contains(&(list.name, product.to_owned())))
             || was_elsewhere()
     }
 
@@ -177,12 +172,6 @@ fn product<'v>(list: &List, terms: &'v Value) -> Option<&'v str> {
 fn schedule_items(list: &List, terms: &Value) -> impl Iterator<Item = Value> {
     let schedules = [list.access, list.invoice].into_iter().flatten();
     schedules.filter_map(|name| terms.get(name)).flat_map(schedule::items)
-}
-
-/// What an item is for, whenever it begins.
-fn purpose(list: &List, terms: &Value) -> Traits {
-    let places = list.identity.iter().filter(|place| **place != START);
-    places.map(|place| (*place, terms.pointer(place).map_or_else(String::new, Value::to_string))).collect()
 }
 
 impl Moved {

@@ -16,7 +16,9 @@ use self::{
 };
 use super::{
     CustomerId, Desired, Need, ObservedContract, Record, Resolved, STAMP_KEYS, Shown, Stamp, UniquenessKey,
-    end, follow, gate, history, invoices, leaving, package, plan, record, stamp,
+    end, follow, gate, history, invoices, leaving, package, plan, record,
+    reply::FREE,
+    stamp,
     unclaimed::{Origin, in_the_way},
 };
 use crate::{
@@ -27,9 +29,9 @@ use crate::{
     },
     plan::{
         Call, CallKind, ContractSnapshot, Decision, Ending, Holders, Observation, Plan, Planner, Policy,
-        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set,
+        Recorded, Refusal, Unreadable, package::ArchivedPackage, snapshot::day, three_way::as_set, told,
     },
-    terms::{Digest, metronome::Contract, shape::in_usual_letters},
+    terms::{Digest, metronome::Contract, shape::ids_in_usual_letters},
     validate::{self, Validated},
 };
 
@@ -121,7 +123,7 @@ impl ContractPlanner {
         let package_terms = package.and_then(|package| package.spec.metronome.as_ref());
         Ok(Self {
             terms: valid,
-            customer_id: terms.customer_id.as_ref().map(|id| in_usual_letters(id.as_str()).as_str().into()),
+            customer_id: terms.customer_id.as_ref().map(|id| id.as_str().into()),
             customer_alias: terms.customer_alias.as_ref().map(ToString::to_string),
             from_contract_id,
             package_id: package.and_then(|package| package.status.as_ref()?.package_id.clone()),
@@ -291,7 +293,7 @@ impl Planner for ContractPlanner {
 
     fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         // What an edit without a reply has added is ours, even where the spec no longer says so.
-        if lost_edit(recorded).is_some() {
+        if lost_edit(recorded).is_some() || self.is_long_unrecorded(recorded) {
             self.read_edits(recorded, now)?;
         }
         let mut decision = self.decide(recorded, policy, now);
@@ -355,7 +357,9 @@ impl Planner for ContractPlanner {
         })
     }
 
-    fn learn(&mut self, need: &Need, told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+    fn learn(&mut self, need: &Need, mut told: Option<Value>, now: DateTime<Utc>) -> Result<(), Unreadable> {
+        told.as_ref().map_or(Ok(()), |reply| told::are_ids(reply, &FREE)).map_err(Unreadable)?;
+        told.iter_mut().for_each(ids_in_usual_letters);
         self.facts.learn(need, told, &self.key, now)
     }
 
@@ -370,18 +374,19 @@ impl Planner for ContractPlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
+        told::are_ids(reply, &FREE).map_err(Unreadable)?;
+        let mut reply = reply.clone();
+        ids_in_usual_letters(&mut reply);
         if call.kind == CallKind::Create {
-            let id = reply.get("id").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            let id = told::id(&reply, "id").map_err(Unreadable)?;
             recorded.contract_id = Some(id.to_owned());
         }
         if call.kind == CallKind::Edit {
-            recorded.items.extend(history::added(call, reply));
+            recorded.items.extend(history::added(call, &reply));
             recorded.items.extend(gate::sent(call));
         }
         if call.kind == CallKind::Add {
-            let id = reply.get("id").and_then(Value::as_str);
-            let id = id.ok_or_else(|| Unreadable("the reply has no `id`".to_owned()))?;
+            let id = told::id(&reply, "id").map_err(Unreadable)?;
             recorded.items.extend(call.adds.iter().map(|added| (added.recorded_as.clone(), id.to_owned())));
         }
         Ok(())
@@ -449,14 +454,22 @@ impl Planner for ContractPlanner {
     }
 
     fn sets(&self) -> Vec<String> {
-        self.desired.as_ref().map(|desired| leaving::to_set(desired, self.found())).unwrap_or_default()
+        let Some(desired) = &self.desired else { return Vec::new() };
+        // What nothing else tells of comes first: how much of one write is remembered has a limit.
+        let mut sets = leaving::to_add(desired, self.found());
+        sets.extend(leaving::to_set(desired, self.found()));
+        sets
     }
 
     fn recall(&self, recorded: &mut Recorded) {
         let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return };
         if desired.is_of(observed, recorded) {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
+            let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
+            let added: Vec<_> = leaving::added(sets(recorded), observed).collect();
+            for path in added {
+                recorded.set.add(&path, [path.clone()].into());
+            }
         }
     }
 
@@ -473,4 +486,9 @@ impl Planner for ContractPlanner {
     fn digest(&self) -> Option<&Digest> {
         self.desired.as_ref().map(|desired| &desired.digest)
     }
+}
+
+/// What writes without a reply were to set and to add.
+fn sets(recorded: &Recorded) -> impl Iterator<Item = &String> {
+    recorded.lost.iter().flat_map(|write| &write.sets)
 }

@@ -107,6 +107,7 @@ pub fn record(
             record.insert(format!("spendTrackers/{alias}"), alias.to_owned());
         }
     }
+    record_nameless(&mut record, observed, recorded);
     for name in THRESHOLD_NAMES {
         let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
         // One that left the spec is off from then on, and the spec may turn it on again.
@@ -147,6 +148,16 @@ pub fn record(
     let made = made_beside(observed, &record, now);
     record.extend(made);
     Record { items: record.into_iter().collect(), set }
+}
+
+/// Records what a write without a reply has added and has no id: it is known by that alone.
+fn record_nameless(record: &mut BTreeMap<String, String>, observed: &ObservedContract, recorded: &Recorded) {
+    for item in leaving::nameless(&observed.terms) {
+        let is_known = record.values().any(|id| *id == item.id);
+        if !is_known && recorded.set.get(&item.path).is_some() {
+            record.insert(item.path, item.id);
+        }
+    }
 }
 
 /// What was made beside the contract for a spec that came and went, and is not on record: its key alone shows whose it is,

@@ -139,6 +139,8 @@ impl ObservedContract {
             ours: None,
             made: made(&wire),
             is_unedited: false,
+            has_edits_of_others: false,
+            made_at: instant(&wire, "created_at"),
             keys: BTreeMap::new(),
             missing: Vec::new(),
             read_at: now,
@@ -319,7 +321,7 @@ fn fold_segments(wire: &mut Value, contract_id: &str, soonest: Timestamp) {
     let transitions = wire.get("transitions").and_then(Value::as_array).into_iter().flatten();
     let to_this = |found: &&Value| found.get("to_contract_id").and_then(Value::as_str) == Some(contract_id);
     folded.push(("transition", transitions.into_iter().find(to_this).cloned().unwrap_or_default()));
-    folded.push(("reseller_royalties", royalties(wire)));
+    folded.push(("reseller_royalties", royalties(wire.get("reseller_royalties"))));
     if let Some(members) = wire.as_object_mut() {
         members.extend(folded.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
@@ -335,9 +337,9 @@ fn fold_segments(wire: &mut Value, contract_id: &str, soonest: Timestamp) {
 }
 
 /// Royalties as a request has them: one for each segment, with the options of its marketplace together.
-fn royalties(wire: &Value) -> Value {
+pub(super) fn royalties(told: Option<&Value>) -> Value {
     let mut found = Vec::new();
-    for royalty in wire.get("reseller_royalties").and_then(Value::as_array).into_iter().flatten() {
+    for royalty in told.and_then(Value::as_array).into_iter().flatten() {
         let own = std::slice::from_ref(royalty);
         let segments = royalty.get("segments").and_then(Value::as_array).map_or(own, Vec::as_slice);
         for segment in segments {

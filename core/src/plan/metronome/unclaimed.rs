@@ -108,7 +108,8 @@ fn bills_the_same(desired: &Desired, terms: &Value, start: Option<Timestamp>) ->
 }
 
 /// Why a contract is not made beside other resources of the customer: one has a contract that does not show, so that the
-/// list is behind; or an older one says the like and has none on record, which it may just be making.
+/// list is behind; or an older one says the like and has none on record, which it may just be making; so may a younger one that calls
+/// the customer otherwise, and so may not know of this one.
 fn beside(
     origin: &Origin,
     siblings: &[Sibling],
@@ -130,11 +131,20 @@ fn beside(
                 }))
             }
             Some(_) => None,
-            None if !other.is_before => None,
+            None if !other.is_before && (!other.may_be_making || names_alike(origin, other)) => None,
             None => {
                 let start = time(&other.terms, "startingAt");
                 let same = || (other.terms == origin.terms).then(|| "all places".to_owned());
                 let what = bills_the_same(desired, &other.terms, start).or_else(same)?;
+                if !other.is_before {
+                    return Some(Decision::Wait(Refusal {
+                        reason: reasons::OTHER_CONTRACT_HELD,
+                        message: format!(
+                            "BillingContract {name}, of the same customer under another name, says the same at `{what}` and may \
+                             just be making it. It is waited for"
+                        ),
+                    }));
+                }
                 Some(Decision::refuse(
                     reasons::DUPLICATE_CLAIM,
                     format!(
@@ -147,6 +157,13 @@ fn beside(
             }
         }
     })
+}
+
+/// Whether another resource calls the customer as this one does, and so knew of this one from the start.
+fn names_alike(origin: &Origin, other: &Sibling) -> bool {
+    ["customerId", "customerAlias"]
+        .iter()
+        .any(|name| origin.terms.get(name).is_some() && origin.terms.get(name) == other.terms.get(name))
 }
 
 /// The member by which two contracts that begin at one moment bill the same use, or all that a package has.

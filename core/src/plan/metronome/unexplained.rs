@@ -8,7 +8,7 @@ use super::{
     Desired, ObservedContract, keyless,
     lists::Removal,
     matching::{Matched, has_ended},
-    observed::ApiId,
+    observed::{ApiId, Item, ROYALTIES},
     thresholds,
 };
 use crate::plan::Recorded;
@@ -25,7 +25,10 @@ pub(super) fn has_any(
     }
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
     let is_unknown = |id: &ApiId| !id.is_empty() && !known.contains(id.as_str());
-    if !observed.ids.values().flatten().any(|ids| is_unknown(&ids.own)) {
+    let is_unknown_royalty =
+        |item: &Item<'_>| item.ids.own.is_empty() && !known.contains(&*item.recorded_id());
+    let has_royalty = || observed.items(ROYALTIES).any(|item| is_unknown_royalty(&item));
+    if !observed.ids.values().flatten().any(|ids| is_unknown(&ids.own)) && !has_royalty() {
         return false;
     }
     let desired = &*desired.within(observed, recorded);
@@ -36,5 +39,8 @@ pub(super) fn has_any(
         left.any(|item| pairs.list.removal != Removal::End || !has_ended(observed, *item, now))
     });
     let keyless = || keyless::matched(desired, observed, recorded, &matched.references);
-    is_keyed || keyless().iter().any(|pairs| pairs.left.iter().any(|item| is_unknown(&item.ids.own)))
+    let is_left = |list: &str, item: &Item<'_>| {
+        is_unknown(&item.ids.own) || (list == ROYALTIES && is_unknown_royalty(item))
+    };
+    is_keyed || keyless().iter().any(|pairs| pairs.left.iter().any(|item| is_left(pairs.list, item)))
 }

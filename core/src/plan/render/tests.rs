@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     api::contract::DriftPolicy,
-    plan::{Change, Decision, Plan, Policy, Recorded, USD_CENTS, metronome, zoo},
+    plan::{Change, Decision, Plan, Policy, Recorded, USD_CENTS, Unit, metronome, zoo},
     terms::Decimal,
     validate,
 };
@@ -340,6 +340,21 @@ fn a_price_keeps_its_decimals_beside_the_one_before() {
     assert_eq!(line("0.42", "0.4"), "/items/a/unitPrice: 0.42 -> 0.40");
     assert_eq!(line("0.6", "0.5"), "/items/a/unitPrice: 0.6 -> 0.5");
     assert_eq!(line("0.5", "0.495"), "/items/a/unitPrice: 0.5 -> 0.495");
+}
+
+#[test]
+fn what_is_not_zero_is_never_shown_as_zero() {
+    let unit = Some(Unit::PricingUnit { id: USD_CENTS.to_owned(), name: None });
+    for (cents, shown) in [
+        ("0.5", "0.005 USD"),
+        ("0.00000000000000000000000001", "0.0000000000000000000000000001 USD"),
+        ("0.000000000000000000000000001", "0.000000000000000000000000001 US cents"),
+        ("0", "0.00 USD"),
+    ] {
+        let change = Change::new("/items/a/unitPrice", None, Some(json!(cents)));
+        let line = change.counted_in(None, unit.as_ref()).to_string();
+        assert!(line.ends_with(&format!(" {shown}")), "{line}");
+    }
 }
 
 #[test]

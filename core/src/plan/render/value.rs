@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    plan::unit::{Unit, is_amount, is_rate, item_key, unit_in},
-    terms::{Decimal, text::is_unseen},
+    plan::unit::{US_CENTS, Unit, is_amount, is_rate, item_key, unit_in},
+    terms::{Decimal, json::to_segment, text::is_unseen},
 };
 
 /// Members that say what an object is: they go first.
@@ -15,7 +15,7 @@ const KEYS: [&str; 1] = ["key"];
 /// An amount as a number of its unit, and the unit's name apart.
 #[must_use]
 pub fn number(amount: Decimal, unit: &Unit) -> (Decimal, &str) {
-    unit.in_label(amount).map_or((amount, "US cents"), |number| (number, unit.label()))
+    unit.in_label(amount).map_or((amount, US_CENTS), |number| (number, unit.label()))
 }
 
 /// An amount with its unit: `1200.00 USD`.
@@ -87,5 +87,5 @@ fn items_in_words(name: &str, items: &[Value], around: Option<&Unit>) -> String 
 
 /// What an item of a list goes by in a path: its key, or its position.
 pub(super) fn segment(index: usize, item: &Value) -> String {
-    item_key(item).unwrap_or_else(|| index.to_string()).replace('~', "~0").replace('/', "~1")
+    to_segment(&item_key(item).unwrap_or_else(|| index.to_string()))
 }

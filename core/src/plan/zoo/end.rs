@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{Desired, ObservedContract, fingerprint, put, unseen};
+use super::{Desired, ObservedContract, fingerprint, put, state, unseen};
 use crate::{
     api::{contract::DeletionPolicy, reasons},
     plan::{Change, Decision, MoneyEffect, Plan, Policy, Recorded},
@@ -78,8 +78,8 @@ fn end(
     match put(organization_id, &terms) {
         Ok(mut call) => {
             call.fingerprint = mark(contract, status);
-            Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call])
-                .under(policy, recorded, false)
+            let plan = Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call]);
+            state::allows(plan.under(policy, recorded, false), (contract, state), true, status)
         }
         Err(refusal) => Decision::Refuse(refusal),
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Desired, ObservedContract, committed_value, end, fingerprint, leaving, path, plan};
+use super::{Desired, ObservedContract, committed_value, end, fingerprint, leaving, path, plan, unseen};
 use crate::{
     api::{BillingContractSpec, ContractPackage, contract::Term, reasons},
     plan::{
@@ -251,7 +251,7 @@ fn snapshot(observed: &ObservedContract) -> ContractSnapshot {
         renews: None,
         renewed_by: None,
         state: observed.state.clone(),
-        is_shown: matches!(observed.state.as_str(), "active" | "draft"),
+        is_shown: !unseen::is_never_shown(&observed.state),
         term: date("effectiveAt").map(|start_date| Term { start_date, end_date: date("termEndAt") }),
         committed_value: committed_value(&observed.terms),
         digest: Digest::of(&observed.terms),

@@ -4,8 +4,11 @@ use serde_json::Value;
 
 use super::ObservedContract;
 use crate::{
-    plan::Unreadable,
-    terms::{shape::Spelling, zoo::SHAPE},
+    plan::{Unreadable, told},
+    terms::{
+        shape::{Spelling, in_usual_letters},
+        zoo::SHAPE,
+    },
 };
 
 impl ObservedContract {
@@ -26,14 +29,12 @@ impl ObservedContract {
                 return Err(unreadable(format!("`{required}` is missing")));
             }
         }
-        let text = |name: &str| {
-            let text = reply.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or_else(|| unreadable(format!("`{name}` is missing")))
-        };
+        let id = |name: &str| told::id(reply, name).map(in_usual_letters).map_err(unreadable);
         // In the words of the terms, whatever letters the reply has it in.
         let state = terms.get("status").and_then(Value::as_str).filter(|state| !state.is_empty());
         let state = state.ok_or_else(|| unreadable("`status` is missing".to_owned()))?.to_owned();
-        Ok(Self { contract_id: text("contract_id")?, account_id: text("account_id")?, state, terms })
+        told::is_word("status", &state).map_err(unreadable)?;
+        Ok(Self { contract_id: id("contract_id")?, account_id: id("account_id")?, state, terms })
     }
 }
 
@@ -63,6 +64,22 @@ mod tests {
             json!([{"code": "fde", "active": true, "fixedFeeAmount": "10.5"}])
         );
         assert_eq!(observed.terms.get("notes"), None);
+    }
+
+    #[test]
+    fn a_reply_of_which_a_status_could_not_tell_is_not_believed() {
+        for (member, odd) in [
+            ("contract_id", "i".repeat(129)),
+            ("account_id", "あ".repeat(129)),
+            ("contract_id", "a\u{0}".to_owned()),
+            ("status", "s".repeat(65)),
+            ("status", "act\nive".to_owned()),
+        ] {
+            let mut reply = reply();
+            reply[member] = json!(odd);
+            let why = ObservedContract::read(&reply).unwrap_err().0;
+            assert!(why.contains(&format!("`{member}` of the reply")) && why.len() < 200, "{why}");
+        }
     }
 
     #[test]

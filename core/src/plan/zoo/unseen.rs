@@ -94,7 +94,12 @@ fn reopen(held: &str, desired: &Desired, recorded: &Recorded, policy: &Policy, a
 
 /// Whether the contract was last seen in a state that Zoo never shows.
 pub(super) fn is_hidden(recorded: &Recorded) -> bool {
-    matches!(recorded.state.as_deref(), Some("scheduled" | "closed" | "canceled"))
+    recorded.state.as_deref().is_some_and(is_never_shown)
+}
+
+/// Whether Zoo shows no contract in this state.
+pub(super) fn is_never_shown(state: &str) -> bool {
+    matches!(state, "scheduled" | "closed" | "canceled")
 }
 
 /// Whether the day on which the contract's term was last seen to end is over.

@@ -43,6 +43,51 @@ fn a_contract_without_our_finalizer_is_not_ours_to_hold() {
 }
 
 #[test]
+fn what_is_on_record_of_another_account_is_not_taken_for_gone() {
+    let of = |status: Value| {
+        let mut contract = contract(&metadata(Some(FINALIZER), None), &json!({"deletionPolicy": "Cancel"}));
+        contract.status = Some(serde_json::from_value(status).unwrap());
+        contract
+    };
+    let held = of(json!({"account": "https://one", "contractId": "c-1"}));
+    assert_eq!(is_elsewhere(&held, "https://one"), None);
+    let why = is_elsewhere(&held, "https://two").unwrap();
+    assert_eq!(why.reason, "AccountChanged");
+    for part in ["contract c-1", "https://one", "https://two", "baseUrl"] {
+        assert!(why.message.contains(part), "{}", why.message);
+    }
+    assert!(told(&held_while_deleted(&held), &why.message).contains(&format!("{RELEASE}=true")));
+    let lost = json!({"account": "https://one", "unconfirmedWrite": {"digest": "0".repeat(32), "time": "2026-01-01T00:00:00Z"}});
+    assert!(is_elsewhere(&of(lost), "https://two").unwrap().message.contains("may have been made"));
+    // Where nothing is on record of the other one, nothing is left there.
+    for nothing in [json!({"account": "https://one"}), json!({"contractId": "c-1"}), json!({})] {
+        assert_eq!(is_elsewhere(&of(nothing), "https://two"), None);
+    }
+}
+
+#[test]
+fn a_package_of_another_account_is_not_taken_for_gone() {
+    let mut package = package(&metadata(Some(PACKAGE_FINALIZER), None), "Archive");
+    assert_eq!(package_is_elsewhere(&package, "https://two"), None);
+    package.status =
+        Some(serde_json::from_value(json!({"account": "https://one", "packageId": "p-1"})).unwrap());
+    assert_eq!(package_is_elsewhere(&package, "https://one"), None);
+    let why = package_is_elsewhere(&package, "https://two").unwrap();
+    assert!(
+        ["p-1", "https://one", "https://two"].iter().all(|part| why.message.contains(part)),
+        "{}",
+        why.message
+    );
+}
+
+fn held_while_deleted(contract: &BillingContract) -> BillingContract {
+    let mut deleted = contract.clone();
+    deleted.metadata.deletion_timestamp =
+        Some(serde_json::from_value(json!("2026-05-30T00:00:00Z")).unwrap());
+    deleted
+}
+
+#[test]
 fn a_contract_ends_as_its_policy_says() {
     let held = metadata(Some(FINALIZER), None);
     for management in ["Apply", "Plan"] {

@@ -147,7 +147,9 @@ fn every_failure_has_a_word_of_its_own_for_metrics() {
 fn what_may_pass_by_itself_is_looked_at_again_sooner() {
     for reason in reasons::ALL {
         let expected = match *reason {
-            reasons::BILLING_CONFIGURATION_MISMATCH => Requeue::After(Duration::from_mins(5)),
+            reasons::BILLING_CONFIGURATION_MISMATCH | reasons::UNKNOWN_STATE => {
+                Requeue::After(Duration::from_mins(5))
+            }
             reasons::DUPLICATE_CLAIM => Requeue::After(Duration::from_secs(30)),
             _ => Requeue::AfterSyncPeriod,
         };

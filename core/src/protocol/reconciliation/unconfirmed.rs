@@ -56,7 +56,8 @@ impl<P: Planner> Reconciliation<P> {
     }
 
     /// What is to be on record before a plan is carried out: of what billing does not tell afterwards that this resource did
-    /// it. A key and the history of edits tell of what was made and changed, but not that a field was set by that.
+    /// it. A key and the history of edits tell of what was made and changed, but not that a field was set by that, or that
+    /// somebody had approved it.
     pub(super) fn announces(
         &mut self,
         plan: &Plan,
@@ -67,7 +68,8 @@ impl<P: Planner> Reconciliation<P> {
         let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
         let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
         let sets = self.planner.sets();
-        if sets.is_empty() && !plan.calls.iter().any(has_no_key) {
+        let approved = plan.consent.given.is_some().then(|| plan.digest.clone());
+        if sets.is_empty() && approved.is_none() && !plan.calls.iter().any(has_no_key) {
             return None;
         }
         // What this pass has sent before is on record nowhere else yet.
@@ -76,7 +78,7 @@ impl<P: Planner> Reconciliation<P> {
         lost::announce(&mut lost, main_call(plan)?, self.planner.digest(), sets, now);
         self.announced = lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
         let write = UnconfirmedWrite { lost, ..sending.clone() };
-        Some(Announced { account, after: self.recorded.reported.clone(), write })
+        Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
     }
 
     /// Notes the write before a plan that takes out what it has set.

@@ -350,6 +350,42 @@ fn what_an_older_resource_of_the_customer_may_just_be_making_is_not_made_by_a_yo
 }
 
 #[test]
+fn a_younger_resource_that_calls_the_customer_otherwise_is_waited_for_while_it_may_just_be_making_the_like() {
+    let charged_for = |month| charging("setup", month);
+    let making = |name: &str, month, status: Value| {
+        let mut sibling = other("young", YOUNGER, None, None);
+        let mut terms = charged_for(month);
+        if name == "customerAlias" {
+            terms["customerId"] = Value::Null;
+            terms["customerAlias"] = json!("team@acme");
+        }
+        sibling.spec.metronome = bench(terms).contract.spec.metronome;
+        sibling.metadata.generation = Some(2);
+        sibling.status = Some(serde_json::from_value(status).unwrap());
+        sibling
+    };
+    let mine =
+        || [none(), created(), found(json!({"scheduled_charges": charged("setup", JULY)})), done("applied")];
+    let around = |sibling: &BillingContract| {
+        Cluster::of(std::slice::from_ref(sibling)).around(bench(charged_for(JULY)))
+    };
+    for nothing_said in [json!({"observedGeneration": -1}), json!({"observedGeneration": 1}), json!({})] {
+        let young = making("customerAlias", JULY, nothing_said.clone());
+        around(&young).pass(&[none(), done(WAITS)]);
+        // One that calls it the same knew of this one from the start, and one that means something else is no matter.
+        around(&making("customerId", JULY, nothing_said.clone())).pass(&mine());
+        around(&making("customerAlias", AUGUST, nothing_said)).pass(&mine());
+        // What is never written is not waited for.
+        let mut suspended = young.clone();
+        suspended.spec.suspend = true;
+        around(&suspended).pass(&mine());
+        around(&going(young)).pass(&mine());
+    }
+    // Once something was said of it, it has a contract on record or makes none.
+    around(&making("customerAlias", JULY, json!({"observedGeneration": 2}))).pass(&mine());
+}
+
+#[test]
 fn a_list_without_what_another_resource_of_the_customer_holds_is_behind_and_read_again() {
     let cluster = Cluster::of(&[other("old", OLDER, None, Some("c-0"))]);
     let mut bench = cluster.around(bench(json!({})));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{ContractPackage, contract::ManagementPolicy, reasons},
+    api::{APPROVED_PLAN, ContractPackage, contract::ManagementPolicy, reasons},
     plan::{Holder, Holders, Others, Sought, zoo::ContractPlanner},
     terms::{json::parse_exact, zoo::SHAPE},
 };
@@ -129,6 +129,31 @@ fn what_a_process_that_was_killed_has_made_is_its_own_though_git_has_changed() {
         bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, told(&new, "c-2")), done("applied")]);
         assert_eq!(bench.contract_id().as_deref(), Some("c-2"), "{before:?}");
     }
+}
+
+#[test]
+fn an_approval_that_came_with_its_change_is_used_by_a_process_that_is_killed_with_it() {
+    let (old, new) = (terms("Acme", "active"), terms("Acme 2027", "active"));
+    let before = || read(READ, told(&old, "c-1"));
+    let approving = |digest: &str| {
+        let mut bench = holding(&old);
+        bench.contract.spec.management_policy = ManagementPolicy::Plan;
+        set_name(&mut bench, "Acme 2027");
+        bench.annotate(APPROVED_PLAN, digest);
+        bench
+    };
+    // Whoever changes Git knows the plan beforehand.
+    let mut asked = approving("none yet");
+    asked.pass(&[before(), done("awaiting_approval")]);
+    let digest = asked.status().plan.unwrap().digest;
+
+    let mut bench = approving(digest.as_str());
+    bench.killed(&[before(), taken(REPLACE, told(&new, "c-1"))]);
+    let result = bench.pass(&[read(READ, told(&new, "c-1")), done("in_sync")]);
+    assert_eq!(result.begun.as_ref(), Some(&digest));
+    assert_eq!(status::contract::spent(&bench.contract, &bench.status(), &result), [digest.clone(), digest]);
+    // Somebody undoes it in billing: that is another day's difference.
+    bench.pass(&[before(), done("awaiting_approval")]);
 }
 
 #[test]

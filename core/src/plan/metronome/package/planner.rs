@@ -10,9 +10,18 @@ use crate::{
     plan::{
         Call, CallKind, Change, Decision, Ending, MoneyEffect, Observation, PackageSnapshot, Plan, Planner,
         Policy, Reading, Recorded, Refusal, Unreadable,
-        metronome::{AccountSettings, Need, UniquenessKey, reply::is_about},
+        metronome::{
+            AccountSettings, Need, UniquenessKey,
+            reply::{FREE, is_about},
+        },
+        told,
     },
-    terms::{Digest, Timestamp, json::parse_exact, metronome::PACKAGE},
+    terms::{
+        Digest, Timestamp,
+        json::parse_exact,
+        metronome::PACKAGE,
+        shape::{ids_in_usual_letters, in_usual_letters},
+    },
     validate,
 };
 
@@ -185,13 +194,15 @@ impl Planner for PackagePlanner {
         })
     }
 
-    fn learn(&mut self, need: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+    fn learn(&mut self, need: &Need, mut told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
+        told.iter_mut().for_each(ids_in_usual_letters);
         let list = |told: Option<Value>| -> Result<Vec<Value>, Unreadable> {
             match told {
                 Some(Value::Array(items)) => Ok(items),
                 _ => Err(Unreadable("the reply is no list".to_owned())),
             }
         };
+        told.as_ref().map_or(Ok(()), |reply| told::are_ids(reply, &FREE)).map_err(Unreadable)?;
         match need {
             Need::Package { package_id } => {
                 if let Some(id) = told.as_ref().and_then(|told| told.get("id")?.as_str()) {
@@ -214,10 +225,11 @@ impl Planner for PackagePlanner {
         recorded: &mut Recorded,
         _: DateTime<Utc>,
     ) -> Result<(), Unreadable> {
+        told::are_ids(reply, &FREE).map_err(Unreadable)?;
         if call.kind == CallKind::Create
             && let Some(id) = reply.get("id").and_then(Value::as_str)
         {
-            recorded.contract_id = Some(id.to_owned());
+            recorded.contract_id = Some(in_usual_letters(id));
         }
         Ok(())
     }

@@ -1,18 +1,20 @@
 //! What the history of a contract's edits adds to a plan: which edit the next one follows, which items are the resource's
 //! own, and whether what was read may be behind.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ContractPlanner, Observed};
 use crate::{
     api::{contract::UnconfirmedWrite, reasons},
     plan::{
         CallKind, Decision, Plan, Recorded, Refusal, SETTLING,
-        metronome::{ContractRef, Need, history::Edits, unexplained},
+        metronome::{ContractRef, Need, ObservedContract, history::Edits, unexplained},
     },
     terms::Digest,
 };
 
+/// For how long nobody else has the time to edit what a create has just made.
+const NEW: TimeDelta = TimeDelta::seconds(60);
 /// The verb of an edit that adds a part to a schedule of an item.
 const ADD_PARTS: &str = "\"add_schedule_items\"";
 
@@ -36,8 +38,20 @@ impl ContractPlanner {
         observed.last_edit = Some(follows);
         observed.ours = Some(edits.ours());
         observed.is_unedited = edits.are_none();
+        observed.has_edits_of_others = edits.has_others;
         observed.missing = edits.missing(observed);
         Ok(true)
+    }
+
+    /// Whether what a create made came never on record, so that its items go by their likeness, and others had the time to edit
+    /// it since.
+    pub(super) fn is_long_unrecorded(&self, recorded: &Recorded) -> bool {
+        let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return false };
+        let is_new = |observed: &ObservedContract| {
+            let age = observed.made_at.map(|made| observed.read_at.signed_duration_since(made.0));
+            age.is_some_and(|age| age < NEW)
+        };
+        recorded.items.is_empty() && desired.is_sent(recorded) && !is_new(observed)
     }
 
     /// Whether a decision has to know the edits of the contract: it is to edit it, or cannot tell whose an item is.

@@ -36,6 +36,8 @@ pub(super) struct Api {
     pub made_beside: Value,
     /// Whether what goes beyond an end stays when the end is set.
     pub keeps_after_end: bool,
+    /// Whether IDs are UUIDs.
+    pub mints_uuids: bool,
     minted: usize,
     temporary: BTreeMap<String, String>,
 }
@@ -172,6 +174,9 @@ impl Api {
 
     fn mint(&mut self, what: &str) -> Value {
         self.minted += 1;
+        if self.mints_uuids {
+            return format!("0e3b5a52-5c0f-4e70-9d3c-{:012x}", 0xabcd_ef00_0000_usize + self.minted).into();
+        }
         format!("{what}-{}", self.minted).into()
     }
 

@@ -361,3 +361,50 @@ fn a_threshold_that_was_set_and_not_recorded_is_turned_off_when_git_goes_back_an
         }
     }
 }
+
+#[test]
+fn what_a_lost_edit_has_added_and_has_no_id_is_taken_out_or_refused_by_name_when_git_goes_back() {
+    let (plain, watched) = (fixture::plain(), fixture::watched());
+    let with_list = |list: &str| with(&plain, &format!("/{list}"), watched[list].clone());
+    let lost = |list: &str| {
+        let mut world = World::new(&plain, None, None);
+        world.settle();
+        world.fault = Some((1, Fault::Reply));
+        set_terms(&mut world, &with_list(list));
+        assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Unconfirmed { .. }));
+        world
+    };
+    let mut world = lost("spendTrackers");
+    let theirs = json!({"alias": "theirs", "credit_type_id": "x", "reset_frequency": "BILLING_PERIOD"});
+    world.api.contract["spend_trackers"].as_array_mut().unwrap().push(theirs);
+    set_terms(&mut world, &plain);
+    (0..3).for_each(|_| drop(world.pass(Goal::InForce)));
+    let left = world.api.contract["spend_trackers"].as_array().unwrap();
+    assert_eq!(left.iter().map(|tracker| &tracker["alias"]).collect::<Vec<_>>(), ["theirs"]);
+    // What is written again in between is one of that name all the same.
+    let mut world = lost("spendTrackers");
+    world.settle();
+    assert_eq!(world.api.contract["spend_trackers"].as_array().map(Vec::len), Some(2));
+    for forgets in [false, true] {
+        let mut world = lost("resellerRoyalties");
+        if forgets {
+            // The history of edits tells whose it is.
+            world.contract.status = None;
+        }
+        set_terms(&mut world, &plain);
+        for _ in 0..3 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            let Outcome::Refused { refusal, .. } = outcome else { panic!("{forgets}: {outcome:?}") };
+            assert!(refusal.message.contains("/resellerRoyalties"), "{}", refusal.message);
+        }
+        set_terms(&mut world, &with_list("resellerRoyalties"));
+        world.settle();
+        assert_eq!(world.api.contract["reseller_royalties"].as_array().map(Vec::len), Some(1));
+    }
+    // Those of a create whose reply was lost are its own as well.
+    let mut world = World::new(&with_list("spendTrackers"), None, Some((0, Fault::Reply)));
+    world.pass(Goal::InForce);
+    set_terms(&mut world, &plain);
+    (0..3).for_each(|_| drop(world.pass(Goal::InForce)));
+    assert_eq!(world.api.contract["spend_trackers"].as_array().map(Vec::len), Some(0));
+}

@@ -216,11 +216,13 @@ fn what_only_an_invoice_still_tells_of_is_not_billed_again() {
         let outcome = world.pass(Goal::InForce).outcome;
         (outcome, world.api.edits.len())
     };
-    let (outcome, edits) = decide(vec![of_gone(fixture::OTHER, "PrepaidCommit")], &spec);
-    let Outcome::Refused { refusal, .. } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(refusal.reason, "BackdatedItem", "{}", refusal.message);
-    assert_eq!(edits, 0);
-    let others = vec![of_gone(fixture::PRODUCT, "PrepaidCommit"), of_gone(fixture::OTHER, "PostpaidCommit")];
+    for kind in ["PrepaidCommit", "PostpaidCommit", "OfAnotherVersion"] {
+        let (outcome, edits) = decide(vec![of_gone(fixture::OTHER, kind)], &spec);
+        let Outcome::Refused { refusal, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(refusal.reason, "BackdatedItem", "{}", refusal.message);
+        assert_eq!(edits, 0);
+    }
+    let others = vec![of_gone(fixture::PRODUCT, "PrepaidCommit")];
     for (invoices, spec) in [
         (others, spec.clone()),
         (Vec::new(), spec.clone()),

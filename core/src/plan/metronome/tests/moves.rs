@@ -294,3 +294,43 @@ fn what_a_create_made_and_git_dropped_before_it_was_recorded_is_taken_out_where_
     set_terms(&mut world, &with(&given, "/commits", Value::Null));
     assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Drifted { .. }));
 }
+
+#[test]
+fn what_others_added_while_a_create_was_not_on_record_is_not_taken_for_what_git_adds() {
+    let commit = |key: &str, amount: &str| {
+        let mut commit = fixture::plain()["commits"][0].clone();
+        commit["key"] = json!(key);
+        commit["accessSchedule"]["scheduleItems"][0]["amount"] = json!(amount);
+        commit
+    };
+    let spec = |commits: &[Value]| with(&fixture::plain(), "/commits", json!(commits));
+    for is_edited in [true, false] {
+        let mut world = World::new(&spec(&[commit("a", "1000")]), None, Some((0, Fault::Reply)));
+        world.pass(Goal::InForce);
+        // Nobody looks for two days, and somebody adds a commit in the console.
+        world.now += TimeDelta::days(2);
+        let mut theirs = world.api.contract["commits"][0].clone();
+        theirs["id"] = json!("theirs");
+        theirs["access_schedule"]["schedule_items"][0]["amount"] = json!(5_000_000);
+        if is_edited {
+            world.api.contract["commits"].as_array_mut().unwrap().push(theirs.clone());
+            world
+                .api
+                .history
+                .push(json!({"id": "by hand", "timestamp": "2026-06-02T00:00:00Z", "add_commits": [theirs]}));
+        }
+        set_terms(&mut world, &spec(&[commit("a", "1000"), commit("b", "20")]));
+        if !is_edited {
+            world.settle();
+            assert_eq!(world.api.contract["commits"].as_array().map(Vec::len), Some(2));
+            continue;
+        }
+        for _ in 0..3 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            let Outcome::Refused { refusal, .. } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(refusal.reason, "AmbiguousItem", "{}", refusal.message);
+        }
+        let amount = &world.api.contract["commits"][1]["access_schedule"]["schedule_items"][0]["amount"];
+        assert_eq!((amount, world.api.edits.len()), (&json!(5_000_000), 0));
+    }
+}

@@ -227,6 +227,15 @@ fn with_a_member_more(told: &mut Value) {
     });
 }
 
+/// Words that this version does not know, by the members that have them.
+fn new_words(told: &mut Value) {
+    each(told, "", &|name, value| {
+        if let (Value::String(word), "type" | "billing_frequency" | "reseller_type") = (value, name) {
+            *word = "NEW_WORD".to_owned();
+        }
+    });
+}
+
 const LISTS: [&str; 9] = [
     "commits",
     "credits",
@@ -459,5 +468,125 @@ fn an_id_in_upper_case_is_the_same_id() {
         is_in_sync(&mut world, "found again");
         set_terms(&mut world, &spec);
         is_in_sync(&mut world, "written in lower case");
+    }
+}
+
+#[test]
+fn a_word_that_this_version_does_not_know_makes_no_item_another_one() {
+    for (index, spec) in fixture::all().into_iter().enumerate() {
+        let royalties =
+            |world: &World| world.api.contract["reseller_royalties"].as_array().map_or(0, Vec::len);
+        for (what, fault, is_edited) in [
+            ("on record", None, false),
+            ("the record is lost", None, false),
+            ("the record is lost after somebody edited", None, true),
+            ("the reply of the create is lost", Some((0, Fault::Reply)), false),
+            ("the reply of what follows is lost", Some((1, Fault::Reply)), false),
+        ] {
+            let what = format!("{what}, contract {index}");
+            let mut smooth = World::new(&spec, None, None);
+            smooth.settle();
+            let mut world = World::new(&spec, None, fault);
+            if fault.is_none() {
+                world.settle();
+            } else {
+                world.alters = new_words;
+                (0..3).for_each(|_| drop(world.pass(Goal::InForce)));
+            }
+            if is_edited {
+                let at = world.now - TimeDelta::days(1);
+                world.api.history.push(json!({"id": "by hand", "timestamp": at.to_rfc3339()}));
+            }
+            world.alters = new_words;
+            if !what.starts_with("on record") {
+                world.contract.status = None;
+            }
+            let mut outcome = None;
+            for _ in 0..4 {
+                outcome = Some(world.pass(Goal::InForce).outcome);
+            }
+            let (found, most) = (counts(&world), counts(&smooth));
+            assert!(
+                found.iter().zip(most).all(|(found, most)| *found <= most),
+                "{what}: {found:?} {outcome:?}"
+            );
+            assert!(royalties(&world) <= royalties(&smooth), "{what}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_edit_added_and_is_told_with_a_word_that_is_not_known_is_not_added_again() {
+    let mut more = fixture::plain();
+    let mut commit = more["commits"][0].clone();
+    commit["key"] = json!("more");
+    commit["productId"] = json!(fixture::OTHER);
+    more["commits"].as_array_mut().unwrap().push(commit);
+    let mut rate = more["overrides"][0].clone();
+    rate["productId"] = json!(fixture::OTHER);
+    more["overrides"].as_array_mut().unwrap().push(rate);
+    for list in ["subscriptions"] {
+        let mut item = fixture::recurring()[list][0].clone();
+        for name in ["endingBefore", "temporaryId"] {
+            item.as_object_mut().unwrap().remove(name);
+        }
+        more[list] = json!([item]);
+    }
+    for loses_all in [false, true] {
+        let mut world = World::new(&fixture::plain(), None, None);
+        world.settle();
+        let status = world.contract.status.clone();
+        set_terms(&mut world, &more);
+        world.pass(Goal::InForce);
+        world.alters = new_words;
+        let expected = counts(&world);
+        assert_eq!((expected[0], expected[3], expected[8]), (2, 2, 1));
+        world.now += TimeDelta::days(2);
+        world.contract.status = status.filter(|_| !loses_all);
+        for _ in 0..4 {
+            let outcome = world.pass(Goal::InForce).outcome;
+            assert_eq!(counts(&world), expected, "{loses_all}: {outcome:?}");
+            let is_told = !matches!(outcome, Outcome::InSync { .. });
+            assert!(is_told, "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn ids_in_capitals_are_the_same_ids() {
+    let customer = "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6b001";
+    for (index, spec) in fixture::all().into_iter().enumerate() {
+        let text = spec.to_string().replace("\"customer-1\"", &format!("\"{customer}\""));
+        let spec: Value = serde_json::from_str(&text).unwrap();
+        for fault in [None, Some((0, Fault::Reply)), Some((1, Fault::Reply))] {
+            let what = format!("contract {index}, {fault:?}");
+            let mut world = World::new(&spec, None, fault);
+            world.api.mints_uuids = true;
+            (world.alters, world.alters_rest) = (upper_case_ids, upper_case_ids);
+            world.settle();
+            is_in_sync(&mut world, &what);
+            assert_eq!(world.creates, 1, "{what}");
+            world.alters = |_| {};
+            world.alters_rest = |_| {};
+            is_in_sync(&mut world, &format!("{what}, in small letters"));
+            world.contract.status = None;
+            (world.alters, world.alters_rest) = (upper_case_ids, upper_case_ids);
+            is_in_sync(&mut world, &format!("{what}, found again"));
+            // A status of an earlier version has IDs as they were told.
+            let status = world.contract.status.as_mut().unwrap();
+            status.contract_id = status.contract_id.as_ref().map(|id| id.to_uppercase());
+            status.customer_id =
+                status.customer_id.as_ref().map(|id| id.replace(customer, &customer.to_uppercase()));
+            status
+                .items
+                .iter_mut()
+                .filter(|item| item.id.len() == 36)
+                .for_each(|item| item.id.make_ascii_uppercase());
+            is_in_sync(&mut world, &format!("{what}, on record in capitals"));
+            if world.contract.spec.metronome.as_ref().is_some_and(|terms| terms.name.is_some()) {
+                set_terms(&mut world, &with(&spec, "/name", json!("Another")));
+                world.settle();
+            }
+        }
     }
 }

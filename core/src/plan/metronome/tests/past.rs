@@ -362,3 +362,49 @@ fn what_bills_the_same_already_is_not_billed_again_though_it_is_taken_for_that_o
     let another = with(&spec, "/commits/0/accessSchedule/scheduleItems/0/amount", json!("7"));
     assert_eq!(edit_of(&written(bench.decide(&another)))["add_commits"].as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn another_type_or_frequency_under_another_key_does_not_bill_the_past_again() {
+    for (list, member, value) in
+        [("subscriptions", "subscriptionRate/billingFrequency", "ANNUAL"), ("commits", "type", "POSTPAID")]
+    {
+        let bench = Bench::created(&one_of_each());
+        let place = format!("/{list}/0/{member}");
+        // In place it is refused, with a way out that takes another key and a new start.
+        assert_eq!(
+            refused(bench.decide(&with(&one_of_each(), &place, json!(value)))).reason,
+            "ImmutableField"
+        );
+        let spec = with(&renewed(&one_of_each(), list), &place, json!(value));
+        is_backdated(bench.decide(&spec), list);
+        let item = moved(&spec[list][0], TO_COME);
+        let plan = written(bench.decide(&with(&spec, &format!("/{list}/0"), item)));
+        assert!(!plan.summary().contains("bills the past"), "{list}: {}", plan.summary());
+    }
+}
+
+#[test]
+fn an_id_in_capitals_is_the_same_product_for_what_was_billed_and_the_same_unit_for_what_is_shown() {
+    let upper = |spec: &Value, id: &str| -> Value {
+        serde_json::from_str(&spec.to_string().replace(id, &id.to_uppercase())).unwrap()
+    };
+    let mut bench = Bench::created(&fixture::plain());
+    // The charge becomes a commit: what it billed is billed by neither twice.
+    let mut commit = fixture::plain()["commits"][0].clone();
+    commit["key"] = json!("setup");
+    for place in ["/accessSchedule/scheduleItems/0/amount", "/invoiceSchedule/scheduleItems/0/amount"] {
+        set(&mut commit, place, json!("99900"));
+    }
+    let spec = with(&without(&fixture::plain(), "scheduledCharges"), "/commits", json!([commit]));
+    is_backdated(bench.decide(&upper(&spec, fixture::PRODUCT)), "commits");
+    let usd = crate::plan::USD_CENTS;
+    let mut terms = fixture::plain();
+    for schedule in ["accessSchedule", "invoiceSchedule"] {
+        terms["commits"][0][schedule]["creditTypeId"] = json!(usd.to_uppercase());
+        terms["commits"][0][schedule]["scheduleItems"][0]["amount"] = json!("130000");
+    }
+    let plan = written(bench.decide(&terms));
+    assert!(plan.summary().contains("committed: 1200.00 -> 1300.00 USD"), "{}", plan.summary());
+    assert!(plan.effect.fixed.iter().all(|fixed| fixed.unit.label() == "USD"), "{:?}", plan.effect.fixed);
+    bench.settle(&terms);
+}

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub now: DateTime<Utc>,
     /// What the API makes of a contract before it tells it.
     pub alters: fn(&mut Value),
+    /// The same of everything else that it tells.
+    pub alters_rest: fn(&mut Value),
     /// Whether the reply to an edit tells what it has added.
     pub tells: bool,
     /// What reads of the contract show instead of what it is, as they are behind.
@@ -80,6 +82,7 @@ impl World {
             dies: false,
             now: now(),
             alters: |_| {},
+            alters_rest: |_| {},
             tells: true,
             behind: None,
             history_behind: None,
@@ -102,11 +105,19 @@ impl World {
                 let commits = &self.api.contract["commits"];
                 Some(json!({"package_id": self.api.contract["package_id"], "current": {"commits": commits}}))
             }
-            Need::Edits(_) => Some(self.history_behind.clone().unwrap_or_else(|| json!(self.api.history))),
+            Need::Edits(_) => {
+                let mut told = self.history_behind.clone().unwrap_or_else(|| json!(self.api.history));
+                (self.alters_rest)(&mut told);
+                Some(told)
+            }
             Need::Seats { subscription_id, .. } => Some(self.api.seats_of(subscription_id)),
             Need::CustomFieldKeys => Some(json!([])),
             Need::BillingConfigurations { .. } | Need::Package { .. } => None,
-            Need::Balances { kind, .. } => Some(self.api.balances(*kind)),
+            Need::Balances { kind, .. } => {
+                let mut told = self.api.balances(*kind);
+                (self.alters_rest)(&mut told);
+                Some(told)
+            }
             Need::Invoices(_) | Need::Packages | Need::ContractsOnPackage { .. } => panic!("{need:?}"),
         }
     }
@@ -133,10 +144,18 @@ impl World {
             None if call.kind == CallKind::Edit => {
                 let mut edit = self.api.history.last().cloned().filter(|_| self.tells);
                 edit.iter_mut().for_each(self.alters);
-                Ok(json!({"id": self.api.contract["id"], "edit": edit}))
+                let mut id = json!({"id": self.api.contract["id"]});
+                (self.alters_rest)(&mut id);
+                id["edit"] = json!(edit);
+                Ok(id)
             }
-            None if call.kind == CallKind::Add => Ok(json!({"id": self.api.made_beside})),
-            None => Ok(json!({"id": self.api.contract["id"]})),
+            None => {
+                let is_beside = call.kind == CallKind::Add;
+                let id = if is_beside { &self.api.made_beside } else { &self.api.contract["id"] };
+                let mut id = json!({"id": id});
+                (self.alters_rest)(&mut id);
+                Ok(id)
+            }
             Some(_) => Err(CallError::Unknown("lost".into())),
         }
     }

@@ -477,3 +477,37 @@ fn a_quantity_that_is_planned_for_later_is_reported_and_not_taken_for_the_one_in
     bench.carry_out(&plan);
     assert_eq!(bench.decide(&with(&first, quantity, json!("20"))), Decision::InSync);
 }
+
+#[test]
+fn an_ignored_custom_field_is_named_by_its_key_as_json_pointers_escape_it() {
+    let key = "a/b~c";
+    for place in ["", "/commits/0"] {
+        let spec = with(&fixture::plain(), &format!("{place}/customFields"), json!({key: "x"}));
+        let mut bench = Bench::created(&spec);
+        let told = if place.is_empty() {
+            &mut bench.api.contract["custom_fields"]
+        } else {
+            &mut bench.api.contract["commits"][0]["custom_fields"]
+        };
+        told[key] = json!("y");
+        let thing = if place.is_empty() { "" } else { "/commits/launch" };
+        for (pointer, is_ignored) in
+            [("customFields/a~1b~0c", true), ("customFields", true), ("customFields/a", false)]
+        {
+            bench.policy.ignore = vec![format!("{thing}/{pointer}")];
+            let decision = bench.decide(&spec);
+            assert_eq!(decision == Decision::InSync, is_ignored, "{pointer}: {decision:?}");
+        }
+        let plan = written(bench.decide(&spec));
+        assert!(
+            plan.summary().contains(&format!("{thing}/customFields/a~1b~0c: y -> x")),
+            "{}",
+            plan.summary()
+        );
+        bench.settle(&spec);
+        // What leaves the spec is taken out under its own name.
+        bench.policy.ignore.clear();
+        let plans = bench.settle(&with(&spec, &format!("{place}/customFields"), Value::Null));
+        assert_eq!(body(&plans[0].calls[0])["keys"], json!([key]));
+    }
+}

@@ -171,8 +171,7 @@ fn the_currency_of_closed_periods_stays() {
 fn what_was_ended_and_is_shown_is_opened_again_only_when_somebody_says_so() {
     let spec = contract("active");
     for state in ["closed", "canceled"] {
-        let mut observed = seen(&spec);
-        (observed.state, observed.terms["status"]) = (state.to_owned(), json!(state));
+        let observed = in_state(&spec, state);
         let refused = refusal(decide(&spec, Some(&observed), &holding(&spec)));
         assert_eq!(refused.reason, "TermOver");
         let digest = refused.message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
@@ -219,4 +218,67 @@ fn a_period_that_billing_has_closed_is_not_opened_by_putting_another_before_it()
     for spec in [one_before, swapped] {
         assert_eq!(refusal(decide(&spec, Some(&observed), &holding(&old))).reason, "PeriodClosed");
     }
+}
+
+/// A contract that is shown in a state of the API, whatever this version makes of it.
+fn in_state(contract: &Contract, state: &str) -> ObservedContract {
+    let mut shown = seen(contract);
+    (shown.state, shown.terms["status"]) = (state.to_owned(), json!(state));
+    shown
+}
+
+#[test]
+fn nothing_is_written_over_a_state_that_this_version_does_not_know_until_somebody_says_that_it_is_meant() {
+    let active = contract("active");
+    let paused = in_state(&active, "paused");
+    let mut dearer = active.clone();
+    dearer.items[0].rate_tiers[0].unit_price = "0.60".parse().unwrap();
+    for wanted in [&active, &dearer, &contract("closed")] {
+        let refused = refusal(decide(wanted, Some(&paused), &holding(&active)));
+        assert_eq!(refused.reason, "UnknownState");
+        assert!(refused.message.contains("contract-1 is paused"), "{}", refused.message);
+        let digest = refused.message.split("approved-plan=").nth(1).unwrap().split(':').next().unwrap();
+        let policy = Policy { approved: Some(digest.to_owned()), ..Policy::default() };
+        let decision = plan(&desired(wanted), Some(&paused), &holding(&active), &policy, now());
+        assert_eq!(written(decision).calls.len(), 1);
+    }
+    // Who ignores the state is in sync as long as nothing else differs, and changes nothing in it unasked.
+    let policy = Policy { ignore: vec!["/status".into()], ..Policy::default() };
+    let decide = |spec| plan(&desired(spec), Some(&paused), &holding(&active), &policy, now());
+    assert_eq!(decide(&active), Decision::InSync);
+    assert_eq!(refusal(decide(&dearer)).reason, "UnknownState");
+    // Its end is a replace as well.
+    for deletion in [DeletionPolicy::End, DeletionPolicy::Cancel] {
+        let ended = end::plan(
+            ORGANIZATION,
+            Some(&desired(&active)),
+            Some(&paused),
+            &holding(&active),
+            &Policy::default(),
+            deletion,
+            now(),
+        );
+        assert_eq!(refusal(ended).reason, "UnknownState");
+    }
+}
+
+#[test]
+fn a_period_in_a_state_that_this_version_does_not_know_is_left_as_it_is() {
+    let spec = contract("active");
+    let mut shown = seen(&spec);
+    shown.terms["periods"][0]["status"] = json!("settling");
+    let mut raised = spec.clone();
+    raised.periods[0].commitment_amount = "150".parse().unwrap();
+    let mut open = spec.clone();
+    open.periods[0].status = serde_json::from_value(json!("open")).unwrap();
+    for wanted in [raised, open] {
+        let refused = refusal(decide(&wanted, Some(&shown), &holding(&spec)));
+        assert_eq!(refused.reason, "UnknownState");
+        assert!(refused.message.contains("period 0 is settling"), "{}", refused.message);
+    }
+    // What does not touch it goes on, and carries it over.
+    let mut dearer = spec.clone();
+    dearer.items[0].rate_tiers[0].unit_price = "0.60".parse().unwrap();
+    let plan = written(decide(&dearer, Some(&shown), &holding(&spec)));
+    assert!(plan.calls[0].body.contains(r#""status":"settling""#), "{}", plan.calls[0].body);
 }
