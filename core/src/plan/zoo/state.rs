@@ -74,8 +74,8 @@ pub(super) fn forbidden(
             ),
         ));
     }
-    let periods = observed.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
-    periods.filter_map(|period| forbidden_in(period, changes)).next()
+    let mut periods = observed.terms.get("periods").and_then(Value::as_array).into_iter().flatten();
+    periods.find_map(|period| forbidden_in(period, changes))
 }
 
 /// Changes that a replace must not make because of what one period is: closed, or in a state that this version does not know.
