@@ -189,7 +189,9 @@ impl Shape {
                 }
             }
             (Self::List { item, .. }, Value::Array(items)) => {
-                items.iter_mut().for_each(|value| item.with_usual_ids(value));
+                for value in items {
+                    item.with_usual_ids(value);
+                }
             }
             _ => {}
         }

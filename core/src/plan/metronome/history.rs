@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     ObservedContract,
     lists::{LISTS, List, Writes, item_shape},
-    observed::{AddedItem, ApiId, Ours, ROYALTIES, royalty_id},
+    observed::{AddedItem, ApiId, EditedBy, Ours, ROYALTIES, royalty_id},
     reply::{as_written, royalties},
     thresholds::{THRESHOLDS, Threshold},
 };
@@ -49,7 +49,7 @@ pub(super) struct Edits {
     /// Whether it has any edit.
     has_any: bool,
     /// Whether it has one that is not the resource's own.
-    pub has_others: bool,
+    has_others: bool,
     /// The resource's own edits.
     own: Vec<OwnEdit>,
     /// Ids of the items that an edit, whoever's, has taken out again.
@@ -74,7 +74,6 @@ impl Edits {
         let edits = || data.and_then(Value::as_array).into_iter().flatten();
         let time = |edit: &Value| Timestamp::from_wire(text(edit, "timestamp")).ok();
         let is_own = |edit: &Value| text(edit, "uniqueness_key").starts_with(mark);
-        let is_own_edit = |edit: &Value| is_own(&edit);
         let own = edits().filter(|edit| is_own(edit));
         let own = own.map(|edit| OwnEdit {
             at: time(edit),
@@ -93,7 +92,7 @@ impl Edits {
             last_at: last.and_then(time),
             is_told: data.is_some(),
             has_any: edits().next().is_some(),
-            has_others: !edits().all(is_own_edit),
+            has_others: edits().any(|edit| !is_own(edit)),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
             thresholds: THRESHOLDS
@@ -114,9 +113,14 @@ impl Edits {
         }
     }
 
-    /// Whether nobody has edited the contract: the history was told, and has nothing.
-    pub(super) fn are_none(&self) -> bool {
-        self.is_told && !self.has_any
+    /// Who has edited the contract; nobody where the history was told and has nothing.
+    pub(super) fn edited_by(&self) -> EditedBy {
+        match (self.is_told, self.has_any, self.has_others) {
+            (false, ..) => EditedBy::Unknown,
+            (true, false, _) => EditedBy::Nobody,
+            (true, true, false) => EditedBy::Own,
+            (true, true, true) => EditedBy::Others,
+        }
     }
 
     /// The own edits whose effect the contract as read may not show yet.

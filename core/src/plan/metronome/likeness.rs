@@ -1,6 +1,6 @@
 //! What likeness shows: whether an item of the contract that is like one of the spec may be taken for it.
 
-use super::{Desired, ObservedContract};
+use super::{Desired, ObservedContract, observed::EditedBy};
 use crate::plan::Recorded;
 
 /// Most candidates that one question names.
@@ -40,7 +40,7 @@ impl Likeness {
         }
         // Nothing was recorded since the create, so nobody else had the time to add anything, unless the history of edits tells
         // that somebody had.
-        let is_new = desired.is_sent(recorded) && !observed.has_edits_of_others;
+        let is_new = desired.is_sent(recorded) && observed.edited_by != EditedBy::Others;
         let is_found_again = is_held || observed.has_key_of(desired) || observed.is_stamped(desired);
         if is_new || !is_found_again { Self::Same } else { Self::Unknown }
     }

@@ -16,6 +16,20 @@ use crate::{
     terms::{Decimal, Timestamp},
 };
 
+/// Who has edited a contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum EditedBy {
+    /// It was not read, or is not told.
+    #[default]
+    Unknown,
+    /// Nobody, since it was made.
+    Nobody,
+    /// This resource alone.
+    Own,
+    /// Others, with this resource or without it.
+    Others,
+}
+
 /// What the edits of one resource have done to a contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ours {
@@ -59,10 +73,8 @@ pub struct ObservedContract {
     pub(super) ours: Option<Ours>,
     /// Lists all of whose items tell that they were made along with it.
     pub(super) made: BTreeSet<&'static str>,
-    /// Whether nobody has edited it, as its history tells where that was read.
-    pub(super) is_unedited: bool,
-    /// Whether somebody else than this resource has edited it, as its history tells where that was read.
-    pub(super) has_edits_of_others: bool,
+    /// Who has edited it, as its history tells where that was read.
+    pub(super) edited_by: EditedBy,
     /// When it was made, as far as that is told.
     pub(super) made_at: Option<Timestamp>,
     /// Keys that this resource made items of the customer with, by their ids.
@@ -263,7 +275,7 @@ impl ObservedContract {
 
     /// Whether nobody has edited what the resource made, as the contract's key says.
     fn is_as_made(&self, desired: &Desired) -> bool {
-        self.is_unedited && !desired.has_package() && self.has_key_of(desired)
+        self.edited_by == EditedBy::Nobody && !desired.has_package() && self.has_key_of(desired)
     }
 
     /// Whether the contract was made with the resource's key.

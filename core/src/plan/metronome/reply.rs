@@ -15,7 +15,7 @@ use super::{
     list,
     lists::{LISTS, List, item_shape, wire_name},
     money::{names_of, unit_names},
-    observed::{ApiId, Ids, Seats},
+    observed::{ApiId, EditedBy, Ids, Seats},
     planned::{
         BILLING, FILTERS, current, identified, instant, made, next_period, planned_segments, segments,
     },
@@ -98,23 +98,7 @@ impl ObservedContract {
             .map_err(|error| format!("contract {contract_id} was read, but {error}"))?;
         prune(&mut terms);
         fill_defaults(&mut terms);
-        let mut ids = BTreeMap::new();
-        for list in &LISTS {
-            let schedule = |name: Option<&str>| name.map(|name| wire_name(item_shape(list.name), name));
-            ids.insert(
-                list.name,
-                ids_of(
-                    &wire,
-                    wire_name(&CONTRACT, list.name),
-                    schedule(list.access),
-                    schedule(list.invoice),
-                )?,
-            );
-        }
-        for name in KEYLESS {
-            let invoice = (name == "discounts").then_some("schedule");
-            ids.insert(name, ids_of(&wire, wire_name(&CONTRACT, name), None, invoice)?);
-        }
+        let ids = ids_of_lists(&wire)?;
         let linked = |this: &str, other: &str| {
             let mut links = data.get("transitions").and_then(Value::as_array).into_iter().flatten();
             let link = links.find(|link| link.get(this).and_then(Value::as_str) == Some(&contract_id))?;
@@ -138,8 +122,7 @@ impl ObservedContract {
             last_edit: None,
             ours: None,
             made: made(&wire),
-            is_unedited: false,
-            has_edits_of_others: false,
+            edited_by: EditedBy::Unknown,
             made_at: instant(&wire, "created_at"),
             keys: BTreeMap::new(),
             missing: Vec::new(),
@@ -401,6 +384,21 @@ pub(super) fn is_about(what: &str, told: &str, asked: &str) -> Result<(), Unread
     }
     let why = format!("the reply is of another than what was asked for: {what} {told} instead of {asked}");
     Err(Unreadable(why))
+}
+
+/// Ids of the items of every list.
+fn ids_of_lists(wire: &Value) -> Result<BTreeMap<&'static str, Vec<Ids>>, String> {
+    let mut ids = BTreeMap::new();
+    for list in &LISTS {
+        let schedule = |name: Option<&str>| name.map(|name| wire_name(item_shape(list.name), name));
+        let name = wire_name(&CONTRACT, list.name);
+        ids.insert(list.name, ids_of(wire, name, schedule(list.access), schedule(list.invoice))?);
+    }
+    for name in KEYLESS {
+        let invoice = (name == "discounts").then_some("schedule");
+        ids.insert(name, ids_of(wire, wire_name(&CONTRACT, name), None, invoice)?);
+    }
+    Ok(ids)
 }
 
 /// Ids of the items of a list.

@@ -37,8 +37,7 @@ impl ContractPlanner {
         let follows = lost_edit(recorded).map_or_else(|| after(edits, recorded, now), str::to_owned);
         observed.last_edit = Some(follows);
         observed.ours = Some(edits.ours());
-        observed.is_unedited = edits.are_none();
-        observed.has_edits_of_others = edits.has_others;
+        observed.edited_by = edits.edited_by();
         observed.missing = edits.missing(observed);
         Ok(true)
     }

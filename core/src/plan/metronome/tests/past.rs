@@ -364,7 +364,7 @@ fn what_bills_the_same_already_is_not_billed_again_though_it_is_taken_for_that_o
 }
 
 #[test]
-fn another_type_or_frequency_under_another_key_does_not_bill_the_past_again() {
+fn another_type_or_frequency_under_another_key_does_not_bill_the_past_again_and_the_advice_says_how() {
     for (list, member, value) in
         [("subscriptions", "subscriptionRate/billingFrequency", "ANNUAL"), ("commits", "type", "POSTPAID")]
     {

@@ -2,8 +2,14 @@
 
 use proptest::{prelude::*, sample::Index, test_runner::RngSeed};
 
-use super::*;
-use crate::terms::Decimal;
+use super::{
+    planner::{Fault, World, set_terms},
+    *,
+};
+use crate::{
+    protocol::{Goal, Outcome},
+    terms::Decimal,
+};
 
 /// Lists to which somebody else adds an item.
 const LISTS_OF_OTHERS: [&str; 4] = ["commits", "credits", "scheduled_charges", "overrides"];
@@ -58,6 +64,60 @@ fn add_things_of_others(api: &mut Api) -> Vec<(&'static str, Value)> {
         added.push((list, item));
     }
     added
+}
+
+/// A spec with optional fields taken out, as far as that is valid.
+fn without_fields(spec: &Value, gone: &[(Index, Index)]) -> Value {
+    gone.iter().fold(spec.clone(), |spec, (place, _)| {
+        let leaves = fields::leaves_of(&spec);
+        let left = with(&spec, &place.get(&leaves).pointer, Value::Null);
+        if fields::meant(&left).is_ok() { left } else { spec }
+    })
+}
+
+/// How often each product is billed at each moment before now, or by something that recurs since before now. `items` has the
+/// lists in spec or wire spelling.
+fn billed_in_the_past(items: &Value, now: DateTime<Utc>) -> BTreeMap<(String, String), usize> {
+    let mut billed = BTreeMap::new();
+    let text = |value: &Value, names: [&str; 2]| {
+        names.iter().find_map(|name| value.pointer(name)?.as_str()).unwrap_or_default().to_lowercase()
+    };
+    let time = |text: &str| text.parse::<DateTime<Utc>>().ok();
+    let mut note = |product: String, start: &str| {
+        if let Some(start) = time(start).filter(|start| *start < now) {
+            *billed.entry((product, start.to_rfc3339())).or_default() += 1;
+        }
+    };
+    for (list, schedule) in [
+        ("commits", "invoice_schedule"),
+        ("commits", "invoiceSchedule"),
+        ("scheduled_charges", "schedule"),
+        ("scheduledCharges", "schedule"),
+    ] {
+        for item in items[list].as_array().into_iter().flatten() {
+            let product = text(item, ["/product/id", "/productId"]);
+            let parts = super::super::schedule::items(&item[schedule]);
+            let told = item[schedule]["schedule_items"].as_array().cloned();
+            for part in told.unwrap_or(parts) {
+                note(format!("part {product}"), part["timestamp"].as_str().unwrap_or_default());
+            }
+        }
+    }
+    for lists in [["recurring_commits", "recurringCommits"], ["subscriptions", "subscriptions"]] {
+        for item in lists.iter().find_map(|list| items[*list].as_array()).into_iter().flatten() {
+            let product = text(item, ["/product/id", "/productId"]);
+            let rate = item.get("subscription_rate").or(item.get("subscriptionRate"));
+            let product = if product.is_empty() {
+                rate.map(|rate| text(rate, ["/product/id", "/productId"]))
+            } else {
+                Some(product)
+            };
+            let start = text(item, ["/starting_at", "/startingAt"]).to_uppercase();
+            let start = if start.is_empty() { "2026-01-01T00:00:00Z".to_owned() } else { start };
+            note(format!("{} {}", lists[0], product.unwrap_or_default()), &start);
+        }
+    }
+    billed
 }
 
 /// Digits of an amount, at most 28 of them.
@@ -143,5 +203,61 @@ proptest! {
         prop_assert!(arrives(&mut bench, &first), "{} was not created", first.1);
         let [before, after] = [&first.1, &second.1].map(|digits| digits.parse::<Decimal>().unwrap());
         prop_assert!(after.agrees_with(before) || arrives(&mut bench, &second), "{} was not written", second.1);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 6,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn no_past_is_billed_again_whatever_changes_leaves_comes_back_or_is_lost(
+        fixture in any::<Index>(),
+        steps in prop::collection::vec((indices(2), indices(1), indices(3), 0..8_u8, 0..3_usize), 1..5),
+    ) {
+        let first = fixture.get(&fixture::all()).clone();
+        let mut world = World::new(&first, None, None);
+        world.settle();
+        let (mut spec, mut specs, mut statuses) = (first.clone(), vec![first.clone()], vec![world.contract.status.clone()]);
+        for (changes, gone, fields, fate, at) in &steps {
+            spec = match fate {
+                0 => first.clone(),
+                1 => specs[specs.len() / 2].clone(),
+                _ => without_fields(&mutated(&spec, changes, gone), fields),
+            };
+            specs.push(spec.clone());
+            set_terms(&mut world, &spec);
+            match fate {
+                2 => world.contract.status = None,
+                3 => world.contract.status = statuses[statuses.len() / 2].clone(),
+                4 => world.fault = Some((world.sends + at, Fault::Reply)),
+                5 => world.fault = Some((world.sends + at, Fault::Request)),
+                _ => {}
+            }
+            let mut outcomes = Vec::new();
+            for _ in 0..5 {
+                outcomes.push(world.pass(Goal::InForce).outcome);
+            }
+            statuses.push(world.contract.status.clone());
+            let found = billed_in_the_past(&world.api.contract, world.now);
+            let wanted: Vec<_> = specs.iter().map(|spec| billed_in_the_past(spec, world.now)).collect();
+            for (what, count) in &found {
+                let most = wanted.iter().filter_map(|wanted| wanted.get(what)).max().copied().unwrap_or_default();
+                prop_assert!(*count <= most, "{what:?} is billed {count} times, and wanted {most} times: {outcomes:#?} {:#?}", world.api.edits);
+            }
+            let last = outcomes.last().unwrap();
+            let rests = match last {
+                Outcome::InSync { .. } | Outcome::Drifted { .. } => true,
+                Outcome::Refused { refusal, .. } => {
+                    ["ImmutableField", "BackdatedItem", "AmbiguousItem"].contains(&refusal.reason.as_str())
+                }
+                _ => false,
+            };
+            prop_assert!(rests, "{outcomes:#?}");
+        }
     }
 }
