@@ -351,7 +351,7 @@ mod tests {
         let index = index(&claimants);
         let now = Utc::now();
         let [org, other] = ["org", "other"].map(str::to_owned);
-        assert!(index.departed(&[org.clone()], now).is_empty());
+        assert!(index.departed(std::slice::from_ref(&org), now).is_empty());
         index.hear(&watcher::Event::Delete(claimants[0].clone()));
         let gone = index.departed(&[other.clone(), org.clone()], now);
         assert_eq!(gone.iter().map(|(_, gone)| gone.name_any()).collect::<Vec<_>>(), ["c0000"]);

@@ -396,6 +396,7 @@ pub fn or_lingering(
 }
 
 /// The account that a provider means now; nothing where there is no such provider.
+#[must_use]
 pub fn account_of(key: &ProviderKey, stores: &Stores) -> Option<String> {
     base_url(key, stores).map(|url| claims::account(&url))
 }

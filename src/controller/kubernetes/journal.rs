@@ -196,6 +196,10 @@ pub struct Page<'j> {
 impl Announces for Page<'_> {
     async fn announce(&self, announced: Announced) -> Result<(), CallError> {
         let Self { journal, uid } = *self;
+        // What is announced and then not sent would be looked for all the same, and its approval be used.
+        if !journal.leadership.may_begin() {
+            return Err(CallError::NotLeader);
+        }
         let change = journal.with_open(|open| {
             open.writes.insert(uid.to_owned(), announced);
             open.changes += 1;

@@ -18,6 +18,12 @@ impl Leadership {
         Self { tenure, lease }
     }
 
+    /// Whether a write to a billing account may still begin: not once the process is told to stop.
+    #[must_use]
+    pub fn may_begin(&self) -> bool {
+        self.tenure.leads() && !self.tenure.stop().is_set()
+    }
+
     /// The number that a status gets which has this one: the leadership's own, and never a lower one. Without an election
     /// there are no numbers.
     ///

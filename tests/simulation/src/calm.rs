@@ -190,11 +190,13 @@ impl World {
             _ => &["AmbiguousItem"],
         };
         let slot = slot_of(object);
-        // What is announced is known all the same; what was made by a key is not always told from what others made.
-        let is_unrecorded = self.ground.unrecorded.contains(&slot) && object.spec.api() != Some(Api::Zoo);
-        // What somebody changed before anybody saw what became of a write cannot be told from somebody's own.
+        let is_unrecorded = self.ground.unrecorded.contains(&slot);
+        // What somebody changed before anybody saw, or put on record, what became of a write cannot be told from somebody's
+        // own.
         let is_touched = self.people.deals.get(slot).is_some_and(|deal| deal.marks.is_touched);
-        let is_untold = is_touched && self.ground.unanswered.contains(&slot);
+        let is_untold = is_touched && (is_unrecorded || self.ground.unanswered.contains(&slot));
+        // What is announced is known all the same; what was made by a key is not always told from what others made.
+        let is_unrecorded = is_unrecorded && object.spec.api() != Some(Api::Zoo);
         // A replace that is delivered once more, behind a newer one, may give the contract another ID.
         let is_replaced = reason == "ReplacedOutside" && self.ground.came_late.contains(&slot);
         let rules = &self.ground.rules;

@@ -236,3 +236,19 @@ fn what_others_put_into_a_contract_that_was_taken_over_is_reported_once_it_is_on
     bench.recorded.contract_id = Some("another".into());
     assert_eq!(bench.decide(&spec), Decision::InSync, "what is on record is another one");
 }
+
+#[test]
+fn an_item_is_stamped_by_the_very_write_that_makes_it() {
+    let desired = stamped(&fixture::plain(), "prod/billing/acme", "main");
+    let mut bench = Bench::default();
+    let made = written(bench.decide_for(&desired));
+    let sent = body(&made.calls[0]);
+    assert_eq!(sent["commits"][0]["custom_fields"][ITEM_KEY], "launch", "{sent}");
+    assert_eq!(sent["scheduled_charges"][0]["custom_fields"][ITEM_KEY], "setup", "{sent}");
+    bench.carry_out(&made);
+    let mut more = fixture::plain()["commits"][0].clone();
+    (more["key"], more["productId"]) = (json!("more"), json!(fixture::OTHER));
+    let desired = stamped(&with(&fixture::plain(), "/commits/-", more), "prod/billing/acme", "main");
+    let edit = edit_of(&written(bench.decide_for(&desired)));
+    assert_eq!(edit["add_commits"][0]["custom_fields"][ITEM_KEY], "more", "{edit}");
+}
