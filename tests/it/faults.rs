@@ -284,12 +284,9 @@ async fn a_reply_of_which_a_status_could_not_tell_is_waited_out_and_said() {
     let world = World::start().await;
     world.sim.seed(ORG, "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa", &wire(&acme())).await;
     let mut gone = 0;
-    for (member, odd) in [
-        ("contract_id", "i".repeat(300)),
-        ("account_id", "あ".repeat(300)),
-        ("status", "s".repeat(5000)),
-        ("status", "\u{0}\n".to_owned()),
-    ] {
+    for (member, odd) in
+        [("contract_id", "i".repeat(300)), ("account_id", "あ".repeat(300)), ("status", "s".repeat(5000))]
+    {
         world.sim.fault(told_otherwise(&world, member, json!(odd)).await).await;
         world.apply(&acme()).await;
         let said = |contract: &Value| message(contract).contains(&format!("`{member}` of the reply has"));
