@@ -68,7 +68,9 @@ impl<P: Planner> Reconciliation<P> {
         let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
         let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
         let sets = self.planner.sets();
-        let approved = plan.consent.given.is_some().then(|| plan.digest.clone());
+        // What follows a create is approved along with it, and its key keeps it from being made again.
+        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());
         if sets.is_empty() && approved.is_none() && !plan.calls.iter().any(has_no_key) {
             return None;
         }

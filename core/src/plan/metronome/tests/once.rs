@@ -181,7 +181,9 @@ fn an_edit_that_was_lost_and_undone_is_made_anew_with_another_key() {
 
 #[test]
 fn a_contract_from_a_package_is_approved_once_with_all_that_follows_its_create() {
-    for fault in [None, Some((0, Fault::Reply)), Some((1, Fault::Reply)), Some((1, Fault::Request))] {
+    let faults =
+        [(0, Fault::Reply), (1, Fault::Reply), (1, Fault::Request), (0, Fault::Killed), (1, Fault::Killed)];
+    for fault in faults.map(Some).into_iter().chain([None]) {
         let mut world = World::new(&fixture::from_package(), None, fault);
         world.contract.spec.management_policy = ManagementPolicy::Plan;
         let Outcome::AwaitingApproval(plan) = world.pass(Goal::InForce).outcome else { panic!() };
