@@ -26,7 +26,8 @@ pub struct Announced {
     pub write: UnconfirmedWrite,
 }
 
-/// A report, told from others by what it says of writes.
+/// A report, told from others by what it says of what was written and is in force. That one was made says nothing: it may be
+/// of a pass that asked no account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reported {
@@ -36,6 +37,12 @@ pub struct Reported {
     /// `status.unconfirmedWrite.time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed_at: Option<Timestamp>,
+    /// `status.lastApplied.specDigest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<Digest>,
+    /// `status.lastApplied.observedDigest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_digest: Option<Digest>,
 }
 
 impl Recorded {
@@ -91,7 +98,7 @@ mod tests {
             rounds: 0,
             lost: vec![lost],
         };
-        let after = Reported { last_write_at: Some(at(-60)), unconfirmed_at: None };
+        let after = Reported { last_write_at: Some(at(-60)), ..Reported::default() };
         Announced { account: "https://one".into(), after, approved: None, write }
     }
 
@@ -114,8 +121,10 @@ mod tests {
         let elsewhere = Recorded { account: Some("https://two".into()), ..recorded() };
         assert_eq!(elsewhere.clone().and_announced(Some(announced())), elsewhere);
         for reported in [
-            Reported { last_write_at: Some(at(0)), unconfirmed_at: None },
-            Reported { last_write_at: Some(at(-60)), unconfirmed_at: Some(at(0)) },
+            Reported { spec_digest: Some(Digest::of(&json!(1))), ..announced().after },
+            Reported { observed_digest: Some(Digest::of(&json!(1))), ..announced().after },
+            Reported { last_write_at: Some(at(0)), ..announced().after },
+            Reported { unconfirmed_at: Some(at(0)), ..announced().after },
             Reported::default(),
         ] {
             let later = Recorded { reported, ..recorded() };

@@ -127,6 +127,8 @@ impl Recorded {
             reported: Reported {
                 last_write_at: status.last_write_at,
                 unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
+                spec_digest: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
+                observed_digest: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
             },
             is_announced: false,
             begun_plan: None,

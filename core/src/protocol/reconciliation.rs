@@ -4,7 +4,7 @@ mod unconfirmed;
 
 use std::{collections::VecDeque, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{
@@ -27,6 +27,9 @@ use crate::{
 /// How many plans one pass carries out: a create, what it could not take, and what shows only then. A further one would
 /// be a billing API that never says what was written.
 const MAX_PLANS: usize = 4;
+/// How long after a plan was decided on it may begin to be carried out: what it follows from may be otherwise by then.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+const TOO_LONG: &str = "it took so long that what was read may not be so any more";
 /// How soon a contract is looked at again that waits because too many others were changed.
 const PACE: Duration = Duration::from_mins(5);
 
@@ -56,8 +59,12 @@ pub enum Step<N, S> {
 /// A plan that is being carried out.
 struct Running {
     plan: Plan,
+    /// When it was decided on.
+    since: DateTime<Utc>,
     /// What is to be on record before the first call is sent.
     announces: Option<Box<Announced>>,
+    /// It is on record, and nothing of it was sent yet.
+    is_announced: bool,
     /// Calls that were not carried out yet.
     left: VecDeque<Call>,
 }
@@ -171,6 +178,7 @@ impl<P: Planner> Reconciliation<P> {
     /// What is to be done next. Asking again without telling anything gives the same answer.
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
+            self.give_up_what_is_old(now);
             if let Some(result) = &self.ended {
                 return Step::Done(result.clone());
             }
@@ -251,10 +259,8 @@ impl<P: Planner> Reconciliation<P> {
         if self.may_be_in_force(&plan, now) {
             return Err(Box::new(self.not_in_force(&plan, now)));
         }
-        if self.goal == Goal::InForce && self.written.is_empty() && !self.holders.is_there() {
-            // Somebody else may hold by now, or make, what it meant.
-            let gone = Outcome::Ended { applied: Vec::new() };
-            return Err(Box::new(self.result(gone, Requeue::OnChange, now)));
+        if let Some(gone) = self.gone(now) {
+            return Err(Box::new(gone));
         }
         if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {
             plan.consent.notes.insert(0, hurry.to_string());
@@ -267,22 +273,43 @@ impl<P: Planner> Reconciliation<P> {
         let announces = self.announces(&plan, &sending, now).map(Box::new);
         self.recorded.unconfirmed = Some(sending.clone());
         self.write = Some(sending);
-        Ok(Running { left: plan.calls.iter().cloned().collect(), announces, plan })
+        Ok(Running {
+            left: plan.calls.iter().cloned().collect(),
+            since: now,
+            announces,
+            is_announced: false,
+            plan,
+        })
+    }
+
+    /// The result for a resource that is there no more: somebody else may hold by now, or make, what it meant.
+    fn gone(&mut self, now: DateTime<Utc>) -> Option<ReconcileResult<P::Snapshot>> {
+        let may_make = self.goal == Goal::InForce && self.written.is_empty();
+        let gone = Outcome::Ended { applied: Vec::new() };
+        (may_make && !self.holders.is_there()).then(|| self.result(gone, Requeue::OnChange, now))
     }
 
     /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, nothing is sent.
     pub fn announced(&mut self, outcome: Result<(), CallError>) {
+        let Some(running) = &mut self.running else { return };
         match outcome {
-            Ok(()) => {
-                if let Some(running) = &mut self.running {
-                    running.announces = None;
-                }
-            }
+            Ok(()) => (running.announces, running.is_announced) = (None, true),
             Err(error) => {
-                if self.running.take().is_some() {
-                    self.fail(&error, During::Write);
-                }
+                self.running = None;
+                self.fail(&error, During::Write);
             }
+        }
+    }
+
+    /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise.
+    fn give_up_what_is_old(&mut self, now: DateTime<Utc>) {
+        let Some(running) = self.running.as_ref().filter(|running| running.is_announced) else { return };
+        if now.signed_duration_since(running.since) > FRESH {
+            self.running = None;
+            self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
+        } else if let Some(gone) = self.gone(now) {
+            self.running = None;
+            self.ended = Some(Box::new(gone));
         }
     }
 
@@ -308,6 +335,7 @@ impl<P: Planner> Reconciliation<P> {
     pub fn sent(&mut self, reply: Result<Value, CallError>, now: DateTime<Utc>) {
         let Some(running) = &mut self.running else { return };
         let Some(call) = running.left.pop_front() else { return };
+        running.is_announced = false;
         if matches!(reply, Ok(_) | Err(CallError::Unknown(_))) {
             self.sent = Some(running.plan.clone());
         }

@@ -147,6 +147,12 @@ async fn whoever_may_write_the_contract_is_told_that_their_approval_would_not_co
     let world = World::start().await;
     let provider = terms::provider(&world.sim.url);
     world.apply(&terms::with(provider, "/spec/requireApprovalByOther", json!(true))).await;
+    // A contract that comes along with the demand may be written by what the provider said before.
+    world
+        .until_provider(|provider| {
+            provider["status"]["observedGeneration"] == provider["metadata"]["generation"]
+        })
+        .await;
     world.apply(&terms::acme()).await;
     world.until_waiting("acme", "AwaitingApproval").await;
     let ran = plugin(&world, &["approve", "acme", "--yes"]);

@@ -1,7 +1,12 @@
 //! What is put on record before it is sent, and what a pass makes of it that finds it there.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use super::{scripted::*, *};
-use crate::plan::CallKind;
+use crate::plan::{CallKind, Holder, Others, Sought};
 
 /// A contract that is replaced as a whole, as Zoo's are.
 fn replaced(wanted: Value) -> Bench<Scripted> {
@@ -63,6 +68,43 @@ fn nothing_is_sent_that_could_not_be_put_on_record() {
         let Step::Done(result) = machine.next(now()) else { panic!("{end}") };
         assert_eq!((word(&result.outcome).as_str(), result.write), (end, None));
         assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
+    }
+}
+
+#[test]
+fn what_was_decided_on_too_long_ago_or_for_a_resource_that_has_gone_is_not_sent_once_it_is_on_record() {
+    let after = |seconds: i64, is_there: bool| {
+        let mut bench = replaced(json!({"a": 1}));
+        let presence = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&presence);
+        bench.holders = Box::new(move |_| Holders::new(Present(Arc::clone(&shared))));
+        let mut machine = bench.machine();
+        machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
+        assert!(matches!(machine.next(now()), Step::Announce(_)));
+        presence.store(is_there, Ordering::SeqCst);
+        let later = now() + TimeDelta::seconds(seconds);
+        machine.announced(Ok(()));
+        match machine.next(later) {
+            Step::Done(result) => word(&result.outcome),
+            Step::Send(_) => "sent".to_owned(),
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(after(5, true), "sent");
+    assert_eq!(after(6, true), "waiting NotOnRecord");
+    assert_eq!(after(1, false), "ended");
+}
+
+/// Whether the resource is there.
+struct Present(Arc<AtomicBool>);
+
+impl Others for Present {
+    fn holder(&self, _: Sought<'_>) -> Holder {
+        Holder::OutOfSight
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
