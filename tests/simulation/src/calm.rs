@@ -197,6 +197,9 @@ impl World {
         let is_untold = is_touched && (is_unrecorded || self.ground.unanswered.contains(&slot));
         // What is announced is known all the same; what was made by a key is not always told from what others made.
         let is_unrecorded = is_unrecorded && object.spec.api() != Some(Api::Zoo);
+        // Nothing tells which item is whose where somebody added one before any came on record.
+        let has_items = object.status.as_ref().is_some_and(|status| !status.items.is_empty());
+        let is_untold = is_untold || (is_touched && reason == "AmbiguousItem" && !has_items);
         // A replace that is delivered once more, behind a newer one, may give the contract another ID.
         let is_replaced = reason == "ReplacedOutside" && self.ground.came_late.contains(&slot);
         let rules = &self.ground.rules;

@@ -48,7 +48,7 @@ pub(super) struct Edits {
     pub is_told: bool,
     /// Whether it has any edit.
     has_any: bool,
-    /// Whether it has one that is not the resource's own.
+    /// Whether it has one that is not the resource's own and has added something.
     has_others: bool,
     /// The resource's own edits.
     own: Vec<OwnEdit>,
@@ -92,7 +92,7 @@ impl Edits {
             last_at: last.and_then(time),
             is_told: data.is_some(),
             has_any: edits().next().is_some(),
-            has_others: edits().any(|edit| !is_own(edit)),
+            has_others: edits().any(|edit| !is_own(edit) && adds(edit)),
             own: own.collect(),
             taken_out: gone.map(str::to_owned).collect(),
             thresholds: THRESHOLDS
@@ -187,6 +187,14 @@ fn sets(edit: &Value, threshold: &Threshold) -> bool {
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Whether an edit has added anything.
+fn adds(edit: &Value) -> bool {
+    let mut members = edit.as_object().into_iter().flatten();
+    members.any(|(verb, added)| {
+        verb.starts_with("add_") && *added != Value::Null && *added != Value::Array(Vec::new())
+    })
 }
 
 /// The items that an edit has added, and whose ids it tells.

@@ -24,9 +24,9 @@ pub(super) enum EditedBy {
     Unknown,
     /// Nobody, since it was made.
     Nobody,
-    /// This resource alone.
+    /// This resource, or others who have added nothing.
     Own,
-    /// Others, with this resource or without it.
+    /// Others, who have added something.
     Others,
 }
 
