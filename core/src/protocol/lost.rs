@@ -40,6 +40,8 @@ pub(super) fn announce(
     sets: Vec<String>,
     now: DateTime<Utc>,
 ) {
+    // Those of the status, and those of this pass.
+    leave(lost, MOST, now);
     add(lost, call, spec, sets, (now, now + MAY_SHOW_LATER));
 }
 
@@ -58,11 +60,7 @@ fn add(
         before.sets.extend(news);
         return;
     }
-    if lost.len() >= MOST {
-        // What cannot arrive any more goes before what still can, and the older one before the newer.
-        let over = lost.iter().position(|write| write.late_until.0 <= now).unwrap_or_default();
-        lost.remove(over);
-    }
+    leave(lost, MOST - 1, now);
     lost.push(LostWrite {
         digest: call.fingerprint.clone(),
         late_until,
@@ -71,6 +69,14 @@ fn add(
         repeated: false,
         adds: beside(call),
     });
+}
+
+/// Forgets what is too many: what cannot arrive any more goes before what still can, and the older one before the newer.
+fn leave(lost: &mut Vec<LostWrite>, most: usize, now: DateTime<Utc>) {
+    while lost.len() > most {
+        let over = lost.iter().position(|write| write.late_until.0 <= now).unwrap_or_default();
+        lost.remove(over);
+    }
 }
 
 /// Notes a write that was answered and is followed by another one, which takes out what it has set: were it delivered once
@@ -205,6 +211,22 @@ mod tests {
         let first = lost[0].digest.clone();
         note(&mut lost, &call(CallKind::Replace, "last"), None, Vec::new(), at(1) + LATE);
         assert!(lost.iter().all(|write| write.digest != first), "of those that still can, the oldest");
+    }
+
+    #[test]
+    fn what_is_announced_fits_a_status_however_much_was_known_before() {
+        let mut known = Vec::new();
+        for write in 0..MOST + 3 {
+            let mut one = Vec::new();
+            note(&mut one, &call(CallKind::Replace, &write.to_string()), None, Vec::new(), at(0));
+            known.extend(one);
+        }
+        for again in ["0", "new", "18"] {
+            let mut lost = known.clone();
+            announce(&mut lost, &call(CallKind::Replace, again), None, Vec::new(), at(1));
+            assert_eq!(lost.len(), MOST, "{again}");
+            assert!(lost.iter().any(|write| write.digest == call(CallKind::Replace, again).fingerprint));
+        }
     }
 
     #[test]
