@@ -1,10 +1,11 @@
 //! The state machine of a reconcile: observe, plan, execute, until nothing more is to be written.
 
+mod announcing;
 mod unconfirmed;
 
 use std::{collections::VecDeque, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
@@ -27,9 +28,6 @@ use crate::{
 /// How many plans one pass carries out: a create, what it could not take, and what shows only then. A further one would
 /// be a billing API that never says what was written.
 const MAX_PLANS: usize = 4;
-/// How long after a plan was decided on it may begin to be carried out: what it follows from may be otherwise by then.
-const FRESH: TimeDelta = TimeDelta::seconds(5);
-const TOO_LONG: &str = "it took so long that what was read may not be so any more";
 /// How soon a contract is looked at again that waits because too many others were changed.
 const PACE: Duration = Duration::from_mins(5);
 
@@ -287,30 +285,6 @@ impl<P: Planner> Reconciliation<P> {
         let may_make = self.goal == Goal::InForce && self.written.is_empty();
         let gone = Outcome::Ended { applied: Vec::new() };
         (may_make && !self.holders.is_there()).then(|| self.result(gone, Requeue::OnChange, now))
-    }
-
-    /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, nothing is sent.
-    pub fn announced(&mut self, outcome: Result<(), CallError>) {
-        let Some(running) = &mut self.running else { return };
-        match outcome {
-            Ok(()) => (running.announces, running.is_announced) = (None, true),
-            Err(error) => {
-                self.running = None;
-                self.fail(&error, During::Write);
-            }
-        }
-    }
-
-    /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise.
-    fn give_up_what_is_old(&mut self, now: DateTime<Utc>) {
-        let Some(running) = self.running.as_ref().filter(|running| running.is_announced) else { return };
-        if now.signed_duration_since(running.since) > FRESH {
-            self.running = None;
-            self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
-        } else if let Some(gone) = self.gone(now) {
-            self.running = None;
-            self.ended = Some(Box::new(gone));
-        }
     }
 
     /// Takes what came of a read.

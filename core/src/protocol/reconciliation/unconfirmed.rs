@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use super::Reconciliation;
 use crate::{
     api::{contract::UnconfirmedWrite, reasons},
-    plan::{Announced, Call, CallKind, Plan, Planner, Refusal, SETTLING, not_converging},
-    protocol::{Goal, Outcome, ReconcileResult, Requeue, failure::key_elsewhere, lost},
+    plan::{Call, CallKind, Plan, Planner, Refusal, SETTLING, not_converging},
+    protocol::{Outcome, ReconcileResult, Requeue, failure::key_elsewhere, lost},
     terms::Timestamp,
 };
 
@@ -53,34 +53,6 @@ impl<P: Planner> Reconciliation<P> {
         self.write.clone_from(&self.recorded.unconfirmed);
         let outcome = Outcome::Refused { refusal: not_converging(&left), blocked_plan: Some(left) };
         self.result(outcome, Requeue::AfterSyncPeriod, now)
-    }
-
-    /// What is to be on record before a plan is carried out: of what billing does not tell afterwards that this resource did
-    /// it. A key and the history of edits tell of what was made and changed, but not that a field was set by that, or that
-    /// somebody had approved it.
-    pub(super) fn announces(
-        &mut self,
-        plan: &Plan,
-        sending: &UnconfirmedWrite,
-        now: DateTime<Utc>,
-    ) -> Option<Announced> {
-        // An end that comes late ends what has ended.
-        let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
-        let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
-        let sets = self.planner.sets();
-        // What follows a create is approved along with it, and its key keeps it from being made again.
-        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
-        let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());
-        if sets.is_empty() && approved.is_none() && !plan.calls.iter().any(has_no_key) {
-            return None;
-        }
-        // What this pass has sent before is on record nowhere else yet.
-        let mut lost = self.recorded.lost.clone();
-        lost.extend(self.announced.iter().cloned());
-        lost::announce(&mut lost, main_call(plan)?, self.planner.digest(), sets, now);
-        self.announced = lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
-        let write = UnconfirmedWrite { lost, ..sending.clone() };
-        Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
     }
 
     /// Notes the write before a plan that takes out what it has set.
@@ -191,6 +163,6 @@ fn is_recent(write: &UnconfirmedWrite, now: DateTime<Utc>) -> bool {
 }
 
 /// The call by which a plan is recognised: those that only prepare recognise nothing.
-fn main_call(plan: &Plan) -> Option<&Call> {
+pub(super) fn main_call(plan: &Plan) -> Option<&Call> {
     plan.calls.iter().find(|call| call.kind != CallKind::Other).or(plan.calls.first())
 }

@@ -1,0 +1,70 @@
+//! What is put on record before it is sent, so that a process that ends before its report leaves what a lost reply leaves.
+//!
+//! Where it is put is whoever runs the machine's to say. What a later process makes of it is in [`Announced`].
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Reconciliation, unconfirmed::main_call};
+use crate::{
+    api::contract::UnconfirmedWrite,
+    plan::{Announced, Call, CallKind, Plan, Planner},
+    protocol::{CallError, During, Goal, lost},
+};
+
+/// How long after a plan was decided on it may begin to be carried out: what it follows from may be otherwise by then.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+const TOO_LONG: &str = "it took so long that what was read may not be so any more";
+
+impl<P: Planner> Reconciliation<P> {
+    /// What is to be on record before a plan is carried out: of what billing does not tell afterwards that this resource did
+    /// it. A key and the history of edits tell of what was made and changed, but not that a field was set by that, or that
+    /// somebody had approved it.
+    pub(super) fn announces(
+        &mut self,
+        plan: &Plan,
+        sending: &UnconfirmedWrite,
+        now: DateTime<Utc>,
+    ) -> Option<Announced> {
+        // An end that comes late ends what has ended.
+        let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
+        let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
+        let sets = self.planner.sets();
+        // What follows a create is approved along with it, and its key keeps it from being made again.
+        let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
+        let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());
+        if sets.is_empty() && approved.is_none() && !plan.calls.iter().any(has_no_key) {
+            return None;
+        }
+        // What this pass has sent before is on record nowhere else yet.
+        let mut lost = self.recorded.lost.clone();
+        lost.extend(self.announced.iter().cloned());
+        lost::announce(&mut lost, main_call(plan)?, self.planner.digest(), sets, now);
+        self.announced = lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
+        let write = UnconfirmedWrite { lost, ..sending.clone() };
+        Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
+    }
+
+    /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, nothing is sent.
+    pub fn announced(&mut self, outcome: Result<(), CallError>) {
+        let Some(running) = &mut self.running else { return };
+        match outcome {
+            Ok(()) => (running.announces, running.is_announced) = (None, true),
+            Err(error) => {
+                self.running = None;
+                self.fail(&error, During::Write);
+            }
+        }
+    }
+
+    /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise.
+    pub(super) fn give_up_what_is_old(&mut self, now: DateTime<Utc>) {
+        let Some(running) = self.running.as_ref().filter(|running| running.is_announced) else { return };
+        if now.signed_duration_since(running.since) > FRESH {
+            self.running = None;
+            self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
+        } else if let Some(gone) = self.gone(now) {
+            self.running = None;
+            self.ended = Some(Box::new(gone));
+        }
+    }
+}
