@@ -131,8 +131,8 @@ pub fn status(
     status
 }
 
-/// Plans whose approvals count no more once this status is written: what was carried out last or begun unseen, and what somebody approved
-/// and is in force, or was followed by what somebody approved after it.
+/// Plans whose approvals count no more once this status is written: what was carried out last or begun unseen, and what
+/// somebody approved and is in force, or was followed by what somebody approved after it.
 #[must_use]
 pub fn spent(
     contract: &BillingContract,
