@@ -14,6 +14,7 @@ mod destinations;
 mod examples;
 mod fairness;
 mod faults;
+mod hostile;
 mod house;
 mod import;
 mod journal;
