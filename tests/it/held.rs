@@ -262,6 +262,16 @@ async fn a_resource_that_was_refused_ends_nothing_of_whoever_holds_the_contract(
     world.annotate("asleep", "billing.countersign.dev/release", "true").await;
     world.until_gone("asleep", 1).await;
 
+    // Somebody else's, by the same key, that began at another time.
+    let theirs = json!({"starting_at": "2025-01-01T00:00:00Z", "uniqueness_key": "theirs"});
+    let customer = metronome::customer(1);
+    world.sim.seed_customers(std::slice::from_ref(&customer)).await;
+    world.sim.seed_terms(&customer, EXISTING, &theirs).await;
+    let other = metronome::plus(metronome::bare("other", &customer), &json!({"uniquenessKey": "theirs"}));
+    world.apply(&deleted_by("Cancel", other)).await;
+    world.until_stalled("other", "ImmutableField").await;
+    world.delete("other").await;
+    world.until_gone("other", 1).await;
     assert_eq!(world.sim.all_writes().await, metronome::traffic([(metronome::CREATE, 1)]));
     let held = world.sim.only(metronome::CUSTOMER).await;
     assert_eq!((&held["id"], &held["state"]), (&id, &json!("active")));
