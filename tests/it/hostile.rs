@@ -14,7 +14,7 @@ use tokio::{
 use crate::support::{
     World, kstatus, metronome,
     sim::TOKEN,
-    terms::{ORG, acme, contract, organization, provider, secret, with},
+    terms::{ORG, acme, contract, organization, provider, secret, wire, with},
     world::{message, reason},
 };
 
@@ -103,6 +103,46 @@ async fn whatever_metronome_answers_the_operator_lives_and_each_contract_is_made
         world.sim.heal().await;
     }
     assert!(world.operator().runs());
+}
+
+#[tokio::test]
+async fn whatever_a_look_at_a_held_contract_is_answered_nothing_is_written_and_nothing_forgotten() {
+    let mut world = World::bare().await;
+    world.apply(&secret(TOKEN)).await;
+    world.apply(&impatient(provider(&world.sim.url))).await;
+    world.start_operator().await;
+    let planned = with(contract("planned", &organization(0)), "/spec/managementPolicy", json!("Plan"));
+    world.sim.register(&organization(0)).await;
+    world.sim.seed(&organization(0), "8b7a6958-4736-4251-9e4d-3c2b1a0f9aaa", &wire(&planned)).await;
+    for (name, id, spec) in [("acme", ORG.to_owned(), acme()), ("planned", organization(0), planned)] {
+        world.apply(&spec).await;
+        let held = world.until_ready(name).await["status"]["contractId"].clone();
+        world
+            .sim
+            .change(&id, |body| {
+                body["notes"] = json!("theirs");
+                body["periods"][0]["rollover_in_amount"] = json!(5000);
+                body["periods"][0]["status"] = json!("closed");
+            })
+            .await;
+        let (before, puts) = (world.sim.contract(&id).await, world.sim.calls(&id).await.puts);
+        let not_found = [
+            json!({"kind": "status", "status": 404}),
+            json!({"kind": "body", "body": "null", "status": 404}),
+        ];
+        for answer in answers().iter().chain(&not_found) {
+            world.sim.fault(once(answer, &json!({"method": "GET", "path": format!("/orgs/{id}")}))).await;
+            world.ask(name).await;
+            world.until_ready(name).await;
+            let contract = world.reconcile(name).await;
+            assert_eq!(contract["status"]["contractId"], held, "{answer}");
+        }
+        assert_eq!(world.sim.calls(&id).await.puts, puts, "{name}");
+        let after = world.sim.contract(&id).await;
+        for member in ["notes", "periods", "status", "writes"] {
+            assert_eq!(after[member], before[member], "{name}: {member}");
+        }
+    }
 }
 
 #[tokio::test]
