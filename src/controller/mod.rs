@@ -100,6 +100,9 @@ pub enum Error {
     /// Another replica leads, or none.
     #[error("this replica does not lead")]
     NotLeader,
+    /// Somebody else wrote the object's status since it was read.
+    #[error("the status was written by somebody else meanwhile")]
+    Overtaken,
 }
 
 impl From<kube::Error> for Error {

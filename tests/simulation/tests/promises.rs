@@ -6,7 +6,7 @@ use countersign_simulation::{Mutant, Rules, Setup, run, run_without_calm, shrink
 const SEEDS: u64 = 200;
 
 fn setup(events: usize, mutant: Option<Mutant>) -> Setup {
-    Setup { events, rules: Rules::held(), mutant }
+    Setup { events, rules: Rules::all(), mutant }
 }
 
 #[test]
@@ -110,4 +110,11 @@ fn a_lost_write_that_is_forgotten_is_noticed_at_rest() {
 fn what_is_announced_and_nobody_hears_is_noticed_at_rest() {
     let setup = setup(500, Some(Mutant::AnnouncedUnheard));
     assert!((0..SEEDS).any(|seed| run(seed, &setup).broken.is_some()));
+}
+
+#[test]
+fn a_status_over_another_is_noticed() {
+    // It takes one that comes late, after a kill or a pause: rare among the first seeds.
+    let setup = setup(600, Some(Mutant::StatusOverAnother));
+    assert!((SEEDS..2 * SEEDS).any(|seed| run_without_calm(seed, &setup).broken.is_some()));
 }
