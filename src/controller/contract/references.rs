@@ -91,8 +91,9 @@ impl References {
         let ObjectId { uid, namespace, .. } = ObjectId::of(contract);
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
+        let announced = context.journal.found(&uid);
         if goal != Goal::InForce {
-            if let Some(refusal) = deletion::is_elsewhere(contract, account) {
+            if let Some(refusal) = deletion::is_elsewhere(contract, announced.as_ref(), account) {
                 return Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)));
             }
             // What a resource holds can be ended whatever it depended on.
@@ -105,7 +106,7 @@ impl References {
                 holders: Holders::new(OthersOf::new(contract, account, context)),
                 demands: provider.demands.clone(),
                 sayings: self.sayings.0.clone(),
-                announced: context.journal.found(&uid),
+                announced,
                 pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
@@ -122,7 +123,7 @@ impl References {
             holders: Holders::new(OthersOf::new(contract, account, context)),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
-            announced: context.journal.found(&uid),
+            announced,
             pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
