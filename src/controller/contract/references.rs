@@ -11,7 +11,7 @@ use kube::{
 
 use crate::{
     api::{
-        APPROVED_PLAN, BillingContract, ContractPackage, RELEASE, REQUESTED_AT,
+        APPROVED_PLAN, BillingContract, ContractPackage, ContractPackageSpec, RELEASE, REQUESTED_AT,
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
@@ -189,6 +189,11 @@ impl References {
                 self.sayings.1.clone(),
             ],
         }
+    }
+
+    /// The terms that the contract has from its package.
+    pub(super) fn package(&self) -> Option<&ContractPackageSpec> {
+        self.package.as_ref().ok()?.as_ref().map(|package| &package.spec)
     }
 
     /// What the status says of the package.
