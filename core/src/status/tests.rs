@@ -366,6 +366,18 @@ fn whatever_is_said_fits_the_bounds_of_the_api_server_in_bytes() {
     assert!(note.len() <= 1024, "{}", note.len());
 }
 
+#[test]
+fn what_nobody_sees_in_what_is_said_is_a_space() {
+    let refused = refused(reasons::INVALID_SPEC, "no\u{1b}[2J, \u{202e}sey\u{200b}\nnever");
+    let status = after(&BillingContractStatus::default(), &refused);
+    let said = "no [2J,  sey \nnever";
+    for type_ in ["Ready", "Stalled"] {
+        assert_eq!(condition(&status, type_).unwrap().message, said);
+    }
+    let event = event(&object(&BillingContractStatus::default()), &refused).unwrap();
+    assert_eq!((event.message.as_str(), event.logged.as_str()), (said, said));
+}
+
 fn package(status: &serde_json::Value) -> ContractPackage {
     serde_json::from_value(json!({
         "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",

@@ -12,7 +12,7 @@ use kube::{Api, Resource, ResourceExt, core::object::HasStatus, runtime::control
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider, Seal};
+use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider, Seal, SpecVersion};
 use super::{
     Context, Error, Guarded, Handled, ObjectId, bounded, decoded,
     kubernetes::{
@@ -142,7 +142,11 @@ where
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
-        gone(&context, &key);
+        // Somebody's finalizer may keep it for long: contracts say what they wait for.
+        context.providers.leave(&key);
+        context.secrets.release(&key, None);
+        let why = "it is being deleted".to_owned();
+        context.providers.set(&key, Readiness::NotReady(why), provider.serves());
         return Ok(Action::await_change());
     }
     if let (Some(own), Some(serves)) = (&context.options.namespace, provider.serves())
@@ -158,7 +162,13 @@ where
     let secret_namespace = key.namespace.clone().unwrap_or_else(|| context.options.own_namespace.clone());
     let secret_name = &provider.account().token_secret_ref.name;
     context.secrets.watch(&key, &(secret_namespace.clone(), secret_name.clone()));
-    let secret = read_secret(&context, &secret_namespace, secret_name).await?;
+    let spec = SpecVersion::of(guarded.as_ref());
+    let secret = match read_secret(&context, &secret_namespace, secret_name).await {
+        Err(error) if !goes_on(&context, &key, &spec) => {
+            Err(format!("Secret {secret_namespace}/{secret_name} cannot be read: {error}"))
+        }
+        read => read?,
+    };
     let token = match &secret {
         Ok(secret) => token(secret, secret_name, &provider.account().token_secret_ref.key)
             .map_err(|why| (reasons::TOKEN_NOT_READABLE, why)),
@@ -166,14 +176,14 @@ where
     };
     let hosts = secret.as_ref().ok().and_then(|secret| secret.annotations().get(ALLOWED_HOSTS));
     let origin = Origin {
-        generation: guarded.meta().generation,
+        spec,
         token: Seal::of(&[
             token.as_ref().map_or_else(|(_, why)| why.as_str(), ExposeSecret::expose_secret),
             hosts.map_or("", String::as_str),
         ]),
     };
     let current = context.providers.account(&key);
-    if let Some(account) = current.as_ref().filter(|account| account.is_of(origin.generation)) {
+    if let Some(account) = current.as_ref().filter(|account| account.is_of(&origin.spec)) {
         // A Secret that is deleted and created again, or for a moment may not be read, changes nothing.
         let missing = account.note_token(token.is_ok());
         if token.is_err() && missing < TOKEN_GRACE {
@@ -232,6 +242,12 @@ where
 pub fn gone(context: &Context, key: &ProviderKey) {
     context.providers.remove(key);
     context.secrets.release(key, None);
+}
+
+/// Whether an account is ready with the token that it has, so that a failed read of its Secret is only tried again; anything else
+/// says what it waits for.
+fn goes_on(context: &Context, key: &ProviderKey, spec: &SpecVersion) -> bool {
+    context.providers.account(key).is_some_and(|account| account.is_of(spec) && !account.is_suspect())
 }
 
 /// Reads the Secret; the inner error is for people, the outer for the next try.
