@@ -6,6 +6,8 @@ use crate::{
     approvals::{approver, planned, say, word},
     support::{
         World, kstatus,
+        plane::Plane,
+        rbac,
         sim::{Sim, TOKEN},
         terms::{ORG, PRICE, acme, contract, organization, provider, with},
         world::{message, reason},
@@ -145,6 +147,45 @@ async fn contracts_say_so_when_their_provider_is_deleted_and_does_not_go() {
     world.until_object_gone("BillingProvider", "zoo").await;
     world.connect().await;
     world.until_ready("acme").await;
+}
+
+/// An operator that may not write statuses of providers.
+async fn without_a_right(world: &World) -> std::path::PathBuf {
+    let (plane, name) = (Plane::shared(), format!("lesser-{}", world.namespace));
+    let mut role = plane.rights().iter().find(|right| right["kind"] == "ClusterRole").unwrap().clone();
+    role["metadata"] = json!({"name": name});
+    for rule in role["rules"].as_array_mut().unwrap() {
+        if let Some(resources) = rule["resources"].as_array_mut() {
+            resources.retain(|resource| resource != "billingproviders/status");
+        }
+    }
+    role["rules"].as_array_mut().unwrap().retain(|rule| rule["resources"] != json!([]));
+    let subject = json!({"kind": "ServiceAccount", "name": "lesser", "namespace": world.namespace});
+    let binding = |kind: &str, role_kind: &str, role: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": format!("lesser-{role}-{}", world.namespace)},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": role_kind, "name": role}, "subjects": [subject],
+        })
+    };
+    world.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "lesser"}})).await;
+    world.apply(&role).await;
+    world.apply(&binding("ClusterRoleBinding", "ClusterRole", &name)).await;
+    for own in plane.rights().iter().filter(|right| right["kind"] == "Role") {
+        world.apply(&binding("RoleBinding", "Role", own["metadata"]["name"].as_str().unwrap())).await;
+    }
+    rbac::kubeconfig(&world.client, &world.namespace, "lesser", plane, world.folder()).await
+}
+
+#[tokio::test]
+async fn a_provider_whose_status_cannot_be_written_keeps_no_contract_waiting() {
+    let mut world = World::bare().await;
+    world.connect().await;
+    world.options.kubeconfig = without_a_right(&world).await;
+    world.start_operator().await;
+    world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    assert_eq!(world.get_object("BillingProvider", "zoo").await["status"]["observedGeneration"], -1);
 }
 
 /// The next look at the contract takes its time.

@@ -287,7 +287,7 @@ pub fn awaits_provider(
 ) -> bool {
     match provider {
         ProviderLookup::Ready(account) => account.is_suspect(),
-        ProviderLookup::Unknown => is_younger(object, GRACE) || base_url(key, stores).is_some(),
+        ProviderLookup::Unknown => is_younger(object, GRACE) || spec_version(key, stores).is_some(),
         ProviderLookup::NotReady(_) | ProviderLookup::NotAllowed | ProviderLookup::Missing => false,
     }
 }
@@ -321,11 +321,7 @@ pub fn find_provider(
         found => found,
     };
     match found {
-        ProviderLookup::Unknown
-            if !is_younger(object, MAY_COME) && base_url(key, &context.stores).is_none() =>
-        {
-            ProviderLookup::Missing
-        }
+        ProviderLookup::Unknown if !is_younger(object, MAY_COME) && spec.is_none() => ProviderLookup::Missing,
         found => found,
     }
 }
