@@ -105,6 +105,9 @@ pub enum Error {
     /// The reconcile broke off: a fault of this program, which is the object's alone.
     #[error("a fault of this program: {0}")]
     BrokeOff(String),
+    /// Somebody else wrote the object's status since it was read.
+    #[error("the status was written by somebody else meanwhile")]
+    Overtaken,
 }
 
 impl From<kube::Error> for Error {
