@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::{
-    World, kstatus,
+    DEADLINE, World, kstatus,
     operator::Operator,
     plane::Plane,
     sim::{Calls, TOKEN},
@@ -158,6 +158,25 @@ async fn a_lease_that_is_deleted_or_given_away_by_hand_never_makes_two_leaders()
         }
     }
     assert_eq!(world.sim.calls(ORG).await.puts, 4);
+}
+
+#[tokio::test]
+async fn who_holds_the_lease_that_is_waited_for_is_told() {
+    let mut world = World::bare().await;
+    let held = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": LEASE, "metadata": {"name": "countersign"},
+        "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": i32::MAX, "leaseTransitions": 1},
+    });
+    world.apply(&held).await;
+    world.options.lease_seconds = 6;
+    world.start_operator().await;
+    let give_up = Instant::now() + DEADLINE;
+    while !world.log().contains(r#""holder":"somebody","seconds":3600"#) {
+        assert!(Instant::now() < give_up, "{}", world.log());
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.operator().metric("countersign_leader", "").await, 0);
+    world.stop_operator().await;
 }
 
 #[tokio::test]

@@ -258,6 +258,9 @@ impl<P: Planner> Reconciliation<P> {
         if let Some(gone) = self.gone(now) {
             return Err(Box::new(gone));
         }
+        if let Some(overtaken) = self.overtaken() {
+            return Err(Box::new(overtaken));
+        }
         if let (Err(hurry), None) = (self.pace.take(), &plan.consent.given) {
             plan.consent.notes.insert(0, hurry.to_string());
             let outcome = Outcome::AwaitingApproval(plan);
@@ -283,6 +286,17 @@ impl<P: Planner> Reconciliation<P> {
         let may_make = self.goal == Goal::InForce && self.written.is_empty();
         let gone = Outcome::Ended { applied: Vec::new() };
         (may_make && !self.holders.is_there()).then(|| self.result(gone, Requeue::OnChange, now))
+    }
+
+    /// The result where nothing was sent, and what was decided on holds no more: the resource was changed, suspended or deleted,
+    /// its plan denied, or its provider changed while billing was asked. Whatever may be on record stays so.
+    fn overtaken(&self) -> Option<ReconcileResult<P::Snapshot>> {
+        let has_begun = self.has_sent || !self.written.is_empty() || self.key_was_used;
+        let message = "What the resource says has changed meanwhile; it is looked at anew.";
+        (!has_begun && !self.holders.is_as_meant()).then(|| ReconcileResult {
+            is_overtaken: true,
+            ..ReconcileResult::waiting(reasons::PROGRESSING, message, Requeue::After(Duration::ZERO))
+        })
     }
 
     /// Takes what came of a read.
