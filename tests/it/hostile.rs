@@ -226,11 +226,7 @@ async fn a_pause_is_as_long_as_it_is_told_in_whatever_form() {
         world.apply(&contract(&format!("c{n}"), &id)).await;
         world.until_ready(&format!("c{n}")).await;
         let waited = started.elapsed();
-        assert!(
-            waited > Duration::from_secs(8) && waited < Duration::from_secs(60),
-            "{}: {waited:?}",
-            form()
-        );
+        assert!(waited > Duration::from_secs(8) && waited < Duration::from_mins(1), "{}: {waited:?}", form());
     }
 }
 
@@ -267,12 +263,11 @@ async fn whatever_is_wrong_at_once_and_however_long_a_name_is_it_is_said_within_
                 "periodEndAt": "2030-01-01T00:00:00Z", "commitmentAmount": "1"})
         })
         .collect();
-    match world.try_apply(&wrong).await {
-        Err(why) => assert!(why.contains("period"), "{why}"),
-        Ok(_) => {
-            let why = world.until_stalled("acme", "InvalidSpec").await;
-            assert!(why.len() <= 32_768 && why.contains("more"), "{} bytes: {why}", why.len());
-        }
+    if let Err(why) = world.try_apply(&wrong).await {
+        assert!(why.contains("period"), "{why}");
+    } else {
+        let why = world.until_stalled("acme", "InvalidSpec").await;
+        assert!(why.len() <= 32_768 && why.contains("more"), "{} bytes: {why}", why.len());
     }
     world.apply(&acme()).await;
     world.until_ready("acme").await;

@@ -156,12 +156,7 @@ impl EventRecord {
         let end = if told.ends_with('?') { "" } else { "." };
         let message = format!("To be looked at: {told}{end} {}", self.message);
         let logged = format!("{}; to be looked at: {}", self.logged, first(&places.join(", ")));
-        Self {
-            warning: true,
-            message: said(&message, MAX_NOTE),
-            logged: said(&logged, MAX_NOTE),
-            ..self
-        }
+        Self { warning: true, message: said(&message, MAX_NOTE), logged: said(&logged, MAX_NOTE), ..self }
     }
 
     /// An event about changes: prices and amounts are for the event, and logs say where they changed.

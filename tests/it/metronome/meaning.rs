@@ -103,7 +103,7 @@ async fn a_quantity_that_is_planned_for_later_is_shown_and_not_taken_for_the_one
     let asked = json!({"customer_id": CUSTOMER, "contract_id": world.sim.only(CUSTOMER).await["id"], "subscription_id": id});
     let told = world.sim.call("/v1/contracts/getSubscriptionQuantityHistory", &asked).await;
     let history = told["data"]["history"].as_array().unwrap();
-    let now = history.iter().filter(|part| part["starting_at"].as_str() < Some("2027")).next_back().unwrap();
+    let now = history.iter().rfind(|part| part["starting_at"].as_str() < Some("2027")).unwrap();
     assert_eq!(now["data"][0]["quantity"], 20, "twenty now and not in 2030: {history:#?}");
 }
 
