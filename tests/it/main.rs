@@ -12,6 +12,7 @@ mod chaos;
 mod cli;
 mod destinations;
 mod examples;
+mod exchanged;
 mod fairness;
 mod faults;
 mod held;

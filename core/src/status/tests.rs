@@ -391,6 +391,18 @@ fn an_event_with_a_question_is_a_warning_that_begins_with_it_and_still_says_what
     }
 }
 
+#[test]
+fn what_nobody_sees_in_what_is_said_is_a_space() {
+    let refused = refused(reasons::INVALID_SPEC, "no\u{1b}[2J, \u{202e}sey\u{200b}\nnever");
+    let status = after(&BillingContractStatus::default(), &refused);
+    let said = "no [2J,  sey \nnever";
+    for type_ in ["Ready", "Stalled"] {
+        assert_eq!(condition(&status, type_).unwrap().message, said);
+    }
+    let event = event(&object(&BillingContractStatus::default()), &refused).unwrap();
+    assert_eq!((event.message.as_str(), event.logged.as_str()), (said, said));
+}
+
 fn package(status: &serde_json::Value) -> ContractPackage {
     serde_json::from_value(json!({
         "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ContractPackage",

@@ -1,5 +1,7 @@
 //! What a reconcile came to, written to the contract: a status if it changed, and at most one event.
 
+use std::time::Duration;
+
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use chrono::Utc;
@@ -27,6 +29,9 @@ pub(super) async fn report(
     let uid = ObjectId::of(contract).uid;
     if context.tenure.stop().is_set() && result.is_given_up() {
         return Ok(Action::await_change());
+    }
+    if result.is_overtaken {
+        return Ok(Action::requeue(Duration::ZERO));
     }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {

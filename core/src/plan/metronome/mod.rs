@@ -57,6 +57,7 @@ mod term;
 mod thresholds;
 mod unclaimed;
 mod unexplained;
+mod unheard;
 mod words;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::{
     reply::FREE,
     stamp,
     unclaimed::{Origin, in_the_way},
+    unheard,
 };
 use crate::{
     api::{
@@ -71,6 +72,8 @@ pub struct ContractPlanner {
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
     told: Record,
+    /// What the plan that is about to be carried out sets of single items.
+    unheard: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -138,6 +141,7 @@ impl ContractPlanner {
             desired: None,
             observed: None,
             told: Record::default(),
+            unheard: Vec::new(),
         })
     }
 
@@ -322,6 +326,9 @@ impl Planner for ContractPlanner {
         match decision {
             Decision::Write(plan) => {
                 let ready = self.ready(plan)?;
+                if let Some(desired) = &self.desired {
+                    self.unheard = unheard::to_set(desired, self.found(), recorded, now);
+                }
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.found()) {
                     (Decision::Write(_), Some(desired), Some(observed)) => {
@@ -431,6 +438,8 @@ impl Planner for ContractPlanner {
             recorded.items = items.into_iter().collect();
             recorded.set = set;
             recorded.contract_id = Some(observed.contract_id.clone());
+            // What is no item of the spec is not in the record, and still known to be a write's that nobody heard of.
+            self.recall(recorded);
         }
     }
 
@@ -464,6 +473,7 @@ impl Planner for ContractPlanner {
         // What nothing else tells of comes first: how much of one write is remembered has a limit.
         let mut sets = leaving::to_add(desired, self.found());
         sets.extend(leaving::to_set(desired, self.found()));
+        sets.extend(self.unheard.iter().cloned());
         sets
     }
 
@@ -472,6 +482,7 @@ impl Planner for ContractPlanner {
         if desired.is_of(observed, recorded) {
             let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
+            unheard::recall(observed, recorded);
             let added: Vec<_> = leaving::added(sets(recorded), observed).collect();
             for path in added {
                 recorded.set.add(&path, [path.clone()].into());

@@ -24,6 +24,7 @@ mod scale;
 mod tables;
 mod takeover;
 mod term;
+mod unheard;
 
 use std::collections::BTreeMap;
 
