@@ -216,8 +216,8 @@ fn noted(recorded: &Recorded) -> BTreeMap<String, Vec<(String, Option<String>)>>
         let place = note.rsplit_once('=').map_or(note.as_str(), |(place, _)| place);
         let Some((thing, fields)) = place.split_once(OF) else { continue };
         let whole = Some(note.clone()).filter(|_| note.contains('='));
-        let notes = fields.split(',').map(|field| (field.to_owned(), whole.clone()));
-        noted.entry(thing.to_owned()).or_default().extend(notes);
+        let of_thing = fields.split(',').map(|field| (field.to_owned(), whole.clone()));
+        noted.entry(thing.to_owned()).or_default().extend(of_thing);
     }
     noted
 }
