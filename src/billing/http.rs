@@ -11,7 +11,7 @@ use reqwest::{
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::answer::{as_read, as_write, refused_key, retry_after};
@@ -25,6 +25,7 @@ use crate::{
     metrics::Metrics,
     plan::{Call, Method},
     status::bounded,
+    terms::text::is_unseen,
 };
 
 /// Largest reply that is read.
@@ -36,6 +37,8 @@ const MAX_CAUSE: usize = 200;
 pub struct Http {
     client: Client,
     base: Url,
+    /// Kept to find it in what the API answers.
+    token: SecretString,
     timeout: Duration,
     budget: Budget,
     tenure: Tenure,
@@ -79,6 +82,7 @@ impl Http {
         Ok(Self {
             client,
             base: endpoint.base.clone(),
+            token: endpoint.token.clone(),
             timeout: endpoint.timeout,
             budget: endpoint.budget.clone(),
             tenure,
@@ -177,7 +181,8 @@ impl Http {
             return read.map_err(CallError::Unknown);
         }
         let read = read.unwrap_or_default();
-        let failure = answer::failure(status, pause, &read, self.numbers_requests, path);
+        let token = self.token.expose_secret();
+        let failure = answer::failure(status, pause, &read, self.numbers_requests, path, token);
         if let Some(pause) = failure.hold {
             self.budget.hold(pause);
         }
@@ -213,7 +218,7 @@ fn cause(error: &reqwest::Error) -> String {
     let printable = cause
         .to_string()
         .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .map(|letter| if is_unseen(letter) { ' ' } else { letter })
         .collect::<String>();
     let cure = if printable.ends_with("UnknownIssuer") {
         "; a private root belongs into the provider's `caBundle`"

@@ -25,7 +25,7 @@ use crate::{
         },
         rates::Rates,
     },
-    terms::{Timestamp, json::parse_exact},
+    terms::{Timestamp, json::parse_exact, shape::in_usual_letters},
 };
 
 /// Contracts on a page of a list, the most that the API gives.
@@ -278,10 +278,7 @@ impl Metronome {
             "customer_id": contract.customer_id, include: true, "include_archived": true, "limit": PAGE,
         });
         let mut all = self.pages(path, query, ("next_page", "next_page")).await?;
-        let is_its = |item: &Value| {
-            item.pointer("/contract/id").and_then(Value::as_str) == Some(contract.contract_id.as_str())
-        };
-        all.retain(is_its);
+        all.retain(|item| is_of(contract, item));
         Ok(all)
     }
 
@@ -363,6 +360,12 @@ const fn balance_lists(kind: Balances) -> (&'static str, &'static str) {
         Balances::Commits => ("v1/contracts/customerCommits/list", "include_contract_commits"),
         Balances::Credits => ("v1/contracts/customerCredits/list", "include_contract_credits"),
     }
+}
+
+/// Whether a balance is of a contract, whatever letters it tells the contract's ID in.
+fn is_of(contract: &ContractRef, balance: &Value) -> bool {
+    let of = balance.pointer("/contract/id").and_then(Value::as_str).map(in_usual_letters);
+    of.is_some_and(|id| id == in_usual_letters(contract.contract_id.as_str()))
 }
 
 /// A refused edit, told apart when the account lacks the right to edit. How the API says so is not documented: 403 can

@@ -15,7 +15,9 @@ pub mod package;
 pub mod provider;
 pub mod run;
 
-use std::{fmt::Debug, future::Future, time::Duration};
+use std::{fmt::Debug, future::Future, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt as _;
 
 use kube::{
     Resource, ResourceExt,
@@ -100,6 +102,12 @@ pub enum Error {
     /// Another replica leads, or none.
     #[error("this replica does not lead")]
     NotLeader,
+    /// The reconcile broke off: a fault of this program, which is the object's alone.
+    #[error("a fault of this program: {0}")]
+    BrokeOff(String),
+    /// Somebody else wrote the object's status since it was read.
+    #[error("the status was written by somebody else meanwhile")]
+    Overtaken,
 }
 
 impl From<kube::Error> for Error {
@@ -123,6 +131,19 @@ pub async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> R
     Ok(tokio::time::timeout(API_TIMEOUT, call).await.map_err(|_| Error::Timeout)??)
 }
 
+/// What a reconcile comes to. One that panics is its object's error, and nobody else's: neither the process nor other objects
+/// stop for it.
+///
+/// # Errors
+/// The reconcile's own, or that it broke off.
+async fn unbroken<T>(reconcile: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(reconcile).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Error::BrokeOff(crate::status::bounded(text.unwrap_or("it says nothing of itself"), 500)))
+    })
+}
+
 /// The contracts of a cache that fit.
 fn contracts_of(
     store: &Store<Guarded<BillingContract>>,
@@ -139,4 +160,24 @@ fn contracts_of(
 /// The reason why it could not be decoded.
 pub fn decoded<K>(guarded: &Guarded<K>) -> Result<&K, &Invalid<K>> {
     guarded.decoded()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_objects_panic_is_that_objects_error() {
+        let broken = unbroken(async {
+            tokio::task::yield_now().await;
+            if Duration::ZERO.is_zero() {
+                std::panic::panic_any("an odd number".to_owned());
+            }
+            Ok(())
+        });
+        let why = broken.await.unwrap_err().to_string();
+        assert_eq!(why, "a fault of this program: an odd number");
+        assert!(matches!(unbroken(async { Ok(1) }).await, Ok(1)));
+        assert!(matches!(unbroken::<()>(async { Err(Error::NotLeader) }).await, Err(Error::NotLeader)));
+    }
 }

@@ -40,6 +40,7 @@ use super::{
         registry::{ProviderKey, ProviderRegistry},
         secrets::SecretWatches,
     },
+    unbroken,
 };
 use crate::{
     api::{
@@ -347,7 +348,7 @@ fn heard(
 }
 
 /// Runs one controller to its end; whatever fails is tried again after the time that its schedule says.
-async fn drive<K, R, F>(controller: Controller<Guarded<K>>, reconcile: R, context: &Arc<Context>)
+async fn drive<K, R, F>(controller: Controller<Guarded<K>>, mut reconcile: R, context: &Arc<Context>)
 where
     K: Handled,
     R: FnMut(Arc<Guarded<K>>, Arc<Context>) -> F,
@@ -362,6 +363,7 @@ where
     };
     let stop = context.tenure.stop().clone();
     let stopped = async move { stop.set().await };
+    let reconcile = move |object, context| unbroken(reconcile(object, context));
     let outcomes = controller.graceful_shutdown_on(stopped).run(reconcile, on_error, Arc::clone(context));
     let after = |outcome: Result<_, controller::Error<Error, watcher::Error>>| async move {
         match outcome {

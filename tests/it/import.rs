@@ -186,6 +186,7 @@ async fn without_a_token_or_a_customer_import_says_what_is_missing() {
         (["--label", "a b=c"], "must be a name and a value that labels can have"),
         (["--namespace", "Billing"], "must be lower case letters"),
         (["--customers-from", listed.to_str().unwrap()], "customers.txt: line 1 must be one ID"),
+        (["--customer", terms::ORG], "1f7a11: check the ID and the account"),
     ] {
         let output = import(&world, &terms::provider(&world.sim.url), &dir, &wrong);
         assert!(output.status.code() == Some(1) && said(&output).contains(why), "{}", said(&output));

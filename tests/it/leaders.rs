@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::{
-    World, kstatus,
+    DEADLINE, World, kstatus,
     operator::Operator,
     plane::Plane,
-    sim::TOKEN,
+    sim::{Calls, TOKEN},
     terms::{ORG, PRICE, acme, contract, organization, provider, secret, with},
 };
 
@@ -91,6 +92,28 @@ async fn a_leader_that_slept_in_the_middle_of_a_write_never_writes_over_the_next
 }
 
 #[tokio::test]
+async fn a_status_that_was_written_meanwhile_is_gone_on_from_and_not_written_over() {
+    let mut world = World::start().await;
+    world.sim.fault(json!({"kind": "delay_reply", "method": "PUT", "delay_ms": 1500, "count": 1})).await;
+    world.apply(&acme()).await;
+    while world.sim.calls(ORG).await.puts < 1 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // The last word of a leader before this one, which comes late.
+    let since = "2026-01-02T03:04:05Z";
+    let ready = json!({"type": "Ready", "status": "True", "reason": "InSync", "message": "", "observedGeneration": 1, "lastTransitionTime": since});
+    let late = json!({"status": {"observedGeneration": 1, "conditions": [ready]}});
+    let contracts = world.api("billing.countersign.dev/v1alpha1", "BillingContract");
+    contracts.patch_status("acme", &PatchParams::default(), &Patch::Merge(late)).await.unwrap();
+
+    let written = world.until("acme", |contract| contract["status"]["contractId"].is_string()).await;
+    world.stop_operator().await;
+    assert_eq!(kstatus::condition(&written, "Ready").unwrap()["lastTransitionTime"], since);
+    assert!(world.log().contains("the status was written by somebody else meanwhile"), "{}", world.log());
+    assert_eq!(world.sim.calls(ORG).await, Calls { gets: 2, puts: 1 }, "the write is known by its record");
+}
+
+#[tokio::test]
 async fn a_leader_that_takes_over_looks_again_once_a_write_of_the_last_one_can_no_longer_come() {
     let mut world = short_lease().await;
     world.take_operator().kill();
@@ -135,6 +158,25 @@ async fn a_lease_that_is_deleted_or_given_away_by_hand_never_makes_two_leaders()
         }
     }
     assert_eq!(world.sim.calls(ORG).await.puts, 4);
+}
+
+#[tokio::test]
+async fn who_holds_the_lease_that_is_waited_for_is_told() {
+    let mut world = World::bare().await;
+    let held = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": LEASE, "metadata": {"name": "countersign"},
+        "spec": {"holderIdentity": "somebody", "leaseDurationSeconds": i32::MAX, "leaseTransitions": 1},
+    });
+    world.apply(&held).await;
+    world.options.lease_seconds = 6;
+    world.start_operator().await;
+    let give_up = Instant::now() + DEADLINE;
+    while !world.log().contains(r#""holder":"somebody","seconds":3600"#) {
+        assert!(Instant::now() < give_up, "{}", world.log());
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.operator().metric("countersign_leader", "").await, 0);
+    world.stop_operator().await;
 }
 
 #[tokio::test]

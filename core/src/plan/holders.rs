@@ -82,6 +82,11 @@ pub trait Others: Send + Sync {
         true
     }
 
+    /// Whether the resource, and what people say of it, still says what it said when this was made.
+    fn is_as_meant(&self) -> bool {
+        true
+    }
+
     /// The resources of a customer, by its ID and whatever else it is called here, that went no longer than [`MAY_SHOW_LATER`] ago.
     fn departed(&self, _customer: &[&str]) -> Vec<Departed> {
         Vec::new()
@@ -130,6 +135,13 @@ impl Holders {
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.0.is_there()
+    }
+
+    /// Whether the resource, its provider and people still say of it what they said when this was made: what was decided on
+    /// something else is not carried out.
+    #[must_use]
+    pub fn is_as_meant(&self) -> bool {
+        self.0.is_as_meant()
     }
 
     /// The resources of a customer that went a short while ago.

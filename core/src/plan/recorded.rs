@@ -124,12 +124,7 @@ impl Recorded {
                 .map(|item| (item.key.clone(), known_id(&item.key, &item.id)))
                 .collect(),
             set: SetTerms::of(&status.set_fields),
-            reported: Reported {
-                last_write_at: status.last_write_at,
-                unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
-                spec_digest: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
-                observed_digest: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
-            },
+            reported: Reported::in_status(status),
             is_announced: false,
             begun_plan: None,
         }

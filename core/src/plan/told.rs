@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::terms::text::is_unseen;
+
 /// Most characters of an ID: what statuses have room for.
 const MAX_ID: usize = 128;
 /// Most characters of a word that says in what state something is.
@@ -46,8 +48,8 @@ fn fits(name: &str, text: &str, most: usize) -> Result<(), String> {
     if length > most {
         return Err(format!("`{name}` of the reply has {length} characters, and can have at most {most}"));
     }
-    if text.chars().any(char::is_control) {
-        return Err(format!("`{name}` of the reply has a control character"));
+    if text.chars().any(is_unseen) {
+        return Err(format!("`{name}` of the reply has a character that nobody sees"));
     }
     Ok(())
 }
@@ -68,7 +70,9 @@ mod tests {
         }
         let long = id(&json!({"id": "x".repeat(129)}), "id").unwrap_err();
         assert_eq!(long, "`id` of the reply has 129 characters, and can have at most 128");
-        assert!(id(&json!({"id": "a\u{0}b"}), "id").is_err());
+        for unseen in ["a\u{0}b", "a\u{202e}b", "\u{200b}"] {
+            assert!(id(&json!({"id": unseen}), "id").is_err(), "{unseen:?}");
+        }
         assert!(is_word("status", "active").is_ok() && is_word("status", &"s".repeat(65)).is_err());
     }
 

@@ -19,6 +19,8 @@ use k8s_openapi::{
 use crate::{
     api::reasons::{self, READY, RECONCILING, Reason, STALLED},
     plan::Change,
+    terms::text::is_unseen,
+    validate::Violation,
 };
 
 /// Most bytes of a condition's message; the API server refuses a status with a longer one.
@@ -127,17 +129,34 @@ impl EventRecord {
     /// The same with something said before it.
     fn after(self, story: &str) -> Self {
         let [message, logged] =
-            [self.message, self.logged].map(|text| bounded(&format!("{story} {text}"), MAX_NOTE));
+            [self.message, self.logged].map(|text| said(&format!("{story} {text}"), MAX_NOTE));
         Self { message, logged, ..self }
     }
 
     fn normal(reason: Reason, message: impl AsRef<str>) -> Self {
-        let message = bounded(message.as_ref(), MAX_NOTE);
+        let message = said(message.as_ref(), MAX_NOTE);
         Self { warning: false, reason, logged: message.clone(), message }
     }
 
     fn warning(reason: Reason, message: impl AsRef<str>) -> Self {
         Self { warning: true, ..Self::normal(reason, message) }
+    }
+
+    /// The same with what deserves a question in it, said first: somebody has to look. Logs have the places alone.
+    #[must_use]
+    pub fn asking(self, questions: &[Violation]) -> Self {
+        if questions.is_empty() {
+            return self;
+        }
+        let told: Vec<_> = questions.iter().map(ToString::to_string).collect();
+        let places: Vec<_> = questions.iter().map(|question| question.path.as_str()).collect();
+        // What is done has its place beside them.
+        let first = |text: &str| said(text, MAX_NOTE / 2);
+        let told = first(&told.join("; "));
+        let end = if told.ends_with('?') { "" } else { "." };
+        let message = format!("To be looked at: {told}{end} {}", self.message);
+        let logged = format!("{}; to be looked at: {}", self.logged, first(&places.join(", ")));
+        Self { warning: true, message: said(&message, MAX_NOTE), logged: said(&logged, MAX_NOTE), ..self }
     }
 
     /// An event about changes: prices and amounts are for the event, and logs say where they changed.
@@ -151,7 +170,7 @@ impl EventRecord {
         let count = changes.len();
         let more = if count > NAMED { ", …" } else { "" };
         let plural = if count == 1 { "change" } else { "changes" };
-        Self { logged: bounded(&format!("{count} {plural}: {}{more}", paths.join(", ")), MAX_NOTE), ..self }
+        Self { logged: said(&format!("{count} {plural}: {}{more}", paths.join(", ")), MAX_NOTE), ..self }
     }
 }
 
@@ -165,6 +184,13 @@ pub fn bounded(text: &str, most: usize) -> String {
     let end = text.floor_char_boundary(most.saturating_sub(40));
     let (kept, rest) = text.split_at(end);
     format!("{kept}… ({} more letters)", rest.chars().count())
+}
+
+/// The same as people are told it: what nobody sees in it (what drives a terminal, or turns the direction of reading round) is
+/// a space, whoever wrote it.
+fn said(text: &str, most: usize) -> String {
+    let seen = |letter: char| if is_unseen(letter) && letter != '\n' { ' ' } else { letter };
+    bounded(&text.chars().map(seen).collect::<String>(), most)
 }
 
 /// The conditions of an object that stands so; each keeps its transition time while its status stays the same.
@@ -182,7 +208,7 @@ pub fn conditions(
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: reason.as_str().to_owned(),
-            message: bounded(message, MAX_MESSAGE),
+            message: said(message, MAX_MESSAGE),
             observed_generation: generation,
             last_transition_time: before
                 .map_or_else(|| time(now), |before| before.last_transition_time.clone()),

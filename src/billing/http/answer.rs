@@ -10,7 +10,10 @@ use reqwest::{
 use serde_json::Value;
 
 use super::super::{CallError, budget::LONGEST_PAUSE};
-use crate::plan::{Call, CallKind};
+use crate::{
+    plan::{Call, CallKind},
+    terms::text::is_unseen,
+};
 
 /// Most characters of the API's own message that are passed on.
 const MAX_MESSAGE: usize = 500;
@@ -26,15 +29,16 @@ pub(super) struct Failure {
 }
 
 /// What an answer that is no success means. An API whose errors have the number of the request is not the one that answers
-/// a 404 without.
+/// a 404 without. The `token` that was sent is not passed on, should the API's words have it.
 pub(super) fn failure(
     status: StatusCode,
     pause: Option<Duration>,
     body: &str,
     numbers_requests: bool,
     path: &str,
+    token: &str,
 ) -> Failure {
-    let said = api_error(body)
+    let said = api_error(body, token)
         .filter(|said| status != StatusCode::NOT_FOUND || !numbers_requests || said.request_id.is_some());
     let of_load = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let hold = match &said {
@@ -171,6 +175,14 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
     named.map(|time| time.to_utc()).ok().or_else(|| plain().map(|time| time.and_utc()))
 }
 
+/// Shortest token that is looked for: what is shorter is no secret, and stands in any text.
+const SHORTEST_TOKEN: usize = 8;
+
+/// A text without the token that was sent: an API may name what it refuses, and whoever may see a status may not see that.
+fn without_token(text: &str, token: &str) -> String {
+    if token.len() < SHORTEST_TOKEN { text.to_owned() } else { text.replace(token, "(the token)") }
+}
+
 /// What an API says of an error: Zoo has a message and the number of the request, Metronome's newer endpoints a code. A
 /// code or a number of another kind is none, and takes nothing from the message.
 struct ApiError {
@@ -180,11 +192,13 @@ struct ApiError {
 }
 
 /// The API's own words, in one line and bounded; nothing when the reply is not in the API's form, which is not passed on.
-fn api_error(body: &str) -> Option<ApiError> {
+fn api_error(body: &str, token: &str) -> Option<ApiError> {
     let said = serde_json::from_str::<Value>(body).ok()?;
     let text = |name: &str| said.get(name)?.as_str().map(str::to_owned);
-    let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let message = text("message")?.chars().map(printable).take(MAX_MESSAGE).collect();
+    let printable = |letter: char| if is_unseen(letter) { ' ' } else { letter };
+    // Before anything is cut off or replaced, or a part of it would stay.
+    let message = without_token(&text("message")?, token);
+    let message = message.chars().map(printable).take(MAX_MESSAGE).collect();
     Some(ApiError { message, code: text("code"), request_id: text("request_id") })
 }
 
@@ -232,7 +246,7 @@ mod tests {
     #[test]
     fn an_error_is_in_the_apis_words_whatever_stands_beside_its_message() {
         let final_ = |body: &str| {
-            let failure = failure(StatusCode::BAD_REQUEST, None, body, true, "p");
+            let failure = failure(StatusCode::BAD_REQUEST, None, body, true, "p", "");
             matches!(failure.error, CallError::Rejected { status: 400, .. })
         };
         for beside in
@@ -245,7 +259,7 @@ mod tests {
         {
             assert!(!final_(foreign), "{foreign}");
         }
-        let gone = |body: &str| failure(StatusCode::NOT_FOUND, None, body, true, "p").error;
+        let gone = |body: &str| failure(StatusCode::NOT_FOUND, None, body, true, "p", "").error;
         assert!(matches!(gone(r#"{"message":"no","request_id":"1"}"#), CallError::NotFound { .. }));
         for gateway in [r#"{"message":"no Route matched"}"#, r#"{"message":"no","request_id":null}"#] {
             assert!(matches!(gone(gateway), CallError::Foreign(_)), "{gateway}");
@@ -256,7 +270,7 @@ mod tests {
     fn only_what_is_known_to_be_final_is_final() {
         let of = |code: u16| {
             let status = StatusCode::from_u16(code).unwrap();
-            failure(status, None, r#"{"message":"no","request_id":"1"}"#, true, "p").error
+            failure(status, None, r#"{"message":"no","request_id":"1"}"#, true, "p", "").error
         };
         for code in [400, 405, 406, 410, 413, 415, 422, 431] {
             assert!(matches!(of(code), CallError::Rejected { .. }), "{code}");
@@ -289,9 +303,22 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_the_api_quotes_is_not_passed_on() {
+        let of = |message: &str| {
+            let body = serde_json::json!({"message": message}).to_string();
+            api_error(&body, r#"to/ken"\-1234"#).unwrap().message
+        };
+        assert_eq!(of(r#"Bearer to/ken"\-1234 is unknown"#), "Bearer (the token) is unknown");
+        let cut = of(&format!("{}{}", "x".repeat(MAX_MESSAGE - 4), r#"to/ken"\-1234"#));
+        assert!(cut.ends_with("(the"), "{cut}");
+        // A word that anybody may use is no secret.
+        assert_eq!(api_error(r#"{"message": "a bad name"}"#, "a").unwrap().message, "a bad name");
+    }
+
+    #[test]
     fn a_page_of_html_is_not_passed_on() {
-        assert!(api_error("<html>secret</html>").is_none());
-        let error = api_error(r#"{"message": "bad\nname", "request_id": "1"}"#).unwrap();
+        assert!(api_error("<html>secret</html>", "").is_none());
+        let error = api_error(r#"{"message": "bad\nname", "request_id": "1"}"#, "").unwrap();
         assert_eq!(error.message, "bad name");
     }
 }

@@ -59,3 +59,13 @@ fn a_customer_counts_for_an_alias_only_where_it_says_that_the_alias_is_its_own()
     let error = customer_with("acme", &json!({"message": "try later"}));
     assert!(matches!(error, Err(CallError::Unreachable(_))), "an error is no word on what exists");
 }
+
+#[test]
+fn a_balance_is_the_contracts_whatever_letters_its_id_is_told_in() {
+    let id = "a1b2c3d4-0000-4000-8000-00000000000f";
+    let contract = ContractRef::new(&CustomerId::from("customer"), id);
+    let of = |id: &str| is_of(&contract, &json!({"contract": {"id": id}}));
+    assert!(of(id) && of(&id.to_uppercase()));
+    assert!(!of("a1b2c3d4-0000-4000-8000-00000000000e"));
+    assert!(!is_of(&contract, &json!({"contract": null})), "a balance of the customer's own");
+}

@@ -102,14 +102,13 @@ impl Import {
             }
         }
         let customers = self.customers(&account).await?;
+        let mut is_nothing = !customers.is_empty() && !self.all;
         for (index, customer) in customers.iter().enumerate() {
             let found = account.client.billed_to(customer, &to).await?;
-            out::say(&format!(
-                "[{}/{}] {customer}: {}",
-                index + 1,
-                customers.len(),
-                count(found.len(), "contract")
-            ));
+            is_nothing &= found.is_empty();
+            let told =
+                if found.is_empty() { "no contract".to_owned() } else { count(found.len(), "contract") };
+            out::say(&format!("[{}/{}] {customer}: {told}", index + 1, customers.len()));
             for contract in found {
                 Box::pin(folder.add_contract(&account, contract, &self.states)).await?;
             }
@@ -118,6 +117,11 @@ impl Import {
         let mut told = format!("{} written to {}\n", count(folder.written, "file"), self.dir.display());
         told.extend(folder.refused.iter().map(|refused| format!("not imported: {refused}\n")));
         out::print(&told)?;
+        if is_nothing {
+            let whom = customers.first().filter(|_| customers.len() == 1);
+            let whom = whom.map_or("any of these customers", String::as_str);
+            return Err(format!("no contract is billed to {whom}: check the ID and the account").into());
+        }
         if folder.refused.is_empty() {
             return Ok(());
         }

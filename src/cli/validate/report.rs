@@ -210,13 +210,12 @@ impl Report {
     /// What is there, for people: `5 contracts, 2 packages and 1 provider`.
     #[must_use]
     pub fn what(&self) -> String {
-        let [contracts, packages, providers, approvals] = self.counts;
-        let count = out::count;
-        let (contracts, packages) = (count(contracts, "contract"), count(packages, "package"));
-        let providers = count(providers, "provider");
-        match approvals {
-            0 => format!("{contracts}, {packages} and {providers}"),
-            some => format!("{contracts}, {packages}, {providers} and {}", count(some, "approval")),
+        let nouns = ["contract", "package", "provider", "approval"];
+        let found = self.counts.into_iter().zip(nouns).filter(|(number, _)| *number > 0);
+        let found: Vec<_> = found.map(|(number, noun)| out::count(number, noun)).collect();
+        match found.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => found.concat(),
         }
     }
 }

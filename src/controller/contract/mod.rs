@@ -2,6 +2,7 @@
 
 mod aliases;
 pub mod claims;
+mod others;
 mod references;
 pub mod renewals;
 mod report;
@@ -27,6 +28,7 @@ use crate::{
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
+        references::GRACE,
     },
     status::contract::ContractResult,
 };
@@ -145,6 +147,9 @@ async fn delete(
     };
     let slots = references.slots(contract, context);
     let is_asked = unknown.is_none() && references.heir(contract, context).is_none();
+    if is_asked && references.awaits_provider(contract, context) {
+        return Ok(Pass::Done(Action::requeue(GRACE)));
+    }
     if is_asked && !turn.has(slots) {
         return Ok(Pass::Needs(slots.clone()));
     }
@@ -176,7 +181,8 @@ async fn end(
     }
     let result = bring(contract, references, goal, context).await;
     if deletion::may_go(&result) {
-        report::announce(contract, &result, context).await;
+        context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
+        report::announce(contract, &result, &[], context).await;
         report::spend_on_end(contract, &result, context).await?;
         return Ok(None);
     }

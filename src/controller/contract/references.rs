@@ -3,15 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use kube::{
-    Resource as _, ResourceExt,
+    ResourceExt,
     runtime::reflector::{ObjectRef, Store},
 };
 
+use super::others::{Meant, OthersOf};
 use crate::{
     api::{
-        APPROVED_PLAN, BillingContract, ContractPackage, RELEASE, REQUESTED_AT,
+        APPROVED_PLAN, BillingContract, ContractPackage, ContractPackageSpec, RELEASE, REQUESTED_AT,
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
@@ -23,15 +24,11 @@ use crate::{
         contracts_of, decoded,
         kubernetes::queue::Fingerprint,
         package::registry,
-        provider::registry::{ProviderKey, ReadyProvider},
+        provider::registry::{ProviderKey, ReadyProvider, SpecVersion},
     },
-    plan::{
-        self, Departed, Holder, Holders, Others, Pace, Refusal, Sayings, Sibling, Sought, package::Unusable,
-    },
+    plan::{self, Holders, Pace, Refusal, Sayings, package::Unusable},
     protocol::{
-        Goal, ReconcileResult, Requeue,
-        claims::{self, Asking, Subject},
-        deletion,
+        Goal, ReconcileResult, Requeue, claims, deletion,
         failure::LOOK_AGAIN,
         references::{GRACE, MAY_COME, ProviderLookup, held_back, not_renewable, without_package},
     },
@@ -44,13 +41,15 @@ pub(super) struct References {
     provider: ProviderLookup<Arc<ReadyProvider>>,
     package: registry::Lookup,
     /// The package of a contract that is deleted, whether or not it can be used now.
-    meant: Option<ContractPackage>,
+    former_package: Option<ContractPackage>,
     /// ID of the contract that this one renews, or why it is not there.
     renewed: Option<Result<String, String>>,
     /// The account, as claims and records name it; nothing while its provider does not exist.
     account: Option<String>,
     /// What people say of the contract's plans, and which version of it.
     sayings: (Sayings, String),
+    /// What all of that is taken from.
+    meant: Meant,
 }
 
 impl References {
@@ -70,12 +69,17 @@ impl References {
         Self {
             provider,
             package: package(contract, account.as_deref(), context),
-            meant: is_deleted.then(|| context.packages.meant(contract)).flatten(),
+            former_package: is_deleted.then(|| context.packages.meant(contract)).flatten(),
             renewed,
             account,
             sayings: (context.approvals.of(contract), context.approvals.version(contract)),
+            meant: Meant::of(contract, &context.approvals, &context.stores),
             provider_key,
         }
+    }
+
+    fn holders(&self, contract: &BillingContract, account: &str, context: &Context) -> Holders {
+        Holders::new(OthersOf::new(contract, account, self.meant.clone(), context))
     }
 
     /// The account, and what the contract depends on in it.
@@ -91,21 +95,22 @@ impl References {
         let ObjectId { uid, namespace, .. } = ObjectId::of(contract);
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
+        let announced = context.journal.found(&uid);
         if goal != Goal::InForce {
-            if let Some(refusal) = deletion::is_elsewhere(contract, account) {
+            if let Some(refusal) = deletion::is_elsewhere(contract, announced.as_ref(), account) {
                 return Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)));
             }
             // What a resource holds can be ended whatever it depended on.
-            let package = self.meant.as_ref();
+            let package = self.former_package.as_ref();
             let references = ContractReferences {
                 package,
                 renews: None,
                 account,
                 claimed: None,
-                holders: Holders::new(OthersOf::new(contract, account, context)),
+                holders: self.holders(contract, account, context),
                 demands: provider.demands.clone(),
                 sayings: self.sayings.0.clone(),
-                announced: context.journal.found(&uid),
+                announced,
                 pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
@@ -119,10 +124,10 @@ impl References {
             renews: self.renews(contract)?,
             account,
             claimed: claimed(contract, account, context),
-            holders: Holders::new(OthersOf::new(contract, account, context)),
+            holders: self.holders(contract, account, context),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
-            announced: context.journal.found(&uid),
+            announced,
             pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
@@ -150,15 +155,20 @@ impl References {
 
     /// Name of another resource that claims what this one, which is deleted, has or claims.
     pub(super) fn heir(&self, contract: &BillingContract, context: &Context) -> Option<String> {
-        let rivals = rivals(contract, self.account.as_deref()?, context);
+        let rivals = rivals(contract, self.account.as_deref()?, &context.claims, &context.stores);
         let mut rivals = rivals.iter().filter_map(|rival| rival.readable());
         claims::heir(contract, &mut rivals).map(|heir| ObjectRef::from_obj(heir).to_string())
+    }
+
+    /// Whether nothing can be said of the provider yet.
+    pub(super) fn awaits_provider(&self, contract: &BillingContract, context: &Context) -> bool {
+        awaits_provider(contract, &self.provider_key, &self.provider, &context.stores)
     }
 
     /// For how much longer nothing can be said: the provider is being looked at, or both, or contract and package, were only
     /// just applied, or its package is being made.
     pub(super) fn early(&self, contract: &BillingContract, context: &Context) -> Option<Duration> {
-        if awaits_provider(contract, &self.provider_key, &self.provider, &context.stores) {
+        if self.awaits_provider(contract, context) {
             return Some(GRACE);
         }
         let unusable = self.package.as_ref().err().filter(|_| !contract.spec.suspend)?;
@@ -190,6 +200,11 @@ impl References {
         }
     }
 
+    /// The terms that the contract has from its package.
+    pub(super) fn package(&self) -> Option<&ContractPackageSpec> {
+        self.package.as_ref().ok()?.as_ref().map(|package| &package.spec)
+    }
+
     /// What the status says of the package.
     pub(super) fn used_package(&self) -> Option<UsedPackage> {
         self.package.as_ref().ok()?.as_ref().map(registry::used)
@@ -218,107 +233,26 @@ fn package(contract: &BillingContract, account: Option<&str>, context: &Context)
 
 /// Why another resource holds what this one claims.
 fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Option<Refusal> {
-    let rivals = rivals(contract, account, context);
+    let rivals = rivals(contract, account, &context.claims, &context.stores);
     let holder = claims::holder(contract, rivals.iter().filter_map(|rival| rival.readable()));
     holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
-/// The other contracts of an account, as one of them sees them. It is looked at again as soon as what it asked for changes.
-struct OthersOf {
-    index: Arc<ClaimIndex>,
-    stores: Stores,
-    asking: Asking,
-    this: ObjectRef<BillingContract>,
-    account: String,
-    /// The one namespace that this operator sees, if it does not see all.
-    scope: Option<String>,
-}
-
-impl OthersOf {
-    fn new(contract: &BillingContract, account: &str, context: &Context) -> Self {
-        Self {
-            index: Arc::clone(&context.claims),
-            stores: context.stores.clone(),
-            asking: Asking::of(contract),
-            this: ObjectRef::from_obj(contract),
-            account: account.to_owned(),
-            scope: context.options.namespace.clone(),
-        }
-    }
-}
-
-impl Others for OthersOf {
-    fn holder(&self, sought: Sought<'_>) -> Holder {
-        let found = self.index.marked(&claims::marks_of(&sought), &self.this);
-        let others = found.iter().filter_map(|other| other.readable());
-        // What is on record by its ID is the same contract by whichever address.
-        let mut others = others.filter(|other| {
-            account(other, &self.stores).as_deref() == Some(&self.account)
-                || claims::holds(other, sought.contract_id)
-        });
-        match claims::keeper(&self.asking, &sought, &mut others) {
-            Some(keeper) => {
-                Holder::Resource(format!("{}/{}", keeper.namespace().unwrap_or_default(), keeper.name_any()))
-            }
-            None if is_out_of_sight(&sought, self.scope.as_deref()) => Holder::OutOfSight,
-            None => Holder::Nobody,
-        }
-    }
-
-    fn is_there(&self) -> bool {
-        let namespace = self.this.namespace.as_deref().unwrap_or_default();
-        let found = self.stores.contracts.get(&ObjectRef::new(&self.this.name).within(namespace));
-        found.is_some_and(|found| self.asking.is(found.meta().uid.as_deref()))
-    }
-
-    fn departed(&self, customer: &[&str]) -> Vec<Departed> {
-        let gone = self.index.departed(&self.index.names(&self.account, customer), Utc::now());
-        // Of one that never came to a status, and whose provider went with it, the account is not known.
-        let is_ours = |found: &BillingContract| {
-            account(found, &self.stores).is_none_or(|account| account == self.account)
-        };
-        // One of the same name has the same key, which the API takes once.
-        let is_other = |found: &BillingContract| ObjectRef::from_obj(found) != self.this;
-        let readable = gone.iter().filter_map(|(at, object)| Some((*at, object.readable()?)));
-        let ours = readable.filter(|(_, found)| is_ours(found) && is_other(found));
-        ours.map(|(at, found)| claims::departed(found, at)).collect()
-    }
-
-    fn siblings(&self, customer: &[&str]) -> Vec<Sibling> {
-        let names = self.index.names(&self.account, customer);
-        let marks: Vec<_> = names.into_iter().map(Subject::Of).collect();
-        let found = self.index.marked(&marks, &self.this);
-        let others = found.iter().filter_map(|other| other.readable());
-        let ours = others.filter(|other| account(other, &self.stores).as_deref() == Some(&self.account));
-        ours.map(|other| claims::sibling(&self.asking, other)).collect()
-    }
-
-    fn unseen_until(&self) -> Option<DateTime<Utc>> {
-        self.index.unseen_until()
-    }
-
-    fn share(&self, customer: &str) -> bool {
-        let found = self.index.marked(&[Subject::Customer(customer.to_owned())], &self.this);
-        let mut others = found.iter().filter_map(|other| other.readable());
-        others.any(|other| account(other, &self.stores).as_deref() == Some(&self.account))
-    }
-}
-
-/// Whether a contract may be held by what this operator does not see.
-fn is_out_of_sight(sought: &Sought<'_>, scope: Option<&str>) -> bool {
-    scope.is_some_and(|scope| sought.place.is_none_or(|(namespace, _)| namespace != scope))
-}
-
 /// Other contracts that claim something of this one in the same account, or mean the same contract through another address of
 /// it.
-fn rivals(contract: &BillingContract, own: &str, context: &Context) -> Vec<Arc<Guarded<BillingContract>>> {
-    context.claims.rivals(contract, |rival| {
-        account(rival, &context.stores).as_deref() == Some(own) || claims::mean_one(contract, rival)
+pub(super) fn rivals(
+    contract: &BillingContract,
+    own: &str,
+    index: &ClaimIndex,
+    stores: &Stores,
+) -> Vec<Arc<Guarded<BillingContract>>> {
+    index.rivals(contract, |rival| {
+        account(rival, stores).as_deref() == Some(own) || claims::mean_one(contract, rival)
     })
 }
 
 /// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
-fn account(contract: &BillingContract, stores: &Stores) -> Option<String> {
+pub(super) fn account(contract: &BillingContract, stores: &Stores) -> Option<String> {
     let said = account_of(&provider_key(contract), stores);
     said.or_else(|| contract.status.as_ref()?.account.clone())
 }
@@ -349,30 +283,51 @@ pub fn version(provider: &ProviderLookup<Arc<ReadyProvider>>) -> String {
     }
 }
 
-/// Whether nothing can be said of an object's provider yet: it is being looked at, or both were only just applied.
+/// Whether nothing can be said of an object's provider yet: it is being looked at, or its token is tried again, or both were only
+/// just applied. It is waited for in silence: what one customer's contract is refused for says nothing to the others.
 pub fn awaits_provider(
     object: &impl ResourceExt,
     key: &ProviderKey,
     provider: &ProviderLookup<Arc<ReadyProvider>>,
     stores: &Stores,
 ) -> bool {
-    matches!(provider, ProviderLookup::Unknown)
-        && (is_younger(object, GRACE) || base_url(key, stores).is_some())
+    match provider {
+        ProviderLookup::Ready(account) => account.is_suspect(),
+        ProviderLookup::Unknown => is_younger(object, GRACE) || spec_version(key, stores).is_some(),
+        ProviderLookup::NotReady(_) | ProviderLookup::NotAllowed | ProviderLookup::Missing => false,
+    }
 }
 
-/// What an object finds when it looks up its provider now.
+/// The spec that a provider has now; nothing where there is no such provider.
+pub(super) fn spec_version(key: &ProviderKey, stores: &Stores) -> Option<SpecVersion> {
+    match key.kind {
+        ProviderKind::BillingProvider => {
+            let reference = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
+            stores.providers.get(&reference).map(|found| SpecVersion::of(found.as_ref()))
+        }
+        ProviderKind::ClusterBillingProvider => {
+            let found = stores.cluster_providers.get(&ObjectRef::new(&key.name))?;
+            Some(SpecVersion::of(found.as_ref()))
+        }
+    }
+}
+
+/// What an object finds when it looks up its provider now. One that says something else by now (another account, other demands)
+/// than what is ready is not known yet.
 pub fn find_provider(
     object: &impl ResourceExt,
     key: &ProviderKey,
     context: &Context,
 ) -> ProviderLookup<Arc<ReadyProvider>> {
     let namespace = object.namespace().unwrap_or_default();
-    match context.providers.lookup(key, &namespace) {
-        ProviderLookup::Unknown
-            if !is_younger(object, MAY_COME) && base_url(key, &context.stores).is_none() =>
-        {
-            ProviderLookup::Missing
-        }
+    let spec = spec_version(key, &context.stores);
+    let is_current = |account: &ReadyProvider| spec.as_ref().is_some_and(|spec| account.is_of(spec));
+    let found = match context.providers.lookup(key, &namespace) {
+        ProviderLookup::Ready(account) if !is_current(&account) => ProviderLookup::Unknown,
+        found => found,
+    };
+    match found {
+        ProviderLookup::Unknown if !is_younger(object, MAY_COME) && spec.is_none() => ProviderLookup::Missing,
         found => found,
     }
 }
@@ -387,7 +342,10 @@ pub fn or_lingering(
 ) -> ProviderLookup<Arc<ReadyProvider>> {
     match found {
         ProviderLookup::NotReady(_) | ProviderLookup::Unknown | ProviderLookup::Missing => {
-            let lingering = context.providers.lingering(key);
+            // Of one that has just gone, the registry may not have heard.
+            let is_gone = spec_version(key, &context.stores).is_none();
+            let going = || context.providers.account(key).filter(|_| is_gone);
+            let lingering = context.providers.lingering(key).or_else(going);
             let same = lingering.filter(|lingering| Some(lingering.account.as_str()) == account);
             same.map_or(found, ProviderLookup::Ready)
         }
@@ -420,6 +378,6 @@ pub fn of_provider(
     contracts_of(store, |contract| provider_key(contract) == *key)
 }
 
-fn provider_key(contract: &BillingContract) -> ProviderKey {
+pub(super) fn provider_key(contract: &BillingContract) -> ProviderKey {
     ProviderKey::of(&contract.spec.provider_ref, contract.namespace())
 }

@@ -2,6 +2,8 @@
 //!
 //! Ending what a resource holds takes the contract's ID, its customer and its policies, and not the rest of its terms.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
@@ -55,9 +57,12 @@ pub(super) async fn reconcile(
     let Some(result) = end(contract, &references, goal, context).await? else {
         return release(guarded, context).await;
     };
+    if result.is_overtaken {
+        return Ok(Action::requeue(Duration::ZERO));
+    }
     let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
     undecodable::put(context, guarded, &status).await?;
-    report::announce(contract, &result, context).await;
+    report::announce(contract, &result, &[], context).await;
     let period = sync_period(contract, references.sync_period());
     Ok(context.contract_queue.requeue(&uid, result.requeue, period))
 }

@@ -30,6 +30,8 @@ const LATE_WRITE: &str = "billing.countersign.dev/late-write";
 const UNSETTLED: &str = "billing.countersign.dev/unsettled";
 /// How long a Lease lasts that was given up.
 const GIVEN_UP_SECONDS: i32 = 1;
+/// Longest that somebody else's lease is waited for: no operator can be told to hold one for longer.
+const LONGEST: Duration = Duration::from_hours(1);
 /// How often the lease is renewed anew when somebody else changes it at the same time.
 const MAX_CONFLICTS: u32 = 5;
 
@@ -65,8 +67,9 @@ pub enum Taken {
     FromSomebody,
 }
 
-/// Somebody else who holds the lease: what it looked like, and when it was first seen so.
+/// Somebody else who holds the lease: who, what it looked like, and when it was first seen so.
 struct Rival {
+    holder: String,
     version: Option<String>,
     since: Instant,
     lasts: Duration,
@@ -216,11 +219,16 @@ impl Lease {
         match holder {
             Some(holder) if holder != self.identity => {
                 let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-                let lasts = seconds.map_or(self.duration, Duration::from_secs).max(self.duration);
+                let lasts = seconds.map_or(self.duration, Duration::from_secs);
+                let lasts = lasts.min(LONGEST).max(self.duration);
                 let version = lease.metadata.resource_version.clone();
-                let seen = rival.take().filter(|rival| rival.version == version);
+                let before = rival.take();
+                if before.as_ref().is_none_or(|before| before.holder != holder) {
+                    tracing::info!(holder, seconds = lasts.as_secs(), "somebody else holds the lease");
+                }
+                let seen = before.filter(|rival| rival.version == version);
                 let since = seen.map_or(started, |rival| rival.since);
-                *rival = Some(Rival { version, since, lasts });
+                *rival = Some(Rival { holder: holder.to_owned(), version, since, lasts });
             }
             None if spec.lease_duration_seconds == Some(GIVEN_UP_SECONDS) => *rival = None,
             Some(_) | None => {}

@@ -10,14 +10,15 @@ use crate::controller::{Context, Error, Handled, ObjectId, bounded};
 /// How often a status write is repeated when the object moves on.
 const MAX_CONFLICTS: u32 = 5;
 
-/// Replaces the status if it changed, and says whether it did. Should the object have moved on meanwhile, the newer
-/// object gets it; one that is gone, or another of the same name, does not.
+/// Replaces the status if it changed, and says whether it did. Should the spec or the metadata have moved on meanwhile, the
+/// newer object gets it; one that is gone, or another of the same name, does not.
 ///
-/// A replace, as it is the cheapest write for the API server, and its version catches a cache that is behind. What a later
-/// leader wrote is never replaced: the status carries the number of the leadership that wrote it.
+/// A replace, as it is the cheapest write for the API server, and its version catches a cache that is behind. A status that
+/// was computed from another one than is there knows nothing of what that says, and is never written over it. Nor is what a
+/// later leader wrote replaced: the status carries the number of the leadership that wrote it.
 ///
 /// # Errors
-/// When the API server does not do its part, or this replica leads no more.
+/// When the API server does not do its part, this replica leads no more, or somebody else wrote the status meanwhile.
 pub async fn write<K>(
     context: &Context,
     api: &Api<K>,
@@ -34,6 +35,7 @@ where
         return Ok(false);
     }
     let ObjectId { uid, name, .. } = ObjectId::of(object);
+    let known = object.status();
     let mut object = object.clone();
     for _ in 0..MAX_CONFLICTS {
         *status.fence_mut() = context.leadership.fence_over(fence(&object)).await?;
@@ -48,6 +50,11 @@ where
                 object = bounded(api.get(&name)).await?;
                 if object.uid().as_deref() != Some(&uid) {
                     return Ok(false);
+                }
+                if object.status() != known {
+                    // A former leader's last word, or a backup's: whatever is done next starts from it.
+                    K::queue(context).knows(&uid, object.resource_version().as_deref());
+                    return Err(Error::Overtaken);
                 }
             }
             Err(error) if error.is(kube::core::Status::is_not_found) => return Ok(false),

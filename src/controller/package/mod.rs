@@ -148,6 +148,9 @@ async fn delete(
         return Ok(Pass::Done(Action::requeue(wait)));
     }
     let Some(provider) = provider else { return release(package, context).await.map(Pass::Done) };
+    if awaits_provider(package, &provider.0, &provider.1, &context.stores) {
+        return Ok(Pass::Done(Action::requeue(GRACE)));
+    }
     let slots = slots(provider, context);
     if !turn.has(slots) {
         return Ok(Pass::Needs(slots.clone()));

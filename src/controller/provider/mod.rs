@@ -8,11 +8,15 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Resource, ResourceExt, core::object::HasStatus, runtime::controller::Action};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::{Status, object::HasStatus},
+    runtime::controller::Action,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider, Seal};
+use self::registry::{Origin, ProviderKey, Readiness, ReadyProvider, Seal, SpecVersion};
 use super::{
     Context, Error, Guarded, Handled, ObjectId, bounded, decoded,
     kubernetes::{
@@ -142,7 +146,7 @@ where
         }
     };
     if guarded.meta().deletion_timestamp.is_some() {
-        gone(&context, &key);
+        going(&context, &key, provider.serves());
         return Ok(Action::await_change());
     }
     if let (Some(own), Some(serves)) = (&context.options.namespace, provider.serves())
@@ -158,7 +162,9 @@ where
     let secret_namespace = key.namespace.clone().unwrap_or_else(|| context.options.own_namespace.clone());
     let secret_name = &provider.account().token_secret_ref.name;
     context.secrets.watch(&key, &(secret_namespace.clone(), secret_name.clone()));
-    let secret = read_secret(&context, &secret_namespace, secret_name).await?;
+    let spec = SpecVersion::of(guarded.as_ref());
+    let secret =
+        read_secret(&context, &secret_namespace, secret_name, goes_on(&context, &key, &spec)).await?;
     let token = match &secret {
         Ok(secret) => token(secret, secret_name, &provider.account().token_secret_ref.key)
             .map_err(|why| (reasons::TOKEN_NOT_READABLE, why)),
@@ -166,14 +172,14 @@ where
     };
     let hosts = secret.as_ref().ok().and_then(|secret| secret.annotations().get(ALLOWED_HOSTS));
     let origin = Origin {
-        generation: guarded.meta().generation,
+        spec,
         token: Seal::of(&[
             token.as_ref().map_or_else(|(_, why)| why.as_str(), ExposeSecret::expose_secret),
             hosts.map_or("", String::as_str),
         ]),
     };
     let current = context.providers.account(&key);
-    if let Some(account) = current.as_ref().filter(|account| account.is_of(origin.generation)) {
+    if let Some(account) = current.as_ref().filter(|account| account.is_of(&origin.spec)) {
         // A Secret that is deleted and created again, or for a moment may not be read, changes nothing.
         let missing = account.note_token(token.is_ok());
         if token.is_err() && missing < TOKEN_GRACE {
@@ -222,8 +228,9 @@ where
         if summary.is_retried() { Requeue::Backoff(checked.pause) } else { Requeue::AfterSyncPeriod };
     let previous = provider.status().cloned().unwrap_or_default();
     let status = status(guarded.meta(), provider.account(), &previous, &checked.check, Utc::now());
-    write(&context, &K::api(&context, &key), provider, status).await?;
+    // First: contracts wait for nothing that cannot be written.
     context.providers.set(&key, readiness, provider.serves());
+    write(&context, &K::api(&context, &key), provider, status).await?;
     let period = Duration::from_secs(u64::try_from(provider.account().sync_period_seconds).unwrap_or(600));
     Ok(context.provider_queue.requeue(&uid, requeue, period))
 }
@@ -234,25 +241,38 @@ pub fn gone(context: &Context, key: &ProviderKey) {
     context.secrets.release(key, None);
 }
 
-/// Reads the Secret; the inner error is for people, the outer for the next try.
+/// A provider that is deleted is not used any more. Somebody's finalizer may keep it for long, so contracts say what they wait
+/// for.
+fn going(context: &Context, key: &ProviderKey, serves: Option<Vec<String>>) {
+    context.providers.leave(key);
+    context.secrets.release(key, None);
+    context.providers.set(key, Readiness::NotReady("it is being deleted".to_owned()), serves);
+}
+
+/// Whether an account is ready with the token that it has, so that a failed read of its Secret is only tried again; anything else
+/// says what it waits for.
+fn goes_on(context: &Context, key: &ProviderKey, spec: &SpecVersion) -> bool {
+    context.providers.account(key).is_some_and(|account| account.is_of(spec) && !account.is_suspect())
+}
+
+/// Reads the Secret; the inner error is for people, the outer for the next try where the account goes on meanwhile.
 async fn read_secret(
     context: &Context,
     namespace: &str,
     name: &str,
+    goes_on: bool,
 ) -> Result<Result<Secret, String>, Error> {
     match bounded(Api::<Secret>::namespaced(context.client.clone(), namespace).get(name)).await {
         Ok(secret) => Ok(Ok(secret)),
-        Err(Error::Kubernetes(error)) => match error.as_ref() {
-            kube::Error::Api(status) if status.is_not_found() => {
-                Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
-            }
-            kube::Error::Api(status) if status.is_forbidden() => Ok(Err(format!(
-                "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
-                 the name to the Role `countersign-tokens` of the namespace"
-            ))),
-            _ => Err(Error::Kubernetes(error)),
-        },
-        Err(error) => Err(error),
+        Err(error) if error.is(Status::is_not_found) => {
+            Ok(Err(format!("Secret {namespace}/{name} does not exist; create it with the API token")))
+        }
+        Err(error) if error.is(Status::is_forbidden) => Ok(Err(format!(
+            "the operator may not read Secret {namespace}/{name}: correct `spec.tokenSecretRef.name` if it is misspelt, or add \
+             the name to the Role `countersign-tokens` of the namespace"
+        ))),
+        Err(error) if goes_on => Err(error),
+        Err(error) => Ok(Err(format!("Secret {namespace}/{name} cannot be read: {error}"))),
     }
 }
 

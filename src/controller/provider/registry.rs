@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use kube::ResourceExt;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
@@ -77,11 +78,25 @@ pub struct ReadyProvider {
     missing_since: Mutex<Option<Instant>>,
 }
 
+/// A provider's spec as it was at one time: another provider of the same name has another, whatever it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecVersion {
+    uid: Option<String>,
+    generation: Option<i64>,
+}
+
+impl SpecVersion {
+    /// The spec that an object has now.
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self { uid: object.uid(), generation: object.meta().generation }
+    }
+}
+
 /// What a client was built from: while it stays the same, so does the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Generation of the provider's spec.
-    pub generation: Option<i64>,
+    /// The provider's spec.
+    pub spec: SpecVersion,
     /// What in the Secret matters. Not its version: an annotation on it changes nothing.
     pub token: Seal,
 }
@@ -142,8 +157,8 @@ impl ReadyProvider {
 
     /// Whether the client was built from this spec, whatever the Secret says.
     #[must_use]
-    pub fn is_of(&self, generation: Option<i64>) -> bool {
-        self.built_from.generation == generation
+    pub fn is_of(&self, spec: &SpecVersion) -> bool {
+        self.built_from.spec == *spec
     }
 
     /// Whether the client was built from this.
@@ -287,9 +302,6 @@ impl ProviderRegistry {
             return ProviderLookup::NotAllowed;
         }
         match &entry.readiness {
-            Readiness::Ready(account) if account.is_suspect() => {
-                ProviderLookup::NotReady("The billing API refused the token; it is being checked.".to_owned())
-            }
             Readiness::Ready(account) => ProviderLookup::Ready(Arc::clone(account)),
             Readiness::NotReady(why) => ProviderLookup::NotReady(why.clone()),
         }

@@ -159,7 +159,8 @@ impl Seen {
         let is_known = !self.unseen.remove(&(kind.to_owned(), name.clone()));
         let before = before.filter(|_| is_known);
         for rule in kstatus::broken_rules(before, &object) {
-            self.broken_rules.push(format!("{kind} {name}: {rule}: {object}"));
+            let after = before.map_or(&Value::Null, |before| &before["status"]);
+            self.broken_rules.push(format!("{kind} {name}: {rule}: {object}, after {after}"));
         }
         history.push(object);
     }

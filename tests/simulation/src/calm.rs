@@ -209,8 +209,8 @@ impl World {
     /// Notes that billing has since Git said them, and Git says none: as far as it is on record that Git had set them.
     fn stale_notes(&self, object: &BillingContract, marks: Marks) -> Option<String> {
         let slot = slot_of(object);
-        let is_lost = marks.is_lost || marks.is_moved || marks.is_double;
-        if object.spec.api() != Some(Api::Zoo) || is_lost {
+        let is_theirs = marks.is_lost || marks.is_moved || marks.is_double || marks.is_put_back;
+        if object.spec.api() != Some(Api::Zoo) || is_theirs {
             return None;
         }
         let provider = self.ground.provider_of(object)?;

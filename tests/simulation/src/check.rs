@@ -15,6 +15,7 @@ use countersign_core::{
     status::contract::ContractResult,
     terms::Decimal,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 
 use crate::{
@@ -239,10 +240,26 @@ pub(crate) fn difference(contract: &BillingContract, view: &Value, slot: usize) 
     }
 }
 
-/// What a status forgot that the one before it knew.
-pub(crate) fn forgotten(before: &Arc<BillingContract>, after: &BillingContract) -> Option<String> {
-    let (before, status) = (before.status.as_ref()?, after.status.as_ref()?);
-    let is_lost =
-        before.contract_id.is_some() && status.contract_id.is_none() && before.account == status.account;
-    is_lost.then(|| format!("{}: its status forgot contract {}", Name::of(after), json!(before.contract_id)))
+/// Looks at a status that takes the place of another.
+pub(crate) fn status(before: &BillingContract, after: &BillingContract) -> Vec<String> {
+    let (Some(was), Some(is)) = (&before.status, &after.status) else { return Vec::new() };
+    let forgets = was.contract_id.is_some() && is.contract_id.is_none() && was.account == is.account;
+    let is_older = was.fence > is.fence;
+    let moves = is.conditions.iter().find(|condition| {
+        let stays = |was: &&Condition| was.type_ == condition.type_ && was.status == condition.status;
+        let before = was.conditions.iter().find(stays);
+        before.is_some_and(|was| was.last_transition_time != condition.last_transition_time)
+    });
+    let say = |what: String| format!("{}: {what}", Name::of(after));
+    let mut broken = Vec::new();
+    if forgets {
+        broken.push(say(format!("its status forgot contract {}", json!(was.contract_id))));
+    }
+    if is_older {
+        broken.push(say(format!("leadership {:?} wrote over what {:?} had written", is.fence, was.fence)));
+    }
+    if let Some(condition) = moves {
+        broken.push(say(format!("{} did not change, and its transition time did", condition.type_)));
+    }
+    broken
 }

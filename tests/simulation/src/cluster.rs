@@ -59,6 +59,8 @@ pub(crate) enum Change {
     Said(Arc<ContractApproval>),
     /// What somebody said is taken back.
     Unsaid(Arc<ContractApproval>),
+    /// The watch broke, and all is listed anew.
+    Broken,
 }
 
 /// Why the API server does not do what it is asked.
@@ -72,6 +74,8 @@ pub(crate) enum Refused {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) holder: Option<usize>,
+    /// Number of the leadership.
+    pub(crate) term: i32,
     pub(crate) version: u64,
 }
 
@@ -80,8 +84,8 @@ pub(crate) struct Lease {
 pub(crate) struct Journal {
     /// By the UID of the contract.
     pub(crate) writes: BTreeMap<String, Announced>,
-    /// The term as the leader of whoever wrote it.
-    pub(crate) term: u64,
+    /// Number of the leadership that wrote it.
+    pub(crate) term: i32,
     pub(crate) version: u64,
 }
 
@@ -217,14 +221,10 @@ impl Cluster {
         Ok(self.put(patched))
     }
 
-    /// Takes the lease for an operator, if it still has the version that was read.
-    pub(crate) fn take_lease(&mut self, holder: Option<usize>, version: u64) -> Result<(), Refused> {
-        if self.stored.lease.version != version {
-            return Err(Refused::Conflict);
-        }
+    /// Takes or renews the lease for an operator.
+    pub(crate) fn take_lease(&mut self, holder: usize, term: i32) {
         self.version += 1;
-        self.stored.lease = Lease { holder, version: self.version };
-        Ok(())
+        self.stored.lease = Lease { holder: Some(holder), term, version: self.version };
     }
 
     pub(crate) fn journal(&self) -> &Journal {
@@ -248,14 +248,8 @@ impl Cluster {
 
     /// Puts etcd back to what it was; its versions go on, and objects have the version that they had.
     pub(crate) fn restore(&mut self) {
-        let before = std::mem::replace(&mut self.stored, self.backup.clone());
-        let gone = before.objects.into_keys().filter(|name| !self.stored.objects.contains_key(name));
-        self.changes.extend(gone.map(Change::Gone));
-        self.changes.extend(self.stored.objects.values().cloned().map(Change::Put));
-        let taken =
-            before.approvals.into_iter().filter(|(name, _)| !self.stored.approvals.contains_key(name));
-        self.changes.extend(taken.map(|(_, approval)| Change::Unsaid(approval)));
-        self.changes.extend(self.stored.approvals.values().cloned().map(Change::Said));
+        self.stored = self.backup.clone();
+        self.changes.push(Change::Broken);
     }
 
     /// What people say of plans.

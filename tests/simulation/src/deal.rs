@@ -40,6 +40,8 @@ pub(crate) struct Marks {
     pub(crate) is_lost: bool,
     /// Somebody changed its contract in the console.
     pub(crate) is_touched: bool,
+    /// Somebody put its contract back in the console to what it was: what Git says nothing of is theirs.
+    pub(crate) is_put_back: bool,
     /// It was ended or archived in the console.
     pub(crate) is_ended: bool,
     /// Its provider was moved.

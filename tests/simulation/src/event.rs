@@ -38,8 +38,16 @@ pub(crate) enum Event {
     Act(Act),
     /// etcd is backed up.
     BackUp,
-    /// etcd is put back.
-    Restore,
+    /// etcd is put back; where that takes long, nobody leads any more by then.
+    Restore(Outage),
+}
+
+/// How long the API server is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outage {
+    Short,
+    /// Longer than a lease lasts.
+    Long,
 }
 
 const STATUSES: [u16; 14] = [400, 401, 403, 404, 408, 422, 423, 425, 429, 499, 500, 502, 503, 504];
@@ -73,7 +81,9 @@ pub(crate) fn next(world: &World, rng: &mut fastrand::Rng) -> Event {
             0 | 1 => Event::Kill(operator),
             2 | 8 => Event::Pause(operator, rng.i64(SECOND..120 * SECOND)),
             5 => Event::Skew(operator, rng.i64(-20 * SECOND..20 * SECOND)),
-            3 if !world.keeps_etcd => Event::Restore,
+            3 if !world.keeps_etcd => {
+                Event::Restore(if operator == 0 { Outage::Short } else { Outage::Long })
+            }
             4 => Event::BackUp,
             _ => Event::Start(rng.usize(..2)),
         },

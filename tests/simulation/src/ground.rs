@@ -45,8 +45,15 @@ const METRONOME_AGAIN: &str = "https://Metronome.example/";
 /// A request that is carried out later than its sender thinks.
 pub(crate) struct Late {
     pub(crate) at: i64,
-    pub(crate) account: usize,
-    pub(crate) request: Request,
+    pub(crate) what: Sent,
+}
+
+/// What was sent.
+pub(crate) enum Sent {
+    /// To a billing account.
+    Write(usize, Request),
+    /// To the API server.
+    Status(Box<BillingContract>),
 }
 
 /// Everything outside of every process.
@@ -201,8 +208,16 @@ impl Ground {
             let late = self.late.swap_remove(first.unwrap_or(index));
             self.now = self.now.max(late.at);
             self.note(|| "a late request arrives".to_owned());
-            self.came_late.insert(late.request.slot);
-            self.carry(late.account, &late.request);
+            match late.what {
+                Sent::Write(account, request) => {
+                    self.came_late.insert(request.slot);
+                    self.carry(account, &request);
+                }
+                Sent::Status(object) => {
+                    let is_taken = self.write_status(&object).is_ok();
+                    self.count(if is_taken { "status came late" } else { "late status not taken" });
+                }
+            }
         }
         self.now = until;
         for account in &mut self.accounts {
@@ -215,9 +230,7 @@ impl Ground {
     pub(crate) fn write_status(&mut self, object: &BillingContract) -> Result<Arc<BillingContract>, Refused> {
         let before = self.cluster.get(&crate::cluster::Name::of(object)).cloned();
         let written = self.cluster.replace_status(object)?;
-        if let Some(before) = before
-            && let Some(finding) = check::forgotten(&before, &written)
-        {
+        for finding in before.iter().flat_map(|before| check::status(before, &written)) {
             self.find(finding);
         }
         let applied = written.status.as_ref().and_then(|status| status.applied_plan.as_ref());

@@ -1,7 +1,7 @@
 //! `simulate`: runs seeds, and prints what came up; a seed that breaks a promise is shrunk and told step by step.
 //!
 //! `SEEDS=n` runs so many, from `FIRST=n` on, `SEED=n` one; `MOST=n` goes on until so many have failed; `EVENTS=n` before
-//! the calm; `RULES=a,b` adds scenarios (`all`), `WITHOUT=a,b` leaves some out, `MUTANT=name` takes a rule out; `TRACE=1`
+//! the calm; `WITHOUT=a,b` leaves scenarios out, `MUTANT=name` takes a rule out; `TRACE=1`
 //! tells a seed step by step, also one that breaks nothing.
 
 use std::{collections::BTreeMap, env, process::ExitCode};
@@ -13,12 +13,9 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 fn main() -> ExitCode {
-    let wanted = env::var("RULES").unwrap_or_default();
-    let is_wanted = |rule: &Rule| wanted == "all" || wanted.split(',').any(|name| name == rule.name());
-    let rules = Rule::ALL.into_iter().filter(is_wanted).fold(Rules::held(), Rules::with);
     let unwanted = env::var("WITHOUT").unwrap_or_default();
     let is_unwanted = |rule: &Rule| unwanted.split(',').any(|name| name == rule.name());
-    let rules = Rule::ALL.into_iter().filter(is_unwanted).fold(rules, Rules::without);
+    let rules = Rule::ALL.into_iter().filter(is_unwanted).fold(Rules::all(), Rules::without);
     let mutant = env::var("MUTANT").unwrap_or_default();
     let mutant = Mutant::ALL.into_iter().find(|found| found.name() == mutant);
     let setup = Setup { events: usize::try_from(number("EVENTS", 500)).unwrap_or(500), rules, mutant };

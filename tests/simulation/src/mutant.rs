@@ -35,11 +35,13 @@ pub enum Mutant {
     LostForgotten,
     /// What was put on record before it was sent is heard by nobody.
     AnnouncedUnheard,
+    /// A status is written over one that somebody else wrote meanwhile.
+    StatusOverAnother,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -56,6 +58,7 @@ impl Mutant {
         Self::ClaimUnheard,
         Self::LostForgotten,
         Self::AnnouncedUnheard,
+        Self::StatusOverAnother,
     ];
 
     /// Its name on the command line.
@@ -78,6 +81,7 @@ impl Mutant {
             Self::ClaimUnheard => "claim-unheard",
             Self::LostForgotten => "lost-forgotten",
             Self::AnnouncedUnheard => "announced-unheard",
+            Self::StatusOverAnother => "status-over-another",
         }
     }
 }

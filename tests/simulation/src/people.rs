@@ -234,6 +234,7 @@ impl People {
                 let (organization, account) = (deal.organization(), ground.accounts.get_mut(index));
                 let is_undone = account.is_some_and(|account| account.zoo.undo(&organization, now));
                 deal.marks.is_touched |= is_undone;
+                deal.marks.is_put_back |= is_undone;
                 is_undone
             }
             Act::Token(index) => {

@@ -6,7 +6,7 @@ use countersign_core::{api::BillingContract, plan::MAY_SHOW_LATER};
 
 use crate::{
     cluster::Name,
-    event::Event,
+    event::{Event, Outage},
     ground::Ground,
     mutant::Mutant,
     operator::{
@@ -110,8 +110,8 @@ impl World {
             }
             Event::Hear(operator, most) => {
                 let now = self.ground.now;
-                if let Some(memory) = self.operator(*operator).and_then(|(memory, _, _)| memory) {
-                    memory.hear(*most, now);
+                if let Some((Some(memory), _, ground)) = self.operator(*operator) {
+                    memory.hear(*most, &ground.cluster, now);
                 }
             }
             Event::Renew(operator, is_lost) => {
@@ -156,7 +156,7 @@ impl World {
                 self.ground.count("etcd backed up");
                 self.ground.cluster.back_up();
             }
-            Event::Restore => self.restore(),
+            Event::Restore(outage) => self.restore(*outage),
         }
         let memories = self.operators.iter_mut().filter_map(|operator| operator.memory.as_mut());
         let (mut dropped, mut found) = (Vec::new(), Vec::new());
@@ -286,8 +286,8 @@ impl World {
         }
     }
 
-    /// etcd is put back; until operators notice that by themselves, they are started anew.
-    fn restore(&mut self) {
+    /// etcd is put back.
+    fn restore(&mut self, outage: Outage) {
         self.ground.count("etcd restored");
         self.ground.cluster.restore();
         // What was spent since is not, as far as anybody knows.
@@ -297,7 +297,7 @@ impl World {
             deal.marks.is_lost = true;
             deal.marks.is_beside_unknown |= deal.has_had_beside();
         }
-        if self.ground.rules.has(Rule::Restore) {
+        if outage == Outage::Short && self.ground.rules.has(Rule::Restore) {
             return;
         }
         drop(self.ground.cluster.changes());

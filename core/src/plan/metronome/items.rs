@@ -403,8 +403,6 @@ fn all_of(list: &'static List, wanted: &Wanted, differences: &Differences) -> Ve
 /// Takes out items that left the spec, and reports those that it does not explain.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let list = pairs.list;
-    // What else the customer has is no affair of this contract.
-    let is_reported = !list.is_beside() && draft.reports_foreign(list.name);
     for item in &pairs.left {
         let key = draft.own_key(list, *item);
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
@@ -416,7 +414,12 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let ends = ends || is_beyond;
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
-            None if is_reported && !ends && !is_recharge(draft, list, *item) => {
+            // What else the customer has is no affair of this contract.
+            None if !list.is_beside()
+                && draft.reports_foreign(list.name, id)
+                && !ends
+                && !is_recharge(draft, list, *item) =>
+            {
                 let path = path(list, item.ids.own.as_str(), "");
                 draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }

@@ -19,7 +19,7 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::{Item, ROYALTIES, royalty_id},
+    observed::{ApiId, Item, ROYALTIES, royalty_id},
     part::Part,
     schedule::{self, Difference, Kind},
     tables::KEYLESS,
@@ -326,14 +326,14 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
             }
         } else {
-            report_foreign(draft, pairs.list, &change);
+            report_foreign(draft, pairs.list, &item.ids.own, &change);
         }
     }
 }
 
 /// Reports what somebody else put into a list.
-fn report_foreign(draft: &mut Draft<'_>, list: &str, change: &Change) {
-    if draft.reports_foreign(list) {
+fn report_foreign(draft: &mut Draft<'_>, list: &str, id: &ApiId, change: &Change) {
+    if draft.reports_foreign(list, id) {
         draft.report(change, Unit::Usd);
     }
 }
@@ -353,7 +353,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
-            report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
+            report_foreign(draft, pairs.list, &item.ids.own, &Change::removed(path, item.terms.clone()));
         }
     }
     let added = pairs.wanted.iter().filter(|(_, item)| item.is_none()).count();
@@ -439,7 +439,8 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         let change = Change::removed(format!("/{name}/{}", to_segment(&alias)), found.clone());
         let place = format!("{name}/{alias}");
         if draft.recorded(&place).is_none() && draft.recorded.set.get(&place).is_none() {
-            report_foreign(draft, name, &change);
+            // A tracker tells of no time.
+            report_foreign(draft, name, &ApiId::default(), &change);
         } else if draft.change(&change, Unit::Other) {
             draft.push("archive_spend_trackers", Part::text(alias));
         }

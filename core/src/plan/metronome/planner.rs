@@ -351,6 +351,12 @@ impl Planner for ContractPlanner {
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
             Ok(Some(mut observed)) => {
+                let desired = self.desired.as_ref().filter(|_| recorded.contract_id.is_none());
+                if let Some(decision) =
+                    desired.and_then(|desired| end::unproven(desired, &observed, recorded, policy, now))
+                {
+                    return Ok(decision);
+                }
                 self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
                 let decision = end::plan(&observed, recorded, policy, ending, now);
                 let touched = touched(&decision, &observed, recorded, now);

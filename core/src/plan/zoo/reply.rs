@@ -31,7 +31,7 @@ impl ObservedContract {
         }
         let id = |name: &str| told::id(reply, name).map(in_usual_letters).map_err(unreadable);
         // In the words of the terms, whatever letters the reply has it in.
-        let state = terms.get("status").and_then(Value::as_str).filter(|state| !state.is_empty());
+        let state = terms.get("status").and_then(Value::as_str).filter(|state| !state.trim().is_empty());
         let state = state.ok_or_else(|| unreadable("`status` is missing".to_owned()))?.to_owned();
         told::is_word("status", &state).map_err(unreadable)?;
         Ok(Self { contract_id: id("contract_id")?, account_id: id("account_id")?, state, terms })
@@ -74,11 +74,21 @@ mod tests {
             ("contract_id", "a\u{0}".to_owned()),
             ("status", "s".repeat(65)),
             ("status", "act\nive".to_owned()),
+            ("status", "\u{202e}evitca".to_owned()),
         ] {
             let mut reply = reply();
             reply[member] = json!(odd);
             let why = ObservedContract::read(&reply).unwrap_err().0;
             assert!(why.contains(&format!("`{member}` of the reply")) && why.len() < 200, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_state_that_says_nothing_is_none() {
+        for nothing in ["", " ", "\t"] {
+            let mut reply = reply();
+            reply["status"] = json!(nothing);
+            assert!(ObservedContract::read(&reply).unwrap_err().0.contains("`status` is missing"));
         }
     }
 

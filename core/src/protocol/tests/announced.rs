@@ -95,6 +95,40 @@ fn what_was_decided_on_too_long_ago_or_for_a_resource_that_has_gone_is_not_sent_
     assert_eq!(after(1, false), "ended");
 }
 
+/// Whether the resource still says what it said.
+struct Said(Arc<AtomicBool>);
+
+impl Others for Said {
+    fn holder(&self, _: Sought<'_>) -> Holder {
+        Holder::OutOfSight
+    }
+
+    fn is_as_meant(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn what_was_decided_on_what_the_resource_no_longer_says_is_neither_announced_nor_sent() {
+    for goal in [Goal::InForce, ending(DeletionPolicy::Cancel)] {
+        let mut bench = replaced(json!({"a": 1}));
+        bench.goal = goal;
+        let says = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&says);
+        bench.holders = Box::new(move |_| Holders::new(Said(Arc::clone(&shared))));
+        let next = || {
+            let mut machine = bench.machine();
+            machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
+            machine.next(now())
+        };
+        assert!(matches!(next(), Step::Announce(_) | Step::Send(_)), "{goal:?}");
+        says.store(false, Ordering::SeqCst);
+        let Step::Done(result) = next() else { panic!("{goal:?}") };
+        assert!(result.is_overtaken && result.write.is_none(), "{goal:?}");
+        assert_eq!(result.requeue, Requeue::After(std::time::Duration::ZERO));
+    }
+}
+
 /// Whether the resource is there.
 struct Present(Arc<AtomicBool>);
 

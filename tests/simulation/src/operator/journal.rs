@@ -8,7 +8,10 @@ use super::{
     line::Fate,
     report::{Kube, of_kubernetes},
 };
-use crate::{cluster::Journal, ground::Ground};
+use crate::{
+    cluster::{Journal, Refused},
+    ground::Ground,
+};
 
 /// Puts on record what is about to be sent; nothing when the process dies with that.
 pub(super) fn announce(
@@ -17,25 +20,30 @@ pub(super) fn announce(
     memory: &mut Memory,
     ground: &mut Ground,
     fate: Fate,
+    operator: usize,
 ) -> Option<Result<(), CallError>> {
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
     memory.journal.writes.insert(uid, announced);
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
         return Some(Err(CallError::NotOnRecord("no answer".to_owned())));
     };
-    if !memory.may_write(0, ground.now) {
+    let now = ground.now;
+    if !memory.may_replace(Some(memory.journal.term), &mut ground.cluster, operator, now) {
         return Some(Err(CallError::NotLeader));
     }
     ground.count("write put on record before it is sent");
-    let mut written = ground.cluster.put_journal(memory.journal.clone());
+    let mut written = put(memory, ground);
     if written.is_err() {
         take_over(memory, ground.cluster.journal());
-        written = ground.cluster.put_journal(memory.journal.clone());
+        if !memory.may_replace(Some(memory.journal.term), &mut ground.cluster, operator, now) {
+            return Some(Err(CallError::NotLeader));
+        }
+        written = put(memory, ground);
     }
     if let Ok(version) = written
         && hears
     {
-        memory.journal.version = version;
+        (memory.journal.version, memory.journal.term) = (version, memory.term);
     }
     if fate == Fate::Crash {
         return None;
@@ -43,10 +51,14 @@ pub(super) fn announce(
     Some(if hears { Ok(()) } else { Err(CallError::NotOnRecord("no answer".to_owned())) })
 }
 
+fn put(memory: &Memory, ground: &mut Ground) -> Result<u64, Refused> {
+    ground.cluster.put_journal(Journal { term: memory.term, ..memory.journal.clone() })
+}
+
 /// Takes up what another leader has announced. What this one wrote and has no more was reported.
 fn take_over(memory: &mut Memory, found: &Journal) {
-    memory.journal.version = found.version;
-    if found.term != memory.journal.term {
+    (memory.journal.version, memory.journal.term) = (found.version, found.term);
+    if found.term != memory.term {
         for (uid, announced) in &found.writes {
             memory.journal.writes.entry(uid.clone()).or_insert_with(|| announced.clone());
         }

@@ -19,7 +19,7 @@ use crate::{
     billing::{Reply, Request, Seen},
     check,
     cluster::Name,
-    ground::{Ground, Late},
+    ground::{Ground, Late, Sent},
     mutant::Mutant,
     rules::Rule,
 };
@@ -280,7 +280,7 @@ impl Line<'_> {
                 lost()
             }
             Fate::Late(after) => {
-                self.ground.late.push(Late { at: at + after, account, request: request.clone() });
+                self.ground.late.push(Late { at: at + after, what: Sent::Write(account, request.clone()) });
                 lost()
             }
             Fate::Status(status) => {
@@ -296,7 +296,7 @@ impl Line<'_> {
                 lost()
             }
             Fate::Twice(after) => {
-                self.ground.late.push(Late { at: at + after, account, request: request.clone() });
+                self.ground.late.push(Late { at: at + after, what: Sent::Write(account, request.clone()) });
                 let reply = self.ground.carry(account, request);
                 outcome(reply, Some(call)).map(|reply| self.reply(reply))
             }

@@ -49,6 +49,8 @@ pub(crate) struct Memory {
     pub(crate) queue: Queue,
     /// What is announced and not reported.
     pub(crate) journal: Journal,
+    /// Number of this leadership, or of the last one.
+    term: i32,
     pub(crate) tasks: BTreeMap<Name, Task>,
     /// Until when the lease is held.
     pub(crate) held_until: Option<i64>,
@@ -94,35 +96,39 @@ impl Operator {
         self.memory.as_ref().is_some_and(|memory| memory.may_write(0, now))
     }
 
-    /// Takes the lease, or renews it, as `run` in `src/controller/run.rs` does. `is_lost` when the reply does not come.
+    /// Takes the lease, or renews it, as `src/controller/kubernetes/lease.rs` does. `is_lost` when the reply does not come.
     pub(crate) fn renew(&mut self, cluster: &mut Cluster, now: i64, is_lost: bool) {
         let id = self.id;
         let Some(memory) = self.awake(now) else { return };
-        let lease = cluster.lease().clone();
-        if lease.holder.is_some_and(|holder| holder != id) {
-            if memory.held_until.is_some() {
-                memory.stop();
-            }
-            let seen = memory.rival.filter(|rival| rival.version == lease.version);
-            let since = seen.map_or(now, |rival| rival.since);
-            memory.rival = Some(Rival { version: lease.version, since });
-            if now - since < LEASE {
-                return;
-            }
+        if memory.held_until.is_some() && !memory.holds(cluster, id) {
+            memory.stop();
         }
-        if cluster.take_lease(Some(id), lease.version).is_err() {
+        if memory.held_until.is_some() {
+            cluster.take_lease(id, memory.term);
+            match is_lost {
+                false => memory.held_until = Some(now + LEASE),
+                true if memory.may_write(0, now) => {}
+                true => memory.stop(),
+            }
             return;
         }
-        let is_new = memory.held_until.is_none();
-        match (is_new, is_lost) {
-            (true, true) => memory.has_led = true,
-            (true, false) => {
-                let is_clean = lease.holder.is_none() && !memory.has_led;
-                memory.lead(cluster, now, is_clean);
-            }
-            (false, true) if memory.may_write(0, now) => {}
-            (false, true) => memory.stop(),
-            (false, false) => memory.held_until = Some(now + LEASE),
+        let lease = cluster.lease().clone();
+        if lease.holder.is_some_and(|holder| holder != id) {
+            let seen = memory.rival.filter(|rival| rival.version == lease.version);
+            memory.rival =
+                Some(Rival { version: lease.version, since: seen.map_or(now, |rival| rival.since) });
+        }
+        // It may not know yet that the lease says nothing of it any more.
+        if memory.rival.is_some_and(|rival| now - rival.since < LEASE) {
+            return;
+        }
+        let is_clean = lease.holder.is_none() && memory.rival.is_none() && !memory.has_led;
+        let term = memory.term.max(lease.term) + 1;
+        cluster.take_lease(id, term);
+        if is_lost {
+            memory.has_led = true;
+        } else {
+            memory.lead(cluster, now, term, is_clean);
         }
     }
 }
@@ -130,14 +136,51 @@ impl Operator {
 impl Memory {
     /// What a process knows that has just read all that there is.
     pub(crate) fn of(cluster: &Cluster) -> Self {
-        let cache: BTreeMap<_, _> =
-            cluster.list().map(|object| (Name::of(object), Arc::clone(object))).collect();
+        let mut memory = Self { journal: cluster.journal().clone(), ..Self::default() };
+        memory.list(cluster, 0);
+        memory
+    }
+
+    /// Everything is listed anew: whatever the watch did not deliver is in it.
+    fn list(&mut self, cluster: &Cluster, now: i64) {
+        self.inbox.clear();
         let approvals = cluster.approvals();
-        let approvals = approvals.map(|said| (cluster::name_of(said), Arc::clone(said))).collect();
-        let touched = cache.keys().cloned().collect();
-        // Each term has a lease of its own version.
-        let journal = Journal { term: cluster.lease().version, ..cluster.journal().clone() };
-        Self { cache, approvals, touched, journal, ..Self::default() }
+        self.approvals = approvals.map(|said| (cluster::name_of(said), Arc::clone(said))).collect();
+        let listed = cluster.list().map(|object| (Name::of(object), Arc::clone(object))).collect();
+        let before = std::mem::replace(&mut self.cache, listed);
+        let is_gone = |(name, object): &(Name, Arc<BillingContract>)| {
+            self.cache.get(name).is_none_or(|found| found.metadata.uid != object.metadata.uid)
+        };
+        self.departed.extend(before.into_iter().filter(is_gone).map(|(_, gone)| (now, gone)));
+        self.touched.extend(self.cache.keys().cloned());
+        self.queue.listed();
+    }
+
+    /// Whether the lease says that it is held by this leadership.
+    fn holds(&self, cluster: &Cluster, operator: usize) -> bool {
+        let lease = cluster.lease();
+        lease.holder == Some(operator) && lease.term == self.term
+    }
+
+    /// Whether what a leadership of some number wrote may be replaced. A higher one is a later leader's; or the lease, which
+    /// went back with a backup, is this one's all the same, and gets a number above.
+    fn may_replace(
+        &mut self,
+        written: Option<i32>,
+        cluster: &mut Cluster,
+        operator: usize,
+        now: i64,
+    ) -> bool {
+        let Some(above) = written.filter(|written| *written > self.term) else {
+            return self.may_write(0, now);
+        };
+        let may = self.may_write(0, now) && self.holds(cluster, operator);
+        if may {
+            self.term = above + 1;
+            cluster.take_lease(operator, self.term);
+            self.held_until = Some(now + LEASE);
+        }
+        may
     }
 
     /// Whether a write that may take so long may start now.
@@ -147,9 +190,10 @@ impl Memory {
 
     /// The lease is taken: everything is listed now, and watched from there on. Nothing is left of what was known in an
     /// earlier term.
-    fn lead(&mut self, cluster: &Cluster, now: i64, is_clean: bool) {
+    fn lead(&mut self, cluster: &Cluster, now: i64, term: i32, is_clean: bool) {
         *self = Self {
             held_until: Some(now + LEASE),
+            term,
             took_over_at: (!is_clean).then_some(now),
             has_led: true,
             found: std::mem::take(&mut self.found),
@@ -163,7 +207,7 @@ impl Memory {
         let mut dropped = std::mem::take(&mut self.dropped);
         dropped.extend(self.unrecorded());
         let found = std::mem::take(&mut self.found);
-        *self = Self { has_led: true, dropped, found, ..Self::default() };
+        *self = Self { has_led: true, term: self.term, dropped, found, ..Self::default() };
     }
 
     /// Whether it hears of what changes: as long as it takes itself for the leader.
@@ -177,7 +221,7 @@ impl Memory {
     }
 
     /// The watch delivers what it has, at most so many.
-    pub(crate) fn hear(&mut self, most: usize, now: i64) {
+    pub(crate) fn hear(&mut self, most: usize, cluster: &Cluster, now: i64) {
         for _ in 0..most {
             match self.inbox.pop_front() {
                 Some(Change::Put(object)) => {
@@ -196,6 +240,7 @@ impl Memory {
                     self.touched.insert(cluster::contract_of(&approval));
                     self.approvals.remove(&cluster::name_of(&approval));
                 }
+                Some(Change::Broken) => self.list(cluster, now),
                 None => return,
             }
         }

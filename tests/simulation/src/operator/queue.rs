@@ -99,6 +99,13 @@ impl Queue {
         self.wrote(uid, version);
     }
 
+    /// All is listed anew: versions from before mean nothing.
+    pub(crate) fn listed(&mut self) {
+        for entry in self.entries.values_mut() {
+            (entry.written, entry.doubted) = (None, None);
+        }
+    }
+
     pub(crate) fn requeue(&mut self, uid: &str, requeue: Requeue, sync_period: i64, now: i64) {
         let milliseconds =
             |wait: std::time::Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);

@@ -11,8 +11,9 @@ use countersign_core::{
 use super::{Memory, desk::Desk, line::Fate, task::SYNC_PERIOD};
 use crate::{
     cluster::{Name, Refused},
-    ground::Ground,
-    rules::Rule,
+    ground::{Ground, Late, Sent},
+    mutant::Mutant,
+    time::SECOND,
 };
 
 /// Most tries to write a status on an object that moves on.
@@ -50,11 +51,11 @@ pub(super) fn write(
     memory: &mut Memory,
     ground: &mut Ground,
     fate: Fate,
+    operator: usize,
 ) -> Result<Report, Over> {
     let given_up = Over { is_dead: false, is_written: false, goes_on: false };
     let now = ground.now;
     let uid = desk.object.metadata.uid.clone().unwrap_or_default();
-    let is_fenced = ground.rules.has(Rule::Fence) || memory.may_write(0, now);
     let version = report.object.metadata.resource_version.clone();
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
         if !report.must_read {
@@ -63,15 +64,19 @@ pub(super) fn write(
         memory.queue.retry(&uid, 0, now);
         return Err(given_up);
     };
-    if !is_fenced {
+    let known = fence(&report.object);
+    if !report.must_read && !memory.may_replace(known, &mut ground.cluster, operator, now) {
         memory.queue.retry(&uid, 0, now);
         return Err(given_up);
     }
     if report.must_read {
         let found = ground.cluster.get(&Name::of(&report.object)).cloned();
+        let is_mutant = ground.mutant == Some(Mutant::StatusOverAnother);
         match found.filter(|found| found.metadata.uid == report.object.metadata.uid) {
-            // Somebody else's word, which is newer.
-            Some(found) if !ground.rules.has(Rule::Fence) && found.status != desk.object.status => {
+            // A former leader's last word, or a backup's: whatever is done next starts from it.
+            Some(found) if hears && found.status != desk.object.status && !is_mutant => {
+                ground.count("status overtaken");
+                memory.queue.knows(&uid, found.metadata.resource_version.as_deref());
                 memory.queue.retry(&uid, 0, now);
             }
             Some(found) if hears => {
@@ -85,7 +90,19 @@ pub(super) fn write(
         return Err(Over { is_dead: fate == Fate::Crash, ..given_up });
     }
     let mut object = BillingContract::clone(&report.object);
-    object.status = Some(report.status.clone());
+    object.status = Some(BillingContractStatus { fence: Some(memory.term), ..report.status.clone() });
+    let late = match fate {
+        Fate::Late(after) => Some(after),
+        // It gave up before etcd did.
+        Fate::StatusDone(_) => Some(5 * SECOND),
+        _ => None,
+    };
+    if let Some(after) = late {
+        ground.late.push(Late { at: now + after, what: Sent::Status(Box::new(object)) });
+        memory.queue.doubt(&uid, version.as_deref());
+        memory.queue.retry(&uid, 0, now);
+        return Err(given_up);
+    }
     let written = ground.write_status(&object);
     ground.note(|| {
         let ready =
@@ -125,6 +142,11 @@ pub(super) fn write(
         Err(Refused::NotFound) => memory.queue.requeue(&uid, report.requeue, SYNC_PERIOD, now),
     }
     Err(Over { is_dead: false, is_written, goes_on })
+}
+
+/// Number of the leadership that wrote the status of an object.
+fn fence(object: &BillingContract) -> Option<i32> {
+    object.status.as_ref().and_then(|status| status.fence)
 }
 
 /// What becomes of a request to the API server.

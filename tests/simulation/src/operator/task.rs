@@ -230,7 +230,9 @@ impl Task {
         }
         let requeue = result.requeue;
         if !is_tolerated(&object, &result, memory.queue.failures(&uid)) {
-            let status = status(&object, &result, None, wall(ground.now + skew));
+            let mut status = status(&object, &result, None, wall(ground.now + skew));
+            // Who wrote last is no difference.
+            status.fence = object.status.as_ref().and_then(|status| status.fence);
             drop(event(&object, &result));
             let spends = spent(&object, &status, &result);
             if object.status.as_ref() != Some(&status) {
@@ -276,7 +278,7 @@ impl Task {
             }
             Stage::Report(report) => {
                 let (spends, requeue) = (report.spends.clone(), report.requeue);
-                match write(&desk, *report, memory, ground, fate) {
+                match write(&desk, *report, memory, ground, fate, operator) {
                     Ok(report) => Next::Task(Box::new(Self { desk, stage: Stage::Report(Box::new(report)) })),
                     Err(over) => {
                         if desk.has_sent && !over.is_written {
@@ -477,7 +479,7 @@ where
         }
         Step::Announce(announced) => {
             line.ground.note(|| format!("  announce {fate:?}"));
-            let Some(outcome) = journal::announce(desk, *announced, memory, ground, fate) else {
+            let Some(outcome) = journal::announce(desk, *announced, memory, ground, fate, operator) else {
                 return Turn::Dead;
             };
             reconciliation.announced(outcome);
