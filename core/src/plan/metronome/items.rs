@@ -416,7 +416,7 @@ fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             Some(key) if !ends => take_out(draft, list, &key, *item),
             // What else the customer has is no affair of this contract.
             None if !list.is_beside()
-                && draft.reports_foreign(list.name, id)
+                && draft.reports_foreign(list.name, &item.ids.own)
                 && !ends
                 && !is_recharge(draft, list, *item) =>
             {

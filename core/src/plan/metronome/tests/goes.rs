@@ -108,3 +108,21 @@ fn what_comes_back_before_it_was_taken_out_is_still_known_with_its_quantity_and_
     let quantities = world.api.contract["subscriptions"][0]["quantity_schedule"].as_array().unwrap();
     assert_eq!(quantities.last().unwrap()["quantity"].to_string().trim_matches('"'), "20");
 }
+
+#[test]
+fn a_subscription_that_had_ended_and_goes_on_has_the_seats_that_the_spec_says() {
+    let mut spec = fixture::recurring();
+    for list in ["recurringCommits", "recurringCredits", "overrides"] {
+        set(&mut spec, &format!("/{list}"), Value::Null);
+    }
+    let mut world = World::new(&spec, None, None);
+    world.settle();
+    set_terms(&mut world, &with(&spec, "/subscriptions", Value::Null));
+    world.settle();
+    let back = with(&spec, "/subscriptions/1/seatConfig/initialSeatIds", json!(["carl"]));
+    set_terms(&mut world, &back);
+    world.settle();
+    let seats = world.api.seats_of(world.api.contract["subscriptions"][1]["id"].as_str().unwrap());
+    let taken = &seats.as_array().unwrap().last().unwrap()["assigned_seat_ids"];
+    assert_eq!(*taken, json!(["carl"]));
+}
