@@ -126,7 +126,10 @@ pub fn record(
         .filter(|(path, id)| {
             !record.contains_key(*path)
                 && !record.values().any(|found| found == *id && is_item(path))
-                && is_there(observed, path, id, now)
+                && match holder(path).and_then(|item| recorded.items.get_key_value(item)) {
+                    Some((item, id)) => !record.contains_key(item) && is_there(observed, item, id, now),
+                    None => is_there(observed, path, id, now),
+                }
         })
         .map(|(path, id)| (path.clone(), id.clone()))
         .collect();
@@ -245,6 +248,12 @@ fn record_fields(
             record.insert(path, id.to_owned());
         }
     }
+}
+
+/// Path of the item that a value is recorded of, such as a quantity: it is on record for as long as the item is.
+fn holder(path: &str) -> Option<&str> {
+    let (item, _) = path.rsplit_once('/')?;
+    is_item(item).then_some(item)
 }
 
 /// Whether a path is that of an item of a list, not of a place in one.

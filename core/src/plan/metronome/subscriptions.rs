@@ -246,6 +246,8 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         return;
     };
     let start = draft.soonest(start(item));
+    // As with quantities.
+    let begins_anew = has_ended(draft.shown, item, draft.now);
     let mut verbs = Members::new();
     // New seats fill free ones first.
     let mut filled = Decimal::ZERO;
@@ -256,7 +258,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
             &json!(from.taken),
             &json!(to.taken),
             &digest(&to.taken),
-            is_unheard(&draft.known, wanted, item, SEATS),
+            begins_anew || is_unheard(&draft.known, wanted, item, SEATS),
         )
     {
         for (verb, seats) in [
@@ -278,7 +280,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         let (from, to) = (json!(number.to_string()), json!(wanted_number.to_string()));
         let path = unassigned_path(&wanted.key);
         let is_filled = filled > Decimal::ZERO;
-        let is_ours = is_unheard(&draft.known, wanted, item, UNASSIGNED);
+        let is_ours = begins_anew || is_unheard(&draft.known, wanted, item, UNASSIGNED);
         let mut counts = |path: String| {
             let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
             if is_filled {

@@ -7,6 +7,7 @@ mod billed;
 mod effect;
 mod fields;
 mod fixture;
+mod goes;
 mod imported;
 mod invoices;
 mod leaving;

@@ -107,10 +107,15 @@ fn stays(spec: &Value, place: &str) -> Vec<String> {
         (Way::Add, Fault::Reply),
         (Way::Create, Fault::Killed),
     ] {
+        // What is below a field goes the way of the field.
+        let is_below = place.split('/').count() > 4;
+        if is_below && !matches!((way, fault), (Way::Change, Fault::Reply)) {
+            continue;
+        }
         let Some(mut world) = unheard(way, fault, spec, &without, list) else { continue };
         set_terms(&mut world, &without);
         world.now += TimeDelta::minutes(5);
-        let outcome = (0..4).map(|_| world.pass(Goal::InForce).outcome).last().unwrap();
+        let outcome = (0..3).map(|_| world.pass(Goal::InForce).outcome).last().unwrap();
         let is_told = match &outcome {
             Outcome::InSync { .. } => saying(&world, spec, place) <= expected,
             Outcome::Refused { refusal, .. } => {
