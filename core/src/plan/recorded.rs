@@ -48,8 +48,8 @@ pub struct Recorded {
     /// What was written for another spec, between the one that the status speaks of and the one that is there now, may not
     /// be on record.
     pub may_lack_a_spec: bool,
-    /// The spec was another one before, as its generation tells; a deletion counts as one, and is no other spec.
-    pub had_another_spec: bool,
+    /// How many specs the resource has had, as its generation tells: a deletion counts there as well, and is none.
+    pub specs: i64,
     /// Digest of the plan that was last carried out.
     pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
@@ -87,8 +87,8 @@ impl Recorded {
     /// What a contract's status has on record of an account. What it knows of another account means nothing in this one.
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
-        let had_another_spec = specs(&contract.metadata).is_some_and(|last| last > 1);
-        let nothing = || Self { account: Some(account.to_owned()), had_another_spec, ..Self::default() };
+        let specs = specs(&contract.metadata).unwrap_or_default();
+        let nothing = || Self { account: Some(account.to_owned()), specs, ..Self::default() };
         let Some(status) = &contract.status else {
             let may_lack_a_spec = may_lack_a_spec(&contract.metadata, None, &[]);
             return Self { may_lack_a_write: true, may_lack_a_spec, ..nothing() };
@@ -114,7 +114,7 @@ impl Recorded {
             lost: lost(status.unconfirmed_write.as_ref()),
             wrote_at: status.last_write_at.map(|time| time.0),
             may_lack_a_write: may_lack_a_write(&contract.metadata, status.observed_generation),
-            had_another_spec,
+            specs,
             may_lack_a_spec: may_lack_a_spec(
                 &contract.metadata,
                 status.observed_generation,

@@ -84,7 +84,7 @@ pub(super) fn unproven(
     }
     let differs = fixed_differences(desired, observed, recorded, policy, now);
     let first = differs.first()?;
-    if !recorded.had_another_spec {
+    if recorded.specs <= 1 {
         return Some(Decision::InSync);
     }
     Some(Decision::refuse(
