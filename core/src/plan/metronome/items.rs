@@ -245,15 +245,14 @@ fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> 
 fn goes_on_with_contract(draft: &mut Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) {
     let until = text(&wanted.written, "endingBefore").and_then(|end| end.parse().ok());
     let Some(missed) = past::missed_with_contract(draft, list, item, until) else { return };
-    match past::named(draft, list, wanted, missed) {
-        Ok(backdated) => drop(draft.change(&backdated, Unit::Other)),
-        Err(_) => {
-            let path = path(list, &wanted.key, "/endingBefore");
-            let change =
-                Change::new(path, Some(json!(draft.observed.ending_before)), until.map(|until| json!(until)));
-            draft.reject(&change, Unit::Other, Remedy::Past);
-        }
+    if let Ok(backdated) = past::named(draft, list, wanted, missed) {
+        draft.change(&backdated, Unit::Other);
+        return;
     }
+    let path = path(list, &wanted.key, "/endingBefore");
+    let change =
+        Change::new(path, Some(json!(draft.observed.ending_before)), until.map(|until| json!(until)));
+    draft.reject(&change, Unit::Other, Remedy::Past);
 }
 
 /// Whether an item may go on after it has ended. Periods that it has missed since would be billed at once.
