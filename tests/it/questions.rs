@@ -37,7 +37,7 @@ async fn what_is_written_and_deserves_a_question_is_asked_in_its_event() {
     let asked = said(&world, "is ten times what it was").await;
     assert_eq!((asked.type_.as_str(), asked.reason.as_str()), ("Warning", "Applied"));
     assert!(asked.text.starts_with("To be looked at: `/items/fde/fixedFeeAmount`"), "{}", asked.text);
-    assert!(asked.text.contains("1 change"), "what was done is told beside it: {}", asked.text);
+    assert!(asked.text.contains("250000 -> 2500000 USD"), "what was done is told beside it: {}", asked.text);
     let free = with(dear, PRICE, json!("0"));
     world.apply(&free).await;
     world.until_ready("acme").await;

@@ -177,11 +177,12 @@ async fn what_others_put_into_a_list_that_the_spec_does_not_have_is_reported_wit
     let other = customer(1);
     world.sim.seed_customers(std::slice::from_ref(&other)).await;
     let packaged = from_package("packaged", &other, json!({"name": "pro"}));
-    for (name, customer, spec) in [("acme", CUSTOMER, plain), ("packaged", other.as_str(), packaged)] {
+    let contracts = [("acme", CUSTOMER, plain), ("packaged", other.as_str(), packaged)];
+    for (hours, (name, customer, spec)) in (1..).zip(contracts) {
         world.apply(&spec).await;
         world.until_ready(name).await;
         // An hour later than the contract was made, by the clock of whoever tells so.
-        let later = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+        let later = chrono::Utc::now() + chrono::TimeDelta::hours(hours);
         world.sim.set_clock(&later.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)).await;
         world.sim.edit(customer, json!({"add_credits": [million.clone()]})).await;
         let contract = world.reconcile(name).await;

@@ -84,7 +84,7 @@ pub(super) fn unproven(
     }
     let differs = fixed_differences(desired, observed, recorded, policy, now);
     let first = differs.first()?;
-    if !recorded.may_lack_a_spec {
+    if !recorded.had_another_spec {
         return Some(Decision::InSync);
     }
     Some(Decision::refuse(

@@ -348,6 +348,10 @@ fn what_only_a_key_leads_to_and_the_spec_cannot_have_made_is_ended_by_nobody() {
     world.contract.metadata.generation = Some(1);
     world.contract.spec.metronome = Some(serde_json::from_value(later.clone()).unwrap());
     assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Refused { .. }));
+    // A deletion is another generation, and no other spec.
+    world.contract.metadata.generation = Some(2);
+    world.contract.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-06-01T10:00:00Z")).unwrap();
     let ended = world.pass(goal).outcome;
     assert!(matches!(&ended, Outcome::Ended { applied } if applied.is_empty()), "{ended:?}");
     assert!(world.api.contract["archived_at"].is_null());
