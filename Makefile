@@ -116,7 +116,8 @@ test-controlplane:
 	cd tests/controlplane && go test ./internal/...
 	cd tests/controlplane && go test ./internal/up -args -controlplane "$(TARGET)/controlplane/controlplane"
 
-# The example of policies, on plans of the program, with the engine of conftest.
+# The example of policies, on plans of the program, with the engine of conftest; and the health check for Argo CD of the
+# documentation, with the interpreter that Argo CD has.
 .PHONY: test-policy
 test-policy: export CGO_ENABLED := 0
 test-policy: export COUNTERSIGN := $(TARGET)/debug/countersign

@@ -249,3 +249,53 @@ async fn plain_http_to_a_host_of_the_internet_is_refused() {
     let why = crate::support::world::message(&provider);
     assert!(why.contains("clear text"), "{why}");
 }
+
+#[tokio::test]
+async fn a_misspelt_provider_is_waited_for_a_little_and_then_refused() {
+    let world = World::start().await;
+    let started = std::time::Instant::now();
+    world.apply(&with(acme(), "/spec/providerRef/name", json!("zooo"))).await;
+    world.until_waiting("acme", "ProviderNotFound").await;
+    let why = world.until_stalled("acme", "ProviderNotFound").await;
+    assert!(why.contains("zooo") && why.contains("`spec.providerRef`"), "{why}");
+    assert!(started.elapsed() < std::time::Duration::from_mins(1), "{:?}", started.elapsed());
+    world.apply(&with(provider(&world.sim.url), "/metadata/name", json!("zooo"))).await;
+    world.until_ready("acme").await;
+}
+
+#[tokio::test]
+async fn a_misspelt_secret_is_told_as_what_it_may_be_and_not_as_a_missing_right_alone() {
+    let mut world = World::bare().await;
+    world.apply(&secret(TOKEN)).await;
+    world.apply(&with(provider(&world.sim.url), "/spec/tokenSecretRef/name", json!("zoo-tokn"))).await;
+    world.start_operator().await;
+    let told = world.until_provider(|provider| reason(provider) == "SecretNotReadable").await;
+    let why = crate::support::world::message(&told);
+    for part in ["zoo-tokn", "`spec.tokenSecretRef.name` if it is misspelt", "Role `countersign-tokens`"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    assert_eq!(world.sim.requests().await, []);
+}
+
+#[tokio::test]
+async fn what_the_operator_writes_bears_its_name_and_what_it_counts_is_sent_as_what_it_is() {
+    let mut world = World::start().await;
+    world.apply(&with(acme(), "/spec/deletionPolicy", json!("End"))).await;
+    world.until_ready("acme").await;
+    let api = world.api("billing.countersign.dev/v1alpha1", "BillingContract");
+    let managed = api.get("acme").await.unwrap().metadata.managed_fields.unwrap_or_default();
+    let of = |subresource: Option<&str>| {
+        managed
+            .iter()
+            .filter(|entry| entry.subresource.as_deref() == subresource)
+            .map(|entry| entry.manager.clone().unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(Some("status")), ["countersign"]);
+    assert_eq!(of(None), ["git", "countersign"], "the spec, and the finalizer");
+    let metrics = format!("http://{}/metrics", world.operator().address());
+    let answer = world.sim.client.get(metrics).send().await.unwrap();
+    let form = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert!(form.starts_with("application/openmetrics-text; version=1.0.0"), "{form}");
+    assert!(answer.text().await.unwrap().ends_with("# EOF\n"));
+}

@@ -20,7 +20,8 @@ async fn a_new_contract_costs_one_get_one_put_one_status_write_and_one_event() {
     assert_eq!(world.versions("acme").await.len(), 2, "as created, and with its status");
     let events = world.events("acme").await;
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!((events[0].type_.as_str(), events[0].reason.as_str()), ("Normal", "Applied"));
+    // Its terms are sound, and deserve a question.
+    assert_eq!((events[0].type_.as_str(), events[0].reason.as_str()), ("Warning", "Applied"));
     assert!(events[0].text.contains("committed: 120000 USD"), "{events:?}");
 
     let billed = world.sim.contract(ORG).await;

@@ -2,7 +2,11 @@ module countersign.dev/policy
 
 go 1.26.0
 
-require github.com/open-policy-agent/opa v1.22.4
+require (
+	github.com/open-policy-agent/opa v1.22.4
+	github.com/yuin/gopher-lua v1.1.1
+	go.yaml.in/yaml/v3 v3.0.6
+)
 
 require (
 	github.com/agnivade/levenshtein v1.2.2 // indirect
@@ -25,7 +29,6 @@ require (
 	github.com/xeipuuv/gojsonpointer v0.0.0-20190905194746-02993c407bfb // indirect
 	github.com/xeipuuv/gojsonreference v0.0.0-20180127040603-bd5ef7bd5415 // indirect
 	github.com/yashtewari/glob-intersection v0.2.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

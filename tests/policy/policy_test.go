@@ -1,5 +1,5 @@
 // Package policy holds the example of policies (examples/pull-requests/policy) against the plans of the built program, with the
-// engine that conftest has.
+// engine that conftest has, and what the documentation gives to Argo CD against what resources say.
 package policy
 
 import (

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Recorded;
 use crate::{
-    api::contract::UnconfirmedWrite,
+    api::{BillingContractStatus, contract::UnconfirmedWrite},
     terms::{Digest, Timestamp},
 };
 
@@ -43,6 +43,20 @@ pub struct Reported {
     /// `status.lastApplied.observedDigest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_digest: Option<Digest>,
+}
+
+impl Reported {
+    /// What a contract's status says.
+    #[must_use]
+    pub fn in_status(status: &BillingContractStatus) -> Self {
+        let applied = status.last_applied.as_ref();
+        Self {
+            last_write_at: status.last_write_at,
+            unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
+            spec_digest: applied.map(|applied| applied.spec_digest.clone()),
+            observed_digest: applied.map(|applied| applied.observed_digest.clone()),
+        }
+    }
 }
 
 impl Recorded {

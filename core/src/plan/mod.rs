@@ -43,7 +43,7 @@ pub use self::{
     holders::{Before, Departed, Holder, Holders, MAY_SHOW_LATER, Others, Sibling, Sought},
     model::{Added, Call, CallKind, Decision, Method, Plan, not_converging},
     money::{Fixed, MoneyEffect, Open, OpenCause},
-    numbers::{Numbers, money_numbers, prices},
+    numbers::{Numbers, money_at, money_numbers, prices},
     outlook::{Outlook, Price, outlook},
     owed::{Due, FixedKind, start_of_year},
     planner::{Ending, NoPackages, Observation, Planner, Reading, SETTLING, Unreadable},

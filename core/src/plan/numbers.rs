@@ -17,6 +17,12 @@ pub fn money_numbers(terms: &Value) -> BTreeMap<String, Decimal> {
     numbers.into_iter().map(|(path, (_, number))| (path, number)).collect()
 }
 
+/// Every number of money in a value at a path, given the unit around it.
+#[must_use]
+pub fn money_at(path: &str, value: Option<&Value>, around: Option<&Unit>) -> Numbers {
+    numbers(path, value, around, |_| true)
+}
+
 /// Every price in a value at a path, given the unit around it: rates of use and fees.
 #[must_use]
 pub fn prices(path: &str, value: Option<&Value>, around: Option<&Unit>) -> Numbers {

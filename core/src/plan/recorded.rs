@@ -48,6 +48,8 @@ pub struct Recorded {
     /// What was written for another spec, between the one that the status speaks of and the one that is there now, may not
     /// be on record.
     pub may_lack_a_spec: bool,
+    /// The spec was another one before, as its generation tells; a deletion counts as one, and is no other spec.
+    pub had_another_spec: bool,
     /// Digest of the plan that was last carried out.
     pub applied_plan: Option<Digest>,
     /// A plan that must not be carried out again as it is.
@@ -85,7 +87,8 @@ impl Recorded {
     /// What a contract's status has on record of an account. What it knows of another account means nothing in this one.
     #[must_use]
     pub fn of(contract: &BillingContract, account: &str) -> Self {
-        let nothing = || Self { account: Some(account.to_owned()), ..Self::default() };
+        let had_another_spec = specs(&contract.metadata).is_some_and(|last| last > 1);
+        let nothing = || Self { account: Some(account.to_owned()), had_another_spec, ..Self::default() };
         let Some(status) = &contract.status else {
             let may_lack_a_spec = may_lack_a_spec(&contract.metadata, None, &[]);
             return Self { may_lack_a_write: true, may_lack_a_spec, ..nothing() };
@@ -111,6 +114,7 @@ impl Recorded {
             lost: lost(status.unconfirmed_write.as_ref()),
             wrote_at: status.last_write_at.map(|time| time.0),
             may_lack_a_write: may_lack_a_write(&contract.metadata, status.observed_generation),
+            had_another_spec,
             may_lack_a_spec: may_lack_a_spec(
                 &contract.metadata,
                 status.observed_generation,
@@ -124,12 +128,7 @@ impl Recorded {
                 .map(|item| (item.key.clone(), known_id(&item.key, &item.id)))
                 .collect(),
             set: SetTerms::of(&status.set_fields),
-            reported: Reported {
-                last_write_at: status.last_write_at,
-                unconfirmed_at: status.unconfirmed_write.as_ref().map(|write| write.time),
-                spec_digest: status.last_applied.as_ref().map(|applied| applied.spec_digest.clone()),
-                observed_digest: status.last_applied.as_ref().map(|applied| applied.observed_digest.clone()),
-            },
+            reported: Reported::in_status(status),
             is_announced: false,
             begun_plan: None,
         }
@@ -169,8 +168,12 @@ fn tries_anew(metadata: &ObjectMeta, observed: Option<i64>, handled: Option<&Str
 /// Whether the last report is not of the spec as it is, or was last: a deletion counts as a generation too, and one that was
 /// reported on hides what was reported before.
 fn may_lack_a_write(metadata: &ObjectMeta, observed: Option<i64>) -> bool {
-    let last = metadata.generation.map(|last| last - i64::from(metadata.deletion_timestamp.is_some()));
-    last.is_some_and(|last| observed != Some(last))
+    specs(metadata).is_some_and(|last| observed != Some(last))
+}
+
+/// How many specs there were: the generation, without that of a deletion.
+fn specs(metadata: &ObjectMeta) -> Option<i64> {
+    metadata.generation.map(|last| last - i64::from(metadata.deletion_timestamp.is_some()))
 }
 
 /// Whether a spec came and went of which no report is final: one that nothing was reported of at all, or the last one that

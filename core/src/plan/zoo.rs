@@ -42,6 +42,9 @@ const MEANT_WHEN_LEFT_OUT: [&str; 2] = ["fixedFeeAmount", "tierEndExclusive"];
 /// Members that make an item of a list another thing when they differ, so that nothing of the old one applies to it.
 const KINDS: [&str; 2] = ["kind", "unit"];
 
+/// Members by which a period is the same whatever its number.
+const TIMES: [&str; 2] = ["periodStartAt", "periodEndAt"];
+
 pub use self::money::committed_value;
 pub(super) use self::money::outlook;
 
@@ -206,19 +209,39 @@ fn carry_over(shape: &Shape, required: &[&str], body: &mut Value, observed: &Val
             }
         }
         (Shape::List { item, keys }, Value::Array(body)) if !keys.is_empty() => {
+            let wanted = body.clone();
             for value in body {
-                let same = |name: &str, other: &Value| other.get(name) == value.get(name);
                 // An item of another kind is another thing: what billing keeps of the old one must not price the new one.
                 let is_pair = |other: &&Value| {
-                    keys.iter().all(|key| same(key, other)) && KINDS.iter().all(|kind| same(kind, other))
+                    same(keys, value, other)
+                        && same(&KINDS, value, other)
+                        && !is_elsewhere(value, other, &wanted)
                 };
-                if let Some(observed) = observed.as_array().into_iter().flatten().find(is_pair) {
+                let mut items = observed.as_array().into_iter().flatten();
+                let moved = items.clone().find(|other| is_same_time(value, other));
+                if let Some(observed) = moved.or_else(|| items.find(is_pair)) {
                     carry_over(item, &[], value, observed);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// Whether two items say the same of some members.
+fn same<S: AsRef<str>>(names: &[S], one: &Value, other: &Value) -> bool {
+    names.iter().all(|name| one.get(name.as_ref()) == other.get(name.as_ref()))
+}
+
+/// Whether two items are periods of the very same time.
+fn is_same_time(one: &Value, other: &Value) -> bool {
+    one.get(TIMES[0]).is_some() && same(&TIMES, one, other)
+}
+
+/// Whether a period of billing has another number in the spec than this one: what billing keeps of it goes with its time, as
+/// when a period was put before it.
+fn is_elsewhere(value: &Value, observed: &Value, wanted: &[Value]) -> bool {
+    !is_same_time(value, observed) && wanted.iter().any(|other| is_same_time(other, observed))
 }
 
 /// Recognises terms by what every request and every reply has, whatever the API fills in beside it.

@@ -5,12 +5,12 @@ use kube::ResourceExt;
 use super::{Goal, Outcome, ReconcileResult};
 use crate::{
     api::{
-        BillingContract, ContractPackage, FINALIZER, PACKAGE_FINALIZER, RELEASE,
+        BillingContract, BillingContractStatus, ContractPackage, FINALIZER, PACKAGE_FINALIZER, RELEASE,
         contract::{DeletionPolicy, ManagementPolicy},
         package::PackageDeletionPolicy,
         reasons,
     },
-    plan::{Ending, Refusal},
+    plan::{Announced, Ending, Refusal, Reported},
 };
 
 /// What a deleted resource waits for.
@@ -96,16 +96,25 @@ pub fn told(contract: &BillingContract, message: &str) -> String {
 }
 
 /// Why nothing is ended of a resource whose contract is on record of another account than its provider's, `account`: in that
-/// one it is not to be found, and to let the resource go for that would leave the contract as it is in silence.
+/// one it is not to be found, and to let the resource go for that would leave the contract as it is in silence. So is it where
+/// what was announced, and no status tells of, went to another account.
 #[must_use]
-pub fn is_elsewhere(contract: &BillingContract, account: &str) -> Option<Refusal> {
-    let status = contract.status.as_ref()?;
-    let recorded = status.account.as_deref().filter(|recorded| *recorded != account)?;
+pub fn is_elsewhere(
+    contract: &BillingContract,
+    announced: Option<&Announced>,
+    account: &str,
+) -> Option<Refusal> {
+    let nothing = BillingContractStatus::default();
+    let status = contract.status.as_ref().unwrap_or(&nothing);
+    let maybe = || "a contract may have been made".to_owned();
     let story = match (&status.contract_id, &status.unconfirmed_write) {
-        (Some(id), _) => format!("contract {id} is"),
-        (None, Some(_)) => "a contract may have been made".to_owned(),
-        (None, None) => return None,
+        (Some(id), _) => Some(format!("contract {id} is")),
+        (None, lost) => lost.as_ref().map(|_| maybe()),
     };
+    let held = status.account.as_ref().zip(story);
+    let unreported = announced.filter(|announced| announced.after == Reported::in_status(status));
+    let sent = unreported.map(|announced| (&announced.account, maybe()));
+    let (recorded, story) = held.into_iter().chain(sent).find(|(recorded, _)| *recorded != account)?;
     Some(Refusal {
         reason: reasons::ACCOUNT_CHANGED,
         message: format!(

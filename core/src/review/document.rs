@@ -190,6 +190,9 @@ pub struct Resource {
     pub message: Option<String>,
     /// Prices that deserve a look.
     pub alerts: Vec<Alert>,
+    /// What is valid in its file and deserves a question before it is billed.
+    #[serde(default)]
+    pub questions: Vec<Found>,
     /// What expected use costs, where volumes were given.
     pub estimates: Vec<Estimate>,
     /// When the contract applies.

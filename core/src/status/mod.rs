@@ -20,6 +20,7 @@ use crate::{
     api::reasons::{self, READY, RECONCILING, Reason, STALLED},
     plan::Change,
     terms::text::is_unseen,
+    validate::Violation,
 };
 
 /// Most bytes of a condition's message; the API server refuses a status with a longer one.
@@ -139,6 +140,23 @@ impl EventRecord {
 
     fn warning(reason: Reason, message: impl AsRef<str>) -> Self {
         Self { warning: true, ..Self::normal(reason, message) }
+    }
+
+    /// The same with what deserves a question in it, said first: somebody has to look. Logs have the places alone.
+    #[must_use]
+    pub fn asking(self, questions: &[Violation]) -> Self {
+        if questions.is_empty() {
+            return self;
+        }
+        let told: Vec<_> = questions.iter().map(ToString::to_string).collect();
+        let places: Vec<_> = questions.iter().map(|question| question.path.as_str()).collect();
+        // What is done has its place beside them.
+        let first = |text: &str| said(text, MAX_NOTE / 2);
+        let told = first(&told.join("; "));
+        let end = if told.ends_with('?') { "" } else { "." };
+        let message = format!("To be looked at: {told}{end} {}", self.message);
+        let logged = format!("{}; to be looked at: {}", self.logged, first(&places.join(", ")));
+        Self { warning: true, message: said(&message, MAX_NOTE), logged: said(&logged, MAX_NOTE), ..self }
     }
 
     /// An event about changes: prices and amounts are for the event, and logs say where they changed.

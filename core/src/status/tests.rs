@@ -17,6 +17,7 @@ use crate::{
     plan::{Change, Consent, ContractSnapshot, MoneyEffect, Plan, Recorded, Refusal},
     protocol::{Outcome, ReconcileResult, Requeue},
     terms::{Digest, Timestamp},
+    validate::Violation,
 };
 
 fn now() -> DateTime<Utc> {
@@ -364,6 +365,30 @@ fn whatever_is_said_fits_the_bounds_of_the_api_server_in_bytes() {
     assert!(message.len() <= 32_768 && message.ends_with("more letters)"), "{}", message.len());
     let note = event(&object(&BillingContractStatus::default()), &refused).unwrap().message;
     assert!(note.len() <= 1024, "{}", note.len());
+}
+
+#[test]
+fn an_event_with_a_question_is_a_warning_that_begins_with_it_and_still_says_what_was_done() {
+    let event = || event(&object(&BillingContractStatus::default()), &in_sync(vec![plan()])).unwrap();
+    assert_eq!(event().asking(&[]), event(), "nothing is asked for nothing");
+    let question =
+        |n: usize| Violation::new(format!("spec.zoo.items[{n}]"), "is 0, and was 契約: is that meant?");
+    for many in [1, 200] {
+        let asked = event().asking(&(0..many).map(question).collect::<Vec<_>>());
+        assert!(asked.warning && asked.reason == event().reason);
+        let begin = "To be looked at: `spec.zoo.items[0]` is 0, and was 契約: is that meant?";
+        assert!(
+            asked.message.starts_with(begin) && asked.message.contains("/name: a -> b"),
+            "{}",
+            asked.message
+        );
+        assert!(asked.message.len() <= 1024 && asked.logged.len() <= 1024);
+        assert!(
+            asked.logged.contains("spec.zoo.items[0]") && !asked.logged.contains("契約"),
+            "{}",
+            asked.logged
+        );
+    }
 }
 
 #[test]

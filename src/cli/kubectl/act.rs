@@ -27,8 +27,9 @@ use crate::{
     overview::Standing,
 };
 
-/// By which the API server knows who changed a field.
-const MANAGER: &str = "kubectl-countersign";
+/// By which the API server knows who changed a field. Flux takes away what was set by a name that begins with `kubectl`, at its
+/// next pass: a suspension would end by itself, and a look that was asked for be forgotten.
+const MANAGER: &str = "countersign-plugin";
 
 /// Kinds that can be asked to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,6 +305,12 @@ mod tests {
         assert_eq!(kind("cbprov/zoo"), is(Kind::ClusterProvider, "zoo"));
         assert!(kind("pod/x").unwrap_err().contains("`pod` is no kind"));
         assert!(kind("bc/").unwrap_err().contains("no name"));
+    }
+
+    #[test]
+    fn what_is_set_is_not_swept_away_as_what_kubectl_sets_by_hand_is() {
+        let manager = parameters().field_manager.unwrap();
+        assert!(!manager.starts_with("kubectl"), "{manager}: Flux takes it away");
     }
 
     #[test]

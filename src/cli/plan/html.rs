@@ -128,7 +128,7 @@ impl<'p> Page<'p> {
             alerts: planned
                 .rows
                 .iter()
-                .flat_map(|row| words::alerts(&row.alerts).into_iter().map(|line| (row.name.as_str(), line)))
+                .flat_map(|row| row.looks().into_iter().map(|line| (row.name.as_str(), line)))
                 .collect(),
             terms: timeline(&charts::terms(planned)),
             commitments: charts::commitments(planned).iter().map(columns).collect(),
@@ -191,7 +191,7 @@ impl Told<'_> {
                     resource.sums = render::years(&plan.effect);
                     resource.open = render::open(&plan.effect);
                     resource.estimates = words::estimates(&row.estimates);
-                    resource.alerts = words::alerts(&row.alerts);
+                    resource.alerts = row.looks();
                     resource.invoiced = row.plan().map(|plan| plan.invoiced.lines()).unwrap_or_default();
                     resource.calls = plan.calls.iter().filter(|_| live).filter_map(Sent::of).collect();
                 }

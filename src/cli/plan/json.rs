@@ -60,6 +60,7 @@ fn resource(row: Row, live: bool) -> Resource {
         reason: None,
         message: None,
         alerts: row.alerts,
+        questions: row.asked.iter().map(found).collect(),
         estimates: row.estimates,
         term: row.term,
     };

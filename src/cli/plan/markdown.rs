@@ -118,10 +118,10 @@ fn total(planned: &Planned) -> String {
     text
 }
 
-/// Prices that deserve a look.
+/// Prices that deserve a look, and what the files ask.
 fn alerts(planned: &Planned) -> String {
     let all = planned.rows.iter().flat_map(|row| {
-        let lines = words::alerts(&row.alerts).into_iter();
+        let lines = row.looks().into_iter();
         lines.map(move |line| format!("- ⚠️ {}: {}\n", plain(&row.name), code(&line)))
     });
     let all: Vec<String> = all.collect();
@@ -245,7 +245,7 @@ fn changes(row: &Row, live: bool) -> String {
     if !row.undone().is_empty() {
         parts.push(format!("{}:\n\n{}", Part::Undone.title(), render::drift_markdown(row.undone())));
     }
-    let lists = [words::estimates(&row.estimates), words::alerts(&row.alerts)];
+    let lists = [words::estimates(&row.estimates), row.looks()];
     parts.extend(
         lists
             .iter()

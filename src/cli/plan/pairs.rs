@@ -55,6 +55,8 @@ pub(super) struct Pair<'a> {
     pub(super) file: &'a str,
     /// What is wrong with it.
     pub(super) wrong: Vec<Entry>,
+    /// What is valid in it and deserves a question.
+    pub(super) asked: Vec<Entry>,
 }
 
 /// Makes both sides ready to be compared: terms of a package that is published never change.
@@ -88,19 +90,29 @@ fn status(package: &ContractPackage, before: Option<&ContractPackage>) -> Contra
     }
 }
 
-/// What must change in each contract and package, by its index among the files, and what is wrong elsewhere.
-fn wrong(before: Option<&Files>, after: &Files) -> (BTreeMap<usize, Vec<Entry>>, Vec<Entry>) {
-    let mut wrong: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
-    let mut elsewhere = Report::new(after, Vec::new(), false).entries;
-    let mut found = findings(after, before);
-    found.retain(|(_, finding)| finding.severity == Severity::Error);
-    for (index, entry) in Report::of_each(after, found) {
-        match after.resources.get(index).map(|resource| resource.kind.as_str()) {
-            Some("BillingContract" | "ContractPackage") => wrong.entry(index).or_default().push(entry),
-            _ => elsewhere.push(entry),
+/// What is found in files: of each contract and package by its index, and what is wrong elsewhere.
+#[derive(Default)]
+struct FoundIn {
+    wrong: BTreeMap<usize, Vec<Entry>>,
+    asked: BTreeMap<usize, Vec<Entry>>,
+    elsewhere: Vec<Entry>,
+}
+
+fn found_in(before: Option<&Files>, after: &Files) -> FoundIn {
+    let elsewhere = Report::new(after, Vec::new(), false).entries;
+    let mut all = FoundIn { elsewhere, ..FoundIn::default() };
+    for (index, entry) in Report::of_each(after, findings(after, before)) {
+        let kind = after.resources.get(index).map(|resource| resource.kind.as_str());
+        let of_pair = kind.is_some_and(|kind| KINDS.contains(&kind));
+        match entry.severity {
+            Severity::Error if of_pair => all.wrong.entry(index).or_default().push(entry),
+            Severity::Error => all.elsewhere.push(entry),
+            // What is asked of other kinds is about no plan; `validate` tells it.
+            Severity::Warning if of_pair => all.asked.entry(index).or_default().push(entry),
+            Severity::Warning => {}
         }
     }
-    (wrong, elsewhere)
+    all
 }
 
 impl<'a> Change<'a> {
@@ -108,7 +120,7 @@ impl<'a> Change<'a> {
     /// is known of it.
     pub(super) fn of(mut before: Option<&'a mut Files>, after: &'a mut Files, now: DateTime<Utc>) -> Self {
         publish(before.as_deref_mut().unwrap_or(&mut Files::default()), after);
-        let (mut wrong, elsewhere) = wrong(before.as_deref(), after);
+        let mut found = found_in(before.as_deref(), after);
         for files in before.iter_mut().map(|files| &mut **files).chain([&mut *after]) {
             files.forget_texts();
         }
@@ -121,7 +133,8 @@ impl<'a> Change<'a> {
             let names: BTreeSet<Key<'_>> = was.keys().chain(is.keys()).copied().collect();
             for key in names {
                 let (was, is) = (was.get(&key), is.get(&key));
-                let wrong = is.and_then(|(index, _)| wrong.remove(index)).unwrap_or_default();
+                let wrong = is.and_then(|(index, _)| found.wrong.remove(index)).unwrap_or_default();
+                let asked = is.and_then(|(index, _)| found.asked.remove(index)).unwrap_or_default();
                 let source = match (is, was) {
                     (Some((_, is)), _) => after.sources.get(is.source),
                     (None, was) => {
@@ -130,11 +143,11 @@ impl<'a> Change<'a> {
                 };
                 let file = source.map(|source| source.name.as_str()).unwrap_or_default();
                 let (was, is) = (was.map(|(_, resource)| *resource), is.map(|(_, resource)| *resource));
-                pairs.push(Pair { kind, key, was, is, file, wrong });
+                pairs.push(Pair { kind, key, was, is, file, wrong, asked });
             }
         }
         let knows_before = before.is_some();
-        Self { knows_before, old, new: after.together().0, pairs, wrong: elsewhere, now }
+        Self { knows_before, old, new: after.together().0, pairs, wrong: found.elsewhere, now }
     }
 
     /// What a pair comes to where what the files said before is what is billed, and what else made it so.

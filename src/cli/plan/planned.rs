@@ -16,6 +16,7 @@ use crate::{
         document::{How, Part, RatesOf},
         term::{self, Terming},
         volumes::{Estimate, Volumes},
+        words,
     },
     terms::Decimal,
 };
@@ -71,6 +72,8 @@ pub(super) struct Row {
     pub(super) term: Option<Terming>,
     /// Prices that deserve a look.
     pub(super) alerts: Vec<Alert>,
+    /// What is valid in what it says now and deserves a question before it is billed.
+    pub(super) asked: Vec<Entry>,
     /// What expected use costs.
     pub(super) estimates: Vec<Estimate>,
     /// Items of which use is expected and that it does not have.
@@ -97,6 +100,7 @@ impl Row {
             wrong: pair.wrong.clone(),
             term: None,
             alerts: Vec::new(),
+            asked: Vec::new(),
             estimates: Vec::new(),
             unknown_items: Vec::new(),
             name,
@@ -108,6 +112,9 @@ impl Row {
             );
             let term = terming(files, pair, &plan.changes);
             (row.alerts, row.estimates, row.term) = (alerts, estimates, term);
+            if row.how != How::Same || row.cause.is_some() {
+                row.asked.clone_from(&pair.asked);
+            }
             row.unknown_items = looks.volumes.unknown_items(&row.name, &said(files, pair));
         }
         row.leave_out_what_has_a_sum();
@@ -132,6 +139,12 @@ impl Row {
             Effect::Changes { plan, .. } if self.wrong.is_empty() => Some(plan),
             _ => None,
         }
+    }
+
+    /// What deserves a look, a line each: prices that move far, and what the files ask.
+    pub(super) fn looks(&self) -> Vec<String> {
+        let asked = self.asked.iter().map(|entry| entry.message.clone());
+        words::alerts(&self.alerts).into_iter().chain(asked).collect()
     }
 
     /// The parts that it is told in; none when nothing is to be told.
@@ -266,7 +279,7 @@ impl Planned {
     /// How many rows there are of each part, in words: `2 resources change, 1 is refused`.
     pub(super) fn counts(&self) -> String {
         let counts = Part::ALL.map(|part| (part, self.part(part).count()));
-        let mut words = Vec::new();
+        let mut told = Vec::new();
         for (part, number) in counts.into_iter().filter(|(_, number)| *number > 0) {
             let what = match (part, number) {
                 (Part::Does, 1) => "changes",
@@ -281,10 +294,10 @@ impl Planned {
                 (Part::Refused, _) => "are refused",
                 (Part::Unknown, _) => "could not be compared",
             };
-            let number = if words.is_empty() { count(number, "resource") } else { number.to_string() };
-            words.push(format!("{number} {what}"));
+            let number = if told.is_empty() { count(number, "resource") } else { number.to_string() };
+            told.push(format!("{number} {what}"));
         }
-        words.join(", ")
+        told.join(", ")
     }
 
     /// What all of it does to fixed money.

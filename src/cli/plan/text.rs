@@ -96,9 +96,10 @@ fn changes(row: &Row, part: Part, live: bool) -> String {
         }
         lines.extend(render::lines(&own).lines().map(str::to_owned));
         lines.extend(words::estimates(&row.estimates));
-        if !row.alerts.is_empty() {
+        let looks = row.looks();
+        if !looks.is_empty() {
             lines.push("look at:".to_owned());
-            lines.extend(words::alerts(&row.alerts).into_iter().map(|alert| format!("  {alert}")));
+            lines.extend(looks.into_iter().map(|look| format!("  {look}")));
         }
         lines.extend(own.calls.iter().filter(|_| live).map(|sent| format!("call: {}", call(sent))));
     }

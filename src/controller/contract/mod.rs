@@ -181,7 +181,8 @@ async fn end(
     }
     let result = bring(contract, references, goal, context).await;
     if deletion::may_go(&result) {
-        report::announce(contract, &result, context).await;
+        context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
+        report::announce(contract, &result, &[], context).await;
         report::spend_on_end(contract, &result, context).await?;
         return Ok(None);
     }

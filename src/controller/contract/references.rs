@@ -12,7 +12,7 @@ use kube::{
 use super::others::{Meant, OthersOf};
 use crate::{
     api::{
-        APPROVED_PLAN, BillingContract, ContractPackage, RELEASE, REQUESTED_AT,
+        APPROVED_PLAN, BillingContract, ContractPackage, ContractPackageSpec, RELEASE, REQUESTED_AT,
         contract::{ProviderKind, UsedPackage},
         reasons,
     },
@@ -95,8 +95,9 @@ impl References {
         let ObjectId { uid, namespace, .. } = ObjectId::of(contract);
         let provider = self.provider.account(&self.provider_key.to_string(), &namespace)?;
         let account = self.account.as_deref().unwrap_or(&provider.account);
+        let announced = context.journal.found(&uid);
         if goal != Goal::InForce {
-            if let Some(refusal) = deletion::is_elsewhere(contract, account) {
+            if let Some(refusal) = deletion::is_elsewhere(contract, announced.as_ref(), account) {
                 return Err(Box::new(ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)));
             }
             // What a resource holds can be ended whatever it depended on.
@@ -109,7 +110,7 @@ impl References {
                 holders: self.holders(contract, account, context),
                 demands: provider.demands.clone(),
                 sayings: self.sayings.0.clone(),
-                announced: context.journal.found(&uid),
+                announced,
                 pace: self.pace(contract, provider, context),
             };
             return Ok((provider, references));
@@ -126,7 +127,7 @@ impl References {
             holders: self.holders(contract, account, context),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
-            announced: context.journal.found(&uid),
+            announced,
             pace: self.pace(contract, provider, context),
         };
         Ok((provider, references))
@@ -197,6 +198,11 @@ impl References {
                 self.sayings.1.clone(),
             ],
         }
+    }
+
+    /// The terms that the contract has from its package.
+    pub(super) fn package(&self) -> Option<&ContractPackageSpec> {
+        self.package.as_ref().ok()?.as_ref().map(|package| &package.spec)
     }
 
     /// What the status says of the package.

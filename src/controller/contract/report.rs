@@ -14,7 +14,9 @@ use crate::{
         kubernetes::{events, status::write},
     },
     protocol::Outcome,
+    review::questions,
     status::contract::{ContractResult, event, is_tolerated, spent, status},
+    validate::Violation,
 };
 
 /// Writes the status if it changed, at most one event, and says when to look again.
@@ -39,7 +41,8 @@ pub(super) async fn report(
         if result.account.is_some() {
             context.journal.reported(&uid);
         }
-        announce(contract, &result, context).await;
+        let asked = questions::brought(contract, references.package(), &result.outcome);
+        announce(contract, &result, &asked, context).await;
         context.approvals.spend(contract, &spent, &context.client, &context.leadership).await?;
     }
     let period = sync_period(contract, references.sync_period());
@@ -60,9 +63,14 @@ pub(super) async fn spend_on_end(
     context.approvals.spend(contract, &plans, &context.client, &context.leadership).await
 }
 
-/// Logs and records what happened, if anything did.
-pub(super) async fn announce(contract: &BillingContract, result: &ContractResult, context: &Context) {
-    let Some(record) = event(contract, result) else { return };
+/// Logs and records what happened, if anything did, with what deserves a question in it.
+pub(super) async fn announce(
+    contract: &BillingContract,
+    result: &ContractResult,
+    asked: &[Violation],
+    context: &Context,
+) {
+    let Some(record) = event(contract, result).map(|record| record.asking(asked)) else { return };
     tracing::info!(
         contract = contract.name_any(),
         namespace = contract.namespace(),

@@ -62,7 +62,7 @@ pub(super) async fn reconcile(
     }
     let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
     undecodable::put(context, guarded, &status).await?;
-    report::announce(contract, &result, context).await;
+    report::announce(contract, &result, &[], context).await;
     let period = sync_period(contract, references.sync_period());
     Ok(context.contract_queue.requeue(&uid, result.requeue, period))
 }

@@ -164,6 +164,40 @@ fn resources_that_a_command_builds_are_planned_before_and_after() {
 }
 
 #[test]
+fn what_deserves_a_question_is_asked_with_the_plan_that_brings_it_and_with_no_other() {
+    let globex = contract("globex", "5").replace("currency: USD", "currency: XYZ");
+    let repository = repository(&[
+        ("zoo.yaml", PROVIDER),
+        ("acme.yaml", &contract("acme", "1000")),
+        ("globex.yaml", &globex),
+    ]);
+    let root = repository.path();
+    write(root, "acme.yaml", &contract("acme", "10000"));
+    let ran = |form: &str| countersign(root, &["plan", "--base", "before", "--output", form]);
+    let question = "`spec.zoo.items[fde].fixedFeeAmount` is ten times what it was (1000 -> 10000)";
+    for form in ["text", "markdown"] {
+        let ran = ran(form);
+        assert_eq!(ran.code, 3, "{}{}", ran.out, ran.said);
+        // In a comment it is code, and has no marks of its own.
+        let plain = |text: &str| text.replace(['`', '\''], "");
+        assert!(plain(&ran.out).contains(&plain(question)), "{form}: {}", ran.out);
+        assert!(!ran.out.contains("XYZ"), "what was there before is not asked again: {}", ran.out);
+    }
+    assert!(ran("html").out.contains("is ten times what it was"));
+    let plan = plan_of(&ran("json"));
+    let asked = &plan["resources"][0]["questions"];
+    assert_eq!(
+        (&asked[0]["rule"], &asked[0]["severity"]),
+        (&"question".into(), &"warning".into()),
+        "{plan:#}"
+    );
+    assert_eq!(asked[0]["path"], "spec.zoo.items[fde].fixedFeeAmount");
+
+    write(root, "globex.yaml", &globex.replace("commitmentAmount: \"50000\"", "commitmentAmount: \"60000\""));
+    assert!(ran("text").out.contains("`spec.zoo.currency`"), "{}", ran("text").out);
+}
+
+#[test]
 fn prices_that_move_far_are_called_out_and_expected_use_has_a_sum() {
     let priced = |price: &str| {
         contract("acme", "1000").replace(

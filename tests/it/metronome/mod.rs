@@ -4,6 +4,7 @@ mod beside;
 mod faults;
 mod leaving;
 mod lifecycle;
+mod meaning;
 mod once;
 mod ownership;
 mod reads;

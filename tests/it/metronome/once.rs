@@ -56,6 +56,16 @@ async fn what_was_taken_out_and_comes_back_goes_on_and_three_months_are_billed_o
     world.apply(&monthly()).await;
     world.until_ready("acme").await;
     assert_eq!(live(&world, "commits").await.len(), 3);
+    let id = world.sim.only(CUSTOMER).await["id"].as_str().unwrap().to_owned();
+    let billed = async || {
+        let invoices = world.sim.invoices(&id).await;
+        let each = |invoice: &Value| (invoice["issued_at"].to_string(), invoice["total"].to_string());
+        let mut all: Vec<_> = invoices.iter().map(each).collect();
+        all.sort();
+        all
+    };
+    let before = billed().await;
+    assert!(before.len() >= 3, "{before:?}");
     for list in ["recurringCommits", "subscriptions"] {
         world.apply(&without(monthly(), &format!("/spec/metronome/{list}"))).await;
         world.until_ready("acme").await;
@@ -70,6 +80,7 @@ async fn what_was_taken_out_and_comes_back_goes_on_and_three_months_are_billed_o
         (&Value::Null, &Value::Null)
     );
     assert_eq!(live(&world, "commits").await.len(), 3, "January, February and March, once");
+    assert_eq!(billed().await, before, "no invoice more, and none less");
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ async fn a_new_contract_costs_one_list_one_create_one_get_one_status_write_and_o
     assert_eq!(world.versions("acme").await.len(), 2, "as created, and with its status");
     let events = world.events("acme").await;
     assert_eq!(events.len(), 1, "{events:?}");
-    assert_eq!((events[0].type_.as_str(), events[0].reason.as_str()), ("Normal", "Applied"));
+    // Its terms are sound, and deserve a question.
+    assert_eq!((events[0].type_.as_str(), events[0].reason.as_str()), ("Warning", "Applied"));
     assert!(events[0].text.contains("120000"), "committed, in dollars: {events:?}");
 
     let held = world.sim.only(CUSTOMER).await;

@@ -104,6 +104,11 @@ impl Operator {
         self.child.wait().unwrap();
     }
 
+    /// Where it listens, as host and port.
+    pub(crate) fn address(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+
     /// What it answers at a path.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let response = self.client.get(format!("{}{path}", self.url)).send().await.unwrap();

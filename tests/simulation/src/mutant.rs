@@ -35,13 +35,15 @@ pub enum Mutant {
     LostForgotten,
     /// What was put on record before it was sent is heard by nobody.
     AnnouncedUnheard,
+    /// What is changed, suspended, denied or claimed while billing is asked is not heard before the write.
+    ChangeUnheard,
     /// A status is written over one that somebody else wrote meanwhile.
     StatusOverAnother,
 }
 
 impl Mutant {
     /// Every one.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RetryWithoutReading,
         Self::GateOpen,
         Self::KeyFromUid,
@@ -58,6 +60,7 @@ impl Mutant {
         Self::ClaimUnheard,
         Self::LostForgotten,
         Self::AnnouncedUnheard,
+        Self::ChangeUnheard,
         Self::StatusOverAnother,
     ];
 
@@ -81,6 +84,7 @@ impl Mutant {
             Self::ClaimUnheard => "claim-unheard",
             Self::LostForgotten => "lost-forgotten",
             Self::AnnouncedUnheard => "announced-unheard",
+            Self::ChangeUnheard => "change-unheard",
             Self::StatusOverAnother => "status-over-another",
         }
     }

@@ -98,6 +98,7 @@ noticed! {
     a_404_that_is_believed_is_noticed: NotFoundBelieved;
     a_policy_that_nobody_hears_is_noticed: PolicyUnheard;
     a_claim_that_nobody_hears_is_noticed: ClaimUnheard;
+    a_change_that_nobody_hears_before_the_write_is_noticed: ChangeUnheard;
 }
 
 /// Whether a design without one rule is found out, at rest, by as many seeds from one on: where it takes a rare chance, as of a

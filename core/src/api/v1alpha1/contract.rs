@@ -463,8 +463,9 @@ pub struct LostWrite {
     /// Digest of the spec's terms that it was to put in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_digest: Option<Digest>,
-    /// Optional fields of the contract itself that it was to set, each with a digest of its value: `notes=1f2e3d4c`. What
-    /// billing shows of them is the spec's, though it never was seen to be in force.
+    /// What it was to set, each with a digest of its value: of the contract `notes=1f2e3d4c`, of an item
+    /// `commits/launch:rolloverFraction=1f2e3d4c`; of an item that it was to add, only the names. What billing shows of them is
+    /// the spec's, though it never was seen to be in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 256)), extend("x-kubernetes-list-type" = "atomic"))]
     pub sets: Vec<String>,

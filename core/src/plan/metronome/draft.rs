@@ -181,13 +181,15 @@ impl<'a> Draft<'a> {
         self.keys.iter().filter(move |(_, path)| of_list(path)).map(|(id, _)| *id)
     }
 
-    /// Whether what others have put into a list is reported: where the spec has the list, or the contract is this resource's,
-    /// so that nothing in it goes unsaid. What a package has put in is not told from it.
-    pub(super) fn reports_foreign(&self, list: &str) -> bool {
+    /// Whether an item that others have put into a list is reported: where the spec has the list, or the contract is this
+    /// resource's, so that nothing in it goes unsaid. What a package has brought along was made with the contract, and what
+    /// does not tell when it was made is taken for that.
+    pub(super) fn reports_foreign(&self, list: &str, id: &ApiId) -> bool {
         let is_held = self.recorded.contract_id.as_ref() == Some(&self.observed.contract_id);
         let is_own =
             || is_held || self.observed.has_key_of(self.desired) || self.observed.is_stamped(self.desired);
-        !self.desired.has_package() && (self.desired.terms().get(list).is_some() || is_own())
+        let is_of_package = self.desired.has_package() && !self.observed.made_later.contains(id.as_str());
+        !is_of_package && (self.desired.terms().get(list).is_some() || is_own())
     }
 
     /// Whether the user asks for this contract to be made what the spec says, whatever it is.

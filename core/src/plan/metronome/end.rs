@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::{
-    ObservedContract,
+    Desired, ObservedContract,
     balances::{self, Endings},
+    compare,
     draft::call,
+    immutable::Remedy,
     next_hour,
     part::{Members, Part},
 };
@@ -61,6 +63,53 @@ pub(super) fn end(
 fn ends_at(end_at: Option<Timestamp>, now: DateTime<Utc>) -> Timestamp {
     let hour = |end: Timestamp| if end.is_full_hour() { end } else { next_hour(end.0) };
     end_at.map_or_else(|| next_hour(now), |end| hour(end).max(next_hour(now)))
+}
+
+/// What keeps a contract from being ended that nothing on record shows to be the resource's, and that only its key leads to:
+/// its stamp names another owner, or it says what no edit changes otherwise than the spec, so that this spec has not made it.
+/// One before it may have, where the process ended before it could say so; then the resource stays and says why.
+pub(super) fn unproven(
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<Decision> {
+    if observed.other_owner(desired).is_some() {
+        return Some(Decision::InSync);
+    }
+    let may_have_sent = recorded.unconfirmed.is_some() || !recorded.lost.is_empty();
+    if may_have_sent || observed.is_stamped(desired) {
+        return None;
+    }
+    let differs = fixed_differences(desired, observed, recorded, policy, now);
+    let first = differs.first()?;
+    if !recorded.had_another_spec {
+        return Some(Decision::InSync);
+    }
+    Some(Decision::refuse(
+        reasons::OWNERSHIP_UNPROVEN,
+        format!(
+            "Nothing was written: contract {} has the key of this resource and differs from its spec in what no edit changes \
+             ({first}), and nothing on record shows that this resource made it from an earlier spec. If it did, end the contract in \
+             billing, or by a new resource that takes it over, and let this one go.",
+            observed.contract_id
+        ),
+    ))
+}
+
+/// Places at which a contract differs from the spec and that only another contract could change.
+fn fixed_differences(
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Vec<String> {
+    let (within, shown) = (desired.within(observed, recorded), observed.once_ended(desired, recorded));
+    let draft = compare::compare(&within, observed, &shown, recorded, policy, now);
+    let fixed = draft.rejected.iter().filter(|(_, remedy)| *remedy == Remedy::Contract);
+    fixed.map(|(change, _)| change.path.clone()).collect()
 }
 
 /// Decides how a contract comes to its end, under the same policies as any other write.

@@ -54,8 +54,8 @@ impl Remedy {
             }
             Self::Restore => "restore the value, as the API only adds to the list; or start a new contract",
             Self::Begin => {
-                "an item that has not begun can be neither archived nor ended: restore it, with quantities of 0 if it must \
-                 not bill, and take it out once it has begun"
+                "an item that has not begun can be neither archived nor ended, and another one for the same is not added beside \
+                 it: restore it, with quantities of 0 if it must not bill, and take it out once it has begun"
             }
             Self::Archived => {
                 "give the item another `key`: the one that was made with this key is archived in billing, and the API never \

@@ -59,6 +59,10 @@ fn add(draft: &mut Draft<'_>, past: &Past, list: &'static List, wanted: &Wanted)
         draft.reject(&Change::added(path, canonical(list, wanted)), Unit::Usd, Remedy::Unseen);
         return;
     }
+    if past.is_waited_for(list, wanted) {
+        draft.reject(&change, Unit::Usd, Remedy::Begin);
+        return;
+    }
     let Ok(backdated) = past.admit(draft, list, wanted) else {
         draft.reject(&change, Unit::Usd, Remedy::Past);
         return;
@@ -84,6 +88,26 @@ fn missing<'d>(draft: &Draft<'d>, list: &List, wanted: &Wanted) -> Option<&'d st
     };
     let mut missing = draft.observed.missing.iter().filter(is_like);
     missing.find(|item| draft.recorded_as(list.name, &item.id).is_none()).map(|item| item.id.as_str())
+}
+
+impl Draft<'_> {
+    /// The key, or else the ID, of an item that is the resource's own: on record, or added by an edit of the resource, or made
+    /// by its create, though the reply was lost and the spec has changed.
+    pub(super) fn own_key(&self, list: &List, item: Item<'_>) -> Option<String> {
+        let id = &item.ids.own;
+        let is_ours = || {
+            self.observed.is_ours(id)
+                || (self.observed.came_with_own(self.desired, self.recorded, list.name)
+                    && !is_recharge(self, list, item))
+        };
+        let recorded = self.recorded_as(list.name, id).map(str::to_owned);
+        recorded.or_else(|| is_ours().then(|| id.to_string()))
+    }
+
+    /// Whether the contract is over as soon as a change can apply: what would be ended then bills nothing any more.
+    fn is_over(&self) -> bool {
+        self.shown.ending_before.is_some_and(|end| end <= self.soonest(None))
+    }
 }
 
 /// Adds an item in the edit, as the spec says.
@@ -379,27 +403,23 @@ fn all_of(list: &'static List, wanted: &Wanted, differences: &Differences) -> Ve
 /// Takes out items that left the spec, and reports those that it does not explain.
 fn compare_left(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
     let list = pairs.list;
-    // What else the customer has is no affair of this contract.
-    let is_reported = !list.is_beside() && draft.reports_foreign(list.name);
     for item in &pairs.left {
-        let id = &item.ids.own;
-        // What an edit of this resource has added, or its create has made, is the resource's, though its reply was lost and the
-        // spec has changed.
-        let is_ours = draft.observed.is_ours(id)
-            || (draft.observed.came_with_own(draft.desired, draft.recorded, list.name)
-                && !is_recharge(draft, list, *item));
-        let key =
-            draft.recorded_as(list.name, id).map(str::to_owned).or_else(|| is_ours.then(|| id.to_string()));
+        let key = draft.own_key(list, *item);
         let is_beyond = key.as_ref().is_some_and(|key| draft.desired.is_beyond(list.name, key));
         let ends = match list.removal {
-            Removal::End => has_ended(draft.shown, *item, draft.now),
+            Removal::End => has_ended(draft.shown, *item, draft.now) || draft.is_over(),
             Removal::Shorten => balances::is_over(list, *item, next_hour(draft.now)),
             Removal::Archive { .. } => false,
         };
         let ends = ends || is_beyond;
         match key {
             Some(key) if !ends => take_out(draft, list, &key, *item),
-            None if is_reported && !ends && !is_recharge(draft, list, *item) => {
+            // What else the customer has is no affair of this contract.
+            None if !list.is_beside()
+                && draft.reports_foreign(list.name, &item.ids.own)
+                && !ends
+                && !is_recharge(draft, list, *item) =>
+            {
                 let path = path(list, item.ids.own.as_str(), "");
                 draft.report(&Change::removed(path, item.terms.clone()), Unit::Usd);
             }

@@ -19,11 +19,11 @@ use super::{
     lists::item_shape,
     matching::{Matched, resolve_references},
     money::{self, Unit, units_at},
-    observed::{Item, ROYALTIES, royalty_id},
+    observed::{ApiId, Item, ROYALTIES, royalty_id},
     part::Part,
     schedule::{self, Difference, Kind},
     tables::KEYLESS,
-    text, words,
+    text, unheard, words,
 };
 use crate::{
     plan::{
@@ -50,7 +50,8 @@ pub(super) struct Wanted {
     pub path: String,
     /// The item with the digits of the spec.
     pub written: Value,
-    canonical: Value,
+    /// The item in canonical form.
+    pub canonical: Value,
 }
 
 /// The items of one list, matched.
@@ -83,18 +84,15 @@ pub(super) fn matched<'v>(
     KEYLESS.into_iter().map(|name| pair(desired, observed, recorded, &known, references, name)).collect()
 }
 
-fn pair<'v>(
+/// The items of a list of the spec.
+pub(super) fn wanted(
     desired: &Desired,
-    observed: &'v ObservedContract,
-    recorded: &Recorded,
-    known: &Known<'_>,
     references: &BTreeMap<String, String>,
     name: &'static str,
-) -> Pairs<'v> {
-    let found: Vec<_> = observed.items(name).collect();
+) -> Vec<Wanted> {
     let mut twins: HashMap<String, usize> = HashMap::new();
     let pairs = list(&desired.written, name).zip(list(&desired.canonical, name));
-    let wanted: Vec<_> = pairs
+    pairs
         .map(|(written, canonical)| {
             let digest = Digest::of(canonical);
             let short: String = digest.as_str().chars().take(SHORT).collect();
@@ -107,10 +105,22 @@ fn pair<'v>(
             resolve_references(&mut canonical, references);
             Wanted { path, written, canonical }
         })
-        .collect();
+        .collect()
+}
+
+fn pair<'v>(
+    desired: &Desired,
+    observed: &'v ObservedContract,
+    recorded: &Recorded,
+    known: &Known<'_>,
+    references: &BTreeMap<String, String>,
+    name: &'static str,
+) -> Pairs<'v> {
+    let found: Vec<_> = observed.items(name).collect();
+    let wanted = wanted(desired, references, name);
     let says_the_same = |wanted: &Wanted, item: &Item<'_>| {
         says_the_same(name, wanted, *item, observed)
-            && leaving::of_keyless(observed, known, name, &wanted.written, *item).is_empty()
+            && leaving::of_keyless(observed, known, &wanted.path, &wanted.written, *item).is_empty()
     };
     let mut pairing = Pairing::new(&wanted, &found);
     // By the record first: what was added once must never be added again, whatever it says by now. And of two that say the
@@ -127,12 +137,17 @@ fn pair<'v>(
     // What an edit of this resource has added and nobody has recorded, as its reply was lost.
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
     let is_ours = |item: &Item<'_>| observed.is_ours_in(name, *item) && !known.contains(&*item.recorded_id());
+    // Of one that such an edit did not add nothing can have been made: what is there was made for another one.
+    let may_be_ours =
+        |wanted: &&Wanted| name != "overrides" || !unheard::was_not_added(recorded, &wanted.path);
     pairing.by_key(
-        |wanted| Some(subject(name, &wanted.canonical)),
+        |wanted| Some(wanted).filter(may_be_ours).map(|wanted| subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),
     );
     pairing.by_key(
-        |wanted| Some(subject_without_words(name, &wanted.canonical)),
+        |wanted| {
+            Some(wanted).filter(may_be_ours).map(|wanted| subject_without_words(name, &wanted.canonical))
+        },
         |item| {
             (is_ours(item) && has_unknown_word(name, *item)).then(|| subject_without_words(name, item.terms))
         },
@@ -311,14 +326,14 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
                 draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
             }
         } else {
-            report_foreign(draft, pairs.list, &change);
+            report_foreign(draft, pairs.list, &item.ids.own, &change);
         }
     }
 }
 
 /// Reports what somebody else put into a list.
-fn report_foreign(draft: &mut Draft<'_>, list: &str, change: &Change) {
-    if draft.reports_foreign(list) {
+fn report_foreign(draft: &mut Draft<'_>, list: &str, id: &ApiId, change: &Change) {
+    if draft.reports_foreign(list, id) {
         draft.report(change, Unit::Usd);
     }
 }
@@ -338,7 +353,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             own.push(*item);
         } else {
             let path = format!("/{}/{}", pairs.list, to_segment(&item.recorded_id()));
-            report_foreign(draft, pairs.list, &Change::removed(path, item.terms.clone()));
+            report_foreign(draft, pairs.list, &item.ids.own, &Change::removed(path, item.terms.clone()));
         }
     }
     let added = pairs.wanted.iter().filter(|(_, item)| item.is_none()).count();
@@ -356,7 +371,7 @@ fn compare_additions(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let item = item.or_else(|| index.map(|index| own.remove(index))).or_else(of_unknown_words);
         if let Some(item) = item {
             let mut changes = differences(pairs.list, wanted, item, draft.shown);
-            for left in leaving::of_keyless(draft.shown, &draft.known, pairs.list, &wanted.written, item) {
+            for left in leaving::of_keyless(draft.shown, &draft.known, &wanted.path, &wanted.written, item) {
                 if changes.iter().all(|found| found.path != left.path) {
                     changes.push(left);
                 }
@@ -424,7 +439,8 @@ fn compare_trackers(draft: &mut Draft<'_>) {
         let change = Change::removed(format!("/{name}/{}", to_segment(&alias)), found.clone());
         let place = format!("{name}/{alias}");
         if draft.recorded(&place).is_none() && draft.recorded.set.get(&place).is_none() {
-            report_foreign(draft, name, &change);
+            // A tracker tells of no time.
+            report_foreign(draft, name, &ApiId::default(), &change);
         } else if draft.change(&change, Unit::Other) {
             draft.push("archive_spend_trackers", Part::text(alias));
         }

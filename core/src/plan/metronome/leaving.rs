@@ -106,15 +106,22 @@ impl<'r> Known<'r> {
         self.set.get("").filter(|_| self.is_held)
     }
 
-    /// Fields of an item that were set.
-    pub(super) fn of_item(&self, list: &str, item: Item<'_>) -> Option<&'r Fields> {
+    /// Fields of an item that were set, which the spec has under a key.
+    pub(super) fn of_item(&self, list: &str, key: &str, item: Item<'_>) -> Option<&'r Fields> {
         let id = item.recorded_id();
-        self.set.get(self.paths.get(&(list, &*id))?)
+        if let Some(path) = self.paths.get(&(list, &*id)) {
+            return self.set.get(path);
+        }
+        // What a write that nobody heard of has made is known by its key alone, where nothing on record has that; what has no
+        // key is known by its ID.
+        let name = if KEYLESS.contains(&list) { &*id } else { key };
+        let path = format!("{list}/{name}");
+        self.set.get(&path).filter(|_| self.paths.values().all(|known| *known != path.as_str()))
     }
 }
 
 /// Whether a field of an item is compared or recorded in another way.
-fn is_apart(field: &str) -> bool {
+pub(super) fn is_apart(field: &str) -> bool {
     APART.contains(&field) || COMPARED.contains(&field)
 }
 
@@ -216,7 +223,11 @@ fn left(
     for field in set.into_iter().flatten() {
         let place = format!("/{field}");
         let is_dealt_with = gone.iter().any(|above| covers(above, &place));
-        if is_dealt_with || said(wanted, field).is_some() || is_said_by_id(wanted, field) {
+        if is_dealt_with
+            || (!list.is_empty() && is_apart(field))
+            || said(wanted, field).is_some()
+            || is_said_by_id(wanted, field)
+        {
             continue;
         }
         gone.push(place.clone());
@@ -261,26 +272,29 @@ pub(super) fn of_item(
     wanted: &Wanted,
     item: Item<'_>,
 ) -> Vec<Change> {
-    let mut changes = left(observed, list.name, known.of_item(list.name, item), &wanted.written, item.terms);
+    let mut changes =
+        left(observed, list.name, known.of_item(list.name, &wanted.key, item), &wanted.written, item.terms);
     changes.retain(|change| list.invoice.is_none_or(|invoice| change.path != format!("/{invoice}")));
     changes
 }
 
 /// Whether the schedule of invoices of an item left the spec, so that nothing is invoiced any more.
 pub(super) fn is_free_of_charge(known: &Known<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> bool {
-    let was_set = |invoice: &str| known.of_item(list.name, item).is_some_and(|set| set.contains(invoice));
+    let was_set =
+        |invoice: &str| known.of_item(list.name, &wanted.key, item).is_some_and(|set| set.contains(invoice));
     list.invoice.is_some_and(|invoice| was_set(invoice) && wanted.written.get(invoice).is_none())
 }
 
-/// What left an item without a key.
+/// What left an item without a key, by the path that the spec's is recorded by.
 pub(super) fn of_keyless(
     observed: &ObservedContract,
     known: &Known<'_>,
-    list: &str,
+    path: &str,
     wanted: &Value,
     item: Item<'_>,
 ) -> Vec<Change> {
-    left(observed, list, known.of_item(list, item), wanted, item.terms)
+    let (list, key) = path.split_once('/').unwrap_or_default();
+    left(observed, list, known.of_item(list, key, item), wanted, item.terms)
 }
 
 /// Members that an edit clears, which are compared by themselves.
@@ -421,16 +435,19 @@ pub(super) fn record_of_contract(
     set
 }
 
-/// What is to be on record of an item.
+/// What is to be on record of an item, which the spec has at a path.
 pub(super) fn record_of_item(
     observed: &ObservedContract,
     known: &Known<'_>,
-    list: &str,
+    path: &str,
     wanted: &Value,
     item: Item<'_>,
 ) -> Fields {
+    let (list, key) = path.split_once('/').unwrap_or_default();
     let remains =
         |field: &str, found: &Value| !says_no_more(observed, list, field, found, wanted, item.terms);
-    let before = known.of_item(list, item);
-    three_way::in_force(item_shape(list), wanted, item.terms, before, &is_apart, &remains)
+    let before = known.of_item(list, key, item);
+    let mut set = three_way::in_force(item_shape(list), wanted, item.terms, before, &is_apart, &remains);
+    set.retain(|field| !is_apart(field));
+    set
 }

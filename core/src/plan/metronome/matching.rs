@@ -117,7 +117,7 @@ impl<'v> Matched<'v> {
 }
 
 /// The items of a list of the spec.
-fn wanted_items(
+pub(super) fn wanted_items(
     desired: &Desired,
     list: &'static List,
     references: &BTreeMap<String, String>,
@@ -435,7 +435,7 @@ fn text_at(terms: &Value, place: &str) -> Option<String> {
 }
 
 /// A number as all that agree with it have it.
-fn float_digits(number: &Value) -> String {
+pub(super) fn float_digits(number: &Value) -> String {
     let digits = number.as_str().unwrap_or_default();
     Decimal::from_wire(digits)
         .map_or_else(|_| digits.to_owned(), |number| number.to_float_digits().to_string())

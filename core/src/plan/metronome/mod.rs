@@ -10,7 +10,7 @@
 //!
 //! Items that neither the spec nor the record knows are looked for in the history of edits: what an edit of this resource
 //! has added is its own, though its record was lost, and is taken out. What somebody else has made is reported and left
-//! alone. With a package it is not even reported, as most of it is the package's.
+//! alone. With a package, that is what tells that it was made after the contract: most of the rest is the package's.
 //! Quantities and seats of subscriptions, which applications change as they run, and thresholds that the API turned
 //! off after a failed payment, are written only when the spec changes; until then a difference is reported.
 
@@ -57,6 +57,7 @@ mod term;
 mod thresholds;
 mod unclaimed;
 mod unexplained;
+mod unheard;
 mod words;
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ pub struct ObservedContract {
     pub(super) ours: Option<Ours>,
     /// Lists all of whose items tell that they were made along with it.
     pub(super) made: BTreeSet<&'static str>,
+    /// Ids of items that tell that they were made later than it.
+    pub(super) made_later: BTreeSet<String>,
     /// Who has edited it, as its history tells where that was read.
     pub(super) edited_by: EditedBy,
     /// When it was made, as far as that is told.

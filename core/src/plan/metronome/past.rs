@@ -1,7 +1,7 @@
 //! What is past is never billed again by the way: an item that would begin before now is not written where the contract
 //! has or had one like it, unless its spec says `backdate`, or somebody approves a plan that names it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Months, TimeDelta};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     draft::Draft,
     lists::{LISTS, List, Removal},
-    matching::{Matched, Wanted, has_ended},
+    matching::{Matched, Wanted, differences, has_ended},
     observed::Item,
     schedule,
     tables::BACKDATE,
@@ -36,6 +36,11 @@ pub(super) struct Past {
     moved: Vec<(&'static str, Moved)>,
     /// Lists of which something is gone that billing no longer shows.
     unknown: BTreeSet<&'static str>,
+    /// What is about to go and has not begun, so that it can't be ended yet: another one for the same would bill beside it.
+    waiting: BTreeSet<(&'static str, String)>,
+    /// What parts of items that stay are for that billing has and the spec no longer says, or says with less: in another item
+    /// they are billed again.
+    split: BTreeSet<(String, Timestamp)>,
     /// What each item is for, part by part, that is there and is no item of the spec: a record that is older than it takes it
     /// for somebody else's.
     there: Vec<BTreeSet<PartOfSchedule>>,
@@ -48,8 +53,14 @@ impl Past {
     /// What the contract had and has no more, or is about to lose. Of what recurs, what it has counts as well: two
     /// templates or subscriptions bill the same time side by side.
     pub(super) fn of(draft: &Draft<'_>, matched: &Matched<'_>) -> Self {
-        let mut past =
-            Self { known: BTreeSet::new(), moved: Vec::new(), unknown: BTreeSet::new(), there: Vec::new() };
+        let mut past = Self {
+            known: BTreeSet::new(),
+            moved: Vec::new(),
+            unknown: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            split: BTreeSet::new(),
+            there: Vec::new(),
+        };
         // What follows the create of a contract from a package is a part of the create.
         let is_new = draft.desired.has_package() && draft.recorded.applied_spec.is_none();
         for pairs in &matched.lists {
@@ -63,6 +74,13 @@ impl Past {
                     || draft.observed.came_with_own(draft.desired, draft.recorded, pairs.list.name)
             };
             let going = pairs.left.iter().filter(is_gone).map(|item| item.terms);
+            past.waiting.extend(
+                pairs
+                    .left
+                    .iter()
+                    .filter(|item| waits(draft, pairs.list, **item))
+                    .filter_map(|item| of_list(item.terms)),
+            );
             let moved =
                 gone.map(|(_, terms)| terms).chain(going).filter_map(|terms| Moved::of(pairs.list, terms));
             past.moved.extend(moved.map(|moved| (pairs.list.name, moved)));
@@ -71,6 +89,12 @@ impl Past {
             let others = pairs.left.iter().filter(|item| is_told && !is_gone(item));
             past.there.extend(others.map(|item| parts(pairs.list, item.terms)));
             let left = pairs.left.iter().filter(|item| is_gone(item) || (recurs(pairs.list) && !is_new));
+            for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
+                let differences = differences(pairs.list, wanted, item);
+                if !differences.access.is_empty() || !differences.invoice.is_empty() {
+                    past.split.extend(split_off(pairs.list, item.terms, &wanted.written));
+                }
+            }
             let held = pairs.wanted.iter().filter_map(|(_, item)| *item);
             let held = held.filter(|_| recurs(pairs.list) && !is_new);
             past.known.extend(left.copied().chain(held).filter_map(|item| of_list(item.terms)));
@@ -99,6 +123,12 @@ impl Past {
             || was_elsewhere()
     }
 
+    /// Whether an item that is to be added is for the same as one that is to go and can't be ended yet.
+    pub(super) fn is_waited_for(&self, list: &'static List, wanted: &Wanted) -> bool {
+        product(list, &wanted.compared)
+            .is_some_and(|product| self.waiting.contains(&(list.name, product.to_owned())))
+    }
+
     /// Admits an item that is to be added. One that may only be because somebody says so is named by a change of its own.
     ///
     /// # Errors
@@ -112,7 +142,8 @@ impl Past {
         let is_there = || {
             let mut past = parts(list, &wanted.written);
             past.retain(|(_, at, _)| at.0 < draft.now);
-            !past.is_empty() && self.there.iter().any(|there| past.is_subset(there))
+            let is_split = past.iter().any(|(product, at, _)| self.split.contains(&(product.clone(), *at)));
+            is_split || (!past.is_empty() && self.there.iter().any(|there| past.is_subset(there)))
         };
         if self.knows(list, wanted) || is_there() { replaced(draft, list, wanted) } else { Ok(None) }
     }
@@ -150,6 +181,17 @@ pub(super) fn named(
     Ok(Change::added(path, json!(format!("bills the past from {first} on"))))
 }
 
+/// Whether an item that left the spec is the resource's own and has not begun: it is ended once it has.
+fn waits(draft: &Draft<'_>, list: &'static List, item: Item<'_>) -> bool {
+    let key = draft.own_key(list, item);
+    let is_left_alone = |key: &str| {
+        draft.desired.is_beyond(list.name, key) || !draft.counts(&format!("/{}/{key}", list.name))
+    };
+    recurs(list)
+        && time(item.terms, "startingAt").is_some_and(|start| draft.soonest(Some(start)) <= start)
+        && key.is_some_and(|key| !is_left_alone(&key))
+}
+
 /// Whether items of a list bill period after period.
 fn recurs(list: &List) -> bool {
     list.removal == Removal::End
@@ -160,6 +202,31 @@ fn parts(list: &List, terms: &Value) -> BTreeSet<PartOfSchedule> {
     let Some(product) = product(list, terms) else { return BTreeSet::new() };
     let part = |item: Value| Some((product.to_owned(), schedule::start_of(&item)?, schedule::amount(&item)?));
     schedule_items(list, terms).filter_map(part).collect()
+}
+
+/// What an item has at moments at which the spec has less for it, or nothing.
+fn split_off(list: &List, terms: &Value, wanted: &Value) -> Vec<(String, Timestamp)> {
+    let Some(product) = product(list, terms) else { return Vec::new() };
+    let schedules = [list.access, list.invoice].into_iter().flatten();
+    let less = schedules.flat_map(|name| {
+        let sums = |terms: &Value| -> BTreeMap<Timestamp, Decimal> {
+            let mut sums: BTreeMap<Timestamp, Decimal> = BTreeMap::new();
+            for item in terms.get(name).map(schedule::items).unwrap_or_default() {
+                let Some((at, amount)) = schedule::start_of(&item).zip(schedule::amount(&item)) else {
+                    continue;
+                };
+                let sum = sums.entry(at).or_insert(Decimal::ZERO);
+                *sum = sum.checked_add(amount).unwrap_or(*sum);
+            }
+            sums
+        };
+        let wanted = sums(wanted);
+        let has_less = move |(at, sum): &(Timestamp, Decimal)| {
+            wanted.get(at).is_none_or(|wanted| wanted < sum && !wanted.agrees_with(*sum))
+        };
+        sums(terms).into_iter().filter(has_less).map(|(at, _)| at)
+    });
+    less.map(|at| (product.to_owned(), at)).collect()
 }
 
 /// The product that an item is for.

@@ -28,6 +28,17 @@ pub(super) fn made(wire: &Value) -> BTreeSet<&'static str> {
     lists
 }
 
+/// Ids of the items that tell that they were made after the contract was: no package has brought them along.
+pub(super) fn made_later(wire: &Value) -> BTreeSet<String> {
+    let Some(made_at) = instant(wire, "created_at") else { return BTreeSet::new() };
+    let is_later = |item: &&Value| {
+        let time = instant(item, "created_at");
+        time.is_some_and(|time| time.0.signed_duration_since(made_at.0) > MAKING)
+    };
+    let items = TELL_TIMES.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list)));
+    items.filter(is_later).filter_map(|item| item.get("id")?.as_str().map(str::to_owned)).collect()
+}
+
 impl ObservedContract {
     /// Takes the filter of usage that holds when the spec's begins for the one to compare with, where the spec plans ahead.
     pub(super) fn take_filter_of(&mut self, desired: &Desired) {

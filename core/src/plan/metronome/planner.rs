@@ -20,6 +20,7 @@ use super::{
     reply::FREE,
     stamp,
     unclaimed::{Origin, in_the_way},
+    unheard,
 };
 use crate::{
     api::{
@@ -71,6 +72,8 @@ pub struct ContractPlanner {
     observed: Option<Observed>,
     /// What is to be recorded of the contract that is being edited, where nothing was on record before.
     told: Record,
+    /// What the plan that is about to be carried out sets of single items.
+    unheard: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -138,6 +141,7 @@ impl ContractPlanner {
             desired: None,
             observed: None,
             told: Record::default(),
+            unheard: Vec::new(),
         })
     }
 
@@ -340,6 +344,9 @@ impl Planner for ContractPlanner {
         match decision {
             Decision::Write(plan) => {
                 let ready = self.ready(plan)?;
+                if let Some(desired) = &self.desired {
+                    self.unheard = unheard::to_set(desired, self.found(), recorded, now);
+                }
                 // What was told by likeness is known by its id from now on, whatever the write makes of it.
                 self.told = match (&ready, &self.desired, self.found()) {
                     (Decision::Write(_), Some(desired), Some(observed)) => {
@@ -362,6 +369,12 @@ impl Planner for ContractPlanner {
     ) -> Result<Decision, Need> {
         Ok(match self.find_to_end(recorded, policy)? {
             Ok(Some(mut observed)) => {
+                let desired = self.desired.as_ref().filter(|_| recorded.contract_id.is_none());
+                if let Some(decision) =
+                    desired.and_then(|desired| end::unproven(desired, &observed, recorded, policy, now))
+                {
+                    return Ok(decision);
+                }
                 self.add_balances(self.desired.as_ref(), &mut observed, recorded)?;
                 let decision = end::plan(&observed, recorded, policy, ending, now);
                 let touched = touched(&decision, &observed, recorded, now);
@@ -443,6 +456,8 @@ impl Planner for ContractPlanner {
             recorded.items = items.into_iter().collect();
             recorded.set = set;
             recorded.contract_id = Some(observed.contract_id.clone());
+            // What is no item of the spec is not in the record, and still known to be a write's that nobody heard of.
+            self.recall(recorded);
         }
     }
 
@@ -476,6 +491,7 @@ impl Planner for ContractPlanner {
         // What nothing else tells of comes first: how much of one write is remembered has a limit.
         let mut sets = leaving::to_add(desired, self.found());
         sets.extend(leaving::to_set(desired, self.found()));
+        sets.extend(self.unheard.iter().cloned());
         sets
     }
 
@@ -484,6 +500,7 @@ impl Planner for ContractPlanner {
         if desired.is_of(observed, recorded) {
             let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
+            unheard::recall(observed, recorded);
             let added: Vec<_> = leaving::added(sets(recorded), observed).collect();
             for path in added {
                 recorded.set.add(&path, [path.clone()].into());

@@ -78,12 +78,13 @@ pub fn record(
         for (wanted, item) in pairs.wanted.iter().filter_map(|(wanted, item)| Some((wanted, (*item)?))) {
             let place = format!("{}/{}", pairs.list.name, wanted.key);
             record_fields(&mut record, recorded, &place, item.ids.own.as_str(), &wanted.written, item.terms);
-            let fields = leaving::record_of_item(observed, &known, pairs.list.name, &wanted.written, item);
+            let fields = leaving::record_of_item(observed, &known, &place, &wanted.written, item);
             set.insert(place.clone(), fields);
             record.extend(gate::record(recorded, pairs.list, wanted));
             record.insert(place, item.ids.own.to_string());
             if pairs.list.name == "subscriptions" {
                 record_subscription(&mut record, observed, recorded, wanted, item);
+                record.extend(subscriptions::in_force_unheard(observed, &known, wanted, item));
             }
         }
     }
@@ -97,7 +98,7 @@ pub fn record(
                 &wanted.written,
                 item.terms,
             );
-            let fields = leaving::record_of_item(observed, &known, pairs.list, &wanted.written, item);
+            let fields = leaving::record_of_item(observed, &known, &wanted.path, &wanted.written, item);
             set.insert(wanted.path.clone(), fields);
             record.insert(wanted.path.clone(), item.recorded_id().into_owned());
         }
@@ -109,19 +110,7 @@ pub fn record(
     }
     record_nameless(&mut record, observed, recorded);
     for name in THRESHOLD_NAMES {
-        let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
-        // One that left the spec is off from then on, and the spec may turn it on again.
-        let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
-        let wanted = |name: &str| match desired.terms().get(name) {
-            Some(_) => enabled(desired.terms()),
-            None => was_set.then_some(false),
-        };
-        record_once_in_force(
-            &mut record,
-            recorded,
-            thresholds::enabled_path(name),
-            wanted(name).map(|to| (to.to_string(), enabled(&observed.terms) == Some(to))),
-        );
+        record_threshold(&mut record, desired, observed, recorded, name);
     }
     let filter_start = |terms: &Value| {
         terms.pointer(&format!("/{}", leaving::FILTER_START)).and_then(Value::as_str).map(str::to_owned)
@@ -137,7 +126,10 @@ pub fn record(
         .filter(|(path, id)| {
             !record.contains_key(*path)
                 && !record.values().any(|found| found == *id && is_item(path))
-                && is_there(observed, path, id, now)
+                && match holder(path).and_then(|item| recorded.items.get_key_value(item)) {
+                    Some((item, id)) => !record.contains_key(item) && is_there(observed, item, id, now),
+                    None => is_there(observed, path, id, now),
+                }
         })
         .map(|(path, id)| (path.clone(), id.clone()))
         .collect();
@@ -194,6 +186,30 @@ fn record_once_in_force(
     record.extend(in_force.map(|value| (path, value)));
 }
 
+fn record_threshold(
+    record: &mut BTreeMap<String, String>,
+    desired: &Desired,
+    observed: &ObservedContract,
+    recorded: &Recorded,
+    name: &str,
+) {
+    let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
+    // One that left the spec is off from then on, and the spec may turn it on again.
+    let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
+    let wanted = |name: &str| match desired.terms().get(name) {
+        Some(_) => enabled(desired.terms()),
+        None => was_set.then_some(false),
+    };
+    let path = thresholds::enabled_path(name);
+    let is_unheard = thresholds::is_unheard(recorded, name) && wanted(name).is_some();
+    if let Some(in_force) = enabled(&observed.terms).filter(|_| is_unheard) {
+        record.insert(path, in_force.to_string());
+        return;
+    }
+    let to = wanted(name).map(|to| (to.to_string(), enabled(&observed.terms) == Some(to)));
+    record_once_in_force(record, recorded, path, to);
+}
+
 fn record_subscription(
     record: &mut BTreeMap<String, String>,
     observed: &ObservedContract,
@@ -232,6 +248,12 @@ fn record_fields(
             record.insert(path, id.to_owned());
         }
     }
+}
+
+/// Path of the item that a value is recorded of, such as a quantity: it is on record for as long as the item is.
+fn holder(path: &str) -> Option<&str> {
+    let (item, _) = path.rsplit_once('/')?;
+    is_item(item).then_some(item)
 }
 
 /// Whether a path is that of an item of a list, not of a place in one.

@@ -17,7 +17,8 @@ use super::{
     money::{names_of, unit_names},
     observed::{ApiId, EditedBy, Ids, Seats},
     planned::{
-        BILLING, FILTERS, current, identified, instant, made, next_period, planned_segments, segments,
+        BILLING, FILTERS, current, identified, instant, made, made_later, next_period, planned_segments,
+        segments,
     },
     tables::KEYLESS,
 };
@@ -123,6 +124,7 @@ impl ObservedContract {
             last_edit: None,
             ours: None,
             made: made(&wire),
+            made_later: made_later(&wire),
             edited_by: EditedBy::Unknown,
             made_at: instant(&wire, "created_at"),
             keys: BTreeMap::new(),

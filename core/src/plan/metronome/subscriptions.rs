@@ -10,17 +10,24 @@ use serde_json::{Value, json};
 use super::{
     Desired, ObservedContract,
     draft::Draft,
+    leaving::Known,
     matching::{Matched, Wanted, has_ended},
     money::Unit,
     observed::{Item, Seats},
     part::{Members, Part},
-    text,
+    text, unheard,
 };
 use crate::{
     plan::{Change, Recorded},
     terms::{Decimal, Digest},
 };
 
+/// Member with the quantity at the start.
+pub(super) const QUANTITY: &str = "initialQuantity";
+/// What seats with an ID are noted as.
+pub(super) const SEATS: &str = "initialSeatIds";
+/// What the number of seats without an ID is noted as.
+pub(super) const UNASSIGNED: &str = "initialUnassignedSeats";
 const MODE: &str = "/quantityManagementMode";
 const SEAT_BASED: &str = "SEAT_BASED";
 
@@ -49,6 +56,42 @@ fn wanted_seats(item: &Value, key: &str, recorded: &Recorded) -> Option<Seats> {
     let unassigned = text(config, "initialUnassignedSeats").and_then(|seats| Decimal::from_wire(seats).ok());
     let unassigned = unassigned.or(left);
     Some(Seats { taken, unassigned: unassigned.map(Decimal::normalized) })
+}
+
+/// What a write is to set of seats that are not so yet. Those that were not read are not written.
+pub(super) fn seats_to_set(
+    wanted: &Wanted,
+    recorded: &Recorded,
+    item: Option<Item<'_>>,
+    observed: Option<&ObservedContract>,
+) -> Vec<(&'static str, Value)> {
+    let found = item.and_then(|item| observed?.seats.get(&item.ids.own));
+    let to = wanted_seats(&wanted.written, &wanted.key, recorded);
+    let Some(to) = to.filter(|_| item.is_none() || found.is_some()) else { return Vec::new() };
+    let taken = found.is_none_or(|found| found.taken != to.taken).then(|| (SEATS, json!(to.taken)));
+    let unassigned = to.unassigned.filter(|seats| found.is_none_or(|found| found.unassigned != Some(*seats)));
+    taken.into_iter().chain(unassigned.map(|seats| (UNASSIGNED, json!(seats.to_string())))).collect()
+}
+
+/// What writes that nobody heard of have put in force: where each is recorded, and as what.
+pub(super) fn in_force_unheard(
+    observed: &ObservedContract,
+    known: &Known<'_>,
+    wanted: &Wanted,
+    item: Item<'_>,
+) -> Vec<(String, String)> {
+    let seats = observed.seats.get(&item.ids.own);
+    let in_force = [
+        (QUANTITY, quantity_path(&wanted.key), text(item.terms, QUANTITY).map(str::to_owned)),
+        (SEATS, seats_path(&wanted.key), seats.map(|seats| digest(&seats.taken))),
+        (
+            UNASSIGNED,
+            unassigned_path(&wanted.key),
+            seats.and_then(|seats| Some(seats.unassigned?.to_string())),
+        ),
+    ];
+    let in_force = in_force.into_iter().filter(|(field, ..)| is_unheard(known, wanted, item, field));
+    in_force.filter_map(|(_, path, value)| Some((path, value?))).collect()
 }
 
 /// What is recorded of seats, once they are in force.
@@ -100,8 +143,10 @@ impl ObservedContract {
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
             let seats = wanted_seats(&wanted.written, &wanted.key, recorded)?;
+            let is_unheard = unheard::sets_seats(recorded, &wanted.key);
             let recorded = |path: String| recorded.items.get(&path);
-            let is_new = recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
+            let is_new = is_unheard
+                || recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))
                 || recorded(unassigned_path(&wanted.key))
                     != seats.unassigned.map(|seats| seats.to_string()).as_ref();
             let item = item.filter(|item| is_new && !item.ids.own.is_empty() && counts_seats(item.terms));
@@ -155,6 +200,11 @@ fn is_new(draft: &Draft<'_>, path: &str, same: impl Fn(&str) -> bool) -> bool {
     draft.recorded(path).map_or_else(|| draft.overrides(), |recorded| !same(recorded))
 }
 
+/// Whether a write of this resource that nobody heard of has made a value of a subscription what it is, and no application.
+fn is_unheard(known: &Known<'_>, wanted: &Wanted, item: Item<'_>, field: &str) -> bool {
+    known.of_item("subscriptions", &wanted.key, item).is_some_and(|set| set.contains(field))
+}
+
 fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
     let (Some(to), Some(from)) =
         (text(&wanted.written, "initialQuantity"), text(item.terms, "initialQuantity"))
@@ -176,7 +226,8 @@ fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update:
     let is_written = if has_ended(draft.shown, item, draft.now) {
         draft.change(&Change::new(format!("/{path}"), Some(json!(from)), Some(json!(to))), Unit::Other)
     } else {
-        is_wanted(draft, &path, &json!(from), &json!(to), to)
+        let is_ours = is_unheard(&draft.known, wanted, item, QUANTITY);
+        is_wanted(draft, &path, &json!(from), &json!(to), to, is_ours)
     };
     if !is_written {
         return;
@@ -195,6 +246,8 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         return;
     };
     let start = draft.soonest(start(item));
+    // As with quantities.
+    let begins_anew = has_ended(draft.shown, item, draft.now);
     let mut verbs = Members::new();
     // New seats fill free ones first.
     let mut filled = Decimal::ZERO;
@@ -205,6 +258,7 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
             &json!(from.taken),
             &json!(to.taken),
             &digest(&to.taken),
+            begins_anew || is_unheard(&draft.known, wanted, item, SEATS),
         )
     {
         for (verb, seats) in [
@@ -226,12 +280,13 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
         let (from, to) = (json!(number.to_string()), json!(wanted_number.to_string()));
         let path = unassigned_path(&wanted.key);
         let is_filled = filled > Decimal::ZERO;
+        let is_ours = begins_anew || is_unheard(&draft.known, wanted, item, UNASSIGNED);
         let mut counts = |path: String| {
             let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
             if is_filled {
                 draft.change(&change, Unit::Other)
             } else {
-                is_wanted(draft, &path, &from, &to, &wanted_number.to_string())
+                is_wanted(draft, &path, &from, &to, &wanted_number.to_string(), is_ours)
             }
         };
         if wanted_number != number && counts(path) {
@@ -252,12 +307,20 @@ fn edit_seats(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &m
     }
 }
 
-/// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there,
-/// nothing can be trampled.
-fn is_wanted(draft: &mut Draft<'_>, path: &str, from: &Value, to: &Value, record: &str) -> bool {
+/// Whether a difference is to be written; otherwise it is reported. Where nothing is recorded and nothing is there, or what
+/// is there is this resource's own, nothing can be trampled.
+fn is_wanted(
+    draft: &mut Draft<'_>,
+    path: &str,
+    from: &Value,
+    to: &Value,
+    record: &str,
+    is_ours: bool,
+) -> bool {
     let change = Change::new(format!("/{path}"), Some(from.clone()), Some(to.clone()));
     let empty = from.as_array().is_some_and(Vec::is_empty) || *from == json!("0");
-    let is_new = is_new(draft, path, |recorded| same_quantity(recorded, record))
+    let is_new = is_ours
+        || is_new(draft, path, |recorded| same_quantity(recorded, record))
         || (empty && draft.recorded(path).is_none());
     if is_new {
         draft.change(&change, Unit::Other)

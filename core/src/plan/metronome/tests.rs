@@ -7,6 +7,7 @@ mod billed;
 mod effect;
 mod fields;
 mod fixture;
+mod goes;
 mod imported;
 mod invoices;
 mod leaving;
@@ -24,6 +25,7 @@ mod scale;
 mod tables;
 mod takeover;
 mod term;
+mod unheard;
 
 use std::collections::BTreeMap;
 

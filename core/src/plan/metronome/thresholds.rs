@@ -12,6 +12,7 @@ use super::{
     money::{Unit, unit_at, units_at},
     part::{Members, Part, insert},
     tables::IS_ENABLED,
+    unheard,
 };
 use crate::{
     plan::{
@@ -204,10 +205,16 @@ fn unnamed_usage_of_commit(threshold: &Threshold, wanted: &Value, found: &Value)
     usage.into_iter().map(|change| Change { path: format!("/commit{}", change.path), ..change }).collect()
 }
 
+/// Whether a write of this resource that nobody heard of has made it watched, or not, as it is.
+pub(super) fn is_unheard(recorded: &Recorded, name: &str) -> bool {
+    recorded.set.get(name).is_some_and(|set| set.contains(unheard::IS_ENABLED_FIELD))
+}
+
 /// Whether it is the spec that turns the threshold on: it said off when it was last in force. Otherwise the API turned
 /// it off, after a payment that failed.
 fn was_turned_on(draft: &Draft<'_>, threshold: &Threshold) -> bool {
-    draft
-        .recorded(&enabled_path(threshold.name))
-        .map_or_else(|| draft.overrides(), |recorded| recorded == "false")
+    is_unheard(draft.recorded, threshold.name)
+        || draft
+            .recorded(&enabled_path(threshold.name))
+            .map_or_else(|| draft.overrides(), |recorded| recorded == "false")
 }

@@ -1,5 +1,7 @@
 //! What leaves the spec of a Zoo contract. A replace that left it out would carry it over for ever.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{KINDS, MEANT_WHEN_LEFT_OUT, ObservedContract};
@@ -9,7 +11,7 @@ use crate::{
         Change, Decision, Policy, Recorded, SetTerms,
         diff::covers,
         summarize,
-        three_way::{self, Fields, in_force, said},
+        three_way::{self, Fields, fields, in_force, said},
     },
     terms::{
         Decimal, Shape,
@@ -116,10 +118,57 @@ impl Left {
     }
 }
 
-/// Fields of the contract itself that a replace sets and that billing does not say yet.
+/// Fields of the contract, of its items and of its periods that a replace sets and that billing does not say yet.
 pub(super) fn to_set(written: &Value, observed: Option<&ObservedContract>) -> Vec<String> {
     let of_contract = |field: &str| REQUIRED.contains(&field);
-    three_way::to_set(&SHAPE, written, observed.map(|observed| &observed.terms), &of_contract)
+    let mut set = three_way::to_set(&SHAPE, written, observed.map(|observed| &observed.terms), &of_contract);
+    // What billing moves along is money of the customer's, and comes first: how much is remembered has a limit.
+    let mut of_items = Vec::new();
+    for (list, key) in LISTS {
+        let Some(Shape::List { item: shape, .. }) = SHAPE.member(list) else { continue };
+        let there = observed.map(|observed| pairs(written, &observed.terms, list, key)).unwrap_or_default();
+        for wanted in written.get(list).and_then(Value::as_array).into_iter().flatten() {
+            let Some(id) = text_of(wanted, key) else { continue };
+            let found = there.iter().find(|(found, ..)| *found == id).map(|(.., found)| *found);
+            for field in fields(shape, wanted, &|field| MEANT_WHEN_LEFT_OUT.contains(&field)) {
+                let value = said(wanted, &field)
+                    .filter(|value| found.and_then(|found| said(found, &field)) != Some(value));
+                of_items.extend(value.map(|value| (!is_moved(&field), note(list, &id, &field, value))));
+            }
+        }
+    }
+    of_items.sort_by_key(|(is_plain, _)| *is_plain);
+    set.extend(of_items.into_iter().map(|(_, note)| note));
+    set
+}
+
+/// How a write notes that it sets a field of an item or a period.
+fn note(list: &str, id: &str, field: &str, value: &Value) -> String {
+    three_way::with_digest(&format!("{list}/{id}:{field}"), value)
+}
+
+/// Takes for set what writes without a reply were to set of items and periods, and billing says.
+pub(super) fn recall<'s>(
+    written: &Value,
+    observed: &ObservedContract,
+    sets: impl Iterator<Item = &'s String>,
+    set: &mut SetTerms,
+) {
+    let notes: BTreeSet<&String> = sets.collect();
+    for (list, key) in LISTS {
+        let Some(Shape::List { item: shape, .. }) = SHAPE.member(list) else { continue };
+        for (id, _, found) in pairs(written, &observed.terms, list, key) {
+            let is_set = |field: &String| {
+                said(found, field).is_some_and(|value| notes.contains(&note(list, &id, field, value)))
+            };
+            let is_set = fields(shape, found, &|_| false).into_iter().filter(is_set);
+            let recorded = |field: String| match text_of(found, &field).filter(|_| is_moved(&field)) {
+                Some(value) => format!("{field}={value}"),
+                None => field,
+            };
+            set.add(&format!("{list}/{id}"), is_set.map(recorded).collect());
+        }
+    }
 }
 
 /// What is to be on record of a contract: fields that the spec sets and that are in force.

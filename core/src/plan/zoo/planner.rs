@@ -216,8 +216,14 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(observed.contract_id.clone());
         }
         if is_held(recorded) {
-            let set = as_set(recorded.lost.iter().flat_map(|write| &write.sets), &observed.terms);
-            recorded.set.add("", set);
+            let sets = || recorded.lost.iter().flat_map(|write| &write.sets);
+            let set = as_set(sets(), &observed.terms);
+            let mut all = recorded.set.clone();
+            all.add("", set);
+            if let Ok(desired) = &self.desired {
+                leaving::recall(&desired.canonical, observed, sets(), &mut all);
+            }
+            recorded.set = all;
         }
     }
 

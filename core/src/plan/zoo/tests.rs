@@ -120,6 +120,38 @@ fn a_change_names_what_changes_and_what_it_costs() {
 }
 
 #[test]
+fn what_billing_keeps_of_a_period_goes_with_its_time_and_not_with_its_number() {
+    let mut observed = seen(&contract("active"));
+    observed.terms["periods"][0]["rolloverInAmount"] = json!("300");
+    observed.terms["periods"][1]["rolloverInAmount"] = json!("7");
+    let mut terms = json!(contract("active"));
+    terms["effectiveAt"] = json!("2025-07-01T00:00:00Z");
+    let periods = terms["periods"].as_array_mut().unwrap();
+    for period in periods.iter_mut() {
+        period["periodIndex"] = json!(period["periodIndex"].as_i64().unwrap() + 1);
+    }
+    periods.insert(
+        0,
+        json!({"periodIndex": 0, "periodStartAt": "2025-07-01T00:00:00Z",
+        "periodEndAt": "2026-01-01T00:00:00Z", "commitmentAmount": "50"}),
+    );
+    let longer: Contract = serde_json::from_value(terms).unwrap();
+    let plan = written(decide(&longer, Some(&observed), &holding(&contract("active"))));
+    let rollovers = |plan: &Plan| -> Vec<_> {
+        let sent = SHAPE.canonical(&body(plan), Spelling::Wire).unwrap();
+        let periods = sent["periods"].as_array().unwrap().clone();
+        periods.iter().map(|period| period["rolloverInAmount"].clone()).collect()
+    };
+    assert_eq!(rollovers(&plan), [Value::Null, json!("300"), json!("7")]);
+    // A period whose dates alone change keeps what it has.
+    let mut moved = contract("active");
+    moved.periods[0].period_end_at = "2026-12-01T00:00:00Z".parse().unwrap();
+    moved.periods[1].period_start_at = "2026-12-01T00:00:00Z".parse().unwrap();
+    let plan = written(decide(&moved, Some(&observed), &holding(&contract("active"))));
+    assert_eq!(rollovers(&plan), [json!("300"), json!("7")]);
+}
+
+#[test]
 fn what_the_spec_leaves_out_is_carried_over() {
     let old = contract("active");
     let mut observed = seen(&old);

@@ -50,19 +50,45 @@ fn what_is_on_record_of_another_account_is_not_taken_for_gone() {
         contract
     };
     let held = of(json!({"account": "https://one", "contractId": "c-1"}));
-    assert_eq!(is_elsewhere(&held, "https://one"), None);
-    let why = is_elsewhere(&held, "https://two").unwrap();
+    assert_eq!(is_elsewhere(&held, None, "https://one"), None);
+    let why = is_elsewhere(&held, None, "https://two").unwrap();
     assert_eq!(why.reason, "AccountChanged");
     for part in ["contract c-1", "https://one", "https://two", "baseUrl"] {
         assert!(why.message.contains(part), "{}", why.message);
     }
     assert!(told(&held_while_deleted(&held), &why.message).contains(&format!("{RELEASE}=true")));
     let lost = json!({"account": "https://one", "unconfirmedWrite": {"digest": "0".repeat(32), "time": "2026-01-01T00:00:00Z"}});
-    assert!(is_elsewhere(&of(lost), "https://two").unwrap().message.contains("may have been made"));
+    assert!(is_elsewhere(&of(lost), None, "https://two").unwrap().message.contains("may have been made"));
     // Where nothing is on record of the other one, nothing is left there.
     for nothing in [json!({"account": "https://one"}), json!({"contractId": "c-1"}), json!({})] {
-        assert_eq!(is_elsewhere(&of(nothing), "https://two"), None);
+        assert_eq!(is_elsewhere(&of(nothing), None, "https://two"), None);
     }
+}
+
+#[test]
+fn what_was_announced_to_another_account_is_not_taken_for_gone_until_it_is_reported() {
+    let mut contract = contract(&metadata(Some(FINALIZER), None), &json!({"deletionPolicy": "Cancel"}));
+    let announced: Announced = serde_json::from_value(json!({
+        "account": "https://one", "after": {},
+        "write": {"digest": "0".repeat(32), "time": "2026-01-01T00:00:00Z"},
+    }))
+    .unwrap();
+    let elsewhere = |contract: &BillingContract, account: &str| {
+        is_elsewhere(contract, Some(&announced), account).map(|refusal| refusal.message)
+    };
+    assert_eq!(elsewhere(&contract, "https://one"), None);
+    assert!(
+        elsewhere(&contract, "https://two")
+            .unwrap()
+            .contains("may have been made in the account https://one")
+    );
+    let status = json!({"account": "https://two", "contractId": "c-2"});
+    contract.status = Some(serde_json::from_value(status).unwrap());
+    assert!(elsewhere(&contract, "https://two").unwrap().contains("in the account https://one"));
+    let status =
+        json!({"account": "https://two", "contractId": "c-2", "lastWriteAt": "2026-01-01T00:00:09Z"});
+    contract.status = Some(serde_json::from_value(status).unwrap());
+    assert_eq!(elsewhere(&contract, "https://two"), None, "a report has come since");
 }
 
 #[test]

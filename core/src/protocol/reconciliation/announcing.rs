@@ -62,9 +62,9 @@ impl<P: Planner> Reconciliation<P> {
         if now.signed_duration_since(running.since) > FRESH {
             self.running = None;
             self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
-        } else if let Some(gone) = self.gone(now) {
+        } else if let Some(ended) = self.gone(now).or_else(|| self.overtaken()) {
             self.running = None;
-            self.ended = Some(Box::new(gone));
+            self.ended = Some(Box::new(ended));
         }
     }
 }

@@ -436,6 +436,39 @@ fn a_field_that_a_lost_replace_has_set_is_taken_out_when_it_leaves_the_spec() {
 }
 
 #[test]
+fn what_a_lost_replace_has_set_of_an_item_or_a_period_is_taken_out_or_named_when_it_leaves_the_spec() {
+    let old = terms("Acme", "active");
+    for (list, name, value, told_as) in [
+        ("items", "billingUnitGranularity", json!("minute"), "billing_unit_granularity"),
+        ("periods", "rolloverInAmount", json!("500"), "rollover_in_amount"),
+        ("periods", "rolloverOutAmount", json!("500.50"), "rollover_out_amount"),
+        ("periods", "status", json!("closed"), "status"),
+    ] {
+        for is_held in [true, false] {
+            let mut with_more = old.clone();
+            with_more[list][0][name] = value.clone();
+            let mut bench = if is_held { holding(&old) } else { bench(&old) };
+            bench.contract.spec.zoo = serde_json::from_value(with_more.clone()).unwrap();
+            bench.change();
+            let before = if is_held { read(READ, told(&old, "c-1")) } else { absent(READ) };
+            bench.pass(&[before, failed(REPLACE, unknown()), done("unconfirmed")]);
+            set_name(&mut bench, "Acme");
+            let shown = told(&with_more, "c-1");
+            if list == "items" {
+                bench.pass(&[read(READ, shown), taken(REPLACE, told(&old, "c-1")), done("applied")]);
+                assert!(!bench.sent[0].body.contains(told_as), "{}", bench.sent[0].body);
+            } else {
+                let result = bench.pass(&[read(READ, shown), done("refused ImmutableField")]);
+                let Outcome::Refused { refusal, .. } = &result.outcome else {
+                    panic!("{:?}", result.outcome)
+                };
+                assert!(refusal.message.contains(&format!("/periods/0/{name}")), "{}", refusal.message);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_field_that_was_just_taken_out_and_an_earlier_write_puts_back_is_taken_out_again() {
     let without = terms("Acme", "active");
     let mut with_notes = without.clone();

@@ -2,7 +2,7 @@
 
 use crate::{
     api::BillingContractSpec,
-    plan::money_numbers,
+    plan::{Change, Unit, money_at, money_numbers},
     terms::Decimal,
     validate::{Violation, path},
 };
@@ -23,6 +23,21 @@ pub fn changed(before: &BillingContractSpec, after: &BillingContractSpec) -> Vec
         Some(Violation::new(path::of_pointer(&format!("spec.{}", api.field()), &new, pointer), message))
     };
     are.iter().filter_map(asked).collect()
+}
+
+/// What deserves a question in what a plan changes of money that is billed already.
+#[must_use]
+pub fn moved(changes: &[Change]) -> Vec<Violation> {
+    let of_change = |change: &Change| {
+        let were = money_at(&change.path, change.from.as_ref(), change.from_unit.as_ref());
+        let are = money_at(&change.path, change.to.as_ref(), change.unit.as_ref());
+        let asked = |(path, (unit, now)): (&String, &(Option<Unit>, Decimal))| {
+            let (_, was) = were.get(path).filter(|(before, _)| before == unit)?;
+            Some(Violation::new(path.as_str(), doubt(*was, *now)?))
+        };
+        are.iter().filter_map(asked).collect::<Vec<_>>()
+    };
+    changes.iter().flat_map(of_change).collect()
 }
 
 /// What is strange about a number of money that was another one before.
@@ -66,6 +81,30 @@ mod tests {
 
     fn asked(fee: &str, price: &str) -> Vec<String> {
         changed(&spec("185000", "0.42"), &spec(fee, price)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_a_plan_moves_deserves_the_same_question_as_a_change_of_files() {
+        let asked = |changes: &[Change]| moved(changes).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let change = |path: &str, from: Value, to: Value| Change::new(path, Some(from), Some(to));
+        let periods = |amount: &str| json!([{"periodIndex": 0, "commitmentAmount": amount}]);
+        assert_eq!(
+            asked(&[
+                change("/items/fde/fixedFeeAmount", json!("185000"), json!("1850000")),
+                change("/periods", periods("120000"), periods("0")),
+                change("/name", json!("1"), json!("10")),
+                Change::added("/items/x/fixedFeeAmount", json!("0")),
+            ]),
+            [
+                "`/items/fde/fixedFeeAmount` is ten times what it was (185000 -> 1850000): one digit too many?",
+                "`/periods/0/commitmentAmount` is 0, and was 120000: is that meant?",
+            ]
+        );
+        // Another unit is another amount, which a plan shows as such.
+        let mut euros = change("/items/fde/fixedFeeAmount", json!("10"), json!("100"));
+        euros.unit = Some(Unit::Currency("EUR".into()));
+        euros.from_unit = Some(Unit::Currency("USD".into()));
+        assert_eq!(asked(&[euros]), [""; 0]);
     }
 
     #[test]

@@ -9,13 +9,14 @@ mod zoo;
 use chrono::{DateTime, Datelike, Duration, NaiveTime, Utc};
 
 use crate::{
-    api::BillingContractSpec,
+    api::{BillingContract, BillingContractSpec, ContractPackageSpec},
     plan::start_of_year,
+    protocol::Outcome,
     terms::Timestamp,
-    validate::{Terms, Violation, Violations},
+    validate::{self, Terms, Violation, Violations},
 };
 
-pub use self::before::changed;
+pub use self::before::{changed, moved};
 
 /// Years that a term may have before somebody is asked.
 const MOST_YEARS: u32 = 10;
@@ -29,6 +30,29 @@ pub fn contract(spec: &BillingContractSpec, terms: &Terms<'_>) -> Vec<Violation>
         #[cfg(feature = "fake")]
         Terms::Fake(_) => Vec::new(),
     }
+}
+
+/// What deserves a question in what a reconcile has brought into force, or asks for leave to: the terms where they are not those
+/// that were in force before, and money that is moved. Terms that are wrong deserve more than a question, and get it elsewhere.
+#[must_use]
+pub fn brought(
+    contract: &BillingContract,
+    package: Option<&ContractPackageSpec>,
+    outcome: &Outcome,
+) -> Vec<Violation> {
+    let before = contract.status.as_ref().and_then(|status| status.last_applied.as_ref());
+    let (plans, is_new) = match outcome {
+        Outcome::InSync { spec_digest, applied } => {
+            let in_force = before.map(|before| &before.spec_digest);
+            (applied.as_slice(), spec_digest.as_ref().is_some_and(|digest| Some(digest) != in_force))
+        }
+        Outcome::AwaitingApproval(plan) => (std::slice::from_ref(plan), true),
+        _ => return Vec::new(),
+    };
+    let terms = is_new.then(|| validate::contract(&contract.spec, package).ok()).flatten();
+    let mut asked = terms.map(|terms| self::contract(&contract.spec, &terms)).unwrap_or_default();
+    asked.extend(plans.iter().flat_map(|plan| moved(&plan.changes)));
+    asked
 }
 
 /// Asks about a term that is longer than any that people agree on.

@@ -262,6 +262,9 @@ impl CustomerPart {
         if !resource.alerts.is_empty() {
             notes.push(Note { class: "bad", text: "prices to look at".to_owned() });
         }
+        if !resource.questions.is_empty() {
+            notes.push(Note { class: "wait", text: "to be asked about".to_owned() });
+        }
         let term = resource.term;
         let committed = committed(resource);
         let sides = [

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use countersign_core::{
-    api::{BillingContract, ContractApproval, approval::ApprovalDecision},
+    api::{APPROVED_PLAN, BillingContract, ContractApproval, RELEASE, approval::ApprovalDecision},
     plan::{
         Announced, Call, Demands, Departed, Holder, MAY_SHOW_LATER, Others, Refusal, Sayings, Sibling,
         Sought, metronome::Balances,
@@ -151,6 +151,7 @@ pub(super) struct Known {
     others: Vec<Arc<BillingContract>>,
     asking: Asking,
     is_there: bool,
+    is_as_meant: bool,
     departed: Vec<Departed>,
     unseen_until: Option<DateTime<Utc>>,
     /// It hears nothing of them, as with one of the mutants.
@@ -168,15 +169,44 @@ impl Known {
             is_same && Name::of(gone) != name && gone.spec.api() == desk.object.spec.api()
         };
         let departed = memory.departed.iter().filter(is_its);
+        let found = found.filter(|found| asking.is(found.metadata.uid.as_deref()));
         Self {
             others: others(memory, ground, &name, desk.account),
-            is_there: found.is_some_and(|found| asking.is(found.metadata.uid.as_deref())),
+            is_there: found.is_some(),
+            is_as_meant: ground.mutant == Some(Mutant::ChangeUnheard) || is_as_meant(desk, memory, ground),
             departed: departed.map(|(at, gone)| claims::departed(gone, wall(*at))).collect(),
             unseen_until: memory.took_over_at.map(|at| wall(at) + MAY_SHOW_LATER),
             is_deaf: ground.mutant == Some(Mutant::ClaimUnheard),
             asking,
         }
     }
+}
+
+/// Whether a resource, its provider, people and other resources still say what they said when the pass began, as far as the
+/// process has heard.
+pub(super) fn is_as_meant(desk: &Desk, memory: &Memory, ground: &Ground) -> bool {
+    let found = memory.cache.get(&Name::of(&desk.object));
+    let Some(now) = found.filter(|found| found.metadata.uid == desk.object.metadata.uid) else {
+        return false;
+    };
+    let meant = |contract: &BillingContract| {
+        let metadata = &contract.metadata;
+        let annotation = |name| metadata.annotations.as_ref().and_then(|all| all.get(name)).cloned();
+        let annotations = [APPROVED_PLAN, RELEASE].map(annotation);
+        (metadata.generation, metadata.deletion_timestamp.is_some(), annotations)
+    };
+    let fresh = Desk::of(Arc::clone(now), memory.said_of(&Name::of(now)), memory, ground);
+    let is_anothers = match desk.goal {
+        Goal::InForce => claims::holder(now, rivals(&fresh, ground)).is_some(),
+        Goal::Ended(_) => heir(&fresh, ground),
+    };
+    let versions = |desk: &Desk| -> Vec<_> {
+        desk.said.iter().map(|said| said.metadata.resource_version.clone()).collect()
+    };
+    meant(now) == meant(&desk.object)
+        && versions(&fresh) == versions(desk)
+        && (&fresh.account_name, &fresh.demands) == (&desk.account_name, &desk.demands)
+        && (!is_anothers || ground.mutant == Some(Mutant::ClaimUnheard))
 }
 
 impl Others for Known {
@@ -190,6 +220,10 @@ impl Others for Known {
 
     fn is_there(&self) -> bool {
         self.is_there
+    }
+
+    fn is_as_meant(&self) -> bool {
+        self.is_as_meant
     }
 
     fn departed(&self, _: &[&str]) -> Vec<Departed> {

@@ -20,7 +20,7 @@ use countersign_core::{
 
 use super::{
     Memory,
-    desk::{Desk, Known, claimed, heard, heir},
+    desk::{Desk, Known, claimed, heard, heir, is_as_meant},
     journal,
     line::{Fact, Fate, Line, takes},
     queue::{Due, Fingerprint},
@@ -227,6 +227,10 @@ impl Task {
             if let Outcome::Refused { refusal, .. } = &mut result.outcome {
                 refusal.message = deletion::how_to_release(&refusal.message, "contract", &name, "ended");
             }
+        }
+        if result.is_overtaken {
+            memory.touched.insert(Name::of(&object));
+            return None;
         }
         let requeue = result.requeue;
         if !is_tolerated(&object, &result, memory.queue.failures(&uid)) {
@@ -487,6 +491,10 @@ where
         }
         Step::Send(call) => {
             line.ground.note(|| format!("  send {:?} {} {fate:?}", call.kind, call.path));
+            if !line.desk.has_sent && !is_as_meant(line.desk, memory, line.ground) {
+                let name = Name::of(&line.desk.object);
+                line.ground.find(format!("{name}: it writes what is not meant any more, and has heard so"));
+            }
             line.desk.foreseen = reconciliation.foreseen(now).map(|plan| plan.calls).unwrap_or_default();
             let reply = line.send(&call);
             if line.is_dead {

@@ -47,7 +47,13 @@ enum Fate {
 }
 
 /// Every place of a spec that may be left out, with the field that it is: `commits[].priority`.
-fn places(shape: &Shape, value: &Value, pointer: &str, field: &str, found: &mut Vec<(String, String)>) {
+pub(super) fn places(
+    shape: &Shape,
+    value: &Value,
+    pointer: &str,
+    field: &str,
+    found: &mut Vec<(String, String)>,
+) {
     match (shape, value) {
         (Shape::Object(members), Value::Object(values)) => {
             for (name, value) in values {

@@ -408,3 +408,52 @@ fn an_id_in_capitals_is_the_same_product_for_what_was_billed_and_the_same_unit_f
     assert!(plan.effect.fixed.iter().all(|fixed| fixed.unit.label() == "USD"), "{:?}", plan.effect.fixed);
     bench.settle(&terms);
 }
+
+/// An item of a list that gives, and bills where it can, an amount at each of some moments.
+fn in_parts(list: &str, key: &str, parts: &[(&str, &str)]) -> Value {
+    let access: Vec<_> = parts
+        .iter()
+        .map(|(at, amount)| json!({"startingAt": at, "endingBefore": "2027-01-01T00:00:00Z", "amount": amount}))
+        .collect();
+    let invoice: Vec<_> =
+        parts.iter().map(|(at, amount)| json!({"timestamp": at, "amount": amount})).collect();
+    let mut item = json!({"key": key, "productId": fixture::OTHER, "name": "Parts"});
+    if list == "scheduledCharges" {
+        item["schedule"] = json!({"scheduleItems": invoice});
+        return item;
+    }
+    item["accessSchedule"] = json!({"scheduleItems": access});
+    item["priority"] = json!("1");
+    if list.ends_with("ommits") {
+        item["type"] = json!("PREPAID");
+        item["invoiceSchedule"] = json!({"scheduleItems": invoice});
+    }
+    item
+}
+
+#[test]
+fn an_item_that_is_split_in_two_does_not_bill_its_past_again() {
+    let (first, second) = ("2026-02-01T00:00:00Z", PAST);
+    for list in ["commits", "credits", "scheduledCharges", "customerCommits", "customerCredits"] {
+        let spec = |items: Value| with(&fixture::plain(), &format!("/{list}"), items);
+        let of = |key: &str, parts: &[(&str, &str)]| in_parts(list, key, parts);
+        let whole = of("a", &[(first, "200"), (second, "100"), (TO_COME, "100")]);
+        let bench = Bench::created(&spec(json!([whole])));
+        let by_time =
+            spec(json!([of("a", &[(first, "200")]), of("b", &[(second, "100"), (TO_COME, "100")])]));
+        let by_amount =
+            [of("a", &[(first, "120"), (second, "100"), (TO_COME, "100")]), of("b", &[(first, "80")])];
+        for two in [by_time, spec(json!(by_amount))] {
+            is_backdated(bench.decide(&two), list);
+            let position = two[list].as_array().unwrap().len() - 1;
+            let meant = with(&two, &format!("/{list}/{position}/backdate"), json!(true));
+            let plan = written(bench.decide(&meant));
+            assert!(plan.changes.iter().any(|change| change.path.ends_with("/b/backdate")), "{list}");
+        }
+        // What is still to come moves without a word, and so does another item of the product come beside it.
+        let later = spec(json!([of("a", &[(first, "200"), (second, "100")]), of("b", &[(TO_COME, "100")])]));
+        bench.clone().settle(&later);
+        let other = spec(json!([whole, of("b", &[("2026-04-01T00:00:00Z", "5")])]));
+        bench.clone().settle(&other);
+    }
+}

@@ -338,6 +338,54 @@ fn a_contract_of_ones_own_is_ended_without_its_record_also_where_the_spec_would_
 }
 
 #[test]
+fn what_only_a_key_leads_to_and_the_spec_cannot_have_made_is_ended_by_nobody() {
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let later = with(&fixture::plain(), "/startingAt", json!("2026-03-01T00:00:00Z"));
+    // Refused from the start: the resource goes, and leaves it as it is.
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    world.contract.metadata.generation = Some(1);
+    world.contract.spec.metronome = Some(serde_json::from_value(later.clone()).unwrap());
+    assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Refused { .. }));
+    // A deletion is another generation, and no other spec.
+    world.contract.metadata.generation = Some(2);
+    world.contract.metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-06-01T10:00:00Z")).unwrap();
+    let ended = world.pass(goal).outcome;
+    assert!(matches!(&ended, Outcome::Ended { applied } if applied.is_empty()), "{ended:?}");
+    assert!(world.api.contract["archived_at"].is_null());
+    // Made by a process that was killed, from a spec that has changed since: it is neither ended nor left without a word.
+    let mut world = World::new(&fixture::plain(), None, None);
+    world.settle();
+    world.contract.status = None;
+    set_terms(&mut world, &later);
+    world.contract.metadata.generation = Some(2);
+    let Outcome::Refused { refusal, .. } = world.pass(goal).outcome else { panic!() };
+    assert_eq!(refusal.reason, "OwnershipUnproven");
+    assert!(refusal.message.contains("/startingAt"), "{}", refusal.message);
+    assert!(world.api.contract["archived_at"].is_null());
+    // From the spec as it is, it may have made it.
+    set_terms(&mut world, &fixture::plain());
+    world.pass(goal);
+    assert!(world.api.contract["archived_at"].is_string());
+}
+
+#[test]
+fn what_another_owner_has_stamped_is_not_ended_by_whoever_has_its_key() {
+    let goal = Goal::Ended(Ending { policy: DeletionPolicy::Cancel, end_at: None, void_invoices: false });
+    let mut world = World::new(&fixture::plain(), Some("staging"), None);
+    world.settle();
+    world.contract.status = None;
+    let fields = world.api.contract["custom_fields"].as_object_mut().unwrap();
+    let cluster = fields.values_mut().find(|value| **value == "staging").unwrap();
+    *cluster = json!("production");
+    assert!(matches!(world.pass(Goal::InForce).outcome, Outcome::Refused { .. }));
+    world.pass(goal);
+    assert!(world.api.contract["archived_at"].is_null(), "it is production's");
+}
+
+#[test]
 fn a_plan_that_cancels_says_that_the_contract_is_archived_and_not_that_it_ends() {
     let mut world = World::new(&fixture::plain(), None, None);
     world.settle();

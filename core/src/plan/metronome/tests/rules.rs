@@ -399,6 +399,26 @@ fn items_of_a_package_are_neither_changed_nor_reported() {
 }
 
 #[test]
+fn what_others_add_to_a_contract_from_a_package_is_reported_where_it_tells_that_it_came_later() {
+    let spec = fixture::from_package();
+    let mut bench = Bench::created(&spec);
+    let made_at: DateTime<Utc> = bench.api.contract["created_at"].as_str().unwrap().parse().unwrap();
+    let commit = |name: &str, seconds: i64| {
+        let time = (made_at + chrono::TimeDelta::seconds(seconds)).to_rfc3339();
+        json!({"id": name, "name": name, "created_at": time, "product": {"id": fixture::PRODUCT, "name": "A product"}})
+    };
+    another_commit(&mut bench, &commit("of the package", 1));
+    assert_eq!(bench.decide(&spec), Decision::InSync);
+    another_commit(&mut bench, &commit("by hand", 3600));
+    let told = reported(bench.decide(&spec)).join("\n");
+    assert!(told.contains("by hand") && !told.contains("of the package"), "{told}");
+    // Whoever has lost the record reports no more than that, and changes nothing.
+    bench.forget();
+    let told = reported(bench.decide(&spec)).join("\n");
+    assert!(told.contains("by hand") && !told.contains("of the package"), "{told}");
+}
+
+#[test]
 fn amounts_are_exact_to_the_last_of_28_digits() {
     let amount = "/commits/0/accessSchedule/scheduleItems/0/amount";
     let first = "1234567890123456789012345.678";

@@ -1,0 +1,287 @@
+//! What a write sets of single items, and puts in force of what is recorded once it is, as the write notes it.
+//!
+//! Should nobody hear what became of it, and Git go back before the next look, nothing else tells that what billing has of
+//! that is the resource's own. A note names the thing and the field: `commits/launch:rolloverFraction=1f2e3d4c`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Desired, ObservedContract, keyless, leaving,
+    lists::{LISTS, List, item_shape},
+    matching::{Matched, Wanted, float_digits, wanted_items},
+    observed::Item,
+    schedule, subscriptions,
+    tables::{KEYLESS, THRESHOLD_NAMES},
+};
+use crate::{
+    plan::{
+        Recorded,
+        three_way::{Fields, fields, said, with_digest},
+    },
+    terms::{Decimal, Shape, shape::Spelling},
+};
+
+/// Between a thing and the field of it. No path of a member of the contract has it, and no key.
+const OF: char = ':';
+/// The field that says that an override was added.
+const ADDED: &str = "added";
+/// Whether a threshold is watched.
+pub(super) const IS_ENABLED_FIELD: &str = "isEnabled";
+/// The list whose items go by what they say.
+const OVERRIDES: &str = "overrides";
+/// Most bytes of a note.
+const LONGEST: usize = 250;
+/// Members of items that are schedules.
+const SCHEDULES: [&str; 3] = ["accessSchedule", "invoiceSchedule", "schedule"];
+/// Fields that cost the customer something: they come first, as how much of one write is remembered has a limit.
+const BILLED: [&str; 4] = ["invoiceAmount", "invoiceSchedule", "rolloverFraction", "schedule"];
+
+fn note(thing: &str, field: &str, value: &Value) -> String {
+    with_digest(&format!("{thing}{OF}{field}"), value)
+}
+
+/// What a write is to set of items that billing does not say yet.
+pub(super) fn to_set(
+    desired: &Desired,
+    observed: Option<&ObservedContract>,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> Vec<String> {
+    let mut notes = watched(desired, observed);
+    let mut rest = Vec::new();
+    let mut added = BTreeSet::new();
+    let mut add = |list: &'static str, wanted: &keyless::Wanted, rest: &mut Vec<(String, String)>| {
+        if list == OVERRIDES {
+            added.insert(wanted.path.clone());
+        }
+        rest.extend(fields_of(list, &wanted.path, &wanted.written, None));
+    };
+    if let Some(observed) = observed {
+        let desired = &*desired.within(observed, recorded);
+        let matched = Matched::new(desired, observed, recorded, now);
+        for pairs in &matched.lists {
+            for (wanted, item) in &pairs.wanted {
+                of_item(pairs.list, wanted, *item, Some(observed), recorded, &mut notes, &mut rest);
+            }
+        }
+        for pairs in keyless::matched(desired, observed, recorded, &matched.references) {
+            for (wanted, _) in pairs.wanted.iter().filter(|(_, item)| item.is_none()) {
+                add(pairs.list, wanted, &mut rest);
+            }
+        }
+    } else {
+        let references = BTreeMap::new();
+        for list in &LISTS {
+            for wanted in wanted_items(desired, list, &references) {
+                of_item(list, &wanted, None, None, recorded, &mut notes, &mut rest);
+            }
+        }
+        for list in KEYLESS {
+            for wanted in keyless::wanted(desired, &references, list) {
+                add(list, &wanted, &mut rest);
+            }
+        }
+    }
+    notes.extend(added_notes(&added));
+    rest.sort_by_key(|(field, _): &(String, String)| {
+        let top = field.split('/').next().unwrap_or_default();
+        !BILLED.contains(&top)
+    });
+    notes.extend(rest.into_iter().map(|(_, note)| note));
+    notes
+}
+
+/// That overrides are added, and how many there are: where some of the notes were left out, none of them tells anything.
+fn added_notes(paths: &BTreeSet<String>) -> Vec<String> {
+    if paths.is_empty() {
+        return Vec::new();
+    }
+    let count = format!("{OVERRIDES}{OF}{ADDED}={}", paths.len());
+    std::iter::once(count).chain(paths.iter().map(|path| format!("{path}{OF}{ADDED}"))).collect()
+}
+
+/// Whether a write without a reply has added overrides and not this one, so that none of what is there was made for it.
+pub(super) fn was_not_added(recorded: &Recorded, path: &str) -> bool {
+    let (all, one) = (format!("{OVERRIDES}{OF}{ADDED}="), format!("{path}{OF}{ADDED}"));
+    let is_one = |note: &&String| note.starts_with(OVERRIDES) && note.ends_with(&format!("{OF}{ADDED}"));
+    let tells = |sets: &[String]| {
+        let count = sets.iter().find_map(|note| note.strip_prefix(&all)?.parse::<usize>().ok());
+        count.is_some_and(|count| sets.iter().filter(is_one).count() == count)
+    };
+    let mut adding =
+        recorded.lost.iter().filter(|write| write.sets.iter().any(|note| note.starts_with(&all))).peekable();
+    adding.peek().is_some() && adding.all(|write| tells(&write.sets) && !write.sets.contains(&one))
+}
+
+/// Whether thresholds are to be watched, where billing says otherwise.
+fn watched(desired: &Desired, observed: Option<&ObservedContract>) -> Vec<String> {
+    let enabled = |terms: &Value, name: &str| terms.get(name)?.get(IS_ENABLED_FIELD)?.as_bool();
+    let notes = THRESHOLD_NAMES.into_iter().filter_map(|name| {
+        let found = observed.and_then(|observed| enabled(&observed.terms, name));
+        // One that the spec does not have is turned off.
+        let to = enabled(desired.terms(), name).or(found.map(|_| false))?;
+        (found != Some(to)).then(|| note(name, IS_ENABLED_FIELD, &json!(to)))
+    });
+    notes.collect()
+}
+
+fn of_item(
+    list: &'static List,
+    wanted: &Wanted,
+    item: Option<Item<'_>>,
+    observed: Option<&ObservedContract>,
+    recorded: &Recorded,
+    notes: &mut Vec<String>,
+    rest: &mut Vec<(String, String)>,
+) {
+    let thing = format!("{}/{}", list.name, wanted.key);
+    if list.name == "subscriptions" {
+        let in_force = item.and_then(|item| quantity(item.terms));
+        let to = quantity(&wanted.written).filter(|to| Some(to) != in_force.as_ref());
+        notes.extend(to.map(|to| note(&thing, subscriptions::QUANTITY, &to)));
+        let to = subscriptions::seats_to_set(wanted, recorded, item, observed);
+        notes.extend(to.into_iter().map(|(field, value)| note(&thing, field, &value)));
+    }
+    match item {
+        Some(item) => rest.extend(fields_of(list.name, &thing, &wanted.written, Some(item.terms))),
+        None => rest.extend(all_fields_of(list.name, &thing, &wanted.written)),
+    }
+}
+
+/// The optional fields of an item that is to be added, as few notes: whatever the item says of them is the write's.
+fn all_fields_of(list: &str, thing: &str, written: &Value) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for field in fields(item_shape(list), written, &leaving::is_apart) {
+        match all.last_mut().filter(|(_, note)| note.len() + field.len() < LONGEST) {
+            Some((_, note)) => *note = format!("{note},{field}"),
+            None => all.push((field.clone(), format!("{thing}{OF}{field}"))),
+        }
+    }
+    all
+}
+
+/// The optional fields of an item that billing does not say yet, each with its note.
+fn fields_of(list: &str, thing: &str, written: &Value, found: Option<&Value>) -> Vec<(String, String)> {
+    let Ok(canonical) = item_shape(list).canonical(written, Spelling::Spec) else { return Vec::new() };
+    let fields = fields(item_shape(list), written, &leaving::is_apart).into_iter();
+    let noted = fields.filter_map(|field| {
+        let to = mark(list, &field, &canonical)?;
+        let is_there = found.and_then(|found| mark(list, &field, found)).as_ref() == Some(&to);
+        (!is_there).then(|| (field.clone(), note(thing, &field, &to)))
+    });
+    noted.collect()
+}
+
+fn quantity(terms: &Value) -> Option<Value> {
+    terms.get(subscriptions::QUANTITY).map(|quantity| json!(float_digits(quantity)))
+}
+
+/// What is the same of a field in what is sent and in what is told of it, whatever the API fills in.
+fn mark(list: &str, field: &str, terms: &Value) -> Option<Value> {
+    let value = said(terms, field)?;
+    if SCHEDULES.contains(&field) {
+        // How a divided amount is rounded, and at which end of a month an item is due, is the API's own affair.
+        let items = schedule::items(value);
+        let sum = items.iter().try_fold(Decimal::ZERO, |sum, item| sum.checked_add(schedule::amount(item)?));
+        return Some(json!([items.len(), sum.map(|sum| sum.to_float_digits().to_string())]));
+    }
+    let shape =
+        field.split('/').fold(item_shape(list), |shape, name| shape.member(name).unwrap_or(&Shape::Any));
+    Some(needed(shape, value))
+}
+
+/// A value without what may be left out of it, its numbers as all that agree with them have them.
+fn needed(shape: &Shape, value: &Value) -> Value {
+    match (shape, value) {
+        (Shape::Object(members), Value::Object(values)) => {
+            let needed = values.iter().filter_map(|(name, value)| {
+                let member = members.get(name).filter(|member| !member.optional)?;
+                Some((name.clone(), needed(&member.shape, value)))
+            });
+            needed.collect::<Map<_, _>>().into()
+        }
+        (Shape::Decimal, value) => json!(float_digits(value)),
+        (_, value) => value.clone(),
+    }
+}
+
+/// Notes of writes without a reply, by the thing that they are of: the field of each, and the note itself; none for a field of
+/// an item that the write was to add.
+fn noted(recorded: &Recorded) -> BTreeMap<String, Vec<(String, Option<String>)>> {
+    let mut noted: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
+    for note in recorded.lost.iter().flat_map(|write| &write.sets) {
+        let place = note.rsplit_once('=').map_or(note.as_str(), |(place, _)| place);
+        let Some((thing, fields)) = place.split_once(OF) else { continue };
+        let whole = Some(note.clone()).filter(|_| note.contains('='));
+        let of_thing = fields.split(',').map(|field| (field.to_owned(), whole.clone()));
+        noted.entry(thing.to_owned()).or_default().extend(of_thing);
+    }
+    noted
+}
+
+/// Whether a write without a reply was to set seats of a subscription, so that they have to be read.
+pub(super) fn sets_seats(recorded: &Recorded, key: &str) -> bool {
+    let notes = noted(recorded).remove(&format!("subscriptions/{key}")).unwrap_or_default();
+    notes.iter().any(|(field, _)| [subscriptions::SEATS, subscriptions::UNASSIGNED].contains(&field.as_str()))
+}
+
+/// Takes for set what writes without a reply were to set and billing says: of the item that is on record as theirs, or else of
+/// one that nothing on record is.
+pub(super) fn recall(observed: &ObservedContract, recorded: &mut Recorded) {
+    for (thing, notes) in noted(recorded) {
+        let is_noted = |field: &str, value: &Value| {
+            notes.iter().any(|(_, found)| *found == Some(note(&thing, field, value)))
+        };
+        if let Some(threshold) = THRESHOLD_NAMES.iter().find(|name| **name == thing) {
+            let enabled = observed.terms.get(*threshold).and_then(|found| found.get(IS_ENABLED_FIELD));
+            if enabled.is_some_and(|enabled| is_noted(IS_ENABLED_FIELD, enabled)) {
+                recorded.set.add(threshold, Fields::from([IS_ENABLED_FIELD.to_owned()]));
+            }
+            continue;
+        }
+        let lists = LISTS.iter().map(|list| list.name).chain(KEYLESS);
+        let list = thing.split_once('/').and_then(|(list, _)| lists.into_iter().find(|found| *found == list));
+        let Some(list) = list else { continue };
+        let is_set = |item: Item<'_>, (field, whole): &&(String, Option<String>)| {
+            let seats = || observed.seats.get(&item.ids.own);
+            let found = match field.as_str() {
+                subscriptions::QUANTITY => quantity(item.terms),
+                subscriptions::SEATS => seats().map(|seats| json!(seats.taken)),
+                subscriptions::UNASSIGNED => {
+                    seats().and_then(|seats| Some(json!(seats.unassigned?.to_string())))
+                }
+                field => mark(list, field, item.terms),
+            };
+            found.is_some_and(|found| whole.is_none() || is_noted(field, &found))
+        };
+        for item in candidates(observed, recorded, list, &thing) {
+            let set: Fields =
+                notes.iter().filter(|note| is_set(item, note)).map(|(field, _)| field.clone()).collect();
+            // What has no key went by what it said then.
+            let of = if KEYLESS.contains(&list) {
+                format!("{list}/{}", item.recorded_id())
+            } else {
+                thing.clone()
+            };
+            recorded.set.add(&of, set);
+        }
+    }
+}
+
+/// The item on record by a path, or, where there is none, those that are on record by none.
+fn candidates<'v>(
+    observed: &'v ObservedContract,
+    recorded: &Recorded,
+    list: &str,
+    path: &str,
+) -> Vec<Item<'v>> {
+    let known: BTreeSet<&str> = recorded.items.values().map(String::as_str).collect();
+    let is_it = |item: &Item<'_>| match recorded.items.get(path) {
+        Some(id) => item.recorded_id() == *id,
+        None => !known.contains(&*item.recorded_id()),
+    };
+    observed.items(list).filter(is_it).collect()
+}
