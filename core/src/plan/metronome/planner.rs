@@ -260,21 +260,6 @@ impl ContractPlanner {
     }
 }
 
-/// Why a contract is not made yet: one may still come, or show, that a create of the resource's makes under another key, or for another
-/// customer, and the API would take both.
-fn may_come(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Option<Refusal> {
-    let create = desired.create_fingerprint();
-    let others = recorded.lost.iter().filter(|write| write.digest != create);
-    let until = others.map(|write| write.late_until).max().filter(|until| until.0 > now)?;
-    recorded.contract_id.is_none().then(|| Refusal {
-        reason: reasons::OTHER_CONTRACT_HELD,
-        message: format!(
-            "A create whose reply did not come, under another key or for another customer, may still be carried out. What it makes \
-             is looked for, until {until}, before a contract is made"
-        ),
-    })
-}
-
 impl Planner for ContractPlanner {
     type Need = Need;
     type Snapshot = ContractSnapshot;
@@ -329,9 +314,6 @@ impl Planner for ContractPlanner {
             let (origin, holders) = (&self.origin, &self.holders);
             let listed = self.listed(desired.customer_id())?;
             let meant = (desired, self.customer_alias.as_deref());
-            if let Some(until) = may_come(desired, recorded, now) {
-                return Ok(Decision::Wait(until));
-            }
             if let Some(stop) = in_the_way(origin, holders, meant, listed, recorded, policy, now) {
                 return Ok(stop);
             }
