@@ -232,7 +232,7 @@ mod tests {
         });
         let contract = contract(&json!({"name": "acme", "generation": 1}), &status);
         assert_eq!(Recorded::of(&contract, "https://one").contract_id.as_deref(), Some("c-1"));
-        let elsewhere = Recorded { account: Some("https://two".into()), ..Recorded::default() };
+        let elsewhere = Recorded { account: Some("https://two".into()), specs: 1, ..Recorded::default() };
         assert_eq!(Recorded::of(&contract, "https://two"), elsewhere);
     }
 
