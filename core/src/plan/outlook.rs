@@ -44,7 +44,7 @@ impl Outlook {
                 None => sums.push((&due.unit, amount)),
             }
         }
-        sums.into_iter().map(|(unit, amount)| Amount { amount, currency: unit.label().to_owned() }).collect()
+        sums.into_iter().map(|(unit, amount)| Amount::new(amount, unit.label())).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is known of a contract or a package in the billing API, as a status tells it.
 
+use chrono::Datelike as _;
+
 use crate::{
     api::contract::{Amount, ItemId, SetFields, Term},
     terms::{Digest, Timestamp},
@@ -43,7 +45,12 @@ pub struct PackageSnapshot {
     pub alias_differences: Vec<Change>,
 }
 
-/// A day (UTC), as `2026-01-01`.
+/// A day (UTC), as `2026-01-01`. In the hours around the first and the last year that there are, an offset leads out of them: that
+/// is the first or the last day.
 pub(super) fn day(time: Timestamp) -> String {
-    time.0.date_naive().to_string()
+    match time.0.year() {
+        ..0 => "0000-01-01".to_owned(),
+        10_000.. => "9999-12-31".to_owned(),
+        _ => time.0.date_naive().to_string(),
+    }
 }

@@ -19,6 +19,14 @@ pub(super) fn id<'v>(reply: &'v Value, name: &str) -> Result<&'v str, String> {
     fits(name, text, MAX_ID).map(|()| text)
 }
 
+/// Checks a text that is an ID.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn is_id(name: &str, text: &str) -> Result<(), String> {
+    fits(name, text, MAX_ID)
+}
+
 /// Checks a word of a reply.
 ///
 /// # Errors

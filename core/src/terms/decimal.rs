@@ -122,6 +122,14 @@ impl Decimal {
         Self(self.0.trunc_with_scale(places))
     }
 
+    /// Whether a resource has room for the number: its [`PATTERN`] takes it. One that was read from a billing API, or computed,
+    /// may have more digits.
+    #[must_use]
+    pub fn fits(self) -> bool {
+        let text = self.to_string();
+        text.len() <= MAX_LENGTH && text.parse::<Self>().is_ok()
+    }
+
     /// How many decimals the number is written with.
     #[must_use]
     pub fn decimals(self) -> u32 {

@@ -97,6 +97,26 @@ async fn a_key_that_another_customer_s_contract_has_is_named_and_sent_once() {
 }
 
 #[tokio::test]
+async fn a_lost_create_is_the_resources_though_the_providers_prefix_has_changed() {
+    let world = World::metronome().await;
+    world.sim.fault(json!({"kind": "drop_reply", "path": CREATE})).await;
+    world.apply(&acme()).await;
+    world.sim.until_faults_met(1).await;
+    world.sim.heal().await;
+    world.sim.fault(json!({"kind": "status", "status": 500, "path": LIST})).await;
+    world.until_waiting("acme", "WriteUnconfirmed").await;
+    let prefix = "/spec/metronome/uniquenessKeyPrefix";
+    world.apply(&with(provider(&world.sim.url), prefix, json!("another"))).await;
+    while world.get_object("BillingProvider", "metronome").await["status"]["observedGeneration"] != 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.sim.heal().await;
+    world.ask("acme").await;
+    let ready = world.until_ready("acme").await;
+    assert_eq!(ready["status"]["contractId"], world.sim.only(CUSTOMER).await["id"]);
+}
+
+#[tokio::test]
 async fn a_request_that_was_lost_on_its_way_is_sent_again() {
     let world = World::metronome().await;
     world.sim.fault(json!({"kind": "drop_request", "path": CREATE, "count": 2})).await;

@@ -13,7 +13,7 @@ use super::status::conditions;
 use crate::terms::fake;
 use crate::{
     api::kind::{Api, one_of},
-    terms::{Decimal, Digest, Timestamp, metronome, shape::in_usual_letters, zoo},
+    terms::{Decimal, Digest, Timestamp, metronome, shape::in_usual_letters, text::is_unseen, zoo},
 };
 
 /// What a contract should be, and how Countersign may act on it.
@@ -324,6 +324,22 @@ pub struct Amount {
     /// Code of the currency; with Metronome the name of the pricing unit, or its ID where the API did not tell its name.
     #[schemars(length(max = 256))]
     pub currency: String,
+}
+
+impl Amount {
+    /// Most characters of a currency or a unit.
+    const MAX_CURRENCY: usize = 256;
+
+    /// An amount as a status has room for it, whatever billing tells: more digits than a resource can have are none, and a name
+    /// is cut.
+    #[must_use]
+    pub fn new(amount: Option<Decimal>, currency: &str) -> Self {
+        let seen = |letter: char| if is_unseen(letter) { ' ' } else { letter };
+        Self {
+            amount: amount.filter(|amount| amount.fits()),
+            currency: currency.chars().map(seen).take(Self::MAX_CURRENCY).collect(),
+        }
+    }
 }
 
 /// `50000 USD`.

@@ -58,6 +58,11 @@ pub fn find<'v>(
             Found::Own(observed)
         };
     }
+    // Made by a create without a reply, under the key that the resource had before.
+    let is_sent = |observed: &&ObservedContract| !observed.archived && observed.is_sent_by(desired, recorded);
+    if let Some(observed) = listed.iter().find(is_sent).filter(|_| recorded.contract_id.is_none()) {
+        return Found::Own(observed);
+    }
     let mut stamped = listed.iter().filter(|observed| !observed.archived && observed.is_stamped(desired));
     match (stamped.next(), stamped.next()) {
         (Some(observed), None) => Found::Own(observed),

@@ -106,7 +106,16 @@ impl Draft<'_> {
 
     /// Whether the contract is over as soon as a change can apply: what would be ended then bills nothing any more.
     fn is_over(&self) -> bool {
-        self.shown.ending_before.is_some_and(|end| end <= self.soonest(None))
+        let end = self.desired.end_in(self.observed, self.recorded);
+        end.is_some_and(|end| end <= self.soonest(None)) && end == self.observed.ending_before
+    }
+
+    /// When an item ends that goes out: as soon as a change can apply, or, where its contract was over and goes on again, with
+    /// that, as it would be billed for the time between.
+    fn end_of_what_goes(&self, start: Option<Timestamp>) -> Timestamp {
+        let over = self.observed.ending_before.filter(|end| end.0 <= self.now);
+        let over = over.filter(|end| start.is_none_or(|start| start < *end));
+        over.unwrap_or_else(|| self.soonest(start))
     }
 }
 
@@ -137,6 +146,9 @@ fn edit(draft: &mut Draft<'_>, list: &'static List, wanted: &Wanted, item: Item<
     let mut update = Members::new();
     if differences.members.iter().all(|change| change.path != "/endingBefore") {
         differences.members.extend(reopened(draft, list, wanted, item));
+    }
+    if differences.members.iter().all(|change| change.path != "/endingBefore") {
+        goes_on_with_contract(draft, list, wanted, item);
     }
     if list.name == "subscriptions" {
         subscriptions::edit(draft, wanted, item, &mut differences.members, &mut update);
@@ -227,6 +239,20 @@ fn reopened(draft: &Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) -> 
     let of_contract = draft.desired.end_in(draft.observed, draft.recorded);
     let is_cut_off = of_contract.is_none_or(|of_contract| end < of_contract);
     is_cut_off.then(|| Change::removed("/endingBefore".to_owned(), json!(end)))
+}
+
+/// Names, or refuses, the periods that an item has missed while its contract was over, where the contract goes on again.
+fn goes_on_with_contract(draft: &mut Draft<'_>, list: &List, wanted: &Wanted, item: Item<'_>) {
+    let until = text(&wanted.written, "endingBefore").and_then(|end| end.parse().ok());
+    let Some(missed) = past::missed_with_contract(draft, list, item, until) else { return };
+    if let Ok(backdated) = past::named(draft, list, wanted, missed) {
+        draft.change(&backdated, Unit::Other);
+        return;
+    }
+    let path = path(list, &wanted.key, "/endingBefore");
+    let change =
+        Change::new(path, Some(json!(draft.observed.ending_before)), until.map(|until| json!(until)));
+    draft.reject(&change, Unit::Other, Remedy::Past);
 }
 
 /// Whether an item may go on after it has ended. Periods that it has missed since would be billed at once.
@@ -435,7 +461,7 @@ fn take_out(draft: &mut Draft<'_>, list: &'static List, key: &str, item: Item<'_
         Writes::Beside(beside) => return balances::take_out(draft, list, beside, item, &change),
     };
     let start = text(item.terms, "startingAt").and_then(|start| start.parse().ok());
-    let end = draft.soonest(start);
+    let end = draft.end_of_what_goes(start);
     if list.removal == Removal::End && start.is_some_and(|start| end <= start) {
         // The API takes no end at or before the start, and an end after it would bill the first period.
         draft.reject(&change, Unit::Usd, Remedy::Begin);

@@ -50,6 +50,11 @@ impl UniquenessKey {
         read == self.0 || PREFIXES.iter().any(|prefix| read.strip_prefix(prefix) == Some(&self.0))
     }
 
+    /// What a key that was read may be: as it is, and without one of the API's own words before it.
+    pub(super) fn readings(read: &str) -> impl Iterator<Item = &str> {
+        std::iter::once(read).chain(PREFIXES.iter().filter_map(|prefix| read.strip_prefix(prefix)))
+    }
+
     /// How the keys of the edits of the resource with this key begin.
     pub(super) fn mark(&self) -> String {
         let digest = Digest::of(&json!(["edits of", self.0]));

@@ -310,6 +310,16 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             }
             continue;
         };
+        if is_cut_off(draft, wanted, *item) {
+            let path = format!("/{}/endingBefore", wanted.path);
+            let change = Change::removed(path, json!(draft.observed.ending_before));
+            if draft.change(&change, Unit::Other) {
+                draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
+                let part = Part::Terms(item_shape(pairs.list), wanted.written.clone());
+                draft.add("add_overrides", wanted.path.clone(), part);
+            }
+            continue;
+        }
         // The API changes no override, so one that says something else is what it made of what was sent: to add it again
         // would end the same way.
         let mut changes = differences(pairs.list, wanted, *item, draft.shown);
@@ -329,6 +339,18 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             report_foreign(draft, pairs.list, &item.ids.own, &change);
         }
     }
+}
+
+/// Whether an override without an end of its own was ended along with its contract, which goes on again: its price would
+/// not.
+fn is_cut_off(draft: &Draft<'_>, wanted: &Wanted, item: Item<'_>) -> bool {
+    let end = draft.observed.ending_before;
+    let goes_on = || {
+        let to = draft.desired.end_in(draft.observed, draft.recorded);
+        end.is_some_and(|end| to.is_none_or(|to| to > end))
+    };
+    let found = text(item.terms, "endingBefore").and_then(|end| end.parse().ok());
+    wanted.written.get("endingBefore").is_none() && end.is_some() && found == end && goes_on()
 }
 
 /// Reports what somebody else put into a list.

@@ -209,7 +209,12 @@ impl Desired {
 
     /// Recognises the create of the contract, whatever its terms were then.
     fn create_fingerprint(&self) -> Digest {
-        Digest::of(&json!([CREATE_CONTRACT, self.key().as_str(), self.customer_id()]))
+        self.create_fingerprint_with(self.key().as_str())
+    }
+
+    /// The same of a create with another key, as the resource had before.
+    fn create_fingerprint_with(&self, key: &str) -> Digest {
+        Digest::of(&json!([CREATE_CONTRACT, key, self.customer_id()]))
     }
 
     /// Whether its create may have been sent, and no reply came on record.
@@ -222,7 +227,7 @@ impl Desired {
         if let Some(held) = &recorded.contract_id {
             return *held == observed.contract_id;
         }
-        observed.has_key_of(self) && self.is_sent(recorded)
+        observed.is_sent_by(self, recorded)
     }
 
     /// The fields that say who owns the contract.
@@ -287,7 +292,9 @@ fn compared(
     let found = ownership::Found {
         contract_id: &observed.contract_id,
         customer: "customer",
-        is_own: observed.has_key_of(desired) || observed.is_stamped(desired),
+        is_own: observed.has_key_of(desired)
+            || observed.is_sent_by(desired, recorded)
+            || observed.is_stamped(desired),
     };
     if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
         return Decision::Refuse(refusal);

@@ -127,8 +127,7 @@ fn collect_names(member: &str, reply: &Value, names: &mut BTreeMap<String, Strin
     }
 }
 
-/// Most characters of a unit's name, and most units, that a status takes: a reply with more must not keep it unwritten.
-const MAX_NAME: usize = 256;
+/// Most units that a status takes: a reply with more must not keep it unwritten.
 const MAX_UNITS: usize = 1000;
 
 /// Something that is owed and has no sum.
@@ -272,7 +271,7 @@ pub(super) fn committed_value(terms: &Value, names: &BTreeMap<String, String>) -
         let mut unit = sum.unit;
         unit.find_name(names);
         let amount = sum.after.and_then(|sum| unit.in_label(sum));
-        Amount { amount, currency: unit.label().chars().take(MAX_NAME).collect() }
+        Amount::new(amount, unit.label())
     };
     sums.into_iter().map(amount).take(MAX_UNITS).collect()
 }

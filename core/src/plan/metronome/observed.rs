@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, CustomerId, Desired, list, money, text};
+use super::{CUSTOM_FIELDS, CustomerId, Desired, UniquenessKey, list, money, text};
 use crate::{
     api::contract::Amount,
     plan::Recorded,
@@ -283,6 +283,13 @@ impl ObservedContract {
     /// Whether the contract was made with the resource's key.
     pub(super) fn has_key_of(&self, desired: &Desired) -> bool {
         self.uniqueness_key.as_deref().is_some_and(|key| desired.key().matches(key))
+    }
+
+    /// Whether a create of the resource's whose reply did not come on record made the contract, by whichever key the resource had
+    /// then.
+    pub(super) fn is_sent_by(&self, desired: &Desired, recorded: &Recorded) -> bool {
+        let mut readings = self.uniqueness_key.iter().flat_map(|key| UniquenessKey::readings(key));
+        readings.any(|key| recorded.may_have_sent(&desired.create_fingerprint_with(key)))
     }
 
     /// A custom field of the contract.

@@ -282,7 +282,26 @@ fn time(terms: &Value, name: &str) -> Option<Timestamp> {
 /// The first period that an item which has ended would be billed for again if it went on: one that begins at or after
 /// its end, and before now.
 pub(super) fn first_missed(draft: &Draft<'_>, item: Item<'_>) -> Option<Timestamp> {
-    let end = time(item.terms, "endingBefore")?;
+    first_missed_after(draft, item, time(item.terms, "endingBefore")?)
+}
+
+/// The first period that an item which goes on would be billed for at once, as its contract had ended and goes on as well:
+/// whether the API ends what is in a contract along with it is its own affair. `until` is the item's end in the spec.
+pub(super) fn missed_with_contract(
+    draft: &Draft<'_>,
+    list: &List,
+    item: Item<'_>,
+    until: Option<Timestamp>,
+) -> Option<Timestamp> {
+    let end = draft.observed.ending_before.filter(|end| recurs(list) && end.0 <= draft.now)?;
+    let goes_on = draft.desired.end_in(draft.observed, draft.recorded).is_none_or(|wanted| wanted > end);
+    let went_on = time(item.terms, "endingBefore").is_none_or(|own| own >= end);
+    let missed = first_missed_after(draft, item, end).filter(|_| goes_on && went_on)?;
+    until.is_none_or(|until| missed < until).then_some(missed)
+}
+
+/// The first period of an item that begins at or after a moment, and before now.
+fn first_missed_after(draft: &Draft<'_>, item: Item<'_>, end: Timestamp) -> Option<Timestamp> {
     let statements = "/usageStatementSchedule/frequency";
     let of_item = ["/recurrenceFrequency", "/subscriptionRate/billingFrequency"];
     let frequency = of_item.iter().find_map(|place| item.terms.pointer(place));

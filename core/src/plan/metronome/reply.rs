@@ -23,7 +23,7 @@ use super::{
     tables::KEYLESS,
 };
 use crate::{
-    plan::{Recorded, Unreadable},
+    plan::{Recorded, Unreadable, told},
     terms::{
         Decimal, Shape, Timestamp,
         metronome::CONTRACT,
@@ -102,12 +102,13 @@ impl ObservedContract {
         let ids = ids_of_lists(&wire)?;
         let linked = |this: &str, other: &str| {
             let mut links = data.get("transitions").and_then(Value::as_array).into_iter().flatten();
-            let link = links.find(|link| link.get(this).and_then(Value::as_str) == Some(&contract_id))?;
-            link.get(other)?.as_str().map(str::to_owned)
+            let link = links.find(|link| link.get(this).and_then(Value::as_str) == Some(&contract_id));
+            let id = link.and_then(|link| link.get(other)?.as_str());
+            id.map(|id| told::is_id(other, id).map(|()| id.to_owned())).transpose()
         };
         let cut_off = |name: &str| data.pointer(&format!("/has_more/{name}")) == Some(&Value::Bool(true));
         let (renews, renewed_by) =
-            (linked("to_contract_id", "from_contract_id"), linked("from_contract_id", "to_contract_id"));
+            (linked("to_contract_id", "from_contract_id")?, linked("from_contract_id", "to_contract_id")?);
         Ok(Self {
             contract_id,
             customer_id,

@@ -48,6 +48,9 @@ pub(super) fn in_the_way(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Option<Decision> {
+    if let Some(refusal) = may_come(desired, recorded, now) {
+        return Some(Decision::Wait(refusal));
+    }
     if origin.gives_key {
         return None;
     }
@@ -88,6 +91,21 @@ pub(super) fn in_the_way(
                 observed.contract_id
             ),
         })
+    })
+}
+
+/// Why a contract is not made yet: one may still come, or show, that a create of the resource's makes under another key, or for another
+/// customer, and the API would take both.
+fn may_come(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Option<Refusal> {
+    let create = desired.create_fingerprint();
+    let others = recorded.lost.iter().filter(|write| write.digest != create);
+    let until = others.map(|write| write.late_until).max().filter(|until| until.0 > now)?;
+    recorded.contract_id.is_none().then(|| Refusal {
+        reason: reasons::OTHER_CONTRACT_HELD,
+        message: format!(
+            "A create whose reply did not come, under another key or for another customer, may still be carried out. What it makes \
+             is looked for, until {until}, before a contract is made"
+        ),
     })
 }
 

@@ -34,6 +34,8 @@ pub(super) const IS_ENABLED_FIELD: &str = "isEnabled";
 const OVERRIDES: &str = "overrides";
 /// Most bytes of a note.
 const LONGEST: usize = 250;
+/// Most bytes of all notes of a write: those of every write that is under way are on record in one object of the cluster.
+const MOST_BYTES: usize = 4096;
 /// Members of items that are schedules.
 const SCHEDULES: [&str; 3] = ["accessSchedule", "invoiceSchedule", "schedule"];
 /// Fields that cost the customer something: they come first, as how much of one write is remembered has a limit.
@@ -91,7 +93,11 @@ pub(super) fn to_set(
         !BILLED.contains(&top)
     });
     notes.extend(rest.into_iter().map(|(_, note)| note));
+    let mut room = MOST_BYTES;
     notes
+        .into_iter()
+        .take_while(|note| room.checked_sub(note.len()).inspect(|left| room = *left).is_some())
+        .collect()
 }
 
 /// That overrides are added, and how many there are: where some of the notes were left out, none of them tells anything.

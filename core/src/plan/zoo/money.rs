@@ -136,7 +136,7 @@ pub fn committed_value(terms: &Value) -> Vec<Amount> {
     let (owed, _) = owed(terms);
     let totals = MoneyEffect::between(&Owed::default(), &owed, Vec::new()).totals();
     let commitments = totals.into_iter().filter(|sum| sum.kind == FixedKind::Commitment);
-    commitments.map(|sum| Amount { amount: sum.after, currency: sum.unit.label().to_owned() }).collect()
+    commitments.map(|sum| Amount::new(sum.after, sum.unit.label())).collect()
 }
 
 /// The term, what is due by the terms, and their prices; nothing without a start.

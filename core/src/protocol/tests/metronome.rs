@@ -77,7 +77,7 @@ fn last_edit(id: &str) -> Row {
 }
 
 /// What was written for a spec that has gone again may be beside the contract, until one is in force.
-fn nothing_beside() -> Row {
+pub(super) fn nothing_beside() -> Row {
     read("Balances {", json!([]))
 }
 
@@ -137,6 +137,36 @@ fn what_a_lost_create_made_is_found_by_its_key() {
         bench.pass(&[listed(json!({})), found(json!({})), done("in_sync")]);
         assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
     }
+}
+
+#[test]
+fn what_a_lost_create_made_is_found_and_waited_for_though_the_key_is_another_one_by_then() {
+    let lost = || {
+        let mut bench = bench(json!({}));
+        bench.pass(&[none(), failed(CREATE, unknown()), done("unconfirmed")]);
+        let terms = bench.contract.spec.metronome.as_mut().unwrap();
+        terms.uniqueness_key = Some("another".into());
+        bench.change();
+        bench.pass(&[none(), done("waiting OtherContractHeld")]);
+        bench
+    };
+    for key in ["test/billing/acme", "contract:test/billing/acme"] {
+        let told = json!({"uniqueness_key": key});
+        let mut bench = lost();
+        let ends = done("refused ImmutableField");
+        bench.pass(&[listed(told.clone()), found(told.clone()), nothing_beside(), nothing_beside(), ends]);
+        // The key is restored, as the refusal says.
+        bench.contract.spec.metronome.as_mut().unwrap().uniqueness_key = None;
+        bench.change();
+        bench.pass(&[listed(told.clone()), found(told), nothing_beside(), nothing_beside(), done("in_sync")]);
+        assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+    }
+    // What somebody else's key has made is nobody's word.
+    let others = json!({"uniqueness_key": "2026:test/billing/acme", "starting_at": "2020-01-01T00:00:00Z"});
+    lost().pass(&[listed(others), done("waiting OtherContractHeld")]);
+    let mut bench = lost();
+    bench.later(31);
+    bench.pass(&[none(), failed(CREATE, rejected()), done("refused Rejected")]);
 }
 
 #[test]

@@ -65,6 +65,24 @@ fn what_a_lost_create_made_is_found_by_its_key_and_ended() {
 }
 
 #[test]
+fn what_a_lost_create_made_ends_with_its_resource_though_the_key_is_another_one_by_then() {
+    let mut bench = bench(json!({}));
+    bench.pass(&[none(), failed(CREATE, unknown()), done("unconfirmed")]);
+    bench.contract.spec.metronome.as_mut().unwrap().uniqueness_key = Some("another".into());
+    bench.change();
+    let mut bench = deleted(bench, DeletionPolicy::Cancel);
+    bench.pass(&[
+        listed(json!({})),
+        nothing_beside(),
+        nothing_beside(),
+        no_invoices(),
+        taken(ARCHIVE, json!({})),
+        listed(archived()),
+        done("ended"),
+    ]);
+}
+
+#[test]
 fn a_contract_that_is_not_shown_to_be_ours_is_left_alone() {
     let foreign = || listed(json!({"uniqueness_key": "another"}));
     deleted(bench(json!({})), DeletionPolicy::Cancel).pass(&[foreign(), done("ended")]);

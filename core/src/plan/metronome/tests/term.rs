@@ -107,3 +107,25 @@ fn a_minimum_is_still_billed_when_the_contract_ends() {
     assert_eq!(invoiced.as_array().map(Vec::len), Some(1), "{invoiced}");
     assert!(bench.settle(&spec).is_empty());
 }
+
+#[test]
+fn an_override_that_ended_with_its_contract_goes_on_with_it() {
+    let open = with(&fixture::plain(), "/overrides/0/endingBefore", Value::Null);
+    let mut bench = Bench::created(&open);
+    let shorter = with(&open, "/endingBefore", json!(END));
+    bench.settle(&shorter);
+    // Whether the API ends what has no end of its own is not known.
+    bench.api.contract["overrides"][0]["ending_before"] = json!(END);
+    assert_eq!(bench.decide(&shorter), Decision::InSync);
+    for longer in [open.clone(), with(&open, "/endingBefore", json!("2026-10-01T00:00:00Z"))] {
+        let mut bench = bench.clone();
+        let plan = written(bench.decide(&longer));
+        let edit = edit_of(&plan);
+        assert_eq!(edit["remove_overrides"].as_array().map(Vec::len), Some(1), "{edit:#}");
+        assert_eq!(edit["add_overrides"][0].get("ending_before"), None, "{edit:#}");
+        assert!(plan.summary().contains("/endingBefore: - 2026-08-01"), "{}", plan.summary());
+        bench.settle(&longer);
+        let overrides = bench.api.contract["overrides"].as_array().unwrap();
+        assert!(overrides.len() == 1 && overrides[0]["ending_before"].is_null(), "{overrides:?}");
+    }
+}

@@ -1,7 +1,13 @@
 //! A contract that Zoo tells in other words, or numbers anew, is the contract that it was.
 
 use super::*;
-use crate::terms::json::parse_exact;
+use crate::{
+    api::BillingContract,
+    plan::Planner as _,
+    protocol::{Outcome, ReconcileResult, Requeue},
+    status::contract::status,
+    terms::json::parse_exact,
+};
 
 /// The reply that shows a contract, as text.
 fn reply(contract: &Contract) -> Value {
@@ -281,4 +287,83 @@ fn a_period_in_a_state_that_this_version_does_not_know_is_left_as_it_is() {
     dearer.items[0].rate_tiers[0].unit_price = "0.60".parse().unwrap();
     let plan = written(decide(&dearer, Some(&shown), &holding(&spec)));
     assert!(plan.calls[0].body.contains(r#""status":"settling""#), "{}", plan.calls[0].body);
+}
+
+/// The schema of a contract's status.
+fn status_schema() -> Value {
+    let definitions = crate::api::crds();
+    let contracts = definitions.iter().find(|found| found.spec.names.kind == "BillingContract").unwrap();
+    let contracts = serde_json::to_value(contracts).unwrap();
+    let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/status";
+    contracts.pointer(schema).unwrap().clone()
+}
+
+/// The status of a resource that holds what a reply tells, and only reports differences; nothing where the reply is not believed.
+fn reported(contract: &Contract, reply: &Value) -> Option<Value> {
+    let resource: BillingContract = serde_json::from_value(json!({
+        "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "BillingContract",
+        "metadata": {"name": "acme", "namespace": "billing", "uid": "1", "generation": 1},
+        "spec": {"providerRef": {"name": "zoo"}, "zoo": contract},
+    }))
+    .unwrap();
+    let mut planner = ContractPlanner::new(&resource.spec, None).unwrap();
+    let need = Need::Contract { organization_id: ORGANIZATION.into() };
+    planner.learn(&need, Some(reply.clone()), now()).ok()?;
+    let recorded = holding(contract);
+    let policy = Policy { management: ManagementPolicy::Observe, ..Policy::default() };
+    let outcome = match planner.plan(&recorded, &policy, now()).unwrap() {
+        Decision::Report(changes) => Outcome::Drifted { changes },
+        Decision::InSync => Outcome::InSync { spec_digest: planner.digest().cloned(), applied: vec![] },
+        Decision::Refuse(refusal) => Outcome::Refused { refusal, blocked_plan: None },
+        other => panic!("{other:?}"),
+    };
+    let mut result = ReconcileResult::new(outcome, Requeue::AfterSyncPeriod);
+    result.snapshot = planner.snapshot(&recorded, now());
+    Some(serde_json::to_value(status(&resource, &result, None, now())).unwrap())
+}
+
+#[test]
+fn whatever_billing_tells_of_a_contract_its_status_is_taken_by_the_api_server() {
+    let (contract, schema) = (contract("active"), status_schema());
+    let long = "U".repeat(5000);
+    let periods = |amount: &str| {
+        let period = |n: usize| {
+            format!(
+                r#"{{"period_index":{n},"period_start_at":"2026-01-01T00:00:00Z","period_end_at":"2027-01-01T00:00:00Z","commitment_amount":{amount}}}"#
+            )
+        };
+        parse_exact(&format!("[{}]", [0, 1, 2].map(period).join(","))).unwrap()
+    };
+    let many: Vec<_> =
+        (0..2000).map(|n| json!({"code": format!("c{n}-{long}"), "fixed_fee_amount": 5})).collect();
+    let mut read = 0;
+    for (member, odd) in [
+        ("currency", json!(long)),
+        ("currency", json!("U\u{0}\u{202e}D")),
+        ("currency", json!("")),
+        ("name", json!(long)),
+        ("notes", json!("あ".repeat(100_000))),
+        ("items", json!(many)),
+        ("items", json!([{"code": "a/b~c\u{0}", "kind": long, "rate_tiers": [{"unit_price": 1}]}])),
+        ("periods", periods("79228162514264337593543950335")),
+        ("periods", periods("-79228162514264337593543950335")),
+        ("periods", periods("26409387504754779197847983445")),
+        ("periods", periods("0.1234567890123456789012345678")),
+        ("periods", periods("-123456789012345678.9012345678")),
+        ("periods", periods("1e27")),
+        ("effective_at", json!("0000-01-01T00:00:00+23:59")),
+        ("term_end_at", json!("9999-12-31T23:59:59-23:59")),
+        ("term_end_at", json!("9999-12-31T23:59:59Z")),
+    ] {
+        let mut told = reply(&contract);
+        told[member] = odd.clone();
+        let odd: String = odd.to_string().chars().take(80).collect();
+        let Some(status) = reported(&contract, &told) else { continue };
+        read += 1;
+        let violations = crate::validate::schema::check(&schema, "status", &status);
+        assert!(violations.is_empty(), "{member} {odd}: {violations:#?}");
+        let back: Result<crate::api::contract::BillingContractStatus, _> = serde_json::from_value(status);
+        assert!(back.is_ok(), "{member} {odd}: {back:?}");
+    }
+    assert!(read > 10, "{read}");
 }
