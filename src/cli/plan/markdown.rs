@@ -384,7 +384,7 @@ mod tests {
         let planned = planned(&[("acme", "1000")], &[("acme", "1"), ("globex", "10"), ("zeta", "7")]);
         assert_eq!((planned.code(), planned.rows.len()), (3, 3));
         for (most, part) in
-            [(2800, "resources are not shown in full"), (1300, "resources are not in the table")]
+            [(3400, "resources are not shown in full"), (1700, "resources are not in the table")]
         {
             let text = within(&planned, most);
             assert!(text.chars().count() <= most && text.contains(part), "{}: {text}", text.chars().count());

@@ -16,7 +16,7 @@ use crate::{
     api::{BillingContract, ContractPackage, ContractPackageStatus, package::Lifecycle},
     plan::package,
     review::{
-        Severity,
+        Rule, Severity,
         across::Together,
         change::{self, Effect, Side},
         document::How,
@@ -107,8 +107,10 @@ fn found_in(before: Option<&Files>, after: &Files) -> FoundIn {
         match entry.severity {
             Severity::Error if of_pair => all.wrong.entry(index).or_default().push(entry),
             Severity::Error => all.elsewhere.push(entry),
-            // What is asked of other kinds is about no plan; `validate` tells it.
-            Severity::Warning if of_pair => all.asked.entry(index).or_default().push(entry),
+            // What is not about terms, such as a provider that is not in these files, is about no plan; `validate` tells it.
+            Severity::Warning if of_pair && entry.rule == Rule::Question => {
+                all.asked.entry(index).or_default().push(entry)
+            }
             Severity::Warning => {}
         }
     }
