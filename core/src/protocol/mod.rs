@@ -12,7 +12,8 @@
 //! - [`references`]: what an object depends on, and what it comes to when that is not there;
 //! - [`claims`]: two resources that mean one contract;
 //! - [`deletion`]: what a deleted resource waits for;
-//! - [`result`]: what a reconcile came to.
+//! - [`result`]: what a reconcile came to;
+//! - [`schedule`]: when an object is looked at again, and whether what is known of it is too old.
 
 pub mod claims;
 pub mod deletion;
@@ -22,6 +23,7 @@ pub mod lost;
 pub mod reconciliation;
 pub mod references;
 pub mod result;
+pub mod schedule;
 #[cfg(test)]
 mod tests;
 

@@ -98,8 +98,8 @@ pub(crate) fn begin(memory: &mut Memory, ground: &Ground, name: &Name, skew: i64
     let finalizer = |set, then| Stage::Finalizer { set, then };
     let mut task = Task { desk, stage: finalizer(false, Then::Nothing) };
     match due {
-        Due::Later if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
-        Due::Stale | Due::Later => return None,
+        Due::Later(_) if !is_deleted && needs != has => task.stage = finalizer(needs, Then::Nothing),
+        Due::Stale | Due::Later(_) => return None,
         Due::Now if is_doubted => task.stage = Stage::Look,
         Due::Now if is_deleted => match deletion::of_contract(&task.desk.object) {
             Deletion::NotOurs => {
