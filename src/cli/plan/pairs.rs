@@ -109,7 +109,7 @@ fn found_in(before: Option<&Files>, after: &Files) -> FoundIn {
             Severity::Error => all.elsewhere.push(entry),
             // What is not about terms, such as a provider that is not in these files, is about no plan; `validate` tells it.
             Severity::Warning if of_pair && entry.rule == Rule::Question => {
-                all.asked.entry(index).or_default().push(entry)
+                all.asked.entry(index).or_default().push(entry);
             }
             Severity::Warning => {}
         }
