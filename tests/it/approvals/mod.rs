@@ -125,7 +125,7 @@ async fn a_plan_is_carried_out_once_somebody_approves_it_and_it_is_known_who_did
     until_spent(&world, "first-year").await;
     let events = world.events("acme").await;
     let applied = events.iter().find(|event| event.reason == "Applied").unwrap();
-    assert!(applied.text.starts_with("[approved by ann (ContractApproval first-year)] "), "{applied:?}");
+    assert!(applied.text.contains("? [approved by ann (ContractApproval first-year)] "), "{applied:?}");
 }
 
 #[tokio::test]

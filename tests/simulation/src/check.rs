@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use countersign_core::{
     api::{
-        APPROVED_PLAN, Api, BillingContract, ContractApproval, approval::ApprovalDecision,
-        contract::ManagementPolicy,
+        APPROVED_PLAN, Api, BillingContract, BillingContractStatus, ContractApproval,
+        approval::ApprovalDecision, contract::ManagementPolicy,
     },
     plan::{Call, CallKind, metronome::Balances},
     protocol::{Goal, Outcome},
@@ -45,8 +45,9 @@ pub(crate) fn write(line: &Line<'_>, call: &Call, request: &Request) -> Vec<Stri
         let adopted = desk.object.spec.adopt.as_ref().map(|adopt| &adopt.contract_id);
         // What says exactly what a write of its own, whose reply was lost, would have said is taken for its own.
         let status = desk.object.status.as_ref();
-        let may_be_its =
-            account.api == Api::Zoo && status.is_some_and(|status| status.unconfirmed_write.is_some());
+        let has_sent = |status: &BillingContractStatus| status.unconfirmed_write.is_some();
+        let may_have_sent = desk.announced.is_some() || status.is_some_and(has_sent);
+        let may_be_its = account.api == Api::Zoo && may_have_sent;
         let is_renumbered = |held: String| account.zoo.by_id(&held).is_some_and(|contract| contract.id == id);
         let is_its = may_be_its
             || desk.holds().is_some_and(is_renumbered)
