@@ -1,5 +1,6 @@
 //! Reconcile of contracts: load, resolve, then observe, plan and execute as the protocol says, and report.
 
+mod accounts;
 mod aliases;
 pub mod claims;
 mod others;
@@ -33,8 +34,9 @@ use crate::{
     status::contract::ContractResult,
 };
 
+pub use self::accounts::account_of;
 pub use self::references::{
-    account_of, awaits_provider, find_provider, of_provider, or_lingering, version as provider_version,
+    awaits_provider, find_provider, of_provider, or_lingering, version as provider_version,
 };
 
 impl Handled for BillingContract {

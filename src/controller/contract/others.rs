@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use kube::{Resource as _, ResourceExt, runtime::reflector::ObjectRef};
 
 use super::{
+    accounts::{account, provider_key, rivals, spec_version},
     claims::ClaimIndex,
-    references::{account, provider_key, rivals, spec_version},
 };
 use crate::{
     api::{APPROVED_PLAN, BillingContract, RELEASE},

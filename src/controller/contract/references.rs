@@ -9,22 +9,23 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::others::{Meant, OthersOf};
+use super::{
+    accounts::{account, provider_key, rivals, spec_version},
+    others::{Meant, OthersOf},
+};
 use crate::{
     api::{
         APPROVED_PLAN, BillingContract, ContractPackage, ContractPackageSpec, RELEASE, REQUESTED_AT,
-        contract::{ProviderKind, UsedPackage},
-        reasons,
+        contract::UsedPackage, reasons,
     },
     billing::{registry::ContractReferences, slots::Slots},
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
-        contract::claims::ClaimIndex,
-        contracts_of, decoded,
+        contracts_of,
         kubernetes::queue::Fingerprint,
         package::registry,
-        provider::registry::{ProviderKey, ReadyProvider, SpecVersion},
+        provider::registry::{ProviderKey, ReadyProvider},
     },
     plan::{self, Holders, Pace, Refusal, Sayings, package::Unusable},
     protocol::{
@@ -238,39 +239,6 @@ fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Opti
     holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
-/// Other contracts that claim something of this one in the same account, or mean the same contract through another address of
-/// it.
-pub(super) fn rivals(
-    contract: &BillingContract,
-    own: &str,
-    index: &ClaimIndex,
-    stores: &Stores,
-) -> Vec<Arc<Guarded<BillingContract>>> {
-    index.rivals(contract, |rival| {
-        account(rival, stores).as_deref() == Some(own) || claims::mean_one(contract, rival)
-    })
-}
-
-/// A contract's account: where its provider says, whether or not that can be reached, or else as it has on record.
-pub(super) fn account(contract: &BillingContract, stores: &Stores) -> Option<String> {
-    let said = account_of(&provider_key(contract), stores);
-    said.or_else(|| contract.status.as_ref()?.account.clone())
-}
-
-fn base_url(key: &ProviderKey, stores: &Stores) -> Option<String> {
-    match key.kind {
-        ProviderKind::BillingProvider => {
-            let reference = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
-            let provider = stores.providers.get(&reference)?;
-            decoded(&provider).ok()?.spec.base_url().map(str::to_owned)
-        }
-        ProviderKind::ClusterBillingProvider => {
-            let provider = stores.cluster_providers.get(&ObjectRef::new(&key.name))?;
-            decoded(&provider).ok()?.spec.account.base_url().map(str::to_owned)
-        }
-    }
-}
-
 /// Another text whenever something else is found.
 #[must_use]
 pub fn version(provider: &ProviderLookup<Arc<ReadyProvider>>) -> String {
@@ -295,20 +263,6 @@ pub fn awaits_provider(
         ProviderLookup::Ready(account) => account.is_suspect(),
         ProviderLookup::Unknown => is_younger(object, GRACE) || spec_version(key, stores).is_some(),
         ProviderLookup::NotReady(_) | ProviderLookup::NotAllowed | ProviderLookup::Missing => false,
-    }
-}
-
-/// The spec that a provider has now; nothing where there is no such provider.
-pub(super) fn spec_version(key: &ProviderKey, stores: &Stores) -> Option<SpecVersion> {
-    match key.kind {
-        ProviderKind::BillingProvider => {
-            let reference = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());
-            stores.providers.get(&reference).map(|found| SpecVersion::of(found.as_ref()))
-        }
-        ProviderKind::ClusterBillingProvider => {
-            let found = stores.cluster_providers.get(&ObjectRef::new(&key.name))?;
-            Some(SpecVersion::of(found.as_ref()))
-        }
     }
 }
 
@@ -353,12 +307,6 @@ pub fn or_lingering(
     }
 }
 
-/// The account that a provider means now; nothing where there is no such provider.
-#[must_use]
-pub fn account_of(key: &ProviderKey, stores: &Stores) -> Option<String> {
-    base_url(key, stores).map(|url| claims::account(&url))
-}
-
 fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {
     age(object).is_some_and(|age| age < than)
 }
@@ -376,8 +324,4 @@ pub fn of_provider(
     key: &ProviderKey,
 ) -> Vec<ObjectRef<Guarded<BillingContract>>> {
     contracts_of(store, |contract| provider_key(contract) == *key)
-}
-
-pub(super) fn provider_key(contract: &BillingContract) -> ProviderKey {
-    ProviderKey::of(&contract.spec.provider_ref, contract.namespace())
 }
