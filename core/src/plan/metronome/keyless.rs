@@ -17,11 +17,11 @@ use super::{
     list,
     lists::item_shape,
     matching::resolve_references,
-    money,
+    money, notes,
     observed::{Item, ROYALTIES},
     schedule::{self, Difference, Kind},
     tables::KEYLESS,
-    text, unheard, words,
+    text, words,
 };
 use crate::{
     plan::{
@@ -136,8 +136,7 @@ fn pair<'v>(
     let known: HashSet<_> = recorded.items.values().map(String::as_str).collect();
     let is_ours = |item: &Item<'_>| observed.is_ours_in(name, *item) && !known.contains(&*item.recorded_id());
     // Of one that such an edit did not add nothing can have been made: what is there was made for another one.
-    let may_be_ours =
-        |wanted: &&Wanted| name != "overrides" || !unheard::was_not_added(recorded, &wanted.path);
+    let may_be_ours = |wanted: &&Wanted| name != "overrides" || !notes::was_not_added(recorded, &wanted.path);
     pairing.by_key(
         |wanted| Some(wanted).filter(may_be_ours).map(|wanted| subject(name, &wanted.canonical)),
         |item| is_ours(item).then(|| subject(name, item.terms)),

@@ -39,6 +39,7 @@ mod matching;
 mod members;
 mod money;
 mod needs;
+mod notes;
 mod observed;
 pub mod package;
 mod part;

@@ -13,9 +13,10 @@ use super::{
     leaving::Known,
     matching::{Matched, Wanted, has_ended},
     money::Unit,
+    notes::{self, SEATS, UNASSIGNED},
     observed::{Item, Seats},
     part::{Members, Part},
-    text, unheard,
+    text,
 };
 use crate::{
     plan::{Change, Recorded},
@@ -24,10 +25,6 @@ use crate::{
 
 /// Member with the quantity at the start.
 pub(super) const QUANTITY: &str = "initialQuantity";
-/// What seats with an ID are noted as.
-pub(super) const SEATS: &str = "initialSeatIds";
-/// What the number of seats without an ID is noted as.
-pub(super) const UNASSIGNED: &str = "initialUnassignedSeats";
 const MODE: &str = "/quantityManagementMode";
 const SEAT_BASED: &str = "SEAT_BASED";
 
@@ -143,7 +140,7 @@ impl ObservedContract {
         let subscriptions = matched.lists.iter().filter(|pairs| pairs.list.name == "subscriptions");
         let unsettled = subscriptions.flat_map(|pairs| &pairs.wanted).filter_map(|(wanted, item)| {
             let seats = wanted_seats(&wanted.written, &wanted.key, recorded)?;
-            let is_unheard = unheard::sets_seats(recorded, &wanted.key);
+            let is_unheard = notes::sets_seats(recorded, &wanted.key);
             let recorded = |path: String| recorded.items.get(&path);
             let is_new = is_unheard
                 || recorded(seats_path(&wanted.key)) != Some(&digest(&seats.taken))

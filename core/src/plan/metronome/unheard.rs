@@ -12,6 +12,7 @@ use super::{
     Desired, ObservedContract, keyless, leaving,
     lists::{LISTS, List, item_shape},
     matching::{Matched, Wanted, float_digits, wanted_items},
+    notes::{OF, OVERRIDES, SEATS, UNASSIGNED, added_notes, note, noted},
     observed::Item,
     schedule, subscriptions,
     tables::{KEYLESS, THRESHOLD_NAMES},
@@ -19,19 +20,13 @@ use super::{
 use crate::{
     plan::{
         Recorded,
-        three_way::{Fields, fields, said, with_digest},
+        three_way::{Fields, fields, said},
     },
     terms::{Decimal, Shape, shape::Spelling},
 };
 
-/// Between a thing and the field of it. No path of a member of the contract has it, and no key.
-const OF: char = ':';
-/// The field that says that an override was added.
-const ADDED: &str = "added";
 /// Whether a threshold is watched.
 pub(super) const IS_ENABLED_FIELD: &str = "isEnabled";
-/// The list whose items go by what they say.
-const OVERRIDES: &str = "overrides";
 /// Most bytes of a note.
 const LONGEST: usize = 250;
 /// Most bytes of all notes of a write: those of every write that is under way are on record in one object of the cluster.
@@ -40,10 +35,6 @@ const MOST_BYTES: usize = 4096;
 const SCHEDULES: [&str; 3] = ["accessSchedule", "invoiceSchedule", "schedule"];
 /// Fields that cost the customer something: they come first, as how much of one write is remembered has a limit.
 const BILLED: [&str; 4] = ["invoiceAmount", "invoiceSchedule", "rolloverFraction", "schedule"];
-
-fn note(thing: &str, field: &str, value: &Value) -> String {
-    with_digest(&format!("{thing}{OF}{field}"), value)
-}
 
 /// What a write is to set of items that billing does not say yet.
 pub(super) fn to_set(
@@ -98,28 +89,6 @@ pub(super) fn to_set(
         .into_iter()
         .take_while(|note| room.checked_sub(note.len()).inspect(|left| room = *left).is_some())
         .collect()
-}
-
-/// That overrides are added, and how many there are: where some of the notes were left out, none of them tells anything.
-fn added_notes(paths: &BTreeSet<String>) -> Vec<String> {
-    if paths.is_empty() {
-        return Vec::new();
-    }
-    let count = format!("{OVERRIDES}{OF}{ADDED}={}", paths.len());
-    std::iter::once(count).chain(paths.iter().map(|path| format!("{path}{OF}{ADDED}"))).collect()
-}
-
-/// Whether a write without a reply has added overrides and not this one, so that none of what is there was made for it.
-pub(super) fn was_not_added(recorded: &Recorded, path: &str) -> bool {
-    let (all, one) = (format!("{OVERRIDES}{OF}{ADDED}="), format!("{path}{OF}{ADDED}"));
-    let is_one = |note: &&String| note.starts_with(OVERRIDES) && note.ends_with(&format!("{OF}{ADDED}"));
-    let tells = |sets: &[String]| {
-        let count = sets.iter().find_map(|note| note.strip_prefix(&all)?.parse::<usize>().ok());
-        count.is_some_and(|count| sets.iter().filter(is_one).count() == count)
-    };
-    let mut adding =
-        recorded.lost.iter().filter(|write| write.sets.iter().any(|note| note.starts_with(&all))).peekable();
-    adding.peek().is_some() && adding.all(|write| tells(&write.sets) && !write.sets.contains(&one))
 }
 
 /// Whether thresholds are to be watched, where billing says otherwise.
@@ -214,26 +183,6 @@ fn needed(shape: &Shape, value: &Value) -> Value {
     }
 }
 
-/// Notes of writes without a reply, by the thing that they are of: the field of each, and the note itself; none for a field of
-/// an item that the write was to add.
-fn noted(recorded: &Recorded) -> BTreeMap<String, Vec<(String, Option<String>)>> {
-    let mut noted: BTreeMap<String, Vec<(String, Option<String>)>> = BTreeMap::new();
-    for note in recorded.lost.iter().flat_map(|write| &write.sets) {
-        let place = note.rsplit_once('=').map_or(note.as_str(), |(place, _)| place);
-        let Some((thing, fields)) = place.split_once(OF) else { continue };
-        let whole = Some(note.clone()).filter(|_| note.contains('='));
-        let of_thing = fields.split(',').map(|field| (field.to_owned(), whole.clone()));
-        noted.entry(thing.to_owned()).or_default().extend(of_thing);
-    }
-    noted
-}
-
-/// Whether a write without a reply was to set seats of a subscription, so that they have to be read.
-pub(super) fn sets_seats(recorded: &Recorded, key: &str) -> bool {
-    let notes = noted(recorded).remove(&format!("subscriptions/{key}")).unwrap_or_default();
-    notes.iter().any(|(field, _)| [subscriptions::SEATS, subscriptions::UNASSIGNED].contains(&field.as_str()))
-}
-
 /// Takes for set what writes without a reply were to set and billing says: of the item that is on record as theirs, or else of
 /// one that nothing on record is.
 pub(super) fn recall(observed: &ObservedContract, recorded: &mut Recorded) {
@@ -255,10 +204,8 @@ pub(super) fn recall(observed: &ObservedContract, recorded: &mut Recorded) {
             let seats = || observed.seats.get(&item.ids.own);
             let found = match field.as_str() {
                 subscriptions::QUANTITY => quantity(item.terms),
-                subscriptions::SEATS => seats().map(|seats| json!(seats.taken)),
-                subscriptions::UNASSIGNED => {
-                    seats().and_then(|seats| Some(json!(seats.unassigned?.to_string())))
-                }
+                SEATS => seats().map(|seats| json!(seats.taken)),
+                UNASSIGNED => seats().and_then(|seats| Some(json!(seats.unassigned?.to_string()))),
                 field => mark(list, field, item.terms),
             };
             found.is_some_and(|found| whole.is_none() || is_noted(field, &found))
