@@ -25,7 +25,7 @@ use crate::{
     metrics::Metrics,
     plan::{Call, Method},
     status::bounded,
-    terms::text::is_unseen,
+    terms::text::seen,
 };
 
 /// Largest reply that is read.
@@ -215,11 +215,7 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    let printable = cause
-        .to_string()
-        .chars()
-        .map(|letter| if is_unseen(letter) { ' ' } else { letter })
-        .collect::<String>();
+    let printable = cause.to_string().chars().map(seen).collect::<String>();
     let cure = if printable.ends_with("UnknownIssuer") {
         "; a private root belongs into the provider's `caBundle`"
     } else {

@@ -163,6 +163,14 @@ pub(super) fn as_set<'s>(sets: impl Iterator<Item = &'s String>, observed: &Valu
     fields
 }
 
+/// Between a thing and a field of it. No path of a member of a contract has it, and no key.
+pub(super) const OF: char = ':';
+
+/// How a write notes that it sets a field of a single thing, such as an item.
+pub(super) fn note(thing: &str, field: &str, value: &Value) -> String {
+    with_digest(&format!("{thing}{OF}{field}"), value)
+}
+
 /// A field with a digest of its value, as [`to_set`] names it.
 pub(super) fn with_digest(field: &str, value: &Value) -> String {
     let digest: String = Digest::of(value).as_str().chars().take(SHORT).collect();

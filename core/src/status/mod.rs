@@ -19,7 +19,7 @@ use k8s_openapi::{
 use crate::{
     api::reasons::{self, READY, RECONCILING, Reason, STALLED},
     plan::Change,
-    terms::text::is_unseen,
+    terms::text::seen,
     validate::Violation,
 };
 
@@ -189,8 +189,8 @@ pub fn bounded(text: &str, most: usize) -> String {
 /// The same as people are told it: what nobody sees in it (what drives a terminal, or turns the direction of reading round) is
 /// a space, whoever wrote it.
 fn said(text: &str, most: usize) -> String {
-    let seen = |letter: char| if is_unseen(letter) && letter != '\n' { ' ' } else { letter };
-    bounded(&text.chars().map(seen).collect::<String>(), most)
+    let shown = |letter: char| if letter == '\n' { letter } else { seen(letter) };
+    bounded(&text.chars().map(shown).collect::<String>(), most)
 }
 
 /// The conditions of an object that stands so; each keeps its transition time while its status stays the same.

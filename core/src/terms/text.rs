@@ -46,6 +46,12 @@ pub fn is_unseen(character: char) -> bool {
         )
 }
 
+/// A character as people are shown it: a space for one that nobody sees.
+#[must_use]
+pub fn seen(character: char) -> char {
+    if is_unseen(character) { ' ' } else { character }
+}
+
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// The text itself.
     #[must_use]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::super::{CallError, budget::LONGEST_PAUSE};
 use crate::{
     plan::{Call, CallKind},
-    terms::text::is_unseen,
+    terms::text::seen,
 };
 
 /// Most characters of the API's own message that are passed on.
@@ -195,10 +195,9 @@ struct ApiError {
 fn api_error(body: &str, token: &str) -> Option<ApiError> {
     let said = serde_json::from_str::<Value>(body).ok()?;
     let text = |name: &str| said.get(name)?.as_str().map(str::to_owned);
-    let printable = |letter: char| if is_unseen(letter) { ' ' } else { letter };
     // Before anything is cut off or replaced, or a part of it would stay.
     let message = without_token(&text("message")?, token);
-    let message = message.chars().map(printable).take(MAX_MESSAGE).collect();
+    let message = message.chars().map(seen).take(MAX_MESSAGE).collect();
     Some(ApiError { message, code: text("code"), request_id: text("request_id") })
 }
 

@@ -13,7 +13,7 @@ use super::status::conditions;
 use crate::terms::fake;
 use crate::{
     api::kind::{Api, one_of},
-    terms::{Decimal, Digest, Timestamp, metronome, shape::in_usual_letters, text::is_unseen, zoo},
+    terms::{Decimal, Digest, Timestamp, metronome, shape::in_usual_letters, text::seen, zoo},
 };
 
 /// What a contract should be, and how Countersign may act on it.
@@ -334,7 +334,6 @@ impl Amount {
     /// is cut.
     #[must_use]
     pub fn new(amount: Option<Decimal>, currency: &str) -> Self {
-        let seen = |letter: char| if is_unseen(letter) { ' ' } else { letter };
         Self {
             amount: amount.filter(|amount| amount.fits()),
             currency: currency.chars().map(seen).take(Self::MAX_CURRENCY).collect(),

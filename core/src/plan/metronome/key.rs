@@ -47,7 +47,7 @@ impl UniquenessKey {
     /// part of somebody's key: `2026:acme` is not `acme`.
     #[must_use]
     pub fn matches(&self, read: &str) -> bool {
-        read == self.0 || PREFIXES.iter().any(|prefix| read.strip_prefix(prefix) == Some(&self.0))
+        Self::readings(read).any(|key| key == self.0)
     }
 
     /// What a key that was read may be: as it is, and without one of the API's own words before it.

@@ -2,24 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use crate::plan::{Recorded, three_way::OF};
 
-use crate::plan::{Recorded, three_way::with_digest};
-
-/// Between a thing and the field of it. No path of a member of the contract has it, and no key.
-pub(super) const OF: char = ':';
 /// The field that says that an override was added.
 const ADDED: &str = "added";
 /// The list whose items go by what they say.
 pub(super) const OVERRIDES: &str = "overrides";
+/// Member that says whether a threshold is watched.
+pub(super) const IS_ENABLED_FIELD: &str = "isEnabled";
 /// What seats with an ID are noted as.
 pub(super) const SEATS: &str = "initialSeatIds";
 /// What the number of seats without an ID is noted as.
 pub(super) const UNASSIGNED: &str = "initialUnassignedSeats";
-
-pub(super) fn note(thing: &str, field: &str, value: &Value) -> String {
-    with_digest(&format!("{thing}{OF}{field}"), value)
-}
 
 /// That overrides are added, and how many there are: where some of the notes were left out, none of them tells anything.
 pub(super) fn added_notes(paths: &BTreeSet<String>) -> Vec<String> {

@@ -19,22 +19,21 @@ const TELL_TIMES: [&str; 4] = ["commits", "credits", "overrides", "subscriptions
 /// history of, so each has to tell it as well.
 pub(super) fn made(wire: &Value) -> BTreeSet<&'static str> {
     let Some(made_at) = instant(wire, "created_at") else { return BTreeSet::new() };
-    let is_at_once = |item: &Value| {
-        let time = instant(item, "created_at");
-        time.is_some_and(|time| time.0.signed_duration_since(made_at.0).abs() <= MAKING)
-    };
+    let is_at_once = |item: &Value| since(made_at, item).is_some_and(|after| after.abs() <= MAKING);
     let mut lists = BTreeSet::from(TELL_TIMES);
     lists.retain(|list| segments(wire, wire_name(&CONTRACT, list)).iter().all(is_at_once));
     lists
 }
 
+/// How long after the contract an item tells that it was made.
+fn since(made_at: Timestamp, item: &Value) -> Option<TimeDelta> {
+    Some(instant(item, "created_at")?.0.signed_duration_since(made_at.0))
+}
+
 /// Ids of the items that tell that they were made after the contract was: no package has brought them along.
 pub(super) fn made_later(wire: &Value) -> BTreeSet<String> {
     let Some(made_at) = instant(wire, "created_at") else { return BTreeSet::new() };
-    let is_later = |item: &&Value| {
-        let time = instant(item, "created_at");
-        time.is_some_and(|time| time.0.signed_duration_since(made_at.0) > MAKING)
-    };
+    let is_later = |item: &&Value| since(made_at, item).is_some_and(|after| after > MAKING);
     let items = TELL_TIMES.iter().flat_map(|list| segments(wire, wire_name(&CONTRACT, list)));
     items.filter(is_later).filter_map(|item| item.get("id")?.as_str().map(str::to_owned)).collect()
 }

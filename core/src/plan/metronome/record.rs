@@ -193,20 +193,20 @@ fn record_threshold(
     recorded: &Recorded,
     name: &str,
 ) {
-    let enabled = |terms: &Value| terms.get(name)?.get("isEnabled")?.as_bool();
     // One that left the spec is off from then on, and the spec may turn it on again.
     let was_set = recorded.items.contains_key(&thresholds::enabled_path(name));
     let wanted = |name: &str| match desired.terms().get(name) {
-        Some(_) => enabled(desired.terms()),
+        Some(_) => thresholds::is_enabled(desired.terms(), name),
         None => was_set.then_some(false),
     };
     let path = thresholds::enabled_path(name);
     let is_unheard = thresholds::is_unheard(recorded, name) && wanted(name).is_some();
-    if let Some(in_force) = enabled(&observed.terms).filter(|_| is_unheard) {
+    if let Some(in_force) = thresholds::is_enabled(&observed.terms, name).filter(|_| is_unheard) {
         record.insert(path, in_force.to_string());
         return;
     }
-    let to = wanted(name).map(|to| (to.to_string(), enabled(&observed.terms) == Some(to)));
+    let to =
+        wanted(name).map(|to| (to.to_string(), thresholds::is_enabled(&observed.terms, name) == Some(to)));
     record_once_in_force(record, recorded, path, to);
 }
 
@@ -217,9 +217,9 @@ fn record_subscription(
     wanted: &Wanted,
     item: Item<'_>,
 ) {
-    let quantity = text(&wanted.written, "initialQuantity").map(|to| {
-        let same =
-            text(item.terms, "initialQuantity").is_some_and(|found| subscriptions::same_quantity(to, found));
+    let quantity = text(&wanted.written, subscriptions::QUANTITY).map(|to| {
+        let same = text(item.terms, subscriptions::QUANTITY)
+            .is_some_and(|found| subscriptions::same_quantity(to, found));
         (to.to_owned(), same)
     });
     record_once_in_force(record, recorded, subscriptions::quantity_path(&wanted.key), quantity);

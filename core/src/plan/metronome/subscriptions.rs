@@ -203,9 +203,7 @@ fn is_unheard(known: &Known<'_>, wanted: &Wanted, item: Item<'_>, field: &str) -
 }
 
 fn edit_quantity(draft: &mut Draft<'_>, wanted: &Wanted, item: Item<'_>, update: &mut Members) {
-    let (Some(to), Some(from)) =
-        (text(&wanted.written, "initialQuantity"), text(item.terms, "initialQuantity"))
-    else {
+    let (Some(to), Some(from)) = (text(&wanted.written, QUANTITY), text(item.terms, QUANTITY)) else {
         return;
     };
     for (time, quantity) in draft.observed.planned.get(&item.ids.own).into_iter().flatten() {

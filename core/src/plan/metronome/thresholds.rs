@@ -10,9 +10,9 @@ use super::{
     lists::shape_at,
     matching::unnamed_usage,
     money::{Unit, unit_at, units_at},
+    notes::IS_ENABLED_FIELD,
     part::{Members, Part, insert},
     tables::IS_ENABLED,
-    unheard,
 };
 use crate::{
     plan::{
@@ -94,6 +94,11 @@ pub(super) fn any_unexplained(desired: &Desired, observed: &ObservedContract, re
 /// Path under which it is recorded whether a threshold was last watched.
 pub(super) fn enabled_path(name: &str) -> String {
     format!("{name}{IS_ENABLED}")
+}
+
+/// Whether terms have a threshold watched; nothing where they do not say.
+pub(super) fn is_enabled(terms: &Value, name: &str) -> Option<bool> {
+    terms.get(name)?.get(IS_ENABLED_FIELD)?.as_bool()
 }
 
 /// Compares both thresholds.
@@ -207,7 +212,7 @@ fn unnamed_usage_of_commit(threshold: &Threshold, wanted: &Value, found: &Value)
 
 /// Whether a write of this resource that nobody heard of has made it watched, or not, as it is.
 pub(super) fn is_unheard(recorded: &Recorded, name: &str) -> bool {
-    recorded.set.get(name).is_some_and(|set| set.contains(unheard::IS_ENABLED_FIELD))
+    recorded.set.get(name).is_some_and(|set| set.contains(IS_ENABLED_FIELD))
 }
 
 /// Whether it is the spec that turns the threshold on: it said off when it was last in force. Otherwise the API turned

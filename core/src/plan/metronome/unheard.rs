@@ -12,21 +12,20 @@ use super::{
     Desired, ObservedContract, keyless, leaving,
     lists::{LISTS, List, item_shape},
     matching::{Matched, Wanted, float_digits, wanted_items},
-    notes::{OF, OVERRIDES, SEATS, UNASSIGNED, added_notes, note, noted},
+    notes::{IS_ENABLED_FIELD, OVERRIDES, SEATS, UNASSIGNED, added_notes, noted},
     observed::Item,
     schedule, subscriptions,
     tables::{KEYLESS, THRESHOLD_NAMES},
+    thresholds::is_enabled,
 };
 use crate::{
     plan::{
         Recorded,
-        three_way::{Fields, fields, said},
+        three_way::{Fields, OF, fields, note, said},
     },
     terms::{Decimal, Shape, shape::Spelling},
 };
 
-/// Whether a threshold is watched.
-pub(super) const IS_ENABLED_FIELD: &str = "isEnabled";
 /// Most bytes of a note.
 const LONGEST: usize = 250;
 /// Most bytes of all notes of a write: those of every write that is under way are on record in one object of the cluster.
@@ -93,11 +92,10 @@ pub(super) fn to_set(
 
 /// Whether thresholds are to be watched, where billing says otherwise.
 fn watched(desired: &Desired, observed: Option<&ObservedContract>) -> Vec<String> {
-    let enabled = |terms: &Value, name: &str| terms.get(name)?.get(IS_ENABLED_FIELD)?.as_bool();
     let notes = THRESHOLD_NAMES.into_iter().filter_map(|name| {
-        let found = observed.and_then(|observed| enabled(&observed.terms, name));
+        let found = observed.and_then(|observed| is_enabled(&observed.terms, name));
         // One that the spec does not have is turned off.
-        let to = enabled(desired.terms(), name).or(found.map(|_| false))?;
+        let to = is_enabled(desired.terms(), name).or(found.map(|_| false))?;
         (found != Some(to)).then(|| note(name, IS_ENABLED_FIELD, &json!(to)))
     });
     notes.collect()

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     plan::unit::{US_CENTS, Unit, is_amount, is_rate, item_key, unit_in},
-    terms::{Decimal, json::to_segment, text::is_unseen},
+    terms::{Decimal, json::to_segment, text::seen},
 };
 
 /// Members that say what an object is: they go first.
@@ -35,7 +35,7 @@ pub(super) fn rate(name: &str, value: &Value) -> Option<Decimal> {
 /// Text on one line: what nobody sees is a space.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().map(|character| if is_unseen(character) { ' ' } else { character }).collect()
+    text.chars().map(seen).collect()
 }
 
 /// A value of a member as words: amounts with their unit, an object as its members, a list as its items.

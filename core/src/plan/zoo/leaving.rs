@@ -11,7 +11,7 @@ use crate::{
         Change, Decision, Policy, Recorded, SetTerms,
         diff::covers,
         summarize,
-        three_way::{self, Fields, fields, in_force, said},
+        three_way::{self, Fields, fields, in_force, note, said},
     },
     terms::{
         Decimal, Shape,
@@ -133,18 +133,15 @@ pub(super) fn to_set(written: &Value, observed: Option<&ObservedContract>) -> Ve
             for field in fields(shape, wanted, &|field| MEANT_WHEN_LEFT_OUT.contains(&field)) {
                 let value = said(wanted, &field)
                     .filter(|value| found.and_then(|found| said(found, &field)) != Some(value));
-                of_items.extend(value.map(|value| (!is_moved(&field), note(list, &id, &field, value))));
+                of_items.extend(
+                    value.map(|value| (!is_moved(&field), note(&format!("{list}/{id}"), &field, value))),
+                );
             }
         }
     }
     of_items.sort_by_key(|(is_plain, _)| *is_plain);
     set.extend(of_items.into_iter().map(|(_, note)| note));
     set
-}
-
-/// How a write notes that it sets a field of an item or a period.
-fn note(list: &str, id: &str, field: &str, value: &Value) -> String {
-    three_way::with_digest(&format!("{list}/{id}:{field}"), value)
 }
 
 /// Takes for set what writes without a reply were to set of items and periods, and billing says.
@@ -159,7 +156,8 @@ pub(super) fn recall<'s>(
         let Some(Shape::List { item: shape, .. }) = SHAPE.member(list) else { continue };
         for (id, _, found) in pairs(written, &observed.terms, list, key) {
             let is_set = |field: &String| {
-                said(found, field).is_some_and(|value| notes.contains(&note(list, &id, field, value)))
+                said(found, field)
+                    .is_some_and(|value| notes.contains(&note(&format!("{list}/{id}"), field, value)))
             };
             let is_set = fields(shape, found, &|_| false).into_iter().filter(is_set);
             let recorded = |field: String| match text_of(found, &field).filter(|_| is_moved(&field)) {

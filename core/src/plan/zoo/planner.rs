@@ -218,12 +218,10 @@ impl Planner for ContractPlanner {
         if is_held(recorded) {
             let sets = || recorded.lost.iter().flat_map(|write| &write.sets);
             let set = as_set(sets(), &observed.terms);
-            let mut all = recorded.set.clone();
-            all.add("", set);
+            recorded.set.add("", set);
             if let Ok(desired) = &self.desired {
-                leaving::recall(&desired.canonical, observed, sets(), &mut all);
+                leaving::recall(&desired.canonical, observed, sets(), &mut recorded.set);
             }
-            recorded.set = all;
         }
     }
 

@@ -67,8 +67,7 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let Some(item) = item else {
             let change = Change::new(format!("/{}", wanted.path), None, Some(wanted.canonical.clone()));
             if draft.change(&change, Unit::Usd) {
-                let part = Part::Terms(item_shape(pairs.list), wanted.written.clone());
-                draft.add("add_overrides", wanted.path.clone(), part);
+                add_override(draft, wanted);
             }
             continue;
         };
@@ -76,9 +75,8 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
             let path = format!("/{}/endingBefore", wanted.path);
             let change = Change::removed(path, json!(draft.observed.ending_before));
             if draft.change(&change, Unit::Other) {
-                draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
-                let part = Part::Terms(item_shape(pairs.list), wanted.written.clone());
-                draft.add("add_overrides", wanted.path.clone(), part);
+                remove_override(draft, *item);
+                add_override(draft, wanted);
             }
             continue;
         }
@@ -95,12 +93,21 @@ fn compare_overrides(draft: &mut Draft<'_>, pairs: &Pairs<'_>) {
         let change = Change::removed(format!("/{}/{}", pairs.list, item.ids.own), item.terms.clone());
         if is_own(draft, pairs, *item) {
             if draft.change(&change, Unit::Usd) {
-                draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
+                remove_override(draft, *item);
             }
         } else {
             report_foreign(draft, pairs.list, &item.ids.own, &change);
         }
     }
+}
+
+fn add_override(draft: &mut Draft<'_>, wanted: &Wanted) {
+    let part = Part::Terms(item_shape("overrides"), wanted.written.clone());
+    draft.add("add_overrides", wanted.path.clone(), part);
+}
+
+fn remove_override(draft: &mut Draft<'_>, item: Item<'_>) {
+    draft.push("remove_overrides", Part::object([("id", Part::text(&item.ids.own))]));
 }
 
 /// Whether an override without an end of its own was ended along with its contract, which goes on again: its price would
