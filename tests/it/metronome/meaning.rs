@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::once::lose_an_edit_that_is_undone;
 use crate::support::{
     World, kstatus,
     metronome::{
@@ -198,17 +199,8 @@ async fn a_used_key_of_an_edit_is_known_by_either_word_for_it_and_another_confli
     for word in ["conflict", "unprocessable"] {
         let mut world = World::metronome().await;
         world.sim.set(json!({"metronome_edit_key": word, "metronome_conflict": "code"})).await;
-        world.apply(&acme()).await;
-        world.until_ready("acme").await;
-        world.sim.fault(json!({"kind": "drop_reply", "path": EDIT, "count": 1})).await;
-        world.apply(&with(acme(), "/spec/metronome/name", json!("Acme 2027"))).await;
-        world.until_waiting("acme", "WriteUnconfirmed").await;
-        world.take_operator().kill();
-        world.sim.edit(CUSTOMER, json!({"update_contract_name": "Acme 2026"})).await;
-        world.start_operator().await;
-        world.until_ready("acme").await;
-        assert_eq!(world.sim.terms(CUSTOMER).await["name"], "Acme 2027", "{word}");
-        assert_eq!(writes(world.sim.traffic(CUSTOMER).await), traffic([(EDIT, 2)]), "{word}");
+        println!("a used key of an edit is {word}");
+        lose_an_edit_that_is_undone(&mut world).await;
 
         let said = "A billing provider is already configured for this contract";
         world.sim.fault(json!({"kind": "status", "status": 409, "message": said, "path": EDIT})).await;

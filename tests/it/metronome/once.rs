@@ -250,9 +250,8 @@ async fn what_a_lost_edit_added_is_taken_out_when_git_goes_back() {
     assert_eq!((commits.len(), &commits[0]["name"]), (1, &json!("Launch")));
 }
 
-#[tokio::test]
-async fn an_edit_that_was_lost_and_undone_is_made_anew_by_another_key() {
-    let mut world = World::metronome().await;
+/// Loses the reply to an edit, and has it undone by somebody before the next look: its key is used, and another edit makes it.
+pub(super) async fn lose_an_edit_that_is_undone(world: &mut World) {
     world.apply(&acme()).await;
     world.until_ready("acme").await;
     world.sim.fault(json!({"kind": "drop_reply", "path": EDIT, "count": 1})).await;
@@ -268,6 +267,11 @@ async fn an_edit_that_was_lost_and_undone_is_made_anew_by_another_key() {
         traffic([(EDIT, 2)]),
         "the one with the used key, and another"
     );
+}
+
+#[tokio::test]
+async fn an_edit_that_was_lost_and_undone_is_made_anew_by_another_key() {
+    lose_an_edit_that_is_undone(&mut World::metronome().await).await;
 }
 
 /// A contract from a package with an override and a commit of its own.
