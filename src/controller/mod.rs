@@ -2,6 +2,7 @@
 //!
 //! - [`contract`], [`package`], [`provider`]: a folder a kind, with its reconcile and what others look up of it;
 //! - [`approval`]: what people say of contracts' plans; it is only looked up;
+//! - [`grounds`]: whether what a reconcile rests on still is so, before it writes;
 //! - [`kubernetes`]: what every kind needs of the API server;
 //! - [`guarded`]: resources as far as this version can read them;
 //! - [`context`]: what the reconciles share; [`run`](mod@run): how they are wired.
@@ -9,6 +10,7 @@
 pub mod approval;
 pub mod context;
 pub mod contract;
+pub mod grounds;
 pub mod guarded;
 pub mod kubernetes;
 pub mod package;

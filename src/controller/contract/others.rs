@@ -37,7 +37,7 @@ pub(super) struct Meant {
     is_deleted: bool,
     annotations: [Option<String>; 2],
     approvals: String,
-    provider: Option<SpecVersion>,
+    pub(super) provider: Option<SpecVersion>,
 }
 
 impl Meant {

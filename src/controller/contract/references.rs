@@ -23,6 +23,7 @@ use crate::{
         Context, Guarded, ObjectId,
         context::Stores,
         contracts_of,
+        grounds::Grounds,
         kubernetes::queue::Fingerprint,
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
@@ -77,6 +78,17 @@ impl References {
             meant: Meant::of(contract, &context.approvals, &context.stores),
             provider_key,
         }
+    }
+
+    /// What the contract's pass has looked up.
+    pub(super) fn grounds<'a>(
+        &'a self,
+        package: Option<&'a ContractPackage>,
+        uid: &'a str,
+        context: &'a Context,
+    ) -> Grounds<'a> {
+        let (key, provider) = (&self.provider_key, self.meant.provider.clone());
+        Grounds { key, provider, package, page: Some(context.journal.of(uid)), context }
     }
 
     fn holders(&self, contract: &BillingContract, account: &str, context: &Context) -> Holders {

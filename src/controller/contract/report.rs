@@ -1,7 +1,5 @@
 //! What a reconcile came to, written to the contract: a status if it changed, and at most one event.
 
-use std::time::Duration;
-
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use chrono::Utc;
@@ -30,8 +28,8 @@ pub(super) async fn report(
     if context.tenure.stop().is_set() && result.is_given_up() {
         return Ok(Action::await_change());
     }
-    if result.is_overtaken {
-        return Ok(Action::requeue(Duration::ZERO));
+    if let Some(wait) = result.overtaken {
+        return Ok(Action::requeue(wait));
     }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {

@@ -12,8 +12,9 @@ use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version},
+    contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version, spec_version},
     decoded,
+    grounds::Grounds,
     guarded::Invalid,
     kubernetes::{
         events, finalizer,
@@ -239,7 +240,11 @@ async fn bring(
     {
         return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
     }
-    let result = account.client.reconcile_package(package, &account.account, contracts, goal).await;
+    // Of one that is gone, what it was is used for a while.
+    let provider = spec_version(key, &context.stores).map(|_| account.spec().clone());
+    let grounds = Grounds { key, provider, package: None, page: None, context };
+    let client = &account.client;
+    let result = client.reconcile_package(package, &account.account, contracts, goal, &grounds).await;
     if result.suspects_token {
         context.providers.suspect(key, account);
     }
