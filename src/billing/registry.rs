@@ -1,7 +1,5 @@
 //! Every billing API there is. Adding one is a variant here and a line in [`with_api!`], and nothing else in what acts.
 
-use chrono::Utc;
-
 #[cfg(feature = "fake")]
 use super::fake::Fake;
 use super::{
@@ -9,6 +7,7 @@ use super::{
 };
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
+    clock,
     import::Destination,
     plan::{
         self, Announced, ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded,
@@ -228,7 +227,7 @@ async fn reconcile_contract<A: BillingApi>(
         Ok(reconciliation) => reconciliation,
         Err(refusal) => return refused(refusal),
     };
-    let result = run(api, reconciliation, cluster, Utc::now).await;
+    let result = run(api, reconciliation, cluster, clock::now).await;
     ReconcileResult { account: Some(references.account.to_owned()), ..result }
 }
 
@@ -239,7 +238,7 @@ async fn preview_contract<A: BillingApi>(
     goal: Goal,
 ) -> Preview<ContractSnapshot> {
     match begin_contract(api, contract, references, goal) {
-        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Ok(reconciliation) => preview(api, reconciliation, clock::now).await,
         Err(refusal) => Preview::Done(Box::new(refused(refusal))),
     }
 }
@@ -252,7 +251,7 @@ async fn reconcile_package<A: BillingApi>(
     cluster: &impl Cluster,
 ) -> PackageResult {
     match begin_package(api, package, contracts, goal) {
-        Ok(reconciliation) => run(api, reconciliation, cluster, Utc::now).await,
+        Ok(reconciliation) => run(api, reconciliation, cluster, clock::now).await,
         Err(refusal) => refused(refusal),
     }
 }
@@ -264,7 +263,7 @@ async fn preview_package<A: BillingApi>(
     goal: Goal,
 ) -> Preview<PackageSnapshot> {
     match begin_package(api, package, contracts, goal) {
-        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Ok(reconciliation) => preview(api, reconciliation, clock::now).await,
         Err(refusal) => Preview::Done(Box::new(refused(refusal))),
     }
 }

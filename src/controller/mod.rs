@@ -32,7 +32,7 @@ use self::{
     guarded::Invalid,
     kubernetes::{queue::Queue, words::words},
 };
-use crate::{api::BillingContract, protocol::destination::AllowedHosts};
+use crate::{api::BillingContract, billing::http::Carrier, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -54,6 +54,8 @@ pub struct Options {
     pub allowed_hosts: AllowedHosts,
     /// Whether to wait for a lease; without it, two operators could write at once.
     pub leader_election: bool,
+    /// What takes requests to billing APIs, where it is not the network.
+    pub carrier: Option<Carrier>,
 }
 
 /// Names one object, once and for all of its versions.

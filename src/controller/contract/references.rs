@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
 use kube::{
     ResourceExt,
     runtime::reflector::{ObjectRef, Store},
@@ -19,6 +18,7 @@ use crate::{
         contract::UsedPackage, reasons,
     },
     billing::{registry::ContractReferences, slots::Slots},
+    clock,
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
@@ -326,7 +326,7 @@ fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {
 /// How old an object is, in whole seconds; nothing when it is from the future.
 fn age(object: &impl ResourceExt) -> Option<Duration> {
     let created = object.creation_timestamp()?.0.as_second();
-    u64::try_from(Utc::now().timestamp().saturating_sub(created)).ok().map(Duration::from_secs)
+    u64::try_from(clock::now().timestamp().saturating_sub(created)).ok().map(Duration::from_secs)
 }
 
 /// The contracts of a cache that use a provider.

@@ -2,11 +2,10 @@
 
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
-use chrono::Utc;
-
 use super::{api, references::References, sync_period};
 use crate::{
     api::BillingContract,
+    clock,
     controller::{
         Context, Error, Handled, ObjectId,
         kubernetes::{events, status::write},
@@ -33,7 +32,7 @@ pub(super) async fn report(
     }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
-        let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
+        let status = status(contract, &result, references.used_package().as_ref(), clock::now());
         let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
         if result.account.is_some() {
