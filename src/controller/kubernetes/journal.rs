@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{leadership::Leadership, post_params};
 use crate::{
-    billing::{Announces, CallError},
+    billing::CallError,
     controller::{API_TIMEOUT, Error, bounded},
     metrics::Metrics,
     plan::Announced,
@@ -193,8 +193,12 @@ pub struct Page<'j> {
     uid: &'j str,
 }
 
-impl Announces for Page<'_> {
-    async fn announce(&self, announced: Announced) -> Result<(), CallError> {
+impl Page<'_> {
+    /// Puts on record what is about to be sent.
+    ///
+    /// # Errors
+    /// When that was not done, so that nothing may be sent.
+    pub async fn announce(&self, announced: Announced) -> Result<(), CallError> {
         let Self { journal, uid } = *self;
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {

@@ -71,6 +71,7 @@ where
                 let told = line.read(&need);
                 reconciliation.told(&need, told, now);
             }
+            Step::Confirm => reconciliation.confirmed(true),
             Step::Announce(_) => reconciliation.announced(Ok(())),
             Step::Send(_) if ground.mutant == Some(Mutant::PlanWithoutSequel) => {
                 return reconciliation.plan().map(|plan| plan.calls.clone()).unwrap_or_default();
