@@ -25,10 +25,14 @@ impl<P: Planner> Reconciliation<P> {
         sending: &UnconfirmedWrite,
         now: DateTime<Utc>,
     ) -> Option<Announced> {
-        // An end that comes late ends what has ended.
-        let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
+        let account = self.recorded.account.clone()?;
         let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
-        let sets = self.planner.sets();
+        let is_end = self.goal != Goal::InForce;
+        // Where billing shows what has ended, an end tells of itself; it is not sent twice, approved or not.
+        if is_end && !plan.calls.iter().any(has_no_key) {
+            return None;
+        }
+        let sets = if is_end { Vec::new() } else { self.planner.sets() };
         // What follows a create is approved along with it, and its key keeps it from being made again.
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());
