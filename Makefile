@@ -90,6 +90,11 @@ simulate: export SEEDS := $(SEEDS)
 simulate: tools ## Runs the fault simulation: SEEDS=n of them, or SEED=n alone
 	@$(STEP) "fault simulation" cargo run --locked --quiet --package countersign-simulation --profile simulation
 
+.PHONY: simulate-shell
+simulate-shell: export SEEDS := $(SEEDS)
+simulate-shell: tools ## Runs the operator itself in virtual time: SEEDS=n, or SEED=n alone
+	@$(STEP) "the operator in virtual time" cargo run --locked --quiet --package countersign-shell --profile simulation
+
 .PHONY: chaos
 chaos: controlplane ## Lets everything fail at once on the real parts, and counts every contract and invoice
 	cargo build --locked --package countersign --package billing-sim

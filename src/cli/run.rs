@@ -47,6 +47,10 @@ pub struct Run {
     log_format: LogFormat,
 }
 
+/// How long the API server may say nothing on a connection. Without it, a list or a watch that is never answered would be waited
+/// for as long as the Lease is held. A watch tells where it is each minute, and ends before this.
+const SILENCE: Duration = Duration::from_mins(5);
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormat {
     /// For people.
@@ -66,6 +70,8 @@ impl Run {
             config.proxy_url = None;
         }
         config.default_retry = false;
+        config.read_timeout = Some(SILENCE);
+        config.reset_reader_on_write = true;
         let client = Client::try_from(config)?;
         let options = Options {
             namespace: self.namespace,

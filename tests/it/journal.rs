@@ -22,6 +22,17 @@ async fn record(world: &World) -> Option<Value> {
 /// The operator dies in the middle of its next write: billing has carried it out, and nobody hears of it. Git says something
 /// else by the time that it comes back.
 async fn killed_in_a_write(world: &mut World, fault: Value, write: &Value, meanwhile: impl AsyncFn(&World)) {
+    let act = async |world: &World| drop(world.apply(write).await);
+    killed_in(world, fault, act, meanwhile).await;
+}
+
+/// The same, where the write comes of something else.
+async fn killed_in(
+    world: &mut World,
+    fault: Value,
+    act: impl AsyncFn(&World),
+    meanwhile: impl AsyncFn(&World),
+) {
     let delayed = async |world: &World| {
         world.sim.requests().await.iter().filter(|request| request.fault.is_some()).count()
     };
@@ -33,7 +44,7 @@ async fn killed_in_a_write(world: &mut World, fault: Value, write: &Value, meanw
         ("count".to_owned(), json!(1)),
     ]);
     world.sim.fault(fault).await;
-    world.apply(write).await;
+    act(world).await;
     while delayed(world).await == before {
         sleep(Duration::from_millis(20)).await;
     }
@@ -72,6 +83,17 @@ async fn what_a_killed_operator_had_just_made_ends_with_its_resource() {
         world.delete("acme").await;
     })
     .await;
+    world.until_object_gone("BillingContract", "acme").await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
+    assert_eq!(world.sim.calls(ORG).await.puts, 2);
+}
+
+#[tokio::test]
+async fn an_end_that_a_killed_operator_has_carried_out_lets_its_resource_go() {
+    let mut world = World::start().await;
+    world.apply(&with(acme(), "/spec/deletionPolicy", json!("Cancel"))).await;
+    world.until_ready("acme").await;
+    killed_in(&mut world, put(), async |world| world.delete("acme").await, async |_| {}).await;
     world.until_object_gone("BillingContract", "acme").await;
     assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
     assert_eq!(world.sim.calls(ORG).await.puts, 2);

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             *total.entry(name).or_default() += count;
         }
         if count == 1 {
-            println!("trace {:016x}", run.trace);
+            run.story.iter().for_each(|line| println!("{line}"));
         }
         if !run.broken.is_empty() {
             println!("seed {seed}:");

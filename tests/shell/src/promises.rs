@@ -111,7 +111,13 @@ pub(crate) async fn rest(
 
 /// Whether a resource stops, and says so, for what nobody can know any more since etcd was put back.
 fn is_excused(ready: &str, knows_all: bool) -> bool {
-    let reasons = ["ContractExists", "ContractUnclaimed", "HeldContractMissing", "OwnershipUnproven"];
+    let reasons = [
+        "ContractExists",
+        "ContractUnclaimed",
+        "HeldContractMissing",
+        "OtherContractHeld",
+        "OwnershipUnproven",
+    ];
     !knows_all && reasons.iter().any(|reason| ready.starts_with(&format!("False {reason}:")))
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     billing::{Billing, TOKEN, Trouble},
-    operator::{LEASE, Operator},
+    operator::Operator,
     people::People,
     promises,
     server::{Entry, Server, Weather},
@@ -32,8 +32,8 @@ pub struct Run {
     pub broken: Vec<String>,
     /// How often each fault and each act came up.
     pub counts: BTreeMap<String, u64>,
-    /// A number that tells two runs apart.
-    pub trace: u64,
+    /// What happened and what was written, in the order of time.
+    pub story: Vec<String>,
 }
 
 /// Runs a seed with so many events.
@@ -60,6 +60,7 @@ struct World {
     /// When it was.
     restored: Vec<DateTime<Utc>>,
     counts: BTreeMap<String, u64>,
+    story: Vec<(DateTime<Utc>, String)>,
 }
 
 impl World {
@@ -81,6 +82,7 @@ impl World {
             puts_etcd_back: !seed.is_multiple_of(2),
             restored: Vec::new(),
             counts: BTreeMap::new(),
+            story: Vec::new(),
         };
         world.open_accounts().await?;
         for operator in &mut world.operators {
@@ -105,11 +107,16 @@ impl World {
     }
 
     /// Writes to the cluster that say something: all but those of the Lease, and events.
-    fn kept(&self) -> Vec<String> {
+    fn kept(&self) -> Vec<(DateTime<Utc>, String)> {
         let says =
             |entry: &Entry| entry.who.is_some() && !matches!(entry.id.plural.as_str(), "leases" | "events");
         let log = self.server.log().into_iter().filter(says);
-        log.map(|entry| format!("{} {} {}", entry.at, entry.id.plural, entry.id.name)).collect()
+        log.map(|entry| {
+            let (who, part) = (entry.who.unwrap_or_default(), entry.subresource.unwrap_or("object"));
+            let what = format!("operator {who}: {} of {} {}", part, entry.id.plural, entry.id.name);
+            (entry.at, what)
+        })
+        .collect()
     }
 
     async fn open_accounts(&self) -> Result<(), String> {
@@ -146,6 +153,7 @@ impl World {
 
     fn count(&mut self, what: &str) {
         *self.counts.entry(what.to_owned()).or_default() += 1;
+        self.story.push((clock::now(), what.to_owned()));
     }
 
     async fn happen(&mut self) {
@@ -253,7 +261,7 @@ impl World {
         self.pass(Duration::from_mins(1)).await;
         self.start_all();
         self.people.apply_all();
-        self.pass(REST.max(LEASE)).await;
+        self.pass(REST).await;
         Ok(())
     }
 
@@ -265,32 +273,22 @@ impl World {
             *self.counts.entry(name.to_owned()).or_default() += count;
         }
         let sent = self.billing.sent();
-        self.counts
-            .insert("writes sent to billing".to_owned(), u64::try_from(sent.len()).unwrap_or(u64::MAX));
-        let kept = u64::try_from(self.kept().len()).unwrap_or(u64::MAX);
-        self.counts.insert("writes to the cluster".to_owned(), kept);
-        let trace = sent
-            .iter()
-            .map(|sent| {
-                format!(
-                    "{} {} {} {} {} {} {}",
-                    sent.at,
-                    sent.who,
-                    sent.account,
-                    sent.path,
-                    sent.body["status"],
-                    sent.body["name"],
-                    sent.body["customer_id"]
-                )
-            })
-            .collect::<Vec<_>>();
-        let log = self.server.log().iter().map(|entry| format!("{entry:?}")).collect::<Vec<_>>();
-        if std::env::var("SEED").is_ok() {
-            for line in trace.iter().chain(&log) {
-                eprintln!("{line}");
-            }
+        let said = self.kept();
+        for (what, count) in [("writes sent to billing", sent.len()), ("writes to the cluster", said.len())] {
+            self.counts.insert(what.to_owned(), u64::try_from(count).unwrap_or(u64::MAX));
         }
-        let trace = crate::hash((trace, log));
-        Run { broken, counts: self.counts, trace }
+        let sent = sent.into_iter().map(|sent| {
+            (
+                sent.at,
+                format!(
+                    "operator {} sends {} to account {}: {}",
+                    sent.who, sent.path, sent.account, sent.body
+                ),
+            )
+        });
+        let mut story: Vec<_> = self.story.into_iter().chain(said).chain(sent).collect();
+        story.sort_by_key(|(at, _)| *at);
+        let story = story.into_iter().map(|(at, what)| format!("{at} {what}")).collect();
+        Run { broken, counts: self.counts, story }
     }
 }

@@ -481,7 +481,7 @@ where
             reconciliation.told(&need, told, now);
             Turn::On
         }
-        // Watches that are ahead of one another are `tests/shell`'s.
+        // Watches that are ahead of one another are simulated by `tests/shell`.
         Step::Confirm => {
             reconciliation.confirmed(true);
             Turn::On
