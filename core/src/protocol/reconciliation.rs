@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use self::concluding::item_ids;
-use super::{CallError, During, Failure, Outcome, ReconcileResult, Requeue, lost};
+use super::{
+    CallError, During, Failure, Outcome, ReconcileResult, Requeue,
+    lost::{self, Means},
+};
 use crate::{
     api::{
         Api, REQUESTED_AT,
@@ -216,13 +219,19 @@ impl<P: Planner> Reconciliation<P> {
                     return Ok(Decision::Refuse(refusal.clone()));
                 }
                 let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
+                let held = self.recorded.contract_id.clone();
                 self.planner.recall(&mut self.recorded);
                 self.is_absent = observation == Observation::Nothing;
                 self.note_arrived(false, now);
                 match observation {
                     Observation::Nothing | Observation::Found => {}
                     Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
-                    Observation::Blocked(refusal) => return Ok(Decision::Refuse(refusal)),
+                    Observation::Blocked(refusal) => {
+                        // What was found to be this resource's is on record, though nothing is done with it.
+                        let found = self.recorded.contract_id.clone().filter(|_| held.is_none());
+                        self.created_id = self.created_id.take().or(found);
+                        return Ok(Decision::Refuse(refusal));
+                    }
                 }
                 if !self.written.is_empty() {
                     // What follows a create must know its items by their ids, not by likeness.
@@ -395,8 +404,7 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 // An end that comes late ends what has ended.
                 if self.goal == Goal::InForce {
-                    let sets = self.planner.sets();
-                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), sets, now);
+                    lost::note(&mut self.recorded.lost, call, Means::of(&self.planner), now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."

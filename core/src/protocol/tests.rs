@@ -9,6 +9,7 @@ mod announced;
 mod approval;
 mod ending;
 mod failing;
+mod former;
 mod identity;
 mod lost;
 mod metronome;

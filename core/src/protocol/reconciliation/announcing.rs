@@ -8,7 +8,10 @@ use super::{Reconciliation, unconfirmed::main_call};
 use crate::{
     api::contract::UnconfirmedWrite,
     plan::{Announced, Call, CallKind, Plan, Planner},
-    protocol::{CallError, During, Goal, lost},
+    protocol::{
+        CallError, During, Goal,
+        lost::{self, Means},
+    },
 };
 
 /// How long after a plan was decided on it may begin to be carried out: what it follows from may be otherwise by then.
@@ -17,8 +20,8 @@ const TOO_LONG: &str = "it took so long that what was read may not be so any mor
 
 impl<P: Planner> Reconciliation<P> {
     /// What is to be on record before a plan is carried out: of what billing does not tell afterwards that this resource did
-    /// it. A key and the history of edits tell of what was made and changed, but not that a field was set by that, or that
-    /// somebody had approved it.
+    /// it. A key and the history of edits tell of what was made and changed, but not for whom a contract was made that is looked
+    /// for among those of one customer, that a field was set, or that somebody had approved it.
     pub(super) fn announces(
         &mut self,
         plan: &Plan,
@@ -27,18 +30,19 @@ impl<P: Planner> Reconciliation<P> {
     ) -> Option<Announced> {
         // An end that comes late ends what has ended.
         let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
-        let has_no_key = |call: &Call| matches!(call.kind, CallKind::Replace | CallKind::Append);
-        let sets = self.planner.sets();
+        let is_untold =
+            |call: &Call| matches!(call.kind, CallKind::Create | CallKind::Replace | CallKind::Append);
+        let means = Means::of(&self.planner);
         // What follows a create is approved along with it, and its key keeps it from being made again.
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());
-        if sets.is_empty() && approved.is_none() && !plan.calls.iter().any(has_no_key) {
+        if means.sets.is_empty() && approved.is_none() && !plan.calls.iter().any(is_untold) {
             return None;
         }
         // What this pass has sent before is on record nowhere else yet.
         let mut lost = self.recorded.lost.clone();
         lost.extend(self.announced.iter().cloned());
-        lost::announce(&mut lost, main_call(plan)?, self.planner.digest(), sets, now);
+        lost::announce(&mut lost, main_call(plan)?, means, now);
         self.announced = lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
         let write = UnconfirmedWrite { lost, ..sending.clone() };
         Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
