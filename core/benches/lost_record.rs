@@ -118,6 +118,7 @@ fn reconcile(
         match machine.next(now) {
             Step::Read(need) => machine.told(&need, Ok(billed.told(&need, &side)), now),
             Step::Announce(_) => machine.announced(Ok(())),
+            Step::Withdraw => machine.withdrawn(),
             Step::Send(call) => return Err(format!("{} would be written: {}", call.path, call.body).into()),
             Step::Done(result) => {
                 return Ok(ReconcileResult { account: Some(ACCOUNT.to_owned()), ..*result });

@@ -131,6 +131,9 @@ pub trait Announces: Sync {
     /// # Errors
     /// [`CallError::NotOnRecord`] or [`CallError::NotLeader`] when that was not done, so that nothing may be sent.
     fn announce(&self, announced: Announced) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Puts back what was on record before the last of them, as nothing that it announced was sent.
+    fn withdraw(&self);
 }
 
 /// Something that is billed as a resource, or why there is none for it.
@@ -153,6 +156,7 @@ pub enum Preview<S> {
 /// What a reconciliation comes to once nothing is left to read.
 enum Act<S> {
     Announce(Box<Announced>),
+    Withdraw,
     Send(Call),
     Done(Box<ReconcileResult<S>>),
 }
@@ -175,6 +179,7 @@ where
                 reconciliation.told(&need, told, now());
             }
             Step::Announce(announced) => return Act::Announce(announced),
+            Step::Withdraw => return Act::Withdraw,
             Step::Send(call) => return Act::Send(call),
             Step::Done(result) => return Act::Done(result),
         }
@@ -199,6 +204,7 @@ where
                     return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
             }
+            Act::Withdraw => reconciliation.withdrawn(),
             Act::Done(result) => return Preview::Done(result),
         }
     }
@@ -221,6 +227,10 @@ where
             Act::Announce(announced) => {
                 let outcome = record.announce(*announced).await;
                 reconciliation.announced(outcome);
+            }
+            Act::Withdraw => {
+                record.withdraw();
+                reconciliation.withdrawn();
             }
             Act::Send(call) => {
                 let reply = api.send(&call).await;

@@ -220,6 +220,8 @@ impl Announces for Unannounced {
     async fn announce(&self, _: Announced) -> Result<(), CallError> {
         Ok(())
     }
+
+    fn withdraw(&self) {}
 }
 
 fn refused<S>(refusal: Refusal) -> ReconcileResult<S> {

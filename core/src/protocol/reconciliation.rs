@@ -49,6 +49,9 @@ pub enum Step<N, S> {
     /// Put on record what is sent next, where a later process finds it, and say whether that was done by
     /// [`Reconciliation::announced`].
     Announce(Box<Announced>),
+    /// Put on record again what was there before the last [`Announce`](Self::Announce), as nothing that was announced by it was
+    /// sent, and say so by [`Reconciliation::withdrawn`].
+    Withdraw,
     /// Carry out a write, and say what came of it by [`Reconciliation::sent`].
     Send(Call),
     /// Nothing more: this is the result.
@@ -91,6 +94,8 @@ pub struct Reconciliation<P: Planner> {
     inherited: Option<UnconfirmedWrite>,
     /// Writes that this pass has announced.
     announced: Vec<LostWrite>,
+    /// What was announced last is to be withdrawn.
+    withdraws: bool,
     /// Whether billing shows nothing of what is planned.
     is_absent: bool,
     /// Whether this pass has carried out a call.
@@ -125,6 +130,7 @@ impl<P: Planner> Reconciliation<P> {
             write: None,
             inherited,
             announced: Vec::new(),
+            withdraws: false,
             is_absent: false,
             has_sent: false,
             sent: None,
@@ -178,6 +184,9 @@ impl<P: Planner> Reconciliation<P> {
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
             self.give_up_what_is_old(now);
+            if self.withdraws {
+                return Step::Withdraw;
+            }
             if let Some(result) = &self.ended {
                 return Step::Done(result.clone());
             }

@@ -136,6 +136,7 @@ where
     for (index, row) in rows.iter().enumerate() {
         let mut step = machine.next(now);
         assert_eq!(machine.next(now), step, "asked twice, row {index}");
+        assert_ne!(step, Step::Withdraw, "what is announced is sent at once");
         if let Step::Announce(news) = step {
             announced = Some(*news);
             machine.announced(Ok(()));

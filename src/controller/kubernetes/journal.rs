@@ -92,7 +92,7 @@ impl Journal {
 
     /// Where the writes of one contract are announced.
     pub const fn of<'j>(&'j self, uid: &'j str) -> Page<'j> {
-        Page { journal: self, uid }
+        Page { journal: self, uid, before: Mutex::new(None) }
     }
 
     /// The status of a contract tells what has come of its writes.
@@ -179,6 +179,23 @@ impl Journal {
     }
 }
 
+impl Open {
+    /// What was there for the contract before, and which change this is.
+    fn announce(&mut self, uid: &str, announced: Announced) -> (Option<Announced>, u64) {
+        let before = self.writes.insert(uid.to_owned(), announced);
+        self.changes += 1;
+        (before, self.changes)
+    }
+
+    fn withdraw(&mut self, uid: &str, before: Option<Announced>) {
+        match before {
+            Some(before) => drop(self.writes.insert(uid.to_owned(), before)),
+            None => drop(self.writes.remove(uid)),
+        }
+        self.changes += 1;
+    }
+}
+
 impl Stored {
     fn of(found: &ConfigMap, changes: u64) -> Self {
         let metadata = &found.metadata;
@@ -191,25 +208,32 @@ impl Stored {
 pub struct Page<'j> {
     journal: &'j Journal,
     uid: &'j str,
+    /// What was on record before the last announcement, if there was one of this pass.
+    before: Mutex<Option<Option<Announced>>>,
 }
 
 impl Announces for Page<'_> {
     async fn announce(&self, announced: Announced) -> Result<(), CallError> {
-        let Self { journal, uid } = *self;
+        let Self { journal, uid, .. } = *self;
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {
             return Err(CallError::NotLeader);
         }
-        let change = journal.with_open(|open| {
-            open.writes.insert(uid.to_owned(), announced);
-            open.changes += 1;
-            open.changes
-        });
+        let (before, change) = journal.with_open(|open| open.announce(uid, announced));
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
         let written = timeout(API_TIMEOUT, journal.write(change)).await.unwrap_or(Err(Error::Timeout));
         written.map_err(|error| match error {
             Error::NotLeader => CallError::NotLeader,
             error => CallError::NotOnRecord(format!("ConfigMap {}/{NAME}: {error}", journal.namespace)),
         })
+    }
+
+    /// What is on record follows with the next announcement of any contract, or when it is tidied up.
+    fn withdraw(&self) {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
+            self.journal.with_open(|open| open.withdraw(self.uid, before));
+        }
     }
 }
 
@@ -233,4 +257,43 @@ fn writes(found: &ConfigMap) -> BTreeMap<String, Announced> {
         }
     }
     writes
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        api::contract::UnconfirmedWrite,
+        plan::Reported,
+        terms::{Digest, Timestamp},
+    };
+
+    fn announced(what: &str) -> Announced {
+        let write = UnconfirmedWrite {
+            digest: Digest::of(&json!(what)),
+            time: Timestamp(DateTime::UNIX_EPOCH),
+            after_edit: None,
+            taken: false,
+            difference: None,
+            rounds: 0,
+            lost: Vec::new(),
+        };
+        Announced { account: "https://one".into(), after: Reported::default(), approved: None, write }
+    }
+
+    #[test]
+    fn what_is_withdrawn_leaves_what_was_announced_before_and_is_written_as_a_change() {
+        let mut open = Open::default();
+        let (nothing, first) = open.announce("1", announced("first"));
+        assert_eq!(nothing, None);
+        let (before, second) = open.announce("1", announced("second"));
+        open.withdraw("1", before);
+        assert_eq!(open.writes.get("1"), Some(&announced("first")));
+        open.withdraw("1", nothing);
+        assert_eq!(open.writes.get("1"), None);
+        assert!(first < second && second < open.changes);
+    }
 }

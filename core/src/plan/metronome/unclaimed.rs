@@ -18,10 +18,7 @@ use super::{
 };
 use crate::{
     api::{contract::LostWrite, reasons},
-    plan::{
-        Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, SETTLING, Sibling,
-        Sought,
-    },
+    plan::{Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, Sibling, Sought},
     terms::Timestamp,
 };
 
@@ -121,9 +118,7 @@ fn awaited(
     now: DateTime<Utc>,
     is_meant: impl Fn(&LostWrite) -> bool,
 ) -> Option<Refusal> {
-    let meant = recorded.lost.iter().filter(|write| is_meant(write));
-    let until = meant.map(|write| Timestamp(write.late_until.0 + SETTLING)).max();
-    let until = until.filter(|until| until.0 > now)?;
+    let until = recorded.shows_until(now, is_meant)?;
     recorded.contract_id.is_none().then(|| Refusal {
         reason: reasons::OTHER_CONTRACT_HELD,
         message: format!(

@@ -48,26 +48,32 @@ impl<P: Planner> Reconciliation<P> {
         Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
     }
 
-    /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, nothing is sent.
+    /// Takes whether what [`Step::Announce`] asked for is on record; if it is not, or may not be, nothing is sent.
     pub fn announced(&mut self, outcome: Result<(), CallError>) {
         let Some(running) = &mut self.running else { return };
         match outcome {
             Ok(()) => (running.announces, running.is_announced) = (None, true),
             Err(error) => {
-                self.running = None;
+                (self.running, self.withdraws) = (None, true);
                 self.fail(&error, During::Write);
             }
         }
     }
 
-    /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise.
+    /// Takes that what [`Step::Withdraw`] asked for is done.
+    pub fn withdrawn(&mut self) {
+        self.withdraws = false;
+    }
+
+    /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise. With its announcement
+    /// goes the use of its approval.
     pub(super) fn give_up_what_is_old(&mut self, now: DateTime<Utc>) {
         let Some(running) = self.running.as_ref().filter(|running| running.is_announced) else { return };
         if now.signed_duration_since(running.since) > FRESH {
-            self.running = None;
+            (self.running, self.withdraws) = (None, true);
             self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
         } else if let Some(ended) = self.gone(now).or_else(|| self.overtaken()) {
-            self.running = None;
+            (self.running, self.withdraws) = (None, true);
             self.ended = Some(Box::new(ended));
         }
     }

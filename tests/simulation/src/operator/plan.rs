@@ -72,6 +72,7 @@ where
                 reconciliation.told(&need, told, now);
             }
             Step::Announce(_) => reconciliation.announced(Ok(())),
+            Step::Withdraw => reconciliation.withdrawn(),
             Step::Send(_) if ground.mutant == Some(Mutant::PlanWithoutSequel) => {
                 return reconciliation.plan().map(|plan| plan.calls.clone()).unwrap_or_default();
             }

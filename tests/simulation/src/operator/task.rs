@@ -483,10 +483,17 @@ where
         }
         Step::Announce(announced) => {
             line.ground.note(|| format!("  announce {fate:?}"));
+            desk.before = memory.journal.writes.get(&desk.uid()).cloned();
             let Some(outcome) = journal::announce(desk, *announced, memory, ground, fate, operator) else {
                 return Turn::Dead;
             };
             reconciliation.announced(outcome);
+            Turn::On
+        }
+        Step::Withdraw => {
+            line.ground.count("announcement withdrawn");
+            journal::withdraw(desk, memory);
+            reconciliation.withdrawn();
             Turn::On
         }
         Step::Send(call) => {
