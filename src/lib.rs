@@ -3,7 +3,7 @@
 //! What it decides is in [`countersign_core`], without anything that acts. What acts is here:
 //! - [`billing`]: the outside; billing APIs over HTTP.
 //! - [`controller`]: watches, statuses, leases, events.
-//! - [`metrics`]: what is counted.
+//! - [`metrics`]: what is counted; [`clock`]: what time it is.
 //! - [`cli`]: the commands; [`yaml`]: the files that they read and write.
 
 #![warn(
@@ -14,6 +14,7 @@
 
 pub mod billing;
 pub mod cli;
+pub mod clock;
 pub mod controller;
 pub mod metrics;
 pub mod yaml;

@@ -117,6 +117,7 @@ fn reconcile(
     loop {
         match machine.next(now) {
             Step::Read(need) => machine.told(&need, Ok(billed.told(&need, &side)), now),
+            Step::Confirm => machine.confirmed(true),
             Step::Announce(_) => machine.announced(Ok(())),
             Step::Withdraw => machine.withdrawn(),
             Step::Send(call) => return Err(format!("{} would be written: {}", call.path, call.body).into()),

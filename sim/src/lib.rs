@@ -1,6 +1,6 @@
 //! `billing-sim`: a billing API to try things on, stored on disk, with faults on request.
 //!
-//! - `server`: routes, connections; `state`: what every request shares
+//! - `server`: routes, connections; `embedded`: neither, nor a disk; `state`: what every request shares
 //! - `call`: the way of every API request through fault, caller, handler and journal
 //! - `store`: documents, transactions, durability
 //! - `auth`, `clock`, `faults`, `journal`, `settings`: what the APIs share
@@ -16,6 +16,7 @@ mod call;
 mod clock;
 mod control;
 mod effects;
+mod embedded;
 mod faults;
 mod hostile;
 mod journal;
@@ -29,5 +30,6 @@ mod store;
 mod zoo;
 
 pub use control::HELP;
+pub use embedded::Embedded;
 pub use server::{Options, Server, StartError};
 pub use store::StoreError;

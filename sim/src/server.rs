@@ -90,7 +90,7 @@ impl Server {
 
 /// All routes. A path that no API has is answered by Zoo, whose paths have no prefix; an API with one answers
 /// whatever is under it.
-fn router(sim: &Arc<Sim>) -> Router {
+pub(crate) fn router(sim: &Arc<Sim>) -> Router {
     let api = |routes: Router, api: &'static Api| {
         routes.layer(middleware::from_fn_with_state((Arc::clone(sim), api), carry_out))
     };
@@ -139,9 +139,9 @@ async fn converse(stream: TcpStream, app: Router, watcher: Watcher) {
 /// Closing the connection was asked for: hyper does so when a service fails.
 #[derive(Debug, thiserror::Error)]
 #[error("closed by a fault")]
-struct ClosedByFault;
+pub(crate) struct ClosedByFault;
 
-async fn answer(app: Router, request: Request<Body>) -> Result<Response<Body>, ClosedByFault> {
+pub(crate) async fn answer(app: Router, request: Request<Body>) -> Result<Response<Body>, ClosedByFault> {
     let Ok(response): Result<_, Infallible> = app.oneshot(request).await;
     match response.extensions().get::<CloseConnection>() {
         Some(CloseConnection) => Err(ClosedByFault),

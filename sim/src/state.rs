@@ -19,7 +19,18 @@ impl Sim {
     /// # Errors
     /// When the folder is no good.
     pub(crate) fn open(data: &Path, tokens: &[String]) -> Result<Self, StoreError> {
-        let tokens = tokens.iter().map(|token| Fingerprint::of(token)).collect();
-        Ok(Self { store: Store::open(data)?, tokens })
+        Ok(Self::of(Store::open(data)?, tokens))
+    }
+
+    /// Keeps everything in memory.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub(crate) fn in_memory(tokens: &[String]) -> Result<Self, StoreError> {
+        Ok(Self::of(Store::in_memory()?, tokens))
+    }
+
+    fn of(store: Store, tokens: &[String]) -> Self {
+        Self { store, tokens: tokens.iter().map(|token| Fingerprint::of(token)).collect() }
     }
 }

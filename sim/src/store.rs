@@ -4,13 +4,13 @@
 //! included, because every page has been handed to the kernel by then; it is not forced to the disk, which
 //! would cost milliseconds a request, so it may not outlive the machine. Knows no API.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::backends::FileBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, ReadableTable, StorageBackend, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,7 +76,20 @@ impl Store {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         // Held until the process ends, however it ends.
         file.try_lock().map_err(|_| StoreError::InUse)?;
-        let database = open_database(file)?;
+        let backend = PageCache(FileBackend::new(file).map_err(redb::Error::from)?);
+        Self::on(backend)
+    }
+
+    /// A store that nothing is left of once it is dropped.
+    ///
+    /// # Errors
+    /// When the database can't be made.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        Self::on(InMemoryBackend::new())
+    }
+
+    fn on(backend: impl StorageBackend) -> Result<Self, StoreError> {
+        let database = open_database(backend)?;
         Ok(Self { database: Arc::new(database), turn: Arc::default() })
     }
 
@@ -91,8 +104,7 @@ impl Store {
     }
 }
 
-fn open_database(file: File) -> Result<Database, redb::Error> {
-    let backend = PageCache(FileBackend::new(file)?);
+fn open_database(backend: impl StorageBackend) -> Result<Database, redb::Error> {
     let database = Database::builder().set_cache_size(CACHE).create_with_backend(backend)?;
     let transaction = database.begin_write()?;
     make_tables(&transaction)?;

@@ -6,7 +6,7 @@ use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 use url::Host;
 
-use super::budget::Budget;
+use super::{budget::Budget, http::Carrier};
 
 /// How to reach a billing API.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub struct Endpoint {
     pub budget: Budget,
     /// Certificates of private roots (PEM) that are trusted beside the public ones.
     pub ca_bundle: Option<String>,
+    /// What takes requests there, where it is not the network.
+    pub carrier: Option<Carrier>,
 }
 
 /// Why an endpoint cannot be used.

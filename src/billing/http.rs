@@ -1,10 +1,10 @@
-//! One HTTP client for one provider: token, budget, timeout. What its answers mean is told by [`answer`].
+//! One HTTP client for one provider: token, budget, timeout. What its answers mean is told by [`answer`]; [`carrier`] is in the
+//! place of the network.
 
 mod answer;
+mod carrier;
 
 use std::{fmt, time::Duration};
-
-use chrono::Utc;
 
 use reqwest::{
     Client, RequestBuilder, Response, Url,
@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::answer::{as_read, as_write, refused_key, retry_after};
+pub use self::carrier::{Carrier, Unanswered};
 use super::{
     CallError,
     budget::Budget,
@@ -22,6 +23,7 @@ use super::{
     tenure::Tenure,
 };
 use crate::{
+    clock,
     metrics::Metrics,
     plan::{Call, Method},
     status::bounded,
@@ -36,6 +38,7 @@ const MAX_CAUSE: usize = 200;
 /// A client of one billing API account.
 pub struct Http {
     client: Client,
+    carrier: Option<Carrier>,
     base: Url,
     /// Kept to find it in what the API answers.
     token: SecretString,
@@ -81,6 +84,7 @@ impl Http {
             builder.build().map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
         Ok(Self {
             client,
+            carrier: endpoint.carrier.clone(),
             base: endpoint.base.clone(),
             token: endpoint.token.clone(),
             timeout: endpoint.timeout,
@@ -170,12 +174,15 @@ impl Http {
     }
 
     async fn exchange(&self, request: RequestBuilder, path: &str) -> Result<String, CallError> {
-        let response = request.send().await.map_err(|error| {
-            let why = error_chain(error);
-            if why.never_sent { CallError::Unreachable(why.text) } else { CallError::Unknown(why.text) }
+        let response = match &self.carrier {
+            None => request.send().await.map_err(unanswered),
+            Some(carrier) => carrier.carry(request, self.timeout).await,
+        };
+        let response = response.map_err(|Unanswered { why, never_sent }| {
+            if never_sent { CallError::Unreachable(why) } else { CallError::Unknown(why) }
         })?;
         let status = response.status();
-        let pause = retry_after(response.headers(), Utc::now());
+        let pause = retry_after(response.headers(), clock::now());
         let read = read_bounded(response).await;
         if status.is_success() {
             return read.map_err(CallError::Unknown);
@@ -190,23 +197,15 @@ impl Http {
     }
 }
 
-struct SendError {
-    text: String,
-    never_sent: bool,
-}
-
 /// Says why a request failed, without its URL or any header.
-fn error_chain(error: reqwest::Error) -> SendError {
+fn unanswered(error: reqwest::Error) -> Unanswered {
     let error = error.without_url();
     let never_sent = error.is_connect() || error.is_builder();
-    let text = if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else if never_sent {
-        format!("no connection: {}", cause(&error))
-    } else {
-        format!("the connection was lost: {}", cause(&error))
-    };
-    SendError { text, never_sent }
+    if error.is_timeout() {
+        return Unanswered { never_sent, ..Unanswered::in_time() };
+    }
+    let what = if never_sent { "no connection" } else { "the connection was lost" };
+    Unanswered { why: format!("{what}: {}", cause(&error)), never_sent }
 }
 
 /// The innermost reason of an error: name not found, connection refused, certificate not trusted.

@@ -8,12 +8,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use chrono::Utc;
 use serde_json::{Value, json};
 
 use super::{BillingApi, CallError, Import, Reads, http::Http, pages::Pages};
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
+    clock,
     import::{self, Destination},
     plan::{
         Call, CallKind, Refusal,
@@ -178,7 +178,7 @@ impl BillingApi for Metronome {
             // A list may cut a contract short.
             let contract = ContractRef::new(&customer, id);
             let Some(data) = self.contract_in_full(&contract).await? else { continue };
-            let (mut seats, now) = (BTreeMap::new(), Utc::now());
+            let (mut seats, now) = (BTreeMap::new(), clock::now());
             for subscription_id in import::seat_based(&data).map(str::to_owned) {
                 let need = Need::Seats {
                     contract: contract.clone(),

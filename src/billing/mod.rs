@@ -124,9 +124,13 @@ pub trait BillingApi: Reads + Sized + 'static {
     ) -> impl Future<Output = Result<Vec<Import<ContractPackage>>, CallError>> + Send;
 }
 
-/// Puts writes on record before they are sent, where a later process finds them.
-pub trait Announces: Sync {
-    /// Puts on record what is about to be sent.
+/// What a reconciliation needs of the cluster before it writes to billing.
+pub trait Cluster: Sync {
+    /// Whether what the resource refers to still says what the reconciliation began with, as the cluster has it now: of two kinds
+    /// that are changed together, one may be heard of before the other. Not where that cannot be told.
+    fn confirm(&self) -> impl Future<Output = bool> + Send;
+
+    /// Puts on record what is about to be sent, where a later process finds it.
     ///
     /// # Errors
     /// [`CallError::NotOnRecord`] or [`CallError::NotLeader`] when that was not done, so that nothing may be sent.
@@ -155,6 +159,7 @@ pub enum Preview<S> {
 
 /// What a reconciliation comes to once nothing is left to read.
 enum Act<S> {
+    Confirm,
     Announce(Box<Announced>),
     Withdraw,
     Send(Call),
@@ -178,6 +183,7 @@ where
                 let told = api.read(&need).await;
                 reconciliation.told(&need, told, now());
             }
+            Step::Confirm => return Act::Confirm,
             Step::Announce(announced) => return Act::Announce(announced),
             Step::Withdraw => return Act::Withdraw,
             Step::Send(call) => return Act::Send(call),
@@ -199,7 +205,7 @@ where
 {
     loop {
         match read_on(api, &mut reconciliation, &now).await {
-            Act::Announce(_) | Act::Send(_) => {
+            Act::Confirm | Act::Announce(_) | Act::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now()) {
                     return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
@@ -214,7 +220,7 @@ where
 pub async fn run<A, P>(
     api: &A,
     mut reconciliation: Reconciliation<P>,
-    record: &impl Announces,
+    cluster: &impl Cluster,
     now: impl Fn() -> DateTime<Utc> + Send + Sync,
 ) -> ReconcileResult<P::Snapshot>
 where
@@ -224,12 +230,13 @@ where
 {
     loop {
         match read_on(api, &mut reconciliation, &now).await {
+            Act::Confirm => reconciliation.confirmed(cluster.confirm().await),
             Act::Announce(announced) => {
-                let outcome = record.announce(*announced).await;
+                let outcome = cluster.announce(*announced).await;
                 reconciliation.announced(outcome);
             }
             Act::Withdraw => {
-                record.withdraw();
+                cluster.withdraw();
                 reconciliation.withdrawn();
             }
             Act::Send(call) => {

@@ -1,15 +1,13 @@
 //! Every billing API there is. Adding one is a variant here and a line in [`with_api!`], and nothing else in what acts.
 
-use chrono::Utc;
-
 #[cfg(feature = "fake")]
 use super::fake::Fake;
 use super::{
-    Announces, BillingApi, CallError, Import, Preview, http::Http, metronome::Metronome, preview, run,
-    zoo::Zoo,
+    BillingApi, CallError, Cluster, Import, Preview, http::Http, metronome::Metronome, preview, run, zoo::Zoo,
 };
 use crate::{
     api::{Api, BillingContract, ContractPackage, provider::BillingProviderSpec},
+    clock,
     import::Destination,
     plan::{
         self, Announced, ContractSnapshot, Demands, Holders, Pace, PackageSnapshot, Policy, Recorded,
@@ -143,9 +141,9 @@ impl Client {
         contract: &BillingContract,
         references: &ContractReferences<'_>,
         goal: Goal,
-        record: &impl Announces,
+        cluster: &impl Cluster,
     ) -> ContractResult {
-        with_api!(self, api => reconcile_contract(api, contract, references, goal, record).await)
+        with_api!(self, api => reconcile_contract(api, contract, references, goal, cluster).await)
     }
 
     /// Brings a package to its goal in an account: observe, plan, execute.
@@ -155,9 +153,10 @@ impl Client {
         account: &str,
         contracts: i32,
         goal: Goal,
+        cluster: &impl Cluster,
     ) -> PackageResult {
         let package = plan::package::in_account(package, account);
-        let result = with_api!(self, api => reconcile_package(api, &package, contracts, goal).await);
+        let result = with_api!(self, api => reconcile_package(api, &package, contracts, goal, cluster).await);
         ReconcileResult { account: Some(account.to_owned()), ..result }
     }
 }
@@ -213,17 +212,6 @@ fn begin_package<A: BillingApi>(
     Ok(Reconciliation::new(A::API, planner, goal, recorded, policy))
 }
 
-/// Of packages nothing is announced: each is found by its key, and nothing of it can be taken out again.
-struct Unannounced;
-
-impl Announces for Unannounced {
-    async fn announce(&self, _: Announced) -> Result<(), CallError> {
-        Ok(())
-    }
-
-    fn withdraw(&self) {}
-}
-
 fn refused<S>(refusal: Refusal) -> ReconcileResult<S> {
     ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod)
 }
@@ -233,13 +221,13 @@ async fn reconcile_contract<A: BillingApi>(
     contract: &BillingContract,
     references: &ContractReferences<'_>,
     goal: Goal,
-    record: &impl Announces,
+    cluster: &impl Cluster,
 ) -> ContractResult {
     let reconciliation = match begin_contract(api, contract, references, goal) {
         Ok(reconciliation) => reconciliation,
         Err(refusal) => return refused(refusal),
     };
-    let result = run(api, reconciliation, record, Utc::now).await;
+    let result = run(api, reconciliation, cluster, clock::now).await;
     ReconcileResult { account: Some(references.account.to_owned()), ..result }
 }
 
@@ -250,7 +238,7 @@ async fn preview_contract<A: BillingApi>(
     goal: Goal,
 ) -> Preview<ContractSnapshot> {
     match begin_contract(api, contract, references, goal) {
-        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Ok(reconciliation) => preview(api, reconciliation, clock::now).await,
         Err(refusal) => Preview::Done(Box::new(refused(refusal))),
     }
 }
@@ -260,9 +248,10 @@ async fn reconcile_package<A: BillingApi>(
     package: &ContractPackage,
     contracts: i32,
     goal: Goal,
+    cluster: &impl Cluster,
 ) -> PackageResult {
     match begin_package(api, package, contracts, goal) {
-        Ok(reconciliation) => run(api, reconciliation, &Unannounced, Utc::now).await,
+        Ok(reconciliation) => run(api, reconciliation, cluster, clock::now).await,
         Err(refusal) => refused(refusal),
     }
 }
@@ -274,7 +263,7 @@ async fn preview_package<A: BillingApi>(
     goal: Goal,
 ) -> Preview<PackageSnapshot> {
     match begin_package(api, package, contracts, goal) {
-        Ok(reconciliation) => preview(api, reconciliation, Utc::now).await,
+        Ok(reconciliation) => preview(api, reconciliation, clock::now).await,
         Err(refusal) => Preview::Done(Box::new(refused(refusal))),
     }
 }

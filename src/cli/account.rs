@@ -131,6 +131,7 @@ pub(super) fn client(spec: &BillingProviderSpec, token: SecretString) -> Result<
         timeout: Duration::from_secs(u64::try_from(spec.request_timeout_seconds).unwrap_or_default().max(1)),
         budget: Budget::new(spec.requests_per_second, 1),
         ca_bundle: spec.ca_bundle.clone(),
+        carrier: None,
     };
     let http = Http::new(&endpoint, Tenure::of_a_reader(), Metrics::default())?;
     Client::connect(spec, http).ok_or_else(|| "the provider must have exactly one billing API".into())

@@ -74,6 +74,7 @@ impl Run {
             concurrency: self.concurrency,
             allowed_hosts: self.allowed_hosts.into_iter().collect(),
             lease_duration: Duration::from_secs(self.lease_seconds),
+            carrier: None,
             leader_election: !self.no_leader_election,
         };
         let metrics = Metrics::default();

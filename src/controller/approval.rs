@@ -7,7 +7,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use chrono::Utc;
 use kube::{
     Api, Client, ResourceExt,
     api::Patch,
@@ -25,6 +24,7 @@ use super::{
 };
 use crate::{
     api::{BillingContract, ContractApproval, approval::ApprovalDecision},
+    clock,
     plan::Sayings,
     terms::{Digest, Timestamp},
 };
@@ -151,7 +151,7 @@ async fn mark(approval: &ContractApproval, client: &Client, leadership: &Leaders
     let api: Api<ContractApproval> = Api::namespaced(client.clone(), &namespace);
     // With the version: of two leaders the first marks it.
     let metadata = json!({"resourceVersion": approval.resource_version()});
-    let now = Timestamp::whole_seconds(Utc::now());
+    let now = Timestamp::whole_seconds(clock::now());
     let patch = Patch::Merge(json!({"metadata": metadata, "status": {"spentAt": now}}));
     match bounded(api.patch_status(&name, &patch_params(), &patch)).await {
         Err(error) if error.is(|status| status.is_conflict() || status.is_not_found()) => Ok(()),

@@ -2,6 +2,7 @@
 //!
 //! - [`contract`], [`package`], [`provider`]: a folder a kind, with its reconcile and what others look up of it;
 //! - [`approval`]: what people say of contracts' plans; it is only looked up;
+//! - [`grounds`]: whether what a reconcile rests on still is so, before it writes;
 //! - [`kubernetes`]: what every kind needs of the API server;
 //! - [`guarded`]: resources as far as this version can read them;
 //! - [`context`]: what the reconciles share; [`run`](mod@run): how they are wired.
@@ -9,6 +10,7 @@
 pub mod approval;
 pub mod context;
 pub mod contract;
+pub mod grounds;
 pub mod guarded;
 pub mod kubernetes;
 pub mod package;
@@ -30,7 +32,7 @@ use self::{
     guarded::Invalid,
     kubernetes::{queue::Queue, words::words},
 };
-use crate::{api::BillingContract, protocol::destination::AllowedHosts};
+use crate::{api::BillingContract, billing::http::Carrier, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);
@@ -52,6 +54,8 @@ pub struct Options {
     pub allowed_hosts: AllowedHosts,
     /// Whether to wait for a lease; without it, two operators could write at once.
     pub leader_election: bool,
+    /// What takes requests to billing APIs, where it is not the network.
+    pub carrier: Option<Carrier>,
 }
 
 /// Names one object, once and for all of its versions.

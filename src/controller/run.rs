@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use chrono::Utc;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -51,6 +50,7 @@ use crate::{
         slots::Slots,
         tenure::{Stop, Tenure, WriteGate},
     },
+    clock,
     metrics::Metrics,
 };
 
@@ -267,7 +267,7 @@ async fn controllers(
         () = out_of_time(&stop) => false,
         () = look_again(&context, &wakes, &again) => false,
     };
-    is_over && context.claims.is_settled(Utc::now())
+    is_over && context.claims.is_settled(clock::now())
 }
 
 /// Waits until a process that was told to stop has had its time to finish what is under way.
@@ -281,7 +281,7 @@ async fn out_of_time(stop: &Stop) {
 fn claim_index(index: ClaimIndex, taken: Taken) -> ClaimIndex {
     match taken {
         Taken::Clean => index,
-        Taken::FromSomebody => index.taken_over(Utc::now()),
+        Taken::FromSomebody => index.taken_over(clock::now()),
     }
 }
 

@@ -45,6 +45,13 @@ pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: Da
     add(lost, call, means, (now, now + LATE));
 }
 
+/// Notes a create whose key was refused as used: it was carried out before, and may not show yet.
+pub(super) fn used(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
+    if lost.iter().all(|before| before.digest != call.fingerprint) {
+        add(lost, call, Means { sets: Vec::new(), ..means }, (now, now));
+    }
+}
+
 /// Notes a write that is about to be sent: should nobody hear what became of it, this is all that is known.
 pub(super) fn announce(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
     // Those of the status, and those of this pass.

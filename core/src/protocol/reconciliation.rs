@@ -2,6 +2,7 @@
 
 mod announcing;
 mod concluding;
+mod meant;
 mod unconfirmed;
 
 use std::{collections::VecDeque, time::Duration};
@@ -46,6 +47,9 @@ pub enum Goal {
 pub enum Step<N, S> {
     /// Read a fact, and say what came of it by [`Reconciliation::told`].
     Read(N),
+    /// Ask whether what the resource refers to still says what it said, and tell by [`Reconciliation::confirmed`]. Once, before
+    /// the first write.
+    Confirm,
     /// Put on record what is sent next, where a later process finds it, and say whether that was done by
     /// [`Reconciliation::announced`].
     Announce(Box<Announced>),
@@ -63,6 +67,8 @@ struct Running {
     plan: Plan,
     /// When it was decided on.
     since: DateTime<Utc>,
+    /// What it was decided on is known to be so still.
+    is_confirmed: bool,
     /// What is to be on record before the first call is sent.
     announces: Option<Box<Announced>>,
     /// It is on record, and nothing of it was sent yet.
@@ -191,6 +197,9 @@ impl<P: Planner> Reconciliation<P> {
                 return Step::Done(result.clone());
             }
             if let Some(running) = &self.running {
+                if !running.is_confirmed {
+                    return Step::Confirm;
+                }
                 if let Some(announced) = &running.announces {
                     return Step::Announce(announced.clone());
                 }
@@ -293,27 +302,10 @@ impl<P: Planner> Reconciliation<P> {
         Ok(Running {
             left: plan.calls.iter().cloned().collect(),
             since: now,
+            is_confirmed: self.has_begun(),
             announces,
             is_announced: false,
             plan,
-        })
-    }
-
-    /// The result for a resource that is there no more: somebody else may hold by now, or make, what it meant.
-    fn gone(&mut self, now: DateTime<Utc>) -> Option<ReconcileResult<P::Snapshot>> {
-        let may_make = self.goal == Goal::InForce && self.written.is_empty();
-        let gone = Outcome::Ended { applied: Vec::new() };
-        (may_make && !self.holders.is_there()).then(|| self.result(gone, Requeue::OnChange, now))
-    }
-
-    /// The result where nothing was sent, and what was decided on holds no more: the resource was changed, suspended or deleted,
-    /// its plan denied, or its provider changed while billing was asked. Whatever may be on record stays so.
-    fn overtaken(&self) -> Option<ReconcileResult<P::Snapshot>> {
-        let has_begun = self.has_sent || !self.written.is_empty() || self.key_was_used;
-        let message = "What the resource says has changed meanwhile; it is looked at anew.";
-        (!has_begun && !self.holders.is_as_meant()).then(|| ReconcileResult {
-            is_overtaken: true,
-            ..ReconcileResult::waiting(reasons::PROGRESSING, message, Requeue::After(Duration::ZERO))
         })
     }
 
@@ -370,6 +362,7 @@ impl<P: Planner> Reconciliation<P> {
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Create => {
                 self.planner.forget();
                 self.key_was_used = true;
+                lost::used(&mut self.recorded.lost, &call, Means::of(&self.planner), now);
                 if let Some(running) = self.running.take() {
                     self.count_round(&running.plan, now);
                 }

@@ -134,9 +134,9 @@ pub struct ReconcileResult<S> {
     pub account: Option<String>,
     /// Whether the billing API refused the token, so that the provider has to try it.
     pub suspects_token: bool,
-    /// Whether the resource came to say something else while billing was asked, so that nothing was begun: it is looked at
-    /// anew.
-    pub is_overtaken: bool,
+    /// The resource, or what it refers to, came to say something else while billing was asked, so that nothing was begun and
+    /// nothing is reported: it is looked at anew after so long.
+    pub overtaken: Option<Duration>,
 }
 
 impl<S> ReconcileResult<S> {
@@ -155,7 +155,7 @@ impl<S> ReconcileResult<S> {
             begun: None,
             account: None,
             suspects_token: false,
-            is_overtaken: false,
+            overtaken: None,
         }
     }
 

@@ -434,7 +434,7 @@ fn run<P: Planner>(
                 let told = told(&need);
                 reconciliation.told(&need, Ok(told), now);
             }
-            Step::Announce(_) | Step::Send(_) => {
+            Step::Confirm | Step::Announce(_) | Step::Send(_) => {
                 if let Some(plan) = reconciliation.foreseen(now) {
                     return Ran::Planned { plan, seen: reconciliation.seen(now) };
                 }

@@ -48,7 +48,8 @@ fn base_url(key: &ProviderKey, stores: &Stores) -> Option<String> {
 }
 
 /// The spec that a provider has now; nothing where there is no such provider.
-pub(super) fn spec_version(key: &ProviderKey, stores: &Stores) -> Option<SpecVersion> {
+#[must_use]
+pub fn spec_version(key: &ProviderKey, stores: &Stores) -> Option<SpecVersion> {
     match key.kind {
         ProviderKind::BillingProvider => {
             let reference = ObjectRef::new(&key.name).within(key.namespace.as_deref().unwrap_or_default());

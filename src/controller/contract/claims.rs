@@ -17,6 +17,7 @@ use kube::{
 use super::{aliases::Aliases, wakes::Wakes};
 use crate::{
     api::BillingContract,
+    clock,
     controller::Guarded,
     plan::MAY_SHOW_LATER,
     protocol::claims::{RankIn, Subject, customers, marks, rank_in, subjects},
@@ -215,7 +216,7 @@ impl ClaimIndex {
     fn gone(&self, reference: &Reference, object: Option<&Object>) {
         if let Some((object, contract)) = object.and_then(|object| Some((object, object.readable()?))) {
             let mut index = self.lock();
-            let now = Utc::now();
+            let now = clock::now();
             if !is_recent(index.swept, now) {
                 index.swept = now;
                 index.departed.retain(|_, gone| {

@@ -34,7 +34,7 @@ use crate::{
     status::contract::ContractResult,
 };
 
-pub use self::accounts::account_of;
+pub use self::accounts::{account_of, spec_version};
 pub use self::references::{
     awaits_provider, find_provider, of_provider, or_lingering, version as provider_version,
 };
@@ -97,7 +97,8 @@ async fn pass(guarded: &Guarded<BillingContract>, turn: &Turn, context: &Context
         return done(Action::await_change());
     }
     if contract.metadata.deletion_timestamp.is_some() {
-        return delete(contract, guarded.unknown_besides_terms(), &references, turn, context).await;
+        let unknown = guarded.unknown_besides_terms();
+        return Box::pin(delete(contract, unknown, &references, turn, context)).await;
     }
     if let Some(wait) = references.early(contract, context) {
         return done(Action::requeue(wait));
@@ -216,8 +217,8 @@ async fn bring(
         Err(blocked) => return *blocked,
     };
     let uid = ObjectId::of(contract).uid;
-    let record = context.journal.of(&uid);
-    let result = account.client.reconcile_contract(contract, &resolved, goal, &record).await;
+    let grounds = references.grounds(resolved.package.filter(|_| goal == Goal::InForce), &uid, context);
+    let result = account.client.reconcile_contract(contract, &resolved, goal, &grounds).await;
     if result.suspects_token {
         context.providers.suspect(&references.provider_key, account);
     }

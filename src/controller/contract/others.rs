@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     api::{APPROVED_PLAN, BillingContract, RELEASE},
+    clock,
     controller::{Context, Guarded, approval::Approvals, context::Stores, provider::registry::SpecVersion},
     plan::{Departed, Holder, Others, Sibling, Sought},
     protocol::claims::{self, Asking, Subject},
@@ -37,7 +38,7 @@ pub(super) struct Meant {
     is_deleted: bool,
     annotations: [Option<String>; 2],
     approvals: String,
-    provider: Option<SpecVersion>,
+    pub(super) provider: Option<SpecVersion>,
 }
 
 impl Meant {
@@ -112,7 +113,7 @@ impl Others for OthersOf {
     }
 
     fn departed(&self, customer: &[&str]) -> Vec<Departed> {
-        let gone = self.index.departed(&self.index.names(&self.account, customer), Utc::now());
+        let gone = self.index.departed(&self.index.names(&self.account, customer), clock::now());
         // Of one that never came to a status, and whose provider went with it, the account is not known.
         let is_ours = |found: &BillingContract| {
             account(found, &self.stores).is_none_or(|account| account == self.account)

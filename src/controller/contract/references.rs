@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
 use kube::{
     ResourceExt,
     runtime::reflector::{ObjectRef, Store},
@@ -19,10 +18,12 @@ use crate::{
         contract::UsedPackage, reasons,
     },
     billing::{registry::ContractReferences, slots::Slots},
+    clock,
     controller::{
         Context, Guarded, ObjectId,
         context::Stores,
         contracts_of,
+        grounds::Grounds,
         kubernetes::queue::Fingerprint,
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
@@ -77,6 +78,17 @@ impl References {
             meant: Meant::of(contract, &context.approvals, &context.stores),
             provider_key,
         }
+    }
+
+    /// What the contract's pass has looked up.
+    pub(super) fn grounds<'a>(
+        &'a self,
+        package: Option<&'a ContractPackage>,
+        uid: &'a str,
+        context: &'a Context,
+    ) -> Grounds<'a> {
+        let (key, provider) = (&self.provider_key, self.meant.provider.clone());
+        Grounds { key, provider, package, page: Some(context.journal.of(uid)), context }
     }
 
     fn holders(&self, contract: &BillingContract, account: &str, context: &Context) -> Holders {
@@ -305,7 +317,7 @@ fn is_younger(object: &impl ResourceExt, than: Duration) -> bool {
 /// How old an object is, in whole seconds; nothing when it is from the future.
 fn age(object: &impl ResourceExt) -> Option<Duration> {
     let created = object.creation_timestamp()?.0.as_second();
-    u64::try_from(Utc::now().timestamp().saturating_sub(created)).ok().map(Duration::from_secs)
+    u64::try_from(clock::now().timestamp().saturating_sub(created)).ok().map(Duration::from_secs)
 }
 
 /// The contracts of a cache that use a provider.

@@ -1,14 +1,11 @@
 //! What a reconcile came to, written to the contract: a status if it changed, and at most one event.
 
-use std::time::Duration;
-
 use kube::{Resource, ResourceExt, runtime::controller::Action};
-
-use chrono::Utc;
 
 use super::{api, references::References, sync_period};
 use crate::{
     api::BillingContract,
+    clock,
     controller::{
         Context, Error, Handled, ObjectId,
         kubernetes::{events, status::write},
@@ -30,12 +27,12 @@ pub(super) async fn report(
     if context.tenure.stop().is_set() && result.is_given_up() {
         return Ok(Action::await_change());
     }
-    if result.is_overtaken {
-        return Ok(Action::requeue(Duration::ZERO));
+    if let Some(wait) = result.overtaken {
+        return Ok(Action::requeue(wait));
     }
     context.metrics.reconciled(BillingContract::LABEL, result.outcome.label());
     if !is_tolerated(contract, &result, context.contract_queue.failures(&uid)) {
-        let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
+        let status = status(contract, &result, references.used_package().as_ref(), clock::now());
         let spent = spent(contract, &status, &result);
         write(context, &api(contract, context), contract, status).await?;
         if result.account.is_some() {

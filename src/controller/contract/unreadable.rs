@@ -2,14 +2,12 @@
 //!
 //! Ending what a resource holds takes the contract's ID, its customer and its policies, and not the rest of its terms.
 
-use std::time::Duration;
-
-use chrono::Utc;
 use kube::{Resource, ResourceExt, runtime::controller::Action};
 
 use super::{References, end, report, sync_period};
 use crate::{
     api::{BillingContract, FINALIZER},
+    clock,
     controller::{
         Context, Error, Guarded, ObjectId,
         guarded::Invalid,
@@ -57,10 +55,10 @@ pub(super) async fn reconcile(
     let Some(result) = end(contract, &references, goal, context).await? else {
         return release(guarded, context).await;
     };
-    if result.is_overtaken {
-        return Ok(Action::requeue(Duration::ZERO));
+    if let Some(wait) = result.overtaken {
+        return Ok(Action::requeue(wait));
     }
-    let status = status(contract, &result, references.used_package().as_ref(), Utc::now());
+    let status = status(contract, &result, references.used_package().as_ref(), clock::now());
     undecodable::put(context, guarded, &status).await?;
     report::announce(contract, &result, &[], context).await;
     let period = sync_period(contract, references.sync_period());

@@ -3,7 +3,6 @@
 //! kube's `Recorder` folds events that differ only in their note into a series that keeps the first note, which would
 //! show yesterday's price; these are written once a change, so there is nothing to fold.
 
-use chrono::Utc;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
     apimachinery::pkg::apis::meta::v1::MicroTime,
@@ -12,12 +11,12 @@ use k8s_openapi::{
 use kube::{Api, Client, api::ObjectMeta};
 
 use super::{post_params, words::words};
-use crate::{controller::bounded, status::EventRecord};
+use crate::{clock, controller::bounded, status::EventRecord};
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
 pub async fn publish(client: &Client, about: ObjectReference, instance: &str, record: EventRecord) {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
+    let now = jiff::Timestamp::from_microsecond(clock::now().timestamp_micros())
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let name = about.name.clone().unwrap_or_default();
     let event = Event {

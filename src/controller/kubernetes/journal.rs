@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{leadership::Leadership, post_params};
 use crate::{
-    billing::{Announces, CallError},
+    billing::CallError,
     controller::{API_TIMEOUT, Error, bounded},
     metrics::Metrics,
     plan::Announced,
@@ -212,8 +212,12 @@ pub struct Page<'j> {
     before: Mutex<Option<Option<Announced>>>,
 }
 
-impl Announces for Page<'_> {
-    async fn announce(&self, announced: Announced) -> Result<(), CallError> {
+impl Page<'_> {
+    /// Puts on record what is about to be sent.
+    ///
+    /// # Errors
+    /// When that was not done, so that nothing may be sent.
+    pub async fn announce(&self, announced: Announced) -> Result<(), CallError> {
         let Self { journal, uid, .. } = *self;
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {
@@ -228,8 +232,9 @@ impl Announces for Page<'_> {
         })
     }
 
-    /// What is on record follows with the next announcement of any contract, or when it is tidied up.
-    fn withdraw(&self) {
+    /// Puts back what was on record before the last announcement. What is stored follows with the next announcement of any
+    /// contract, or when it is tidied up.
+    pub fn withdraw(&self) {
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(before) = before {
             self.journal.with_open(|open| open.withdraw(self.uid, before));

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::Utc;
 use k8s_openapi::{
     api::coordination::v1::{Lease as LeaseObject, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
@@ -23,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{post_params, words::words};
 use crate::billing::tenure::WriteGate;
+use crate::clock;
 
 /// Annotation of the Lease: who wrote to a billing API when it led no more, and when it noticed.
 const LATE_WRITE: &str = "billing.countersign.dev/late-write";
@@ -269,7 +269,7 @@ impl Lease {
         if !self.with_held(|held| held.wrote_late) {
             return Ok(());
         }
-        let what = format!("{} {}", self.identity, Utc::now().timestamp_micros());
+        let what = format!("{} {}", self.identity, clock::now().timestamp_micros());
         lease.metadata.annotations.get_or_insert_default().insert(LATE_WRITE.to_owned(), what);
         if self.put(&lease).await? {
             self.with_held(|held| held.wrote_late = false);
@@ -313,7 +313,7 @@ impl Lease {
         if let Some(annotations) = &mut metadata.annotations {
             annotations.remove(UNSETTLED);
         }
-        let now = jiff::Timestamp::from_microsecond(Utc::now().timestamp_micros())
+        let now = jiff::Timestamp::from_microsecond(clock::now().timestamp_micros())
             .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         let before = before.unwrap_or_default();
         let renewed = before.holder_identity.as_deref() == Some(&self.identity);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use kube::{Resource, ResourceExt, api::Patch, runtime::controller::Action};
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{RELEASE, reasons},
+    clock,
     controller::{Context, Error, Guarded, Handled, ObjectId, bounded},
     status::{Summary, conditions},
 };
@@ -47,7 +47,7 @@ pub async fn report<K: Handled>(
     tracing::warn!(kind = %K::kind(&()), name = guarded.name_any(), namespace = guarded.namespace(), message);
     let summary = Summary::stalled(reasons::UNDECODABLE, message);
     let before = guarded.decoded().map_or_else(|invalid| invalid.conditions.as_slice(), |_| &[]);
-    let conditions = conditions(before, &summary, &[], generation, Utc::now());
+    let conditions = conditions(before, &summary, &[], generation, clock::now());
     put(context, guarded, &json!({"observedGeneration": generation, "conditions": conditions})).await?;
     queue.after(&uid, Duration::from_hours(24));
     Ok(Action::await_change())

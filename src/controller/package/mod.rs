@@ -6,14 +6,14 @@ pub mod registry;
 
 use std::sync::Arc;
 
-use chrono::Utc;
 use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 
 use self::registry::{key, provider_key};
 use super::{
     Context, Error, Guarded, Handled, ObjectId,
-    contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version},
+    contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version, spec_version},
     decoded,
+    grounds::Grounds,
     guarded::Invalid,
     kubernetes::{
         events, finalizer,
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     api::{ContractPackage, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, reasons},
     billing::slots::Slots,
+    clock,
     protocol::{
         Goal, Outcome, ReconcileResult, Requeue,
         deletion::{self, Deletion},
@@ -121,7 +122,7 @@ async fn pass(guarded: &Guarded<ContractPackage>, turn: &Turn, context: &Context
             report(&package, &summary(&package, &result), Some(&result), contracts, context).await?
         }
         (None, Due::Later(wait), _) => {
-            let status = status(package, None, None, contracts, Utc::now());
+            let status = status(package, None, None, contracts, clock::now());
             write(context, &api(package, context), package, status).await?;
             Action::requeue(wait)
         }
@@ -239,7 +240,11 @@ async fn bring(
     {
         return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
     }
-    let result = account.client.reconcile_package(package, &account.account, contracts, goal).await;
+    // Of one that is gone, what it was is used for a while.
+    let provider = spec_version(key, &context.stores).map(|_| account.spec().clone());
+    let grounds = Grounds { key, provider, package: None, page: None, context };
+    let client = &account.client;
+    let result = client.reconcile_package(package, &account.account, contracts, goal, &grounds).await;
     if result.suspects_token {
         context.providers.suspect(key, account);
     }
@@ -259,7 +264,7 @@ async fn report(
     }
     let outcome = if summary.abnormal.is_some() { "refused" } else { "ready" };
     context.metrics.reconciled(ContractPackage::LABEL, outcome);
-    let status = status(package, Some(summary), result, contracts, Utc::now());
+    let status = status(package, Some(summary), result, contracts, clock::now());
     let written = write(context, &api(package, context), package, status).await?;
     if let Some(record) = event(package, summary).filter(|_| written) {
         events::publish(&context.client, package.object_ref(&()), &context.options.identity, record).await;
@@ -290,7 +295,7 @@ pub fn refresh(context: &Context) {
     for package in context.stores.packages.state() {
         let Ok(package) = decoded(&package) else { continue };
         let local = context.packages.local(package);
-        let current = status(package, local.as_ref(), None, context.packages.count(package), Utc::now());
+        let current = status(package, local.as_ref(), None, context.packages.count(package), clock::now());
         let is_behind = package.status.as_ref() != Some(&current);
         if is_behind || (local.is_none() && was_refused_here(package)) {
             context.packages.due(key(package));

@@ -6,7 +6,6 @@ pub mod secrets;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Resource, ResourceExt,
@@ -39,6 +38,7 @@ use crate::{
         http::Http,
         registry::Client,
     },
+    clock,
     plan::Demands,
     protocol::{Requeue, destination::Destination},
     status::provider::{AccountCheck, status},
@@ -227,7 +227,7 @@ where
     let requeue =
         if summary.is_retried() { Requeue::Backoff(checked.pause) } else { Requeue::AfterSyncPeriod };
     let previous = provider.status().cloned().unwrap_or_default();
-    let status = status(guarded.meta(), provider.account(), &previous, &checked.check, Utc::now());
+    let status = status(guarded.meta(), provider.account(), &previous, &checked.check, clock::now());
     // First: contracts wait for nothing that cannot be written.
     context.providers.set(&key, readiness, provider.serves());
     write(&context, &K::api(&context, &key), provider, status).await?;
@@ -320,6 +320,7 @@ async fn examine(
         timeout: timeout.min(context.options.lease_duration * 2 / 3),
         budget: budget.clone(),
         ca_bundle: spec.ca_bundle.clone(),
+        carrier: context.options.carrier.clone(),
     });
     let http =
         endpoint.and_then(|endpoint| Http::new(&endpoint, context.tenure.clone(), context.metrics.clone()));

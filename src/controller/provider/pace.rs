@@ -13,6 +13,7 @@ use kube::{ResourceExt, runtime::reflector::Store};
 use super::registry::ProviderKey;
 use crate::{
     api::BillingContract,
+    clock,
     controller::Guarded,
     plan::{Hurry, Pace},
 };
@@ -47,7 +48,7 @@ impl Paces {
                 let written = other.status.as_ref()?.last_write_at.filter(|_| is_of)?;
                 Some((other.uid()?, written.0))
             });
-            paces.take(&provider, &uid, limit, written, Utc::now())
+            paces.take(&provider, &uid, limit, written, clock::now())
         })
     }
 

@@ -155,6 +155,12 @@ impl ReadyProvider {
         if is_readable { Duration::ZERO } else { since.get_or_insert_with(Instant::now).elapsed() }
     }
 
+    /// The spec that the client was built from.
+    #[must_use]
+    pub fn spec(&self) -> &SpecVersion {
+        &self.built_from.spec
+    }
+
     /// Whether the client was built from this spec, whatever the Secret says.
     #[must_use]
     pub fn is_of(&self, spec: &SpecVersion) -> bool {

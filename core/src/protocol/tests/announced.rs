@@ -1,8 +1,11 @@
 //! What is put on record before it is sent, and what a pass makes of it that finds it there.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use super::{scripted::*, *};
@@ -16,6 +19,13 @@ fn replaced(wanted: Value) -> Bench<Scripted> {
     bench_of(Scripted { corrects_by: CallKind::Replace, ..Scripted::of(wanted) })
 }
 
+/// What a machine does next, once it is told that what it was decided on is still so.
+fn confirmed<P: Planner>(machine: &mut Reconciliation<P>) -> Step<P::Need, P::Snapshot> {
+    assert!(matches!(machine.next(now()), Step::Confirm));
+    machine.confirmed(true);
+    machine.next(now())
+}
+
 #[test]
 fn what_billing_cannot_tell_afterwards_is_announced_once_before_it_is_sent() {
     for (kind, is_announced) in [
@@ -27,7 +37,7 @@ fn what_billing_cannot_tell_afterwards_is_announced_once_before_it_is_sent() {
         let bench = bench_of(Scripted { corrects_by: kind, ..Scripted::of(json!({"a": 1})) });
         let mut machine = bench.machine();
         machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
-        let step = machine.next(now());
+        let step = confirmed(&mut machine);
         assert_eq!(matches!(step, Step::Announce(_)), is_announced, "{kind:?}");
         if let Step::Announce(announced) = step {
             assert_eq!((&*announced.account, announced.write.time.0), (ACCOUNT, now()));
@@ -66,7 +76,7 @@ fn nothing_is_sent_that_could_not_be_put_on_record() {
         let bench = replaced(json!({"a": 1}));
         let mut machine = bench.machine();
         machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
-        assert!(matches!(machine.next(now()), Step::Announce(_)));
+        assert!(matches!(confirmed(&mut machine), Step::Announce(_)));
         machine.announced(Err(error));
         assert_eq!(machine.next(now()), Step::Withdraw, "{end}: it may be on record all the same");
         machine.withdrawn();
@@ -85,7 +95,7 @@ fn what_was_decided_on_too_long_ago_or_for_a_resource_that_has_gone_is_not_sent_
         bench.holders = Box::new(move |_| Holders::new(Present(Arc::clone(&shared))));
         let mut machine = bench.machine();
         machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
-        assert!(matches!(machine.next(now()), Step::Announce(_)));
+        assert!(matches!(confirmed(&mut machine), Step::Announce(_)));
         presence.store(is_there, Ordering::SeqCst);
         let later = now() + TimeDelta::seconds(seconds);
         machine.announced(Ok(()));
@@ -117,6 +127,20 @@ impl Others for Said {
 }
 
 #[test]
+fn nothing_is_sent_while_what_the_resource_refers_to_is_newer_than_what_was_heard_of_it() {
+    for kind in [CallKind::Replace, CallKind::Edit] {
+        let bench = bench_of(Scripted { corrects_by: kind, ..Scripted::of(json!({"a": 1})) });
+        let mut machine = bench.machine();
+        machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
+        assert_eq!(machine.next(now()), Step::Confirm);
+        assert!(machine.foreseen(now()).is_some(), "a plan is shown all the same");
+        machine.confirmed(false);
+        let Step::Done(result) = machine.next(now()) else { panic!("{kind:?}") };
+        assert_eq!((result.overtaken, result.write), (Some(Duration::from_secs(2)), None), "{kind:?}");
+    }
+}
+
+#[test]
 fn what_was_decided_on_what_the_resource_no_longer_says_is_neither_announced_nor_sent() {
     for goal in [Goal::InForce, ending(DeletionPolicy::Cancel)] {
         let mut bench = replaced(json!({"a": 1}));
@@ -131,11 +155,10 @@ fn what_was_decided_on_what_the_resource_no_longer_says_is_neither_announced_nor
         };
         let is_given_up = |step| {
             let Step::Done(result) = step else { panic!("{goal:?}: {step:?}") };
-            assert!(result.is_overtaken && result.write.is_none(), "{goal:?}");
-            assert_eq!(result.requeue, Requeue::After(std::time::Duration::ZERO));
+            assert_eq!((result.overtaken, result.write), (Some(Duration::ZERO), None), "{goal:?}");
         };
         let mut announcing = read();
-        let first = announcing.next(now());
+        let first = confirmed(&mut announcing);
         assert!(matches!(first, Step::Announce(_) | Step::Send(_)), "{goal:?}");
         says.store(false, Ordering::SeqCst);
         is_given_up(read().next(now()));
@@ -166,7 +189,7 @@ fn an_approval_is_not_used_by_a_plan_that_is_given_up_before_it_is_sent() {
         bench.holders = Box::new(move |_| Holders::new(Said(Arc::clone(&shared))));
         let mut machine = bench.machine();
         machine.told(&Shown, Ok(Some(json!({"id": "c-1", "edit": "e-0", "a": 0}))), now());
-        let Step::Announce(announced) = machine.next(now()) else { panic!() };
+        let Step::Announce(announced) = confirmed(&mut machine) else { panic!() };
         assert!(announced.approved.is_some());
         says.store(false, Ordering::SeqCst);
         machine.announced(Ok(()));

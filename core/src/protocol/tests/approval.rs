@@ -96,6 +96,8 @@ fn a_plan_foresees_the_calls_that_follow_it_and_sends_only_its_own() {
     assert_eq!((machine.plan(), machine.foreseen(now()), machine.seen(now())), (None, None, None));
     let Step::Read(need) = machine.next(now()) else { panic!() };
     machine.told(&need, Ok(None), now());
+    machine.next(now());
+    machine.confirmed(true);
     assert!(matches!(machine.next(now()), Step::Announce(_)));
     machine.announced(Ok(()));
     let Step::Send(create) = machine.next(now()) else { panic!() };

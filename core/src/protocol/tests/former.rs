@@ -95,6 +95,18 @@ fn what_a_lost_create_made_for_a_former_customer_is_found_under_any_key_and_by_a
 }
 
 #[test]
+fn what_used_the_key_of_a_create_is_looked_for_among_the_former_customers_contracts_too() {
+    // It was delivered twice on its way, and the list is behind.
+    let mut bench = bench(json!({}));
+    bench.pass(&[nothing_of(FORMER), failed(CREATE, key_used()), nothing_of(FORMER), done("unconfirmed")]);
+    move_to(&mut bench, "customer-2");
+    bench.later(29);
+    bench.pass(&[nothing_of(FORMER), done("waiting OtherContractHeld")]);
+    bench.pass(&[made(json!({})), done("refused ImmutableField")]);
+    assert_eq!(bench.contract_id().as_deref(), Some("c-1"));
+}
+
+#[test]
 fn what_may_still_be_made_for_a_former_customer_is_waited_for_until_it_would_show() {
     for (mut bench, until) in moved(&json!({})).into_iter().zip([60, 120]) {
         let waits = || [nothing_of(FORMER), done("waiting OtherContractHeld")];

@@ -426,7 +426,7 @@ fn what_lies_beside_a_contract_is_foreseen_by_the_plan_that_makes_the_contract_a
             };
             machine.told(&need, told.clone(), now());
         }
-        assert!(matches!(machine.next(now()), Step::Announce(_) | Step::Send(_)));
+        assert!(matches!(machine.next(now()), Step::Confirm));
         let calls = machine.foreseen(now()).unwrap().calls;
         calls.iter().map(call_name).collect::<Vec<_>>()
     };

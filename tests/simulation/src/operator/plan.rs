@@ -71,6 +71,7 @@ where
                 let told = line.read(&need);
                 reconciliation.told(&need, told, now);
             }
+            Step::Confirm => reconciliation.confirmed(true),
             Step::Announce(_) => reconciliation.announced(Ok(())),
             Step::Withdraw => reconciliation.withdrawn(),
             Step::Send(_) if ground.mutant == Some(Mutant::PlanWithoutSequel) => {

@@ -177,6 +177,7 @@ impl World {
                     machine.told(&need, told, self.now);
                 }
                 Step::Read(need) => machine.told(&need, Ok(self.read(&need)), self.now),
+                Step::Confirm => machine.confirmed(true),
                 Step::Announce(announced) => {
                     self.announced = Some(*announced);
                     machine.announced(Ok(()));
