@@ -77,6 +77,15 @@ struct Running {
     left: VecDeque<Call>,
 }
 
+/// What a pass has announced.
+#[derive(Default)]
+struct Announcements {
+    /// Writes of all of them.
+    lost: Vec<LostWrite>,
+    /// The last one is to be withdrawn.
+    withdraws: bool,
+}
+
 /// One reconcile of one contract or package.
 pub struct Reconciliation<P: Planner> {
     api: Api,
@@ -98,10 +107,7 @@ pub struct Reconciliation<P: Planner> {
     write: Option<UnconfirmedWrite>,
     /// A write that an earlier pass has announced and not reported: what it came to is this pass's to report.
     inherited: Option<UnconfirmedWrite>,
-    /// Writes that this pass has announced.
-    announced: Vec<LostWrite>,
-    /// What was announced last is to be withdrawn.
-    withdraws: bool,
+    announced: Announcements,
     /// Whether billing shows nothing of what is planned.
     is_absent: bool,
     /// Whether this pass has carried out a call.
@@ -135,8 +141,7 @@ impl<P: Planner> Reconciliation<P> {
             created_id: None,
             write: None,
             inherited,
-            announced: Vec::new(),
-            withdraws: false,
+            announced: Announcements::default(),
             is_absent: false,
             has_sent: false,
             sent: None,
@@ -190,7 +195,7 @@ impl<P: Planner> Reconciliation<P> {
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
             self.give_up_what_is_old(now);
-            if self.withdraws {
+            if self.announced.withdraws {
                 return Step::Withdraw;
             }
             if let Some(result) = &self.ended {

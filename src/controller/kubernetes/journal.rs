@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -180,19 +180,14 @@ impl Journal {
 }
 
 impl Open {
-    /// What was there for the contract before, and which change this is.
-    fn announce(&mut self, uid: &str, announced: Announced) -> (Option<Announced>, u64) {
-        let before = self.writes.insert(uid.to_owned(), announced);
-        self.changes += 1;
-        (before, self.changes)
-    }
-
-    fn withdraw(&mut self, uid: &str, before: Option<Announced>) {
-        match before {
-            Some(before) => drop(self.writes.insert(uid.to_owned(), before)),
+    /// Which change it is that this stands there for a contract.
+    fn change(&mut self, uid: &str, announced: Option<Announced>) -> u64 {
+        match announced {
+            Some(announced) => drop(self.writes.insert(uid.to_owned(), announced)),
             None => drop(self.writes.remove(uid)),
         }
         self.changes += 1;
+        self.changes
     }
 }
 
@@ -208,8 +203,8 @@ impl Stored {
 pub struct Page<'j> {
     journal: &'j Journal,
     uid: &'j str,
-    /// What was on record before the last announcement, if there was one of this pass.
-    before: Mutex<Option<Option<Announced>>>,
+    /// What was on record before the last announcement.
+    before: Mutex<Option<Box<Announced>>>,
 }
 
 impl Page<'_> {
@@ -219,12 +214,12 @@ impl Page<'_> {
     /// When that was not done, so that nothing may be sent.
     pub async fn announce(&self, announced: Announced) -> Result<(), CallError> {
         let Self { journal, uid, .. } = *self;
+        *self.before() = journal.found(uid).map(Box::new);
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {
             return Err(CallError::NotLeader);
         }
-        let (before, change) = journal.with_open(|open| open.announce(uid, announced));
-        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        let change = journal.with_open(|open| open.change(uid, Some(announced)));
         let written = timeout(API_TIMEOUT, journal.write(change)).await.unwrap_or(Err(Error::Timeout));
         written.map_err(|error| match error {
             Error::NotLeader => CallError::NotLeader,
@@ -235,10 +230,12 @@ impl Page<'_> {
     /// Puts back what was on record before the last announcement. What is stored follows with the next announcement of any
     /// contract, or when it is tidied up.
     pub fn withdraw(&self) {
-        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(before) = before {
-            self.journal.with_open(|open| open.withdraw(self.uid, before));
-        }
+        let before = self.before().take();
+        self.journal.with_open(|open| open.change(self.uid, before.map(|before| *before)));
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Box<Announced>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -262,43 +259,4 @@ fn writes(found: &ConfigMap) -> BTreeMap<String, Announced> {
         }
     }
     writes
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-    use serde_json::json;
-
-    use super::*;
-    use crate::{
-        api::contract::UnconfirmedWrite,
-        plan::Reported,
-        terms::{Digest, Timestamp},
-    };
-
-    fn announced(what: &str) -> Announced {
-        let write = UnconfirmedWrite {
-            digest: Digest::of(&json!(what)),
-            time: Timestamp(DateTime::UNIX_EPOCH),
-            after_edit: None,
-            taken: false,
-            difference: None,
-            rounds: 0,
-            lost: Vec::new(),
-        };
-        Announced { account: "https://one".into(), after: Reported::default(), approved: None, write }
-    }
-
-    #[test]
-    fn what_is_withdrawn_leaves_what_was_announced_before_and_is_written_as_a_change() {
-        let mut open = Open::default();
-        let (nothing, first) = open.announce("1", announced("first"));
-        assert_eq!(nothing, None);
-        let (before, second) = open.announce("1", announced("second"));
-        open.withdraw("1", before);
-        assert_eq!(open.writes.get("1"), Some(&announced("first")));
-        open.withdraw("1", nothing);
-        assert_eq!(open.writes.get("1"), None);
-        assert!(first < second && second < open.changes);
-    }
 }

@@ -218,14 +218,6 @@ impl Desired {
         recorded.may_have_sent(&self.create_fingerprint())
     }
 
-    /// Whether a contract is on record as the resource's, or is what a create without a reply has made.
-    fn is_of(&self, observed: &ObservedContract, recorded: &Recorded) -> bool {
-        if let Some(held) = &recorded.contract_id {
-            return *held == observed.contract_id;
-        }
-        observed.is_sent_by(recorded)
-    }
-
     /// The fields that say who owns the contract.
     fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
         self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)

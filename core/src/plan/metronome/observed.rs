@@ -292,6 +292,14 @@ impl ObservedContract {
         readings.any(|key| recorded.may_have_sent(&create_fingerprint(key, &self.customer_id)))
     }
 
+    /// Whether the contract is on record as the resource's, or is what a create without a reply has made.
+    pub(super) fn is_of(&self, recorded: &Recorded) -> bool {
+        recorded
+            .contract_id
+            .as_ref()
+            .map_or_else(|| self.is_sent_by(recorded), |held| *held == self.contract_id)
+    }
+
     /// A custom field of the contract.
     pub(super) fn custom_field(&self, name: &str) -> Option<&str> {
         self.terms.get(CUSTOM_FIELDS)?.get(name)?.as_str()

@@ -490,8 +490,8 @@ impl Planner for ContractPlanner {
             recorded.contract_id = Some(contract_id.clone());
             recorded.customer_id = Some(customer_id.into());
         }
-        let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return };
-        if desired.is_of(observed, recorded) {
+        let Some(observed) = self.found() else { return };
+        if observed.is_of(recorded) {
             let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
             unheard::recall(observed, recorded);

@@ -41,9 +41,10 @@ impl<P: Planner> Reconciliation<P> {
         }
         // What this pass has sent before is on record nowhere else yet.
         let mut lost = self.recorded.lost.clone();
-        lost.extend(self.announced.iter().cloned());
+        lost.extend(self.announced.lost.iter().cloned());
         lost::announce(&mut lost, main_call(plan)?, means, now);
-        self.announced = lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
+        self.announced.lost =
+            lost.iter().filter(|write| !self.recorded.lost.contains(write)).cloned().collect();
         let write = UnconfirmedWrite { lost, ..sending.clone() };
         Some(Announced { account, after: self.recorded.reported.clone(), approved, write })
     }
@@ -54,7 +55,7 @@ impl<P: Planner> Reconciliation<P> {
         match outcome {
             Ok(()) => (running.announces, running.is_announced) = (None, true),
             Err(error) => {
-                (self.running, self.withdraws) = (None, true);
+                (self.running, self.announced.withdraws) = (None, true);
                 self.fail(&error, During::Write);
             }
         }
@@ -62,7 +63,7 @@ impl<P: Planner> Reconciliation<P> {
 
     /// Takes that what [`Step::Withdraw`] asked for is done.
     pub fn withdrawn(&mut self) {
-        self.withdraws = false;
+        self.announced.withdraws = false;
     }
 
     /// Gives a plan up that was put on record and not begun, once what it was decided on may be otherwise. With its announcement
@@ -70,10 +71,10 @@ impl<P: Planner> Reconciliation<P> {
     pub(super) fn give_up_what_is_old(&mut self, now: DateTime<Utc>) {
         let Some(running) = self.running.as_ref().filter(|running| running.is_announced) else { return };
         if now.signed_duration_since(running.since) > FRESH {
-            (self.running, self.withdraws) = (None, true);
+            (self.running, self.announced.withdraws) = (None, true);
             self.fail(&CallError::NotOnRecord(TOO_LONG.to_owned()), During::Write);
         } else if let Some(ended) = self.gone(now).or_else(|| self.overtaken()) {
-            (self.running, self.withdraws) = (None, true);
+            (self.running, self.announced.withdraws) = (None, true);
             self.ended = Some(Box::new(ended));
         }
     }

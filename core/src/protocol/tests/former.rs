@@ -45,7 +45,9 @@ fn moved(members: &Value) -> [Bench<ContractPlanner>; 2] {
     let mut killed = bench(members.clone());
     killed.killed(&sent());
     let mut both = [lost, killed];
-    both.iter_mut().for_each(|bench| move_to(bench, "customer-2"));
+    for bench in &mut both {
+        move_to(bench, "customer-2");
+    }
     both
 }
 
