@@ -38,6 +38,8 @@ const MAX_CAUSE: usize = 200;
 /// A client of one billing API account.
 pub struct Http {
     client: Client,
+    /// Of every request.
+    headers: HeaderMap,
     carrier: Option<Carrier>,
     base: Url,
     /// Kept to find it in what the API answers.
@@ -66,11 +68,6 @@ impl Http {
         bearer.set_sensitive(true);
         let mut builder = Client::builder()
             .tls_certs_merge(roots(endpoint.ca_bundle.as_deref())?)
-            // Replies are read as they come: without this, an API may send them packed in any way.
-            .default_headers(HeaderMap::from_iter([
-                (AUTHORIZATION, bearer),
-                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
-            ]))
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .timeout(endpoint.timeout)
             .connect_timeout(endpoint.timeout.min(Duration::from_secs(10)))
@@ -84,6 +81,11 @@ impl Http {
             builder.build().map_err(|error| EndpointError::Client(error.without_url().to_string()))?;
         Ok(Self {
             client,
+            // Replies are read as they come: without the second, an API may send them packed in any way.
+            headers: HeaderMap::from_iter([
+                (AUTHORIZATION, bearer),
+                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            ]),
             carrier: endpoint.carrier.clone(),
             base: endpoint.base.clone(),
             token: endpoint.token.clone(),
@@ -167,7 +169,7 @@ impl Http {
     ) -> Result<String, CallError> {
         let url = self.base.join(path).map_err(|error| CallError::Unreachable(error.to_string()))?;
         let started = std::time::Instant::now();
-        let result = self.exchange(build(&self.client, url), path).await;
+        let result = self.exchange(build(&self.client, url).headers(self.headers.clone()), path).await;
         self.metrics.billing_call(method, result.as_ref().err(), started.elapsed());
         tracing::debug!(method, path, outcome = ?result.as_ref().map(String::len), "billing call");
         result

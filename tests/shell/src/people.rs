@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use countersign::{api::Api, clock};
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +14,6 @@ use crate::{
 
 /// Where the resources are.
 pub(crate) const NAMESPACE: &str = "billing";
-const START: &str = "2026-01-01T00:00:00Z";
 const END: &str = "2036-01-01T00:00:00Z";
 const PRODUCT: &str = "0e3b5a52-5c0f-4e70-9d3c-0c1a4ea6a101";
 
@@ -34,8 +34,8 @@ pub(crate) struct Deal {
     pub(crate) is_there: bool,
     /// From when to when it was suspended; the last may not be over.
     pub(crate) suspended: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>,
-    /// How often it was created.
-    pub(crate) created: usize,
+    /// When what is billed begins: what ended is not billed again.
+    begins: DateTime<Utc>,
 }
 
 /// A provider.
@@ -55,7 +55,7 @@ pub(crate) struct People {
 const fn word_of(api: Api) -> &'static str {
     match api {
         Api::Zoo => "zoo",
-        _ => "metronome",
+        Api::Metronome => "metronome",
     }
 }
 
@@ -71,7 +71,7 @@ impl Deal {
             charges: Vec::new(),
             is_there: false,
             suspended: Vec::new(),
-            created: 0,
+            begins: clock::now() - TimeDelta::days(59),
         }
     }
 
@@ -93,7 +93,7 @@ impl Deal {
     fn manifest(&self) -> Value {
         let terms = match self.api {
             Api::Zoo => self.zoo(),
-            _ => self.metronome(),
+            Api::Metronome => self.metronome(),
         };
         let api = word_of(self.api);
         json!({
@@ -110,13 +110,13 @@ impl Deal {
         json!({
             "organizationId": self.customer, "name": self.billed_name(), "status": "active", "provider": "stripe",
             "billingCadence": "annual", "commitmentScope": "pooled", "rolloverPolicy": "none", "currency": "USD",
-            "effectiveAt": START, "termEndAt": END,
+            "effectiveAt": self.begins, "termEndAt": END,
             "items": [{
-                "code": "credits", "displayName": "API credits", "kind": "usage_tiered", "unit": "minute",
+                "code": "licensed_api_credits", "displayName": "API credits", "kind": "usage_tiered", "unit": "minute",
                 "rateTiers": [{"tierStartInclusive": 0, "unitPrice": format!("0.5{:04}", self.word)}],
             }],
             "periods": [{
-                "periodIndex": 0, "periodStartAt": START, "periodEndAt": END, "commitmentAmount": "120000",
+                "periodIndex": 0, "periodStartAt": self.begins, "periodEndAt": END, "commitmentAmount": "120000",
             }],
         })
     }
@@ -129,7 +129,7 @@ impl Deal {
             })
         };
         json!({
-            "customerId": self.customer, "startingAt": START, "endingBefore": END, "name": self.billed_name(),
+            "customerId": self.customer, "startingAt": self.begins, "endingBefore": END, "name": self.billed_name(),
             "scheduledCharges": self.charges.iter().map(charge).collect::<Vec<_>>(),
         })
     }
@@ -181,8 +181,7 @@ impl People {
 
     /// Everything that Git says, as tools apply it again and again; what Git does not say goes.
     pub(crate) fn apply_all(&self) {
-        use base64::Engine as _;
-        let token = base64::engine::general_purpose::STANDARD.encode(TOKEN);
+        let token = ByteString(TOKEN.as_bytes().to_vec());
         self.server.apply(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token", "namespace": NAMESPACE},
             "data": {"token": token},
@@ -208,6 +207,8 @@ impl People {
         let Some(deal) = self.deals.get(chosen) else { return "nothing" };
         let (api, is_there, is_suspended) = (deal.api, deal.is_there, deal.is_suspended());
         match rng.u32(..100) {
+            // One that comes while another one goes would be the same under another name, and is held back.
+            _ if !is_there && self.server.get(&deal.id()).is_some() => "waited",
             _ if !is_there => {
                 self.say(chosen, rng);
                 "created"
@@ -262,9 +263,8 @@ impl People {
         let Some(deal) = self.deals.get_mut(chosen) else { return };
         if !deal.is_there {
             deal.is_there = true;
-            deal.created += 1;
             deal.incarnation += 1;
-            deal.suspended.retain(|(_, until)| until.is_some());
+            deal.charges.clear();
         }
         deal.word += 1;
         deal.said.insert(deal.word, clock::now());
@@ -290,12 +290,12 @@ impl People {
     }
 
     fn delete(&mut self, chosen: usize) {
+        // What is suspended is not ended either.
+        self.suspend(chosen, false);
         let Some(deal) = self.deals.get_mut(chosen) else { return };
         deal.is_there = false;
-        let now = clock::now();
-        for (_, until) in deal.suspended.iter_mut().filter(|(_, until)| until.is_none()) {
-            *until = Some(now);
-        }
+        let hour = clock::now().duration_trunc(TimeDelta::hours(1)).unwrap_or(deal.begins);
+        deal.begins = hour + TimeDelta::hours(2);
         self.server.delete(&deal.id());
     }
 }

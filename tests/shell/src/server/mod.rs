@@ -220,6 +220,18 @@ impl Server {
         self.with(|state| state.log.clone())
     }
 
+    /// The same, without so many of the first.
+    #[must_use]
+    pub fn log_after(&self, first: usize) -> Vec<Entry> {
+        self.with(|state| state.log.get(first..).unwrap_or_default().to_vec())
+    }
+
+    /// The requests of operators that this server cannot understand, and kube-apiserver might: there should be none.
+    #[must_use]
+    pub fn unserved(&self) -> Vec<String> {
+        self.with(|state| state.unserved.clone())
+    }
+
     /// How often each fault came up.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {

@@ -35,7 +35,10 @@ pub(super) async fn serve(
     let body = body.collect_bytes().await.map_err(io::Error::other)?;
     let call = match Call::read(&server.0.kinds, &parts, &body) {
         Ok(call) => call,
-        Err(refusal) => return Ok(refused(&refusal)),
+        Err(refusal) => {
+            server.with(|state| state.unserved.push(format!("{} {}: {refusal:?}", parts.method, parts.uri)));
+            return Ok(refused(&refusal));
+        }
     };
     let fate = server.with(|state| {
         if state.weathers.of(who).away {

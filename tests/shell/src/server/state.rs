@@ -66,6 +66,8 @@ pub(super) struct State {
     pub(super) weathers: Weathers,
     /// The writes that were carried out.
     pub(super) log: Vec<Entry>,
+    /// The requests that are not served here.
+    pub(super) unserved: Vec<String>,
     /// Wakes the watches.
     wakes: watch::Sender<u64>,
 }
@@ -82,6 +84,7 @@ impl State {
             breaks: 0,
             weathers: Weathers::default(),
             log: Vec::new(),
+            unserved: Vec::new(),
             wakes: watch::Sender::new(0),
         }
     }

@@ -1,3 +1,5 @@
+use std::cmp::Ordering;
+
 use kube::{
     ResourceExt,
     api::{ListParams, PostParams, WatchParams},
@@ -5,7 +7,7 @@ use kube::{
 };
 
 use countersign::controller::{Guarded, kubernetes::watch::watch};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 
 use super::*;
 use crate::server::Weather;
@@ -90,37 +92,37 @@ async fn nobody_is_at_home_while_the_server_is_away() {
     assert!(answer(api.list(&ListParams::default())).await.unwrap().is_ok());
 }
 
+/// How long a watch takes to hear of a change.
+async fn hears<K>(events: impl Stream<Item = watcher::Result<watcher::Event<K>>>) -> Duration {
+    let mut events = std::pin::pin!(events);
+    let began = Instant::now();
+    while let Some(event) = events.next().await {
+        if matches!(event, Ok(watcher::Event::Apply(_))) {
+            return began.elapsed();
+        }
+    }
+    panic!("it hears nothing")
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_watch_of_one_kind_is_ahead_of_another_s() {
     let mut orders = std::collections::BTreeSet::new();
     for seed in 0..20 {
         let server = server(seed);
         server.set_weather(Weather { held_up: 500, ..Weather::default() });
-        let api: Api<Guarded<BillingContract>> = Api::namespaced(server.client(0), "billing");
-        let contracts = watch(api, watcher::Config::default());
-        let contracts = contracts.filter_map(async |event| match event {
-            Ok(watcher::Event::Apply(object)) => Some(object.name_any()),
-            _ => None,
-        });
-        let providers = watch(providers(&server, 0), watcher::Config::default());
-        let providers = providers.filter_map(async |event| match event {
-            Ok(watcher::Event::Apply(object)) => Some(object.name_any()),
-            _ => None,
-        });
-        let both = futures::stream::select(contracts.boxed(), providers.boxed());
+        let of_contracts: Api<Guarded<BillingContract>> = Api::namespaced(server.client(0), "billing");
+        let contracts = hears(watch(of_contracts, watcher::Config::default()));
+        let providers = hears(watch(providers(&server, 0), watcher::Config::default()));
         let changes = async {
-            pass(Duration::from_millis(10)).await;
-            server.apply(provider("1"));
-            server.apply(contract("2"));
-            std::future::pending::<()>().await;
+            pass(Duration::from_millis(1)).await;
+            server.apply(provider("zoo"));
+            server.apply(contract("acme"));
         };
-        let names = tokio::select! {
-            names = both.take(2).collect::<Vec<_>>() => names,
-            () = changes => Vec::new(),
-        };
-        orders.insert(names.concat());
+        let (contract, provider, ()) = futures::join!(contracts, providers, changes);
+        assert_eq!(server.counts().is_empty(), contract.max(provider) == Duration::from_millis(1));
+        orders.insert(contract.cmp(&provider));
     }
-    assert_eq!(orders, ["12".to_owned(), "21".to_owned()].into());
+    assert_eq!(orders, [Ordering::Less, Ordering::Equal, Ordering::Greater].into());
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 mod faults;
 mod objects;
+mod operator;
 mod watches;
 
 use std::time::Duration;
@@ -15,12 +16,14 @@ use tokio::time::Instant;
 
 use super::{Id, Server};
 
+fn definitions() -> Vec<Value> {
+    api::crds().iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
+}
+
 /// A server whose clock is tokio's.
 fn server(seed: u64) -> Server {
-    let definitions: Vec<Value> =
-        api::crds().iter().map(|definition| serde_json::to_value(definition).unwrap()).collect();
     let (epoch, began) = (DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap(), Instant::now());
-    Server::new(seed, &definitions, move || epoch + began.elapsed())
+    Server::new(seed, &definitions(), move || epoch + began.elapsed())
 }
 
 fn providers(server: &Server, who: usize) -> Api<BillingProvider> {

@@ -1,4 +1,4 @@
-use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret, events::v1::Event};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
@@ -172,6 +172,22 @@ async fn a_write_for_an_object_that_is_gone_creates_no_other() {
     let patch = Patch::Merge(json!({"status": {}}));
     let missing = api.patch_status("zoo", &PatchParams::default(), &patch).await;
     assert_eq!(reason(missing), (404, "NotFound".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_kept() {
+    let server = server(1);
+    let api: Api<Event> = Api::namespaced(server.client(3), "billing");
+    let event = json!({"metadata": {"name": "acme.1"}, "eventTime": "2027-01-15T08:00:00.000001Z", "note": "so it is"});
+    let event: Event = serde_json::from_value(event).unwrap();
+    let written = api.create(&PostParams::default(), &event).await.unwrap();
+    assert_eq!(server.list("events")[0]["note"], "so it is");
+    let [entry] = server.log().try_into().unwrap();
+    assert_eq!(Some(entry.version.to_string()), written.resource_version());
+    assert_eq!(
+        (entry.who, entry.verb, entry.id),
+        (Some(3), "create", Id::within("events", "billing", "acme.1"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
