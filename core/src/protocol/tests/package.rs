@@ -176,6 +176,11 @@ fn what_a_lost_create_made_is_archived_with_its_resource() {
         let made = || listed(json!({}));
         let result = package.pass(&[made(), archive(), listed(archived()), done("ended")]);
         assert!(crate::protocol::deletion::may_go(&result), "{prefix}: it came");
+        // What somebody else has made by the same key is theirs.
+        let mut package = lost_under_another_prefix().deleted(DeletionPolicy::Cancel);
+        package.resource.spec.archive_while_in_use = true;
+        package.prefix = prefix;
+        package.pass(&[listed(json!({"name": "Other"})), done("ended")]);
         let mut package = lost_under_another_prefix().deleted(DeletionPolicy::Cancel);
         let result = package.pass(&[none(), done("ended")]);
         assert!(!crate::protocol::deletion::may_go(&result), "it may still come");

@@ -192,7 +192,11 @@ impl Planner for PackagePlanner {
         // Only what is shown to be this resource's package is archived with it.
         let is_own = match &recorded.contract_id {
             Some(id) => *id == observed.package_id,
-            None => has_sent(observed.uniqueness_key.as_deref(), recorded),
+            // What says something else was made by somebody else: neither side ever changes.
+            None => {
+                has_sent(observed.uniqueness_key.as_deref(), recorded)
+                    && desired.differences(observed).is_empty()
+            }
         };
         if observed.archived || !is_own {
             return Ok(Decision::InSync);
