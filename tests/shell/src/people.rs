@@ -196,7 +196,10 @@ impl People {
         for found in self.server.list("billingcontracts") {
             let name = found["metadata"]["name"].as_str().unwrap_or_default();
             if !wanted.iter().any(|deal| deal.id().name == name) {
-                self.server.delete(&Id::within("billingcontracts", NAMESPACE, name));
+                let id = Id::within("billingcontracts", NAMESPACE, name);
+                // What a backup has brought back may be suspended, and what is suspended is not ended.
+                self.server.patch(&id, json!({"spec": {"suspend": false}}));
+                self.server.delete(&id);
             }
         }
     }
@@ -265,6 +268,10 @@ impl People {
             deal.is_there = true;
             deal.incarnation += 1;
             deal.charges.clear();
+            if deal.incarnation > 1 {
+                let hour = clock::now().duration_trunc(TimeDelta::hours(1)).unwrap_or(deal.begins);
+                deal.begins = hour + TimeDelta::hours(2);
+            }
         }
         deal.word += 1;
         deal.said.insert(deal.word, clock::now());
@@ -294,8 +301,6 @@ impl People {
         self.suspend(chosen, false);
         let Some(deal) = self.deals.get_mut(chosen) else { return };
         deal.is_there = false;
-        let hour = clock::now().duration_trunc(TimeDelta::hours(1)).unwrap_or(deal.begins);
-        deal.begins = hour + TimeDelta::hours(2);
         self.server.delete(&deal.id());
     }
 }

@@ -17,11 +17,11 @@ use crate::{
     operator::{LEASE, Operator},
     people::People,
     promises,
-    server::{Server, Weather},
+    server::{Entry, Server, Weather},
 };
 
 /// How long everything may take to come to rest.
-const REST: Duration = Duration::from_hours(2);
+const REST: Duration = Duration::from_hours(3);
 /// How long nothing may be written then.
 const QUIET: Duration = Duration::from_mins(45);
 
@@ -90,25 +90,26 @@ impl World {
             world.happen().await;
         }
         world.calm().await?;
-        let written = (world.billing.sent().len(), world.kept());
+        let written = (world.billing.sent().len(), world.kept().len());
         sleep(QUIET).await;
         let mut broken = promises::sent(&world.people, &world.billing, &world.restored);
         broken.extend(
             promises::rest(&world.people, &world.billing, &world.server, world.restored.is_empty()).await?,
         );
-        let since = (world.billing.sent().len() - written.0, world.kept() - written.1);
-        if since != (0, 0) {
-            broken.push(format!("at rest, {} writes to billing and {} to the cluster", since.0, since.1));
+        let sent = world.billing.sent().len() - written.0;
+        let kept = world.kept().split_off(written.1);
+        if sent > 0 || !kept.is_empty() {
+            broken.push(format!("at rest, {sent} writes to billing, and to the cluster {kept:?}"));
         }
         Ok(world.told(broken))
     }
 
     /// Writes to the cluster that say something: all but those of the Lease, and events.
-    fn kept(&self) -> usize {
-        let says = |entry: &&crate::server::Entry| {
-            entry.who.is_some() && !matches!(entry.id.plural.as_str(), "leases" | "events")
-        };
-        self.server.log().iter().filter(says).count()
+    fn kept(&self) -> Vec<String> {
+        let says =
+            |entry: &Entry| entry.who.is_some() && !matches!(entry.id.plural.as_str(), "leases" | "events");
+        let log = self.server.log().into_iter().filter(says);
+        log.map(|entry| format!("{} {} {}", entry.at, entry.id.plural, entry.id.name)).collect()
     }
 
     async fn open_accounts(&self) -> Result<(), String> {
@@ -215,7 +216,7 @@ impl World {
         let weather = Weather {
             away: false,
             latency_ms: 1 + chance(300),
-            breaks_after_s: 30,
+            breaks_after_s: 300,
             request_lost: chance(40),
             reply_lost: chance(40),
             late: chance(20),
@@ -247,7 +248,7 @@ impl World {
 
     /// Faults and people stop.
     async fn calm(&mut self) -> Result<(), String> {
-        self.server.set_weather(Weather { latency_ms: 5, breaks_after_s: 30, ..Weather::default() });
+        self.server.set_weather(Weather { latency_ms: 5, breaks_after_s: 300, ..Weather::default() });
         self.billing.set_trouble(Trouble::default());
         self.pass(Duration::from_mins(1)).await;
         self.start_all();
@@ -266,11 +267,22 @@ impl World {
         let sent = self.billing.sent();
         self.counts
             .insert("writes sent to billing".to_owned(), u64::try_from(sent.len()).unwrap_or(u64::MAX));
-        let kept = u64::try_from(self.kept()).unwrap_or(u64::MAX);
+        let kept = u64::try_from(self.kept().len()).unwrap_or(u64::MAX);
         self.counts.insert("writes to the cluster".to_owned(), kept);
         let trace = sent
             .iter()
-            .map(|sent| format!("{} {} {} {}", sent.at, sent.who, sent.account, sent.path))
+            .map(|sent| {
+                format!(
+                    "{} {} {} {} {} {} {}",
+                    sent.at,
+                    sent.who,
+                    sent.account,
+                    sent.path,
+                    sent.body["status"],
+                    sent.body["name"],
+                    sent.body["customer_id"]
+                )
+            })
             .collect::<Vec<_>>();
         let log = self.server.log().iter().map(|entry| format!("{entry:?}")).collect::<Vec<_>>();
         if std::env::var("SEED").is_ok() {

@@ -28,11 +28,18 @@ impl<P: Planner> Reconciliation<P> {
         sending: &UnconfirmedWrite,
         now: DateTime<Utc>,
     ) -> Option<Announced> {
-        // An end that comes late ends what has ended.
-        let account = self.recorded.account.clone().filter(|_| self.goal == Goal::InForce)?;
+        let account = self.recorded.account.clone()?;
         let is_untold =
             |call: &Call| matches!(call.kind, CallKind::Create | CallKind::Replace | CallKind::Append);
-        let means = Means::of(&self.planner);
+        let is_end = self.goal != Goal::InForce;
+        // Where billing shows what has ended, an end tells of itself; it is not sent twice, approved or not.
+        if is_end && !plan.calls.iter().any(is_untold) {
+            return None;
+        }
+        let mut means = Means::of(&self.planner);
+        if is_end {
+            means.sets.clear();
+        }
         // What follows a create is approved along with it, and its key keeps it from being made again.
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());

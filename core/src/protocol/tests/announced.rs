@@ -273,10 +273,18 @@ fn all_that_one_pass_sends_before_its_report_is_announced() {
 }
 
 #[test]
-fn an_end_is_not_announced() {
-    let mut bench = replaced(json!({"a": 1}));
-    bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
-    bench.goal = ending(DeletionPolicy::Cancel);
-    bench.killed(&[shown(json!({"a": 1})), taken("Other", json!({}))]);
-    assert_eq!(bench.announced, None);
+fn an_end_is_announced_where_it_hides_the_contract_and_nowhere_else() {
+    for (kind, is_announced) in [(CallKind::Other, false), (CallKind::Replace, true)] {
+        let scripted = move |_: &_| Scripted { ends_by: kind, ..Scripted::of(json!({"a": 1})) };
+        let mut bench = replaced(json!({"a": 1}));
+        bench.pass(&[shown(json!({"a": 1})), done("in_sync")]);
+        bench.planner = Box::new(scripted);
+        bench.goal = ending(DeletionPolicy::Cancel);
+        bench.killed(&[
+            shown(json!({"a": 1})),
+            taken(if is_announced { "Replace" } else { "Other" }, json!({})),
+        ]);
+        let announced = bench.announced.as_ref().map(|announced| announced.write.lost[0].sets.clone());
+        assert_eq!(announced, is_announced.then(Vec::new), "{kind:?}");
+    }
 }

@@ -14,6 +14,8 @@ pub(super) struct Scripted {
     pub wanted: Value,
     /// How a difference is corrected.
     pub corrects_by: CallKind,
+    /// How it is ended.
+    pub ends_by: CallKind,
     /// A call that only prepares comes first in every plan.
     pub prepares: bool,
     /// Why the spec cannot be planned.
@@ -32,7 +34,15 @@ impl Scripted {
     pub(super) fn of(wanted: Value) -> Self {
         let digest = Digest::of(&wanted);
         let shown = Reading::Unread;
-        Self { wanted, corrects_by: CallKind::Edit, prepares: false, invalid: None, digest, shown }
+        Self {
+            wanted,
+            corrects_by: CallKind::Edit,
+            ends_by: CallKind::Other,
+            prepares: false,
+            invalid: None,
+            digest,
+            shown,
+        }
     }
 
     fn shown(&self) -> Result<Option<&Value>, Shown> {
@@ -121,7 +131,7 @@ impl Planner for Scripted {
             _ => return Ok(Decision::InSync),
         }
         let change = Change::added("is", "ended".into());
-        Ok(self.decide(CallKind::Other, change, recorded, policy))
+        Ok(self.decide(self.ends_by, change, recorded, policy))
     }
 
     fn learn(&mut self, _: &Shown, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
