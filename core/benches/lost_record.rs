@@ -119,6 +119,7 @@ fn reconcile(
             Step::Read(need) => machine.told(&need, Ok(billed.told(&need, &side)), now),
             Step::Confirm => machine.confirmed(true),
             Step::Announce(_) => machine.announced(Ok(())),
+            Step::Withdraw => machine.withdrawn(),
             Step::Send(call) => return Err(format!("{} would be written: {}", call.path, call.body).into()),
             Step::Done(result) => {
                 return Ok(ReconcileResult { account: Some(ACCOUNT.to_owned()), ..*result });

@@ -135,6 +135,9 @@ pub trait Cluster: Sync {
     /// # Errors
     /// [`CallError::NotOnRecord`] or [`CallError::NotLeader`] when that was not done, so that nothing may be sent.
     fn announce(&self, announced: Announced) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Puts back what was on record before the last of them, as nothing that it announced was sent.
+    fn withdraw(&self);
 }
 
 /// Something that is billed as a resource, or why there is none for it.
@@ -158,6 +161,7 @@ pub enum Preview<S> {
 enum Act<S> {
     Confirm,
     Announce(Box<Announced>),
+    Withdraw,
     Send(Call),
     Done(Box<ReconcileResult<S>>),
 }
@@ -181,6 +185,7 @@ where
             }
             Step::Confirm => return Act::Confirm,
             Step::Announce(announced) => return Act::Announce(announced),
+            Step::Withdraw => return Act::Withdraw,
             Step::Send(call) => return Act::Send(call),
             Step::Done(result) => return Act::Done(result),
         }
@@ -205,6 +210,7 @@ where
                     return Preview::Write { plan: Box::new(plan), seen: reconciliation.seen(now()) };
                 }
             }
+            Act::Withdraw => reconciliation.withdrawn(),
             Act::Done(result) => return Preview::Done(result),
         }
     }
@@ -228,6 +234,10 @@ where
             Act::Announce(announced) => {
                 let outcome = cluster.announce(*announced).await;
                 reconciliation.announced(outcome);
+            }
+            Act::Withdraw => {
+                cluster.withdraw();
+                reconciliation.withdrawn();
             }
             Act::Send(call) => {
                 let reply = api.send(&call).await;

@@ -74,4 +74,8 @@ impl Cluster for Grounds<'_> {
             None => Ok(()),
         }
     }
+
+    fn withdraw(&self) {
+        self.page.iter().for_each(Page::withdraw);
+    }
 }

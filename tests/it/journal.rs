@@ -129,6 +129,27 @@ async fn what_a_killed_operator_has_set_of_a_contract_is_taken_out_when_git_take
 }
 
 #[tokio::test]
+async fn what_a_killed_operator_has_made_for_a_customer_whom_git_no_longer_names_is_held_and_the_only_one() {
+    let mut world = World::metronome().await;
+    let other = metronome::customer(1);
+    world.sim.seed_customers(std::slice::from_ref(&other)).await;
+    // It sets nothing that would have to be on record for another reason.
+    let plain = without(metronome::bare("acme", metronome::CUSTOMER), "/spec/metronome/name");
+    killed_in_a_write(&mut world, json!({"path": metronome::CREATE}), &plain, async |world| {
+        world.apply(&with(plain.clone(), "/spec/metronome/customerId", json!(other))).await;
+    })
+    .await;
+    let why = world.until_stalled("acme", "ImmutableField").await;
+    let made = world.sim.only(metronome::CUSTOMER).await["id"].clone();
+    assert!(why.contains(made.as_str().unwrap()) && why.contains(&other), "{why}");
+    assert_eq!(world.sim.held(&other).await, [Value::Null; 0]);
+    // The customer is restored, as the refusal says.
+    world.apply(&plain).await;
+    assert_eq!(world.until_ready("acme").await["status"]["contractId"], made);
+    assert_eq!(world.sim.sent(metronome::CREATE).await.len(), 1);
+}
+
+#[tokio::test]
 async fn nothing_is_written_that_could_not_be_put_on_record() {
     let world = World::start().await;
     let locked = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": RECORD}, "immutable": true, "data": {}});

@@ -102,6 +102,7 @@ mod tests {
             sets: vec!["notes=1f2e3d4c".into()],
             repeated: false,
             adds: Vec::new(),
+            customer_id: None,
         };
         let write = UnconfirmedWrite {
             digest,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use super::{
-    Reported, SetTerms,
+    Reported, SETTLING, SetTerms,
     refusal::{Refusal, STICKY},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         reasons::{READY, STALLED},
         requested_at,
     },
-    terms::{Digest, shape::in_usual_letters},
+    terms::{Digest, Timestamp, shape::in_usual_letters},
 };
 
 /// What the resource's own status remembers of earlier passes.
@@ -82,6 +82,18 @@ impl Recorded {
     pub fn may_have_sent(&self, fingerprint: &Digest) -> bool {
         self.unconfirmed.as_ref().is_some_and(|write| write.digest == *fingerprint)
             || self.lost.iter().any(|write| write.digest == *fingerprint)
+    }
+
+    /// Until when what writes make whose replies did not come may still come, or not show yet; nothing where none of those that
+    /// are meant can any more.
+    pub(super) fn shows_until(
+        &self,
+        now: DateTime<Utc>,
+        is_meant: impl Fn(&LostWrite) -> bool,
+    ) -> Option<Timestamp> {
+        let meant = self.lost.iter().filter(|write| is_meant(write));
+        let until = meant.map(|write| write.late_until.0 + SETTLING).max();
+        until.filter(|until| *until > now).map(Timestamp)
     }
 
     /// What a contract's status has on record of an account. What it knows of another account means nothing in this one.

@@ -139,7 +139,7 @@ pub fn package_is_elsewhere(package: &ContractPackage, account: &str) -> Option<
     })
 }
 
-/// Whether a deleted contract's resource may go: nothing is left to end, and nothing may come late that would have to be
+/// Whether a deleted resource may go: nothing is left to end, and nothing may come late that would have to be
 /// ended again.
 #[must_use]
 pub fn may_go<S>(result: &ReconcileResult<S>) -> bool {

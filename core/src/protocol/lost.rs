@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     api::contract::{LostWrite, UnconfirmedWrite},
-    plan::{Call, CallKind, MAY_SHOW_LATER},
+    plan::{Call, CallKind, MAY_SHOW_LATER, Planner},
     terms::{Digest, Timestamp},
 };
 
@@ -21,35 +21,48 @@ const MOST_SET: usize = 64;
 /// How many writes are remembered.
 const MOST: usize = 16;
 
-/// Notes a write whose reply did not come, and what it was to set.
-pub(super) fn note(
-    lost: &mut Vec<LostWrite>,
-    call: &Call,
-    spec: Option<&Digest>,
-    sets: Vec<String>,
-    now: DateTime<Utc>,
-) {
-    add(lost, call, spec, sets, (now, now + LATE));
+/// What a write is to put in force, as far as that is remembered of it.
+#[derive(Clone, Default)]
+pub(super) struct Means {
+    spec_digest: Option<Digest>,
+    customer_id: Option<String>,
+    pub sets: Vec<String>,
+}
+
+impl Means {
+    /// What a write of what is wanted is to put in force.
+    pub(super) fn of(planner: &impl Planner) -> Self {
+        Self {
+            spec_digest: planner.digest().cloned(),
+            customer_id: planner.customer_id().map(str::to_owned),
+            sets: planner.sets(),
+        }
+    }
+}
+
+/// Notes a write whose reply did not come, and what it was to put in force.
+pub(super) fn note(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
+    add(lost, call, means, (now, now + LATE));
+}
+
+/// Notes a create whose key was refused as used: it was carried out before, and may not show yet.
+pub(super) fn used(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
+    if lost.iter().all(|before| before.digest != call.fingerprint) {
+        add(lost, call, Means { sets: Vec::new(), ..means }, (now, now));
+    }
 }
 
 /// Notes a write that is about to be sent: should nobody hear what became of it, this is all that is known.
-pub(super) fn announce(
-    lost: &mut Vec<LostWrite>,
-    call: &Call,
-    spec: Option<&Digest>,
-    sets: Vec<String>,
-    now: DateTime<Utc>,
-) {
+pub(super) fn announce(lost: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
     // Those of the status, and those of this pass.
     leave(lost, MOST, now);
-    add(lost, call, spec, sets, (now, now + MAY_SHOW_LATER));
+    add(lost, call, means, (now, now + MAY_SHOW_LATER));
 }
 
 fn add(
     lost: &mut Vec<LostWrite>,
     call: &Call,
-    spec: Option<&Digest>,
-    sets: Vec<String>,
+    Means { spec_digest, customer_id, sets }: Means,
     (now, late_until): (DateTime<Utc>, DateTime<Utc>),
 ) {
     let late_until = Timestamp::whole_seconds(late_until);
@@ -64,10 +77,11 @@ fn add(
     lost.push(LostWrite {
         digest: call.fingerprint.clone(),
         late_until,
-        spec_digest: spec.cloned(),
+        spec_digest,
         sets: sets.into_iter().take(MOST_SET).collect(),
         repeated: false,
         adds: beside(call),
+        customer_id: customer_id.filter(|_| call.kind == CallKind::Create),
     });
 }
 
@@ -98,6 +112,7 @@ pub(super) fn overtaken(
             sets,
             repeated: true,
             adds: Vec::new(),
+            customer_id: None,
         });
     }
 }
@@ -166,6 +181,10 @@ mod tests {
         call
     }
 
+    fn means(sets: Vec<String>) -> Means {
+        Means { sets, ..Means::default() }
+    }
+
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
     }
@@ -177,21 +196,35 @@ mod tests {
     #[test]
     fn what_a_lost_write_makes_beside_the_contract_is_on_record_and_what_an_edit_adds_is_not() {
         let mut lost = Vec::new();
-        note(&mut lost, &call(CallKind::Add, "beside"), None, Vec::new(), at(0));
-        note(&mut lost, &call(CallKind::Edit, "inside"), None, Vec::new(), at(0));
+        note(&mut lost, &call(CallKind::Add, "beside"), Means::default(), at(0));
+        note(&mut lost, &call(CallKind::Edit, "inside"), Means::default(), at(0));
         assert_eq!(lost[0].adds, ["customerCommits/pool"]);
         assert_eq!(lost[1].adds, [""; 0]);
     }
 
     #[test]
+    fn a_lost_create_is_on_record_with_the_customer_whom_it_was_for() {
+        for (kind, customer) in
+            [(CallKind::Create, Some("a")), (CallKind::Edit, None), (CallKind::Replace, None)]
+        {
+            let means = Means { customer_id: Some("a".to_owned()), ..Means::default() };
+            for write in [note, announce] {
+                let mut lost = Vec::new();
+                write(&mut lost, &call(kind, "terms"), means.clone(), at(0));
+                assert_eq!(lost[0].customer_id.as_deref(), customer, "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_write_that_is_lost_again_is_one_that_sets_what_either_try_set() {
         let mut lost = Vec::new();
-        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(0..2), at(0));
-        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(1..3), at(5));
+        note(&mut lost, &call(CallKind::Replace, "terms"), means(sets(0..2)), at(0));
+        note(&mut lost, &call(CallKind::Replace, "terms"), means(sets(1..3)), at(5));
         assert_eq!(lost.len(), 1);
         assert_eq!(lost[0].sets, sets(0..3));
         assert_eq!(lost[0].late_until.0, at(5) + LATE);
-        note(&mut lost, &call(CallKind::Replace, "terms"), None, sets(3..200), at(6));
+        note(&mut lost, &call(CallKind::Replace, "terms"), means(sets(3..200)), at(6));
         assert_eq!(lost[0].sets, sets(0..MOST_SET), "the status has its bounds");
     }
 
@@ -202,14 +235,14 @@ mod tests {
         for write in 0..MOST {
             // The third one is as old as the others are young: it is over at the very moment that the next one is lost.
             let when = if write == 2 { at(0) } else { at(10 + seconds(write)) };
-            note(&mut lost, &call(CallKind::Replace, &write.to_string()), None, Vec::new(), when);
+            note(&mut lost, &call(CallKind::Replace, &write.to_string()), Means::default(), when);
         }
         let third = lost[2].digest.clone();
-        note(&mut lost, &call(CallKind::Replace, "next"), None, Vec::new(), at(0) + LATE);
+        note(&mut lost, &call(CallKind::Replace, "next"), Means::default(), at(0) + LATE);
         assert_eq!(lost.len(), MOST);
         assert!(lost.iter().all(|write| write.digest != third));
         let first = lost[0].digest.clone();
-        note(&mut lost, &call(CallKind::Replace, "last"), None, Vec::new(), at(1) + LATE);
+        note(&mut lost, &call(CallKind::Replace, "last"), Means::default(), at(1) + LATE);
         assert!(lost.iter().all(|write| write.digest != first), "of those that still can, the oldest");
     }
 
@@ -218,12 +251,12 @@ mod tests {
         let mut known = Vec::new();
         for write in 0..MOST + 3 {
             let mut one = Vec::new();
-            note(&mut one, &call(CallKind::Replace, &write.to_string()), None, Vec::new(), at(0));
+            note(&mut one, &call(CallKind::Replace, &write.to_string()), Means::default(), at(0));
             known.extend(one);
         }
         for again in ["0", "new", "18"] {
             let mut lost = known.clone();
-            announce(&mut lost, &call(CallKind::Replace, again), None, Vec::new(), at(1));
+            announce(&mut lost, &call(CallKind::Replace, again), Means::default(), at(1));
             assert_eq!(lost.len(), MOST, "{again}");
             assert!(lost.iter().any(|write| write.digest == call(CallKind::Replace, again).fingerprint));
         }
@@ -233,8 +266,8 @@ mod tests {
     fn a_call_that_was_carried_out_is_waited_for_no_more_where_its_api_takes_it_once() {
         for (kind, left) in [(CallKind::Add, 1), (CallKind::Edit, 1), (CallKind::Replace, 2)] {
             let mut lost = Vec::new();
-            note(&mut lost, &call(kind, "this"), None, Vec::new(), at(0));
-            note(&mut lost, &call(kind, "another"), None, Vec::new(), at(0));
+            note(&mut lost, &call(kind, "this"), Means::default(), at(0));
+            note(&mut lost, &call(kind, "another"), Means::default(), at(0));
             carried_out(&mut lost, &call(kind, "this"));
             assert_eq!(lost.len(), left, "{kind:?}");
             assert!(lost.iter().any(|write| write.digest == call(kind, "another").fingerprint), "{kind:?}");
@@ -261,6 +294,7 @@ mod tests {
             sets: sets(0..MOST_SET),
             repeated: true,
             adds: Vec::new(),
+            customer_id: None,
         };
         assert_eq!(lost[0], expected);
         for write in 2..MOST + 2 {
@@ -274,7 +308,7 @@ mod tests {
     fn a_write_that_has_arrived_is_waited_for_no_more_unless_it_was_sent_twice() {
         let lost_at_zero = |repeated| {
             let mut lost = Vec::new();
-            note(&mut lost, &call(CallKind::Replace, "terms"), None, Vec::new(), at(0));
+            note(&mut lost, &call(CallKind::Replace, "terms"), Means::default(), at(0));
             if repeated {
                 repeat(&mut lost, [call(CallKind::Replace, "terms")].iter());
             }

@@ -11,7 +11,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use self::concluding::item_ids;
-use super::{CallError, During, Failure, Outcome, ReconcileResult, Requeue, lost};
+use super::{
+    CallError, During, Failure, Outcome, ReconcileResult, Requeue,
+    lost::{self, Means},
+};
 use crate::{
     api::{
         Api, REQUESTED_AT,
@@ -50,6 +53,9 @@ pub enum Step<N, S> {
     /// Put on record what is sent next, where a later process finds it, and say whether that was done by
     /// [`Reconciliation::announced`].
     Announce(Box<Announced>),
+    /// Put on record again what was there before the last [`Announce`](Self::Announce), as nothing that was announced by it was
+    /// sent, and say so by [`Reconciliation::withdrawn`].
+    Withdraw,
     /// Carry out a write, and say what came of it by [`Reconciliation::sent`].
     Send(Call),
     /// Nothing more: this is the result.
@@ -69,6 +75,15 @@ struct Running {
     is_announced: bool,
     /// Calls that were not carried out yet.
     left: VecDeque<Call>,
+}
+
+/// What a pass has announced.
+#[derive(Default)]
+struct Announcements {
+    /// Writes of all of them.
+    lost: Vec<LostWrite>,
+    /// The last one is to be withdrawn.
+    withdraws: bool,
 }
 
 /// One reconcile of one contract or package.
@@ -92,8 +107,7 @@ pub struct Reconciliation<P: Planner> {
     write: Option<UnconfirmedWrite>,
     /// A write that an earlier pass has announced and not reported: what it came to is this pass's to report.
     inherited: Option<UnconfirmedWrite>,
-    /// Writes that this pass has announced.
-    announced: Vec<LostWrite>,
+    announced: Announcements,
     /// Whether billing shows nothing of what is planned.
     is_absent: bool,
     /// Whether this pass has carried out a call.
@@ -127,7 +141,7 @@ impl<P: Planner> Reconciliation<P> {
             created_id: None,
             write: None,
             inherited,
-            announced: Vec::new(),
+            announced: Announcements::default(),
             is_absent: false,
             has_sent: false,
             sent: None,
@@ -181,6 +195,9 @@ impl<P: Planner> Reconciliation<P> {
     pub fn next(&mut self, now: DateTime<Utc>) -> Step<P::Need, P::Snapshot> {
         loop {
             self.give_up_what_is_old(now);
+            if self.announced.withdraws {
+                return Step::Withdraw;
+            }
             if let Some(result) = &self.ended {
                 return Step::Done(result.clone());
             }
@@ -225,13 +242,19 @@ impl<P: Planner> Reconciliation<P> {
                     return Ok(Decision::Refuse(refusal.clone()));
                 }
                 let observation = self.planner.observe(&self.recorded, &self.policy, now)?;
+                let held = self.recorded.contract_id.clone();
                 self.planner.recall(&mut self.recorded);
                 self.is_absent = observation == Observation::Nothing;
                 self.note_arrived(false, now);
                 match observation {
                     Observation::Nothing | Observation::Found => {}
                     Observation::Waiting(refusal) => return Ok(Decision::Wait(refusal)),
-                    Observation::Blocked(refusal) => return Ok(Decision::Refuse(refusal)),
+                    Observation::Blocked(refusal) => {
+                        // What was found to be this resource's is on record, though nothing is done with it.
+                        let found = self.recorded.contract_id.clone().filter(|_| held.is_none());
+                        self.created_id = self.created_id.take().or(found);
+                        return Ok(Decision::Refuse(refusal));
+                    }
                 }
                 if !self.written.is_empty() {
                     // What follows a create must know its items by their ids, not by likeness.
@@ -344,6 +367,7 @@ impl<P: Planner> Reconciliation<P> {
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Create => {
                 self.planner.forget();
                 self.key_was_used = true;
+                lost::used(&mut self.recorded.lost, &call, Means::of(&self.planner), now);
                 if let Some(running) = self.running.take() {
                     self.count_round(&running.plan, now);
                 }
@@ -387,8 +411,7 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 // An end that comes late ends what has ended.
                 if self.goal == Goal::InForce {
-                    let sets = self.planner.sets();
-                    lost::note(&mut self.recorded.lost, call, self.planner.digest(), sets, now);
+                    lost::note(&mut self.recorded.lost, call, Means::of(&self.planner), now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."

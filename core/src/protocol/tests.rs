@@ -9,6 +9,7 @@ mod announced;
 mod approval;
 mod ending;
 mod failing;
+mod former;
 mod identity;
 mod lost;
 mod metronome;
@@ -139,6 +140,7 @@ where
             machine.confirmed(true);
             step = machine.next(now);
         }
+        assert_ne!(step, Step::Withdraw, "what is announced is sent at once");
         if let Step::Announce(news) = step {
             announced = Some(*news);
             machine.announced(Ok(()));

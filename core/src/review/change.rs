@@ -439,6 +439,7 @@ fn run<P: Planner>(
                     return Ran::Planned { plan, seen: reconciliation.seen(now) };
                 }
             }
+            Step::Withdraw => reconciliation.withdrawn(),
             Step::Done(result) => return Ran::Ended(result.outcome, result.snapshot),
         }
     }

@@ -67,6 +67,11 @@ fn usable(package: &ContractPackage) -> Summary {
 pub fn summary(package: &ContractPackage, result: &PackageResult) -> Summary {
     let again = format!("To try again, annotate the package with a new {REQUESTED_AT}");
     match &result.outcome {
+        Outcome::Ended { .. } if result.write.is_some() => Summary::waiting(
+            reasons::ENDED,
+            "Nothing is left to archive in billing. A create whose reply did not come may still be carried out, so it is looked at \
+             once more before the resource goes.",
+        ),
         Outcome::InSync { .. } | Outcome::Drifted { .. } | Outcome::Ended { .. } => {
             let mut summary = usable(package);
             let differences = result.snapshot.iter().flat_map(|snapshot| &snapshot.alias_differences);

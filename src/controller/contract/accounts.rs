@@ -13,6 +13,7 @@ use crate::{
         decoded,
         provider::registry::{ProviderKey, SpecVersion},
     },
+    plan::Refusal,
     protocol::claims,
 };
 
@@ -61,9 +62,33 @@ pub fn spec_version(key: &ProviderKey, stores: &Stores) -> Option<SpecVersion> {
     }
 }
 
+/// Why another resource holds what this one claims.
+pub(super) fn claimed(
+    contract: &BillingContract,
+    account: &str,
+    index: &ClaimIndex,
+    stores: &Stores,
+) -> Option<Refusal> {
+    let rivals = rivals(contract, account, index, stores);
+    let holder = claims::holder(contract, rivals.iter().filter_map(|rival| rival.readable()));
+    holder.map(|(holder, subject)| claims::refusal(holder, &subject))
+}
+
+/// Name of another resource that claims what this one, which is deleted, has or claims.
+pub(super) fn heir(
+    contract: &BillingContract,
+    account: &str,
+    index: &ClaimIndex,
+    stores: &Stores,
+) -> Option<String> {
+    let rivals = rivals(contract, account, index, stores);
+    let heir = claims::heir(contract, rivals.iter().filter_map(|rival| rival.readable()));
+    heir.map(|heir| ObjectRef::from_obj(heir).to_string())
+}
+
 /// Other contracts that claim something of this one in the same account, or mean the same contract through another address of
 /// it.
-pub(super) fn rivals(
+fn rivals(
     contract: &BillingContract,
     own: &str,
     index: &ClaimIndex,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use kube::{Resource as _, ResourceExt, runtime::reflector::ObjectRef};
 
 use super::{
-    accounts::{account, provider_key, rivals, spec_version},
+    accounts::{account, claimed, heir, provider_key, spec_version},
     claims::ClaimIndex,
 };
 use crate::{
@@ -69,12 +69,10 @@ impl OthersOf {
 
     /// Whether another resource holds by now what this one claims; or, where this one is deleted, claims what would end.
     fn is_anothers(&self, this: &BillingContract) -> bool {
-        let rivals = rivals(this, &self.account, &self.index, &self.stores);
-        let rivals = rivals.iter().filter_map(|rival| rival.readable());
         if this.metadata.deletion_timestamp.is_some() {
-            claims::heir(this, rivals).is_some()
+            heir(this, &self.account, &self.index, &self.stores).is_some()
         } else {
-            claims::holder(this, rivals).is_some()
+            claimed(this, &self.account, &self.index, &self.stores).is_some()
         }
     }
 

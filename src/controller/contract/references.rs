@@ -9,7 +9,7 @@ use kube::{
 };
 
 use super::{
-    accounts::{account, provider_key, rivals, spec_version},
+    accounts::{account, claimed, heir, provider_key, spec_version},
     others::{Meant, OthersOf},
 };
 use crate::{
@@ -28,9 +28,9 @@ use crate::{
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
     },
-    plan::{self, Holders, Pace, Refusal, Sayings, package::Unusable},
+    plan::{self, Holders, Pace, Sayings, package::Unusable},
     protocol::{
-        Goal, ReconcileResult, Requeue, claims, deletion,
+        Goal, ReconcileResult, Requeue, deletion,
         failure::LOOK_AGAIN,
         references::{GRACE, MAY_COME, ProviderLookup, held_back, not_renewable, without_package},
     },
@@ -136,7 +136,7 @@ impl References {
             package: package.as_ref(),
             renews: self.renews(contract)?,
             account,
-            claimed: claimed(contract, account, context),
+            claimed: claimed(contract, account, &context.claims, &context.stores),
             holders: self.holders(contract, account, context),
             demands: provider.demands.clone(),
             sayings: self.sayings.0.clone(),
@@ -168,9 +168,7 @@ impl References {
 
     /// Name of another resource that claims what this one, which is deleted, has or claims.
     pub(super) fn heir(&self, contract: &BillingContract, context: &Context) -> Option<String> {
-        let rivals = rivals(contract, self.account.as_deref()?, &context.claims, &context.stores);
-        let mut rivals = rivals.iter().filter_map(|rival| rival.readable());
-        claims::heir(contract, &mut rivals).map(|heir| ObjectRef::from_obj(heir).to_string())
+        heir(contract, self.account.as_deref()?, &context.claims, &context.stores)
     }
 
     /// Whether nothing can be said of the provider yet.
@@ -242,13 +240,6 @@ fn package(contract: &BillingContract, account: Option<&str>, context: &Context)
         ))),
         None => Ok(found),
     }
-}
-
-/// Why another resource holds what this one claims.
-fn claimed(contract: &BillingContract, account: &str, context: &Context) -> Option<Refusal> {
-    let rivals = rivals(contract, account, &context.claims, &context.stores);
-    let holder = claims::holder(contract, rivals.iter().filter_map(|rival| rival.readable()));
-    holder.map(|(holder, subject)| claims::refusal(holder, &subject))
 }
 
 /// Another text whenever something else is found.

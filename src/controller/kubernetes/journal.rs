@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -92,7 +92,7 @@ impl Journal {
 
     /// Where the writes of one contract are announced.
     pub const fn of<'j>(&'j self, uid: &'j str) -> Page<'j> {
-        Page { journal: self, uid }
+        Page { journal: self, uid, before: Mutex::new(None) }
     }
 
     /// The status of a contract tells what has come of its writes.
@@ -179,6 +179,18 @@ impl Journal {
     }
 }
 
+impl Open {
+    /// Which change it is that this stands there for a contract.
+    fn change(&mut self, uid: &str, announced: Option<Announced>) -> u64 {
+        match announced {
+            Some(announced) => drop(self.writes.insert(uid.to_owned(), announced)),
+            None => drop(self.writes.remove(uid)),
+        }
+        self.changes += 1;
+        self.changes
+    }
+}
+
 impl Stored {
     fn of(found: &ConfigMap, changes: u64) -> Self {
         let metadata = &found.metadata;
@@ -191,6 +203,8 @@ impl Stored {
 pub struct Page<'j> {
     journal: &'j Journal,
     uid: &'j str,
+    /// What was on record before the last announcement.
+    before: Mutex<Option<Box<Announced>>>,
 }
 
 impl Page<'_> {
@@ -199,21 +213,29 @@ impl Page<'_> {
     /// # Errors
     /// When that was not done, so that nothing may be sent.
     pub async fn announce(&self, announced: Announced) -> Result<(), CallError> {
-        let Self { journal, uid } = *self;
+        let Self { journal, uid, .. } = *self;
+        *self.before() = journal.found(uid).map(Box::new);
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {
             return Err(CallError::NotLeader);
         }
-        let change = journal.with_open(|open| {
-            open.writes.insert(uid.to_owned(), announced);
-            open.changes += 1;
-            open.changes
-        });
+        let change = journal.with_open(|open| open.change(uid, Some(announced)));
         let written = timeout(API_TIMEOUT, journal.write(change)).await.unwrap_or(Err(Error::Timeout));
         written.map_err(|error| match error {
             Error::NotLeader => CallError::NotLeader,
             error => CallError::NotOnRecord(format!("ConfigMap {}/{NAME}: {error}", journal.namespace)),
         })
+    }
+
+    /// Puts back what was on record before the last announcement. What is stored follows with the next announcement of any
+    /// contract, or when it is tidied up.
+    pub fn withdraw(&self) {
+        let before = self.before().take();
+        self.journal.with_open(|open| open.change(self.uid, before.map(|before| *before)));
+    }
+
+    fn before(&self) -> MutexGuard<'_, Option<Box<Announced>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

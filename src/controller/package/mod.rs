@@ -157,7 +157,7 @@ async fn delete(
         return Ok(Pass::Needs(slots.clone()));
     }
     let result = bring(package, provider, contracts, goal, context).await;
-    if matches!(result.outcome, Outcome::Ended { .. }) {
+    if deletion::may_go(&result) {
         return release(package, context).await.map(Pass::Done);
     }
     let mut summary = summary(package, &result);

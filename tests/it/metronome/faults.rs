@@ -117,6 +117,29 @@ async fn a_lost_create_is_the_resources_though_the_providers_prefix_has_changed(
 }
 
 #[tokio::test]
+async fn what_a_lost_create_made_ends_with_its_resource_though_git_names_another_customer_and_key_by_then() {
+    let world = World::metronome().await;
+    world.sim.seed_customers(&[customer(1)]).await;
+    world.sim.fault(json!({"kind": "drop_reply", "path": CREATE})).await;
+    let cancels = with(acme(), "/spec/deletionPolicy", json!("Cancel"));
+    world.apply(&cancels).await;
+    world.sim.until_faults_met(1).await;
+    world.sim.heal().await;
+    world.sim.fault(json!({"kind": "status", "status": 500, "path": LIST})).await;
+    world.until_waiting("acme", "WriteUnconfirmed").await;
+    let moved = with(cancels, "/spec/metronome/customerId", json!(customer(1)));
+    world.apply(&with(moved, "/spec/metronome/uniquenessKey", json!("another"))).await;
+    world.sim.heal().await;
+    world.ask("acme").await;
+    world.until_stalled("acme", "ImmutableField").await;
+    world.delete("acme").await;
+    world.until_object_gone("BillingContract", "acme").await;
+    assert!(world.sim.only(CUSTOMER).await["contract"]["archived_at"].is_string());
+    assert_eq!(world.sim.held(&customer(1)).await, [Value::Null; 0]);
+    assert_eq!(world.sim.sent(CREATE).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_request_that_was_lost_on_its_way_is_sent_again() {
     let world = World::metronome().await;
     world.sim.fault(json!({"kind": "drop_request", "path": CREATE, "count": 2})).await;

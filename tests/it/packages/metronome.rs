@@ -110,6 +110,27 @@ async fn a_lost_reply_does_not_create_a_second_package() {
 }
 
 #[tokio::test]
+async fn what_a_lost_create_made_is_the_packages_though_the_providers_prefix_has_changed() {
+    let world = World::metronome().await;
+    world.sim.fault(json!({"kind": "drop_reply", "path": CREATE_PACKAGE})).await;
+    world.apply(&package("pro")).await;
+    world.sim.until_faults_met(1).await;
+    world.sim.heal().await;
+    world.sim.fault(json!({"kind": "status", "status": 500, "path": "/v1/packages/list"})).await;
+    world.until_package("pro", |pro| !pro["status"]["unconfirmedWrite"].is_null()).await;
+    let prefix = "/spec/metronome/uniquenessKeyPrefix";
+    world.apply(&with(provider(&world.sim.url), prefix, json!("another"))).await;
+    while world.get_object("BillingProvider", "metronome").await["status"]["observedGeneration"] != 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.sim.heal().await;
+    let pro = world.until_package_is("pro", "Published").await;
+    let made = packages(&world).await;
+    assert_eq!((made.len(), &pro["status"]["packageId"]), (1, &made[0]["id"]));
+    assert_eq!(count(&world.sim.all_writes().await, CREATE_PACKAGE), 1);
+}
+
+#[tokio::test]
 async fn a_package_that_is_not_listed_yet_is_looked_for_and_not_created_again() {
     let world = World::metronome().await;
     world.sim.fault(json!({"kind": "drop_reply", "path": CREATE_PACKAGE, "count": 1})).await;

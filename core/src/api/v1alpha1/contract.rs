@@ -475,6 +475,11 @@ pub struct LostWrite {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1), extend("x-kubernetes-list-type" = "atomic"))]
     pub adds: Vec<String>,
+    /// Customer that it makes a contract for, where billing finds that among this customer's alone (Metronome): the spec may
+    /// name another one by the time that it is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub customer_id: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

@@ -71,7 +71,7 @@ impl<'a> Draft<'a> {
             shown,
             keys: items.map(|(path, id)| (id.as_str(), path.as_str())).collect(),
             recorded,
-            known: Known::new(desired, recorded, observed),
+            known: Known::new(recorded, observed),
             policy,
             now,
             effect: MoneyEffect::default(),

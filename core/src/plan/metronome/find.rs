@@ -59,7 +59,7 @@ pub fn find<'v>(
         };
     }
     // Made by a create without a reply, under the key that the resource had before.
-    let is_sent = |observed: &&ObservedContract| !observed.archived && observed.is_sent_by(desired, recorded);
+    let is_sent = |observed: &&ObservedContract| !observed.archived && observed.is_sent_by(recorded);
     if let Some(observed) = listed.iter().find(is_sent).filter(|_| recorded.contract_id.is_none()) {
         return Found::Own(observed);
     }

@@ -78,7 +78,7 @@ pub(super) fn matched<'v>(
     recorded: &Recorded,
     references: &BTreeMap<String, String>,
 ) -> Vec<Pairs<'v>> {
-    let known = Known::new(desired, recorded, observed);
+    let known = Known::new(recorded, observed);
     KEYLESS.into_iter().map(|name| pair(desired, observed, recorded, &known, references, name)).collect()
 }
 

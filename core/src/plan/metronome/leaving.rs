@@ -80,7 +80,7 @@ pub(super) struct Known<'r> {
 }
 
 impl<'r> Known<'r> {
-    pub(super) fn new(desired: &Desired, recorded: &'r Recorded, observed: &ObservedContract) -> Self {
+    pub(super) fn new(recorded: &'r Recorded, observed: &ObservedContract) -> Self {
         let items = recorded.items.iter().filter_map(|(path, id)| {
             let (list, key) = path.split_once('/')?;
             (!key.contains('/') && list != CUSTOM_FIELDS).then_some(((list, id.as_str()), path.as_str()))
@@ -92,7 +92,7 @@ impl<'r> Known<'r> {
                 custom_fields.entry(id).or_default().push(name);
             }
         }
-        let is_held = desired.is_of(observed, recorded);
+        let is_held = observed.is_of(recorded);
         Self { set: &recorded.set, paths: items.collect(), custom_fields, is_held }
     }
 

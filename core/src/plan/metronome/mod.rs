@@ -210,12 +210,7 @@ impl Desired {
 
     /// Recognises the create of the contract, whatever its terms were then.
     fn create_fingerprint(&self) -> Digest {
-        self.create_fingerprint_with(self.key().as_str())
-    }
-
-    /// The same of a create with another key, as the resource had before.
-    fn create_fingerprint_with(&self, key: &str) -> Digest {
-        Digest::of(&json!([CREATE_CONTRACT, key, self.customer_id()]))
+        create_fingerprint(self.key().as_str(), self.customer_id())
     }
 
     /// Whether its create may have been sent, and no reply came on record.
@@ -223,18 +218,15 @@ impl Desired {
         recorded.may_have_sent(&self.create_fingerprint())
     }
 
-    /// Whether a contract is on record as the resource's, or is what a create without a reply has made.
-    fn is_of(&self, observed: &ObservedContract, recorded: &Recorded) -> bool {
-        if let Some(held) = &recorded.contract_id {
-            return *held == observed.contract_id;
-        }
-        observed.is_sent_by(self, recorded)
-    }
-
     /// The fields that say who owns the contract.
     fn owner(&self) -> impl Iterator<Item = (&String, &String)> {
         self.resolved.stamp.iter().flat_map(|stamp| &stamp.fields)
     }
+}
+
+/// Recognises the create of a contract of a customer with a key.
+fn create_fingerprint(key: &str, customer_id: &CustomerId) -> Digest {
+    Digest::of(&json!([CREATE_CONTRACT, key, customer_id]))
 }
 
 /// Decides what to do about a contract.
@@ -293,9 +285,7 @@ fn compared(
     let found = ownership::Found {
         contract_id: &observed.contract_id,
         customer: "customer",
-        is_own: observed.has_key_of(desired)
-            || observed.is_sent_by(desired, recorded)
-            || observed.is_stamped(desired),
+        is_own: observed.has_key_of(desired) || observed.is_sent_by(recorded) || observed.is_stamped(desired),
     };
     if let Err(refusal) = found.may_change(recorded, policy, &draft.all_changes()) {
         return Decision::Refuse(refusal);

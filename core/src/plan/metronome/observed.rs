@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, CustomerId, Desired, UniquenessKey, list, money, text};
+use super::{CUSTOM_FIELDS, CustomerId, Desired, UniquenessKey, create_fingerprint, list, money, text};
 use crate::{
     api::contract::Amount,
     plan::Recorded,
@@ -286,10 +286,18 @@ impl ObservedContract {
     }
 
     /// Whether a create of the resource's whose reply did not come on record made the contract, by whichever key the resource had
-    /// then.
-    pub(super) fn is_sent_by(&self, desired: &Desired, recorded: &Recorded) -> bool {
+    /// then, and whoever its customer was.
+    pub(super) fn is_sent_by(&self, recorded: &Recorded) -> bool {
         let mut readings = self.uniqueness_key.iter().flat_map(|key| UniquenessKey::readings(key));
-        readings.any(|key| recorded.may_have_sent(&desired.create_fingerprint_with(key)))
+        readings.any(|key| recorded.may_have_sent(&create_fingerprint(key, &self.customer_id)))
+    }
+
+    /// Whether the contract is on record as the resource's, or is what a create without a reply has made.
+    pub(super) fn is_of(&self, recorded: &Recorded) -> bool {
+        recorded
+            .contract_id
+            .as_ref()
+            .map_or_else(|| self.is_sent_by(recorded), |held| *held == self.contract_id)
     }
 
     /// A custom field of the contract.

@@ -82,6 +82,12 @@ enum Observed {
     Contract(Box<ObservedContract>),
     Blocked(Refusal),
     Waiting(Refusal),
+    /// A create without a reply has made it for another customer than the spec's.
+    Elsewhere {
+        contract_id: String,
+        customer_id: CustomerId,
+        refusal: Refusal,
+    },
 }
 
 impl ContractPlanner {
@@ -279,7 +285,7 @@ impl Planner for ContractPlanner {
                 return Ok(Observation::Blocked(refusal));
             }
             let Some(desired) = &self.desired else { return Ok(Observation::Nothing) };
-            let observed = match self.find(desired, recorded, policy)? {
+            let observed = match self.find(desired, recorded, policy, now)? {
                 Observed::Contract(observed) => {
                     Observed::Contract(self.complete(desired, observed, recorded, now)?)
                 }
@@ -289,7 +295,9 @@ impl Planner for ContractPlanner {
         }
         Ok(match &self.observed {
             Some(Observed::Contract(_)) => Observation::Found,
-            Some(Observed::Blocked(refusal)) => Observation::Blocked(refusal.clone()),
+            Some(Observed::Blocked(refusal) | Observed::Elsewhere { refusal, .. }) => {
+                Observation::Blocked(refusal.clone())
+            }
             Some(Observed::Waiting(refusal)) => Observation::Waiting(refusal.clone()),
             Some(Observed::Nothing) | None => Observation::Nothing,
         })
@@ -478,8 +486,12 @@ impl Planner for ContractPlanner {
     }
 
     fn recall(&self, recorded: &mut Recorded) {
-        let (Some(desired), Some(observed)) = (&self.desired, self.found()) else { return };
-        if desired.is_of(observed, recorded) {
+        if let Some(Observed::Elsewhere { contract_id, customer_id, .. }) = &self.observed {
+            recorded.contract_id = Some(contract_id.clone());
+            recorded.customer_id = Some(customer_id.into());
+        }
+        let Some(observed) = self.found() else { return };
+        if observed.is_of(recorded) {
             let set = as_set(sets(recorded), &observed.terms);
             recorded.set.add("", set);
             unheard::recall(observed, recorded);
@@ -497,7 +509,10 @@ impl Planner for ContractPlanner {
     }
 
     fn customer_id(&self) -> Option<&str> {
-        self.desired.as_ref().map(|desired| desired.customer_id().as_str())
+        match &self.observed {
+            Some(Observed::Elsewhere { customer_id, .. }) => Some(customer_id.as_str()),
+            _ => self.desired.as_ref().map(|desired| desired.customer_id().as_str()),
+        }
     }
 
     fn digest(&self) -> Option<&Digest> {

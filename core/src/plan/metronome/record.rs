@@ -55,7 +55,7 @@ pub fn record(
         return Record::default();
     }
     let (mut record, mut set) = (BTreeMap::new(), SetTerms::default());
-    let known = Known::new(desired, recorded, observed);
+    let known = Known::new(recorded, observed);
     set.insert(String::new(), leaving::record_of_contract(desired, observed, &known));
     for (name, _) in CLEARABLE {
         let wanted = desired.terms().get(name);

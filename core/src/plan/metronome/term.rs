@@ -86,7 +86,7 @@ impl Desired {
         match text(&self.canonical, "endingBefore") {
             Some(end) => end.parse().ok(),
             None if recorded.items.contains_key("endingBefore") => None,
-            None if self.is_of(observed, recorded) && recorded.set.has("", "endingBefore") => None,
+            None if observed.is_of(recorded) && recorded.set.has("", "endingBefore") => None,
             None => observed.ending_before,
         }
     }

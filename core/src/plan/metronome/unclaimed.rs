@@ -17,7 +17,7 @@ use super::{
     stamp::STAMP_KEYS,
 };
 use crate::{
-    api::reasons,
+    api::{contract::LostWrite, reasons},
     plan::{Before, Decision, Holder, Holders, MAY_SHOW_LATER, Policy, Recorded, Refusal, Sibling, Sought},
     terms::Timestamp,
 };
@@ -94,12 +94,31 @@ pub(super) fn in_the_way(
     })
 }
 
-/// Why a contract is not made yet: one may still come, or show, that a create of the resource's makes under another key, or for another
-/// customer, and the API would take both.
+/// Why a contract is not made yet: one may still come, or show, that a create of the resource's makes under another key, and the
+/// API would take both.
 fn may_come(desired: &Desired, recorded: &Recorded, now: DateTime<Utc>) -> Option<Refusal> {
     let create = desired.create_fingerprint();
-    let others = recorded.lost.iter().filter(|write| write.digest != create);
-    let until = others.map(|write| write.late_until).max().filter(|until| until.0 > now)?;
+    awaited(recorded, now, |write| write.digest != create)
+}
+
+/// The same of one for another customer: nothing of the spec's customer is taken for the resource's either, as it cannot hold
+/// two.
+pub(super) fn may_come_elsewhere(
+    desired: &Desired,
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+) -> Option<Refusal> {
+    let own = desired.customer_id().as_str();
+    awaited(recorded, now, |write| write.customer_id.as_deref().is_some_and(|customer| customer != own))
+}
+
+/// Why a lost write is waited for, while no contract is on record, until it can neither be carried out nor be hidden any more.
+fn awaited(
+    recorded: &Recorded,
+    now: DateTime<Utc>,
+    is_meant: impl Fn(&LostWrite) -> bool,
+) -> Option<Refusal> {
+    let until = recorded.shows_until(now, is_meant)?;
     recorded.contract_id.is_none().then(|| Refusal {
         reason: reasons::OTHER_CONTRACT_HELD,
         message: format!(

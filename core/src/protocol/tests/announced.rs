@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{scripted::*, *};
-use crate::plan::{CallKind, Holder, Others, Sought};
+use crate::{
+    api::{APPROVED_PLAN, contract::ManagementPolicy},
+    plan::{CallKind, Holder, Others, Sought},
+};
 
 /// A contract that is replaced as a whole, as Zoo's are.
 fn replaced(wanted: Value) -> Bench<Scripted> {
@@ -75,6 +78,8 @@ fn nothing_is_sent_that_could_not_be_put_on_record() {
         machine.told(&Shown, Ok(Some(json!({"id": "c-1", "a": 0}))), now());
         assert!(matches!(confirmed(&mut machine), Step::Announce(_)));
         machine.announced(Err(error));
+        assert_eq!(machine.next(now()), Step::Withdraw, "{end}: it may be on record all the same");
+        machine.withdrawn();
         let Step::Done(result) = machine.next(now()) else { panic!("{end}") };
         assert_eq!((word(&result.outcome).as_str(), result.write), (end, None));
         assert_eq!(result.requeue, Requeue::Backoff(std::time::Duration::ZERO));
@@ -94,6 +99,9 @@ fn what_was_decided_on_too_long_ago_or_for_a_resource_that_has_gone_is_not_sent_
         presence.store(is_there, Ordering::SeqCst);
         let later = now() + TimeDelta::seconds(seconds);
         machine.announced(Ok(()));
+        if machine.next(later) == Step::Withdraw {
+            machine.withdrawn();
+        }
         match machine.next(later) {
             Step::Done(result) => word(&result.outcome),
             Step::Send(_) => "sent".to_owned(),
@@ -156,7 +164,45 @@ fn what_was_decided_on_what_the_resource_no_longer_says_is_neither_announced_nor
         is_given_up(read().next(now()));
         if matches!(first, Step::Announce(_)) {
             announcing.announced(Ok(()));
+            assert_eq!(announcing.next(now()), Step::Withdraw, "{goal:?}");
+            announcing.withdrawn();
             is_given_up(announcing.next(now()));
+        }
+    }
+}
+
+#[test]
+fn an_approval_is_not_used_by_a_plan_that_is_given_up_before_it_is_sent() {
+    let before = || shown(json!({"a": 0}));
+    let approved = || {
+        let mut bench = replaced(json!({"a": 1}));
+        bench.contract.spec.management_policy = ManagementPolicy::Plan;
+        bench.pass(&[before(), done("awaiting_approval")]);
+        let digest = bench.status().plan.unwrap().digest;
+        bench.annotate(APPROVED_PLAN, digest.as_str());
+        bench
+    };
+    for is_withdrawn in [true, false] {
+        let mut bench = approved();
+        let says = Arc::new(AtomicBool::new(true));
+        let shared = Arc::clone(&says);
+        bench.holders = Box::new(move |_| Holders::new(Said(Arc::clone(&shared))));
+        let mut machine = bench.machine();
+        machine.told(&Shown, Ok(Some(json!({"id": "c-1", "edit": "e-0", "a": 0}))), now());
+        let Step::Announce(announced) = confirmed(&mut machine) else { panic!() };
+        assert!(announced.approved.is_some());
+        says.store(false, Ordering::SeqCst);
+        machine.announced(Ok(()));
+        assert_eq!(machine.next(now()), Step::Withdraw);
+        let approved = announced.approved.clone();
+        // A process that ends here has used it: nobody can tell that nothing was sent.
+        bench.announced = Some(*announced).filter(|_| !is_withdrawn);
+        let known = Recorded::of(&bench.contract, ACCOUNT).and_announced(bench.announced.clone());
+        assert_eq!(known.applied_plan, approved.filter(|_| !is_withdrawn));
+        assert_eq!(known.unconfirmed.is_some(), !is_withdrawn);
+        says.store(true, Ordering::SeqCst);
+        if is_withdrawn {
+            bench.pass(&[before(), taken("Replace", json!({})), shown(json!({"a": 1})), done("applied")]);
         }
     }
 }

@@ -98,6 +98,8 @@ fn a_plan_foresees_the_calls_that_follow_it_and_sends_only_its_own() {
     machine.told(&need, Ok(None), now());
     machine.next(now());
     machine.confirmed(true);
+    assert!(matches!(machine.next(now()), Step::Announce(_)));
+    machine.announced(Ok(()));
     let Step::Send(create) = machine.next(now()) else { panic!() };
     let foreseen = machine.foreseen(now()).unwrap();
     let names: Vec<_> = foreseen.calls.iter().map(call_name).collect();

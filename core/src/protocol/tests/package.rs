@@ -18,6 +18,8 @@ const ARCHIVE: &str = "Other v1/packages/archive";
 
 /// One package and its status.
 struct Package {
+    prefix: &'static str,
+    now: DateTime<Utc>,
     resource: ContractPackage,
     contracts: i32,
     goal: Goal,
@@ -30,7 +32,8 @@ impl Package {
             "metadata": {"name": "pro", "namespace": "billing", "generation": 1},
             "spec": {"lifecycle": lifecycle, "providerRef": {"name": "metronome"}, "metronome": {"name": "Pro"}},
         });
-        Self { resource: serde_json::from_value(package).unwrap(), contracts: 0, goal: Goal::InForce }
+        let resource = serde_json::from_value(package).unwrap();
+        Self { prefix: "test", now: now(), resource, contracts: 0, goal: Goal::InForce }
     }
 
     /// One that was created.
@@ -45,7 +48,7 @@ impl Package {
     }
 
     fn planner(&self) -> PackagePlanner {
-        let account = AccountSettings { key_prefix: "test".into(), stamp_cluster: None };
+        let account = AccountSettings { key_prefix: self.prefix.into(), stamp_cluster: None };
         PackagePlanner::new(&self.resource, self.contracts, &account)
     }
 
@@ -54,10 +57,10 @@ impl Package {
         let recorded = Recorded::of_package(&self.resource);
         let machine =
             Reconciliation::new(Api::Metronome, self.planner(), self.goal, recorded, Policy::default());
-        let result = run(machine, now(), rows).result.unwrap();
+        let result = run(machine, self.now, rows).result.unwrap();
         let summary = status::package::summary(&self.resource, &result);
         let status =
-            status::package::status(&self.resource, Some(&summary), Some(&result), self.contracts, now());
+            status::package::status(&self.resource, Some(&summary), Some(&result), self.contracts, self.now);
         self.resource.status = Some(status);
         result
     }
@@ -134,6 +137,58 @@ fn a_create_whose_reply_was_lost_or_whose_key_was_used_is_looked_for() {
     elsewhere.pass(&[done("refused UniquenessKeyTaken")]);
     elsewhere.resource.metadata.generation = Some(2);
     elsewhere.pass(&[listed(json!({})), done("in_sync")]);
+}
+
+/// One whose create was sent and without a reply, and whose provider has another prefix of keys by now.
+fn lost_under_another_prefix() -> Package {
+    let mut package = Package::new("Published");
+    package.pass(&[none(), failed(CREATE, unknown()), done("unconfirmed")]);
+    package.prefix = "another";
+    package
+}
+
+#[test]
+fn what_a_lost_create_made_is_the_packages_though_the_providers_prefix_has_changed() {
+    let mut package = lost_under_another_prefix();
+    package.pass(&[listed(json!({})), done("in_sync")]);
+    assert_eq!(package.id().as_deref(), Some("p-1"));
+    package.pass(&[found(json!({})), done("in_sync")]);
+    // What somebody has archived is not taken for it, nor what another one's key has made.
+    for members in [archived(), json!({"uniqueness_key": "test/billing/other"})] {
+        let mut package = lost_under_another_prefix();
+        let waits = || [listed(members.clone()), done("waiting WriteUnconfirmed")];
+        package.pass(&waits());
+        package.now += TimeDelta::seconds(59);
+        package.pass(&waits());
+        package.now += TimeDelta::seconds(1);
+        let created = taken(CREATE, json!({"id": "p-2"}));
+        package.pass(&[listed(members), created, found(json!({"id": "p-2"})), done("applied")]);
+    }
+}
+
+#[test]
+fn what_a_lost_create_made_is_archived_with_its_resource() {
+    let archive = || taken(ARCHIVE, json!({"id": "p-1"}));
+    for prefix in ["test", "another"] {
+        let mut package = lost_under_another_prefix().deleted(DeletionPolicy::Cancel);
+        package.prefix = prefix;
+        package.resource.spec.archive_while_in_use = true;
+        let made = || listed(json!({}));
+        let result = package.pass(&[made(), archive(), listed(archived()), done("ended")]);
+        assert!(crate::protocol::deletion::may_go(&result), "{prefix}: it came");
+        // What somebody else has made by the same key is theirs.
+        let mut package = lost_under_another_prefix().deleted(DeletionPolicy::Cancel);
+        package.resource.spec.archive_while_in_use = true;
+        package.prefix = prefix;
+        package.pass(&[listed(json!({"name": "Other"})), done("ended")]);
+        let mut package = lost_under_another_prefix().deleted(DeletionPolicy::Cancel);
+        let result = package.pass(&[none(), done("ended")]);
+        assert!(!crate::protocol::deletion::may_go(&result), "it may still come");
+        assert_eq!(status::package::summary(&package.resource, &result).reason, crate::api::reasons::ENDED);
+        package.now += TimeDelta::seconds(31);
+        let result = package.pass(&[none(), done("ended")]);
+        assert!(crate::protocol::deletion::may_go(&result));
+    }
 }
 
 #[test]

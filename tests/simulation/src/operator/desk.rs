@@ -45,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) demands: Demands,
     /// What an earlier pass has announced and not reported.
     pub(crate) announced: Option<Announced>,
+    /// What was on record before the last announcement.
+    pub(crate) before: Option<Announced>,
     /// It has sent a write.
     pub(crate) has_sent: bool,
     /// Calls of the plan that is being carried out, with what follows it.
@@ -75,10 +77,15 @@ impl Desk {
             said,
             demands: ground.provider_of(&object).map(|provider| provider.demands.clone()).unwrap_or_default(),
             announced: memory.journal.writes.get(object.metadata.uid.as_deref().unwrap_or_default()).cloned(),
+            before: None,
             has_sent: false,
             foreseen: Vec::new(),
             object,
         }
+    }
+
+    pub(crate) fn uid(&self) -> String {
+        self.object.metadata.uid.clone().unwrap_or_default()
     }
 
     /// The contract on record, of this account.

@@ -22,8 +22,7 @@ pub(super) fn announce(
     fate: Fate,
     operator: usize,
 ) -> Option<Result<(), CallError>> {
-    let uid = desk.object.metadata.uid.clone().unwrap_or_default();
-    memory.journal.writes.insert(uid, announced);
+    memory.journal.writes.insert(desk.uid(), announced);
     let Kube::Arrives { hears } = of_kubernetes(fate) else {
         return Some(Err(CallError::NotOnRecord("no answer".to_owned())));
     };
@@ -49,6 +48,14 @@ pub(super) fn announce(
         return None;
     }
     Some(if hears { Ok(()) } else { Err(CallError::NotOnRecord("no answer".to_owned())) })
+}
+
+/// Puts back what was there before the last announcement; the record itself follows with whatever is written to it next.
+pub(super) fn withdraw(desk: &mut Desk, memory: &mut Memory) {
+    match desk.before.take() {
+        Some(before) => drop(memory.journal.writes.insert(desk.uid(), before)),
+        None => drop(memory.journal.writes.remove(&desk.uid())),
+    }
 }
 
 fn put(memory: &Memory, ground: &mut Ground) -> Result<u64, Refused> {

@@ -73,6 +73,7 @@ where
             }
             Step::Confirm => reconciliation.confirmed(true),
             Step::Announce(_) => reconciliation.announced(Ok(())),
+            Step::Withdraw => reconciliation.withdrawn(),
             Step::Send(_) if ground.mutant == Some(Mutant::PlanWithoutSequel) => {
                 return reconciliation.plan().map(|plan| plan.calls.clone()).unwrap_or_default();
             }

@@ -466,7 +466,12 @@ where
 {
     let now = wall(ground.now + skew);
     let gate = memory.may_write(takes(), ground.now);
-    let step = reconciliation.next(now);
+    let mut step = reconciliation.next(now);
+    // Watches that are ahead of one another are `tests/shell`'s. What is confirmed goes out at once, as there.
+    if matches!(step, Step::Confirm) {
+        reconciliation.confirmed(true);
+        step = reconciliation.next(now);
+    }
     desk.plan = reconciliation.plan().map(|plan| plan.digest.to_string());
     desk.is_approved = desk.object.spec.management_policy == ManagementPolicy::Plan
         || reconciliation.plan().is_some_and(|plan| plan.consent.given.is_some());
@@ -481,17 +486,20 @@ where
             reconciliation.told(&need, told, now);
             Turn::On
         }
-        // Watches that are ahead of one another are simulated by `tests/shell`.
-        Step::Confirm => {
-            reconciliation.confirmed(true);
-            Turn::On
-        }
+        Step::Confirm => Turn::On,
         Step::Announce(announced) => {
             line.ground.note(|| format!("  announce {fate:?}"));
+            desk.before = memory.journal.writes.get(&desk.uid()).cloned();
             let Some(outcome) = journal::announce(desk, *announced, memory, ground, fate, operator) else {
                 return Turn::Dead;
             };
             reconciliation.announced(outcome);
+            Turn::On
+        }
+        Step::Withdraw => {
+            line.ground.count("announcement withdrawn");
+            journal::withdraw(desk, memory);
+            reconciliation.withdrawn();
             Turn::On
         }
         Step::Send(call) => {

@@ -9,6 +9,7 @@ pub(super) mod read;
 #[cfg(test)]
 mod tests;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 pub use self::{planner::PackagePlanner, read::ObservedPackage};
@@ -18,7 +19,7 @@ use crate::{
         package::{Alias, Lifecycle},
         reasons,
     },
-    plan::{Call, CallKind, Change, Refusal, diff::diff, summarize},
+    plan::{Call, CallKind, Change, Recorded, Refusal, diff::diff, summarize},
     terms::{
         Digest, Shape,
         metronome::{PACKAGE, Package},
@@ -80,6 +81,18 @@ impl Desired {
     #[must_use]
     pub fn has_made(&self, data: &Value) -> bool {
         text(data, "uniqueness_key").is_some_and(|key| self.key.matches(key))
+    }
+
+    /// Why the package is not created yet: one may still come that a create without a reply makes by another key.
+    fn may_come(&self, recorded: &Recorded, now: DateTime<Utc>) -> Option<Refusal> {
+        let own = create_fingerprint(self.key.as_str());
+        let until = recorded.shows_until(now, |write| write.digest != own)?;
+        Some(Refusal {
+            reason: reasons::WRITE_UNCONFIRMED,
+            message: format!(
+                "A create whose reply did not come, by another uniqueness key, may still be carried out. The package is looked                  for, until {until}, before another one is created."
+            ),
+        })
     }
 
     /// Where a package says something else.
@@ -156,8 +169,18 @@ pub fn plan(desired: &Desired, lifecycle: Lifecycle, observed: Option<&ObservedP
 }
 
 fn create(desired: &Desired) -> Result<Call, Refusal> {
-    let fingerprint = Digest::of(&json!([CREATE_PACKAGE, desired.key.as_str()]));
+    let fingerprint = create_fingerprint(desired.key.as_str());
     Call::new(CallKind::Create, CREATE_PACKAGE, &PACKAGE.wire(&desired.written), fingerprint)
+}
+
+/// Recognises, whatever its create may be told by, a package with a key that was read.
+fn create_fingerprints(read: Option<&str>) -> impl Iterator<Item = Digest> {
+    read.into_iter().flat_map(UniquenessKey::readings).map(create_fingerprint)
+}
+
+/// Recognises the create of a package with a key.
+fn create_fingerprint(key: &str) -> Digest {
+    Digest::of(&json!([CREATE_PACKAGE, key]))
 }
 
 /// The call that archives a package; no new contracts are made from it then, and those that there are stay.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::{Desired, ObservedPackage, Step, archive, plan};
+use super::{Desired, ObservedPackage, Step, archive, create_fingerprints, plan};
 use crate::{
     api::{ContractPackage, contract::DeletionPolicy, package::Lifecycle, reasons},
     plan::{
@@ -80,7 +80,8 @@ impl PackagePlanner {
         Ok(data)
     }
 
-    /// The package as the billing API has it: by its ID, or by its key among all packages.
+    /// The package as the billing API has it: by its ID, or by its key among all packages, or as what a create without a reply
+    /// made.
     fn find(
         &self,
         desired: &Desired,
@@ -99,7 +100,14 @@ impl PackagePlanner {
         let is_exact = |data: &&Value| {
             data.get("uniqueness_key").and_then(Value::as_str) == Some(desired.key().as_str())
         };
-        let made = listed.iter().find(is_exact).or_else(|| listed.iter().find(|data| desired.has_made(data)));
+        let by_key =
+            listed.iter().find(is_exact).or_else(|| listed.iter().find(|data| desired.has_made(data)));
+        let is_sent = |data: &&Value| {
+            let key = data.get("uniqueness_key").and_then(Value::as_str);
+            !is_archived(data) && has_sent(key, recorded)
+        };
+        let is_new = recorded.contract_id.is_none();
+        let made = by_key.or_else(|| listed.iter().find(is_sent).filter(|_| is_new));
         Ok(made.map(read).transpose())
     }
 
@@ -148,7 +156,7 @@ impl Planner for PackagePlanner {
         self.look(recorded)
     }
 
-    fn plan(&mut self, recorded: &Recorded, policy: &Policy, _: DateTime<Utc>) -> Result<Decision, Need> {
+    fn plan(&mut self, recorded: &Recorded, policy: &Policy, now: DateTime<Utc>) -> Result<Decision, Need> {
         let desired = match &self.desired {
             Ok(desired) => desired,
             Err(refusal) => return Ok(Decision::Refuse(refusal.clone())),
@@ -157,7 +165,13 @@ impl Planner for PackagePlanner {
         Ok(match plan(desired, self.lifecycle, observed) {
             Step::InSync => Decision::InSync,
             Step::Refuse(refusal) => Decision::Refuse(refusal),
-            Step::Write(call) => write(desired, observed, call, policy, recorded),
+            Step::Write(call) => {
+                let coming = desired.may_come(recorded, now).filter(|_| call.kind == CallKind::Create);
+                match coming {
+                    Some(refusal) => Decision::Wait(refusal),
+                    None => write(desired, observed, call, policy, recorded),
+                }
+            }
         })
     }
 
@@ -175,8 +189,16 @@ impl Planner for PackagePlanner {
         let (Ok(desired), Some(observed)) = (&self.desired, self.found()) else {
             return Ok(Decision::InSync);
         };
-        // Only what was shown to be this resource's package is archived with it.
-        if observed.archived || recorded.contract_id.as_ref() != Some(&observed.package_id) {
+        // Only what is shown to be this resource's package is archived with it.
+        let is_own = match &recorded.contract_id {
+            Some(id) => *id == observed.package_id,
+            // What says something else was made by somebody else: neither side ever changes.
+            None => {
+                has_sent(observed.uniqueness_key.as_deref(), recorded)
+                    && desired.differences(observed).is_empty()
+            }
+        };
+        if observed.archived || !is_own {
             return Ok(Decision::InSync);
         }
         if !self.archives_while_in_use {
@@ -253,6 +275,11 @@ impl Planner for PackagePlanner {
         })
     }
 
+    fn shows(&self, fingerprint: &Digest) -> bool {
+        let made = self.found().map(|observed| create_fingerprints(observed.uniqueness_key.as_deref()));
+        made.into_iter().flatten().any(|made| made == *fingerprint)
+    }
+
     fn customer_id(&self) -> Option<&str> {
         None
     }
@@ -260,6 +287,12 @@ impl Planner for PackagePlanner {
     fn digest(&self) -> Option<&Digest> {
         Some(&self.digest)
     }
+}
+
+/// Whether a create without a reply made the package with a key, by whichever the resource had then: the prefix of derived keys
+/// is the provider's to change.
+fn has_sent(key: Option<&str>, recorded: &Recorded) -> bool {
+    create_fingerprints(key).any(|created| recorded.may_have_sent(&created))
 }
 
 fn desired(package: &ContractPackage, account: &AccountSettings) -> Result<Desired, String> {
@@ -313,9 +346,13 @@ fn in_use(contracts: i32, in_force: usize) -> Refusal {
     Refusal { reason: reasons::PACKAGE_IN_USE, message }
 }
 
+fn is_archived(data: &Value) -> bool {
+    data.get("archived_at").is_some_and(|at| !at.is_null())
+}
+
 /// Whether a contract on a package is over: it was archived, or has ended.
 fn has_ended(contract: &Value, now: DateTime<Utc>) -> bool {
-    if contract.get("archived_at").is_some_and(|at| !at.is_null()) {
+    if is_archived(contract) {
         return true;
     }
     let end =

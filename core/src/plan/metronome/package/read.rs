@@ -41,6 +41,8 @@ pub struct ObservedPackage {
     pub package_id: String,
     /// Whether it is archived.
     pub archived: bool,
+    /// The uniqueness key that it was created with.
+    pub(super) uniqueness_key: Option<String>,
     /// Its terms, in canonical form and in the shape of a request, as far as they are told.
     pub(super) terms: Value,
     /// Its aliases, in canonical form.
@@ -67,7 +69,7 @@ impl ObservedPackage {
         let mut terms = comparable(terms);
         fill_defaults(&mut terms);
         let archived = data.get("archived_at").is_some_and(|at| !at.is_null());
-        Ok(Self { package_id, archived, terms, aliases })
+        Ok(Self { package_id, archived, uniqueness_key: text("uniqueness_key"), terms, aliases })
     }
 
     /// Its terms, in canonical form, as far as they are told.

@@ -21,7 +21,7 @@ pub(super) struct Facts {
     pub legacy: BTreeMap<String, Option<Value>>,
     pub seats: BTreeMap<String, Value>,
     pub balances: BTreeMap<Balances, ObservedBalances>,
-    pub listed: Option<Vec<ObservedContract>>,
+    pub listed: BTreeMap<CustomerId, Vec<ObservedContract>>,
     pub edits: BTreeMap<String, Edits>,
     pub billing_configurations: Option<Value>,
     pub packages: BTreeMap<String, Option<Value>>,
@@ -70,7 +70,7 @@ impl Facts {
                         all.push(read);
                     }
                 }
-                self.listed = Some(all);
+                self.listed.insert(customer_id.clone(), all);
             }
             Need::Edits(of) => {
                 let edits = Edits::read(told.as_ref(), &key.mark());
@@ -126,7 +126,7 @@ mod tests {
             legacy: [(id.clone(), None)].into(),
             seats: [("s-1".to_owned(), json!({}))].into(),
             balances: [(Balances::Commits, ObservedBalances::default())].into(),
-            listed: Some(Vec::new()),
+            listed: [("customer-1".into(), Vec::new())].into(),
             edits: [(id.clone(), Edits::default())].into(),
             billing_configurations: Some(json!([{"billing_provider": "stripe"}])),
             packages: [("p-1".to_owned(), Some(json!({"id": "p-1"})))].into(),
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(facts.billing_configurations, Some(json!([{"billing_provider": "stripe"}])));
         assert_eq!(facts.packages.get("p-1"), Some(&Some(json!({"id": "p-1"}))));
         assert_eq!(facts.custom_field_keys, Some(json!([{"key": "team"}])));
-        assert!(facts.contracts.is_empty() && facts.legacy.is_empty() && facts.listed.is_none());
+        assert!(facts.contracts.is_empty() && facts.legacy.is_empty() && facts.listed.is_empty());
         assert!(facts.seats.is_empty() && facts.balances.is_empty());
         assert!(facts.edits.is_empty() && facts.invoices.is_empty());
     }

@@ -1,4 +1,5 @@
-//! Looking for a resource's contract: by the id on record, by its key or stamp, by `adopt`.
+//! Looking for a resource's contract: by the id on record, by its key or stamp, by `adopt`, and among the contracts of another
+//! customer, whom a create without a reply was sent for.
 
 use chrono::{DateTime, Utc};
 
@@ -9,7 +10,8 @@ use crate::{
         Before, Decision, Policy, Recorded, Refusal,
         metronome::{
             ContractRef, CustomerId, Desired, Found, Need, ObservedContract, balances, find, immutable,
-            moved, unclaimed::kept,
+            moved,
+            unclaimed::{kept, may_come_elsewhere},
         },
     },
 };
@@ -21,9 +23,25 @@ impl ContractPlanner {
         desired: &Desired,
         recorded: &Recorded,
         policy: &Policy,
+        now: DateTime<Utc>,
     ) -> Result<Observed, Need> {
         if let Some(refusal) = moved(desired, recorded) {
             return Ok(Observed::Blocked(refusal));
+        }
+        // What it made is held, as any contract of the resource's is, and cannot move.
+        if let Some(made) = self.made_elsewhere(Some(desired), recorded, Before::Taking)? {
+            return Ok(Observed::Elsewhere {
+                contract_id: made.contract_id.clone(),
+                customer_id: made.customer_id.clone(),
+                refusal: immutable::moved(
+                    &made.contract_id,
+                    made.customer_id.as_str(),
+                    desired.customer_id().as_str(),
+                ),
+            });
+        }
+        if let Some(refusal) = may_come_elsewhere(desired, recorded, now) {
+            return Ok(Observed::Waiting(refusal));
         }
         if let Some(id) = &recorded.contract_id
             && let Some(observed) = self.contract(desired.customer_id(), id)?
@@ -47,6 +65,39 @@ impl ContractPlanner {
             Some(observed) => Observed::Contract(Box::new(observed.clone())),
             None => Observed::Waiting(unreadable(&found.contract_id)),
         })
+    }
+
+    /// What a create without a reply has made for another customer than the spec's, which a list of the spec's customer does not
+    /// tell.
+    fn made_elsewhere(
+        &self,
+        desired: Option<&Desired>,
+        recorded: &Recorded,
+        before: Before,
+    ) -> Result<Option<&ObservedContract>, Need> {
+        if recorded.contract_id.is_some() {
+            return Ok(None);
+        }
+        let sent_for = recorded.lost.iter().filter_map(|write| write.customer_id.as_deref());
+        for customer_id in sent_for.map(CustomerId::from) {
+            if desired.is_some_and(|desired| *desired.customer_id() == customer_id) {
+                continue;
+            }
+            let is_its = |found: &&ObservedContract| {
+                let may_be = !found.archived && found.is_sent_by(recorded);
+                let is_anothers = before == Before::Ending && self.is_stamped_by_another(found);
+                may_be && !is_anothers && self.kept(found, before).is_none()
+            };
+            if let Some(made) = self.listed(&customer_id)?.iter().find(is_its) {
+                return Ok(Some(made));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_stamped_by_another(&self, found: &ObservedContract) -> bool {
+        let mut owner = self.stamp.iter().flat_map(|stamp| &stamp.fields);
+        owner.any(|(name, value)| found.custom_field(name).is_some_and(|told| told != value))
     }
 
     pub(super) fn kept(&self, found: &ObservedContract, before: Before) -> Option<Refusal> {
@@ -107,7 +158,7 @@ impl ContractPlanner {
     }
 
     pub(super) fn listed(&self, customer_id: &CustomerId) -> Result<&[ObservedContract], Need> {
-        let listed = self.facts.listed.as_deref();
+        let listed = self.facts.listed.get(customer_id).map(Vec::as_slice);
         listed.ok_or_else(|| Need::Contracts { customer_id: customer_id.clone() })
     }
 
@@ -118,6 +169,13 @@ impl ContractPlanner {
         recorded: &Recorded,
         policy: &Policy,
     ) -> Result<Result<Option<ObservedContract>, Decision>, Need> {
+        if recorded.contract_id.is_none() {
+            // A spec that cannot be planned says nothing of what was sent before.
+            self.resolve(recorded)?.ok();
+            if let Some(made) = self.made_elsewhere(self.desired.as_ref(), recorded, Before::Ending)? {
+                return Ok(Ok(Some(made.clone())));
+            }
+        }
         let customer_id = match (&recorded.customer_id, self.resolved_customer(recorded)) {
             (Some(customer_id), _) => CustomerId::from(customer_id.as_str()),
             (None, resolved) => match resolved? {
@@ -136,9 +194,6 @@ impl ContractPlanner {
                 Some(_) => Err(Decision::Wait(unreadable(id))),
                 None => Err(Decision::Refuse(immutable::vanished(id, &customer_id))),
             });
-        }
-        if self.resolve(recorded)?.is_err() {
-            return Ok(Ok(None));
         }
         let Some(desired) = &self.desired else { return Ok(Ok(None)) };
         let without_adoption = Policy { adopt: None, ..policy.clone() };

@@ -182,6 +182,7 @@ impl World {
                     self.announced = Some(*announced);
                     machine.announced(Ok(()));
                 }
+                Step::Withdraw => panic!("nothing is given up"),
                 Step::Send(call) => {
                     let reply = self.send(&call);
                     machine.sent(reply, self.now);
