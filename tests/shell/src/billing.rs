@@ -86,6 +86,8 @@ struct Inner {
     ordinals: Mutex<HashMap<String, u64>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
     sent: Mutex<Vec<Sent>>,
+    /// Paths of replaces that were delivered once more, behind a newer one.
+    replaced_again: Mutex<Vec<String>>,
     kills: UnboundedSender<usize>,
 }
 
@@ -111,6 +113,7 @@ impl Billing {
             ordinals: Mutex::default(),
             counts: Mutex::default(),
             sent: Mutex::default(),
+            replaced_again: Mutex::default(),
             kills,
         };
         Ok((Self(Arc::new(inner)), killed))
@@ -123,6 +126,11 @@ impl Billing {
     /// The writes that were sent, in their order.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         lock(&self.0.sent).clone()
+    }
+
+    /// Whether a replace of a customer's contract was delivered once more, behind a newer one.
+    pub(crate) fn was_replaced_again(&self, customer: &str) -> bool {
+        lock(&self.0.replaced_again).iter().any(|path| path.contains(customer))
     }
 
     /// How often each fault came up.
@@ -232,7 +240,7 @@ impl Billing {
             sleep(Duration::from_millis(rng.u64(1_000..15_000))).await;
         }
         if is(trouble.twice, "billing: carried out twice") {
-            self.carried_out(account, request.clone(), later);
+            self.once_more(account, request.clone(), later);
         }
         let done = self.carried_out(account, request, Duration::ZERO);
         if is(trouble.reply_lost, "billing: reply lost") {
@@ -250,6 +258,24 @@ impl Billing {
         sleep(Duration::from_millis(rng.u64(1..40))).await;
         let lost = || Unanswered { why: "the connection was lost".to_owned(), never_sent: false };
         response.map(reqwest::Response::from).ok_or_else(lost)
+    }
+
+    /// Carries a request out that has been carried out before.
+    fn once_more(&self, account: usize, request: Request<Bytes>, later: Duration) {
+        let (billing, path) = (self.clone(), request.uri().path().to_owned());
+        let is_replace = request.method() == Method::PUT;
+        let before = self.sent_to(&path);
+        tokio::spawn(async move {
+            // What becomes of it is billing's to say.
+            let _ = billing.carried_out(account, request, later).await;
+            if is_replace && billing.sent_to(&path) > before {
+                lock(&billing.0.replaced_again).push(path);
+            }
+        });
+    }
+
+    fn sent_to(&self, path: &str) -> usize {
+        lock(&self.0.sent).iter().filter(|sent| sent.path == path).count()
     }
 
     /// Carries a request out, whoever waits for it.
