@@ -6,7 +6,7 @@ use reqwest::{Certificate, Url};
 use secrecy::SecretString;
 use url::Host;
 
-use super::{budget::Budget, http::Carrier};
+use super::{budget::Budget, carrier::Carrier};
 
 /// How to reach a billing API.
 #[derive(Clone)]

@@ -1,8 +1,6 @@
-//! One HTTP client for one provider: token, budget, timeout. What its answers mean is told by [`answer`]; [`carrier`] is in the
-//! place of the network.
+//! One HTTP client for one provider: token, budget, timeout. What its answers mean is told by [`answer`].
 
 mod answer;
-mod carrier;
 
 use std::{fmt, time::Duration};
 
@@ -15,10 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::answer::{as_read, as_write, refused_key, retry_after};
-pub use self::carrier::{Carrier, Unanswered};
 use super::{
     CallError,
     budget::Budget,
+    carrier::{Carrier, Unanswered},
     endpoint::{Endpoint, EndpointError, roots},
     tenure::Tenure,
 };

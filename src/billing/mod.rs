@@ -4,6 +4,7 @@
 //! choice. [`run`] is all that acting comes to; what to do is the protocol's to say. Knows nothing of Kubernetes.
 
 pub mod budget;
+pub mod carrier;
 pub mod endpoint;
 #[cfg(feature = "fake")]
 pub mod fake;

@@ -32,7 +32,7 @@ use self::{
     guarded::Invalid,
     kubernetes::{queue::Queue, words::words},
 };
-use crate::{api::BillingContract, billing::http::Carrier, protocol::destination::AllowedHosts};
+use crate::{api::BillingContract, billing::carrier::Carrier, protocol::destination::AllowedHosts};
 
 /// Longest that a call to the API server may take.
 const API_TIMEOUT: Duration = Duration::from_secs(15);

@@ -10,7 +10,7 @@ use billing_sim::Embedded;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use countersign::{
-    billing::http::{Carrier, Unanswered},
+    billing::carrier::{Carrier, Unanswered},
     clock,
 };
 use http::{Method, Request, Response, StatusCode};

@@ -25,6 +25,19 @@ const REST: Duration = Duration::from_hours(3);
 /// How long nothing may be written then.
 const QUIET: Duration = Duration::from_mins(45);
 
+/// Switches of billing-sim for what the documentation of the APIs leaves open, and how each may stand.
+const MANNERS: [(&str, &[&str]); 9] = [
+    ("zoo_replace", &["keep_id", "new_id"]),
+    ("zoo_view", &["as_sent", "retold"]),
+    ("metronome_contract_keys", &["plain", "prefixed"]),
+    ("metronome_conflict", &["message", "code", "id", "empty"]),
+    ("metronome_edit_key", &["conflict", "unprocessable"]),
+    ("metronome_reply", &["full", "id"]),
+    ("metronome_archived_items", &["shown", "hidden"]),
+    ("metronome_override_rates", &["as_sent", "filled"]),
+    ("metronome_view", &["as_sent", "retold"]),
+];
+
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
@@ -119,11 +132,17 @@ impl World {
         .collect()
     }
 
-    async fn open_accounts(&self) -> Result<(), String> {
+    /// Accounts with customers, each of which reads back in its own way where the documentation leaves it open.
+    async fn open_accounts(&mut self) -> Result<(), String> {
         let customers = self.people.deals.iter().map(|deal| deal.customer.clone()).collect::<Vec<_>>();
         let named: serde_json::Map<_, _> =
             customers.iter().map(|id| (id.clone(), json!({"name": "somebody"}))).collect();
         for account in 0..2 {
+            let mut manners = serde_json::Map::new();
+            for (switch, manner) in MANNERS {
+                manners.insert(switch.to_owned(), json!(self.rng.choice(manner)));
+            }
+            self.billing.control(account, Method::PUT, "/settings", &manners.into()).await?;
             let organizations = json!({"ids": customers});
             self.billing.control(account, Method::POST, "/zoo/orgs", &organizations).await?;
             let named = json!({"customers": named});
