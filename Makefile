@@ -16,6 +16,9 @@ LLVM_COV := $(TARGET)/tools/bin/cargo-llvm-cov
 
 STEP := .ci/step
 
+# Most tests wait for the operator, or for time to pass: more of them at once than there are processors.
+export RUST_TEST_THREADS ?= 4
+
 .PHONY: help
 help: ## Says what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
