@@ -120,7 +120,7 @@ fn what_is_announced_and_nobody_hears_is_noticed() {
 // What is put on record first, and a change that is heard, keep most such writes back by themselves.
 #[test]
 fn a_write_without_the_lease_is_noticed() {
-    assert!(is_noticed_at_rest(Mutant::GateOpen, 560));
+    assert!(is_noticed_at_rest(Mutant::GateOpen, 1100));
 }
 
 #[test]
