@@ -29,7 +29,7 @@ use crate::{
     billing::slots::Slots,
     clock,
     protocol::{
-        Goal, Outcome, ReconcileResult, Requeue,
+        Goal, ReconcileResult, Requeue,
         deletion::{self, Deletion},
         failure::RARELY,
         references::{GRACE, ProviderLookup},
@@ -207,7 +207,7 @@ async fn unreadable(
         let key = provider_key(package)?;
         let found = provider(package, &key, context);
         let result = bring(package, &(key, found), context.packages.count(package), goal, context).await;
-        matches!(result.outcome, Outcome::Ended { .. }).then_some(())
+        deletion::may_go(&result).then_some(())
     };
     if deletion::is_released(guarded) || invalid.is_orphan || is_archived.await.is_some() {
         finalizer::release::<ContractPackage>(context, guarded, PACKAGE_FINALIZER).await?;
