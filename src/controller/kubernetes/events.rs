@@ -3,21 +3,15 @@
 //! kube's `Recorder` folds events that differ only in their note into a series that keeps the first note, which would
 //! show yesterday's price; these are written once a change, so there is nothing to fold.
 
-use k8s_openapi::{
-    api::{core::v1::ObjectReference, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-    jiff,
-};
+use k8s_openapi::api::{core::v1::ObjectReference, events::v1::Event};
 use kube::{Api, Client, api::ObjectMeta};
 
-use super::{post_params, words::words};
-use crate::{clock, controller::bounded, status::EventRecord};
+use super::{now, post_params, words::words};
+use crate::{controller::bounded, status::EventRecord};
 
 /// Writes an event about an object. An event that cannot be written is logged and forgotten.
 pub async fn publish(client: &Client, about: ObjectReference, instance: &str, record: EventRecord) {
     let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
-    let now = jiff::Timestamp::from_microsecond(clock::now().timestamp_micros())
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let name = about.name.clone().unwrap_or_default();
     let event = Event {
         metadata: ObjectMeta {
@@ -26,7 +20,7 @@ pub async fn publish(client: &Client, about: ObjectReference, instance: &str, re
             ..ObjectMeta::default()
         },
         action: Some("Reconcile".to_owned()),
-        event_time: Some(MicroTime(now)),
+        event_time: Some(now()),
         note: Some(record.message),
         reason: Some(record.reason.as_str().to_owned()),
         regarding: Some(about),

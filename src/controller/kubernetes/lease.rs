@@ -12,15 +12,11 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::{
-    api::coordination::v1::{Lease as LeaseObject, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-    jiff,
-};
+use k8s_openapi::api::coordination::v1::{Lease as LeaseObject, LeaseSpec};
 use kube::{Api, Client, api::ObjectMeta};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{post_params, words::words};
+use super::{now, post_params, words::words};
 use crate::billing::tenure::WriteGate;
 use crate::clock;
 
@@ -313,15 +309,14 @@ impl Lease {
         if let Some(annotations) = &mut metadata.annotations {
             annotations.remove(UNSETTLED);
         }
-        let now = jiff::Timestamp::from_microsecond(clock::now().timestamp_micros())
-            .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let now = now();
         let before = before.unwrap_or_default();
         let renewed = before.holder_identity.as_deref() == Some(&self.identity);
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: i32::try_from(self.duration.as_secs()).ok(),
-            acquire_time: before.acquire_time.filter(|_| renewed).or(Some(MicroTime(now))),
-            renew_time: Some(MicroTime(now)),
+            acquire_time: before.acquire_time.filter(|_| renewed).or_else(|| Some(now.clone())),
+            renew_time: Some(now),
             lease_transitions: Some(fence),
             ..LeaseSpec::default()
         };

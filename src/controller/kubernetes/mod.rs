@@ -16,13 +16,17 @@ pub mod undecodable;
 pub mod watch;
 pub mod words;
 
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::MicroTime, jiff};
 use kube::{
     Api,
     api::{PatchParams, PostParams},
     core::{ApiResource, DynamicObject},
 };
 
-use crate::controller::{Context, Handled};
+use crate::{
+    clock,
+    controller::{Context, Handled},
+};
 
 /// Who writes, as `metadata.managedFields` has it.
 pub const FIELD_MANAGER: &str = "countersign";
@@ -37,6 +41,12 @@ pub fn post_params() -> PostParams {
 #[must_use]
 pub fn patch_params() -> PatchParams {
     PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// The time of day, as Leases and events have it.
+fn now() -> MicroTime {
+    let now = jiff::Timestamp::from_microsecond(clock::now().timestamp_micros());
+    MicroTime(now.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
 }
 
 /// The API of a kind whose objects may be such that cannot be read.

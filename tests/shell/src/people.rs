@@ -230,13 +230,10 @@ impl People {
             }
             // Back again, an account may have what nobody remembers.
             86..92 if self.provider(api).accounts.len() == 1 => {
-                let is_provider_first = rng.bool();
-                if is_provider_first {
-                    self.move_provider(api);
-                }
                 // The account moves and contracts change in one commit, in whatever order they are applied.
-                if !is_provider_first {
-                    self.note_move(api);
+                self.move_provider(api);
+                if rng.bool() {
+                    self.server.apply(self.provider(api).manifest());
                 }
                 self.say(chosen, rng);
                 self.server.apply(self.provider(api).manifest());
@@ -250,11 +247,6 @@ impl People {
     }
 
     fn move_provider(&mut self, api: Api) {
-        self.note_move(api);
-        self.server.apply(self.provider(api).manifest());
-    }
-
-    fn note_move(&mut self, api: Api) {
         let [zoo, metronome] = &mut self.providers;
         let provider = if api == Api::Zoo { zoo } else { metronome };
         let account = 1 - provider.account();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use countersign::{api::Api, clock};
 use http::Method;
 use serde_json::Value;
@@ -35,8 +35,7 @@ pub(crate) fn sent(people: &People, billing: &Billing, doubted: &[DateTime<Utc>]
         let mut say =
             |what: &str| broken.push(format!("{} {} operator {}: {what}", sent.at, sent.path, sent.who));
         let is_after = |moment: &DateTime<Utc>, within: Duration| {
-            let passed = sent.at - *moment;
-            passed >= TimeDelta::zero() && passed.to_std().is_ok_and(|passed| passed < within)
+            (sent.at - *moment).to_std().is_ok_and(|passed| passed < within)
         };
         if !sent.led && !doubted.iter().any(|moment| is_after(moment, 2 * LEASE)) {
             say("it is sent without the Lease");
@@ -46,7 +45,8 @@ pub(crate) fn sent(people: &People, billing: &Billing, doubted: &[DateTime<Utc>]
             continue;
         };
         let was_suspended = deal.suspended.iter().any(|(from, until)| {
-            sent.at - *from > TimeDelta::seconds(120) && until.is_none_or(|until| sent.at < until)
+            let is_long = (sent.at - *from).to_std().is_ok_and(|passed| passed > UNDER_WAY);
+            is_long && until.is_none_or(|until| sent.at < until)
         });
         if was_suspended && !doubted.iter().any(|moment| is_after(moment, UNDER_WAY)) {
             say("it is about what has long been suspended");

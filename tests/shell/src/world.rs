@@ -104,7 +104,7 @@ impl World {
         for _ in 0..events {
             world.happen().await;
         }
-        world.calm().await?;
+        world.calm().await;
         let written = (world.billing.sent().len(), world.kept().len());
         sleep(QUIET).await;
         let mut broken = promises::sent(&world.people, &world.billing, &world.restored);
@@ -274,14 +274,13 @@ impl World {
     }
 
     /// Faults and people stop.
-    async fn calm(&mut self) -> Result<(), String> {
+    async fn calm(&mut self) {
         self.server.set_weather(Weather { latency_ms: 5, breaks_after_s: 300, ..Weather::default() });
         self.billing.set_trouble(Trouble::default());
         self.pass(Duration::from_mins(1)).await;
         self.start_all();
         self.people.apply_all();
         self.pass(REST).await;
-        Ok(())
     }
 
     fn told(mut self, broken: Vec<String>) -> Run {

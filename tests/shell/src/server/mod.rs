@@ -38,9 +38,9 @@ use self::{
     refusal::Refusal,
     request::{Part, Verb},
     state::State,
-    weather::hash,
     write::Written,
 };
+use crate::hash;
 
 /// Where the operator runs.
 const NAMESPACE: &str = "countersign-system";

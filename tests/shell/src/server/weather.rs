@@ -1,14 +1,11 @@
 //! What may go wrong between the operator and the API server, and what does.
 
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hasher as _},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use fastrand::Rng;
 
 use super::request::{Call, Verb};
+use crate::hash;
 
 /// What may go wrong: chances of one in a thousand requests, or changes told to a watch. Nothing by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,11 +183,4 @@ fn late(rng: &mut Rng) -> Duration {
     let most = [500, 5_000, 20_000, 60_000];
     let most = rng.choice(most).unwrap_or(500);
     Duration::from_millis(rng.u64(1..=most))
-}
-
-/// A number for whatever is named so.
-pub(super) fn hash(of: impl std::hash::Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    of.hash(&mut hasher);
-    hasher.finish()
 }

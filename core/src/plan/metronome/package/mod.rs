@@ -90,7 +90,8 @@ impl Desired {
         Some(Refusal {
             reason: reasons::WRITE_UNCONFIRMED,
             message: format!(
-                "A create whose reply did not come, by another uniqueness key, may still be carried out. The package is looked                  for, until {until}, before another one is created."
+                "A create whose reply did not come, by another uniqueness key, may still be carried out. The package is looked \
+                 for, until {until}, before another one is created."
             ),
         })
     }
