@@ -156,6 +156,15 @@ impl Cluster {
         Ok(resources)
     }
 
+    /// What whoever works in the namespace sees, or in all of them.
+    ///
+    /// # Errors
+    /// Those of [`Self::resources`].
+    pub async fn shown(&self, everywhere: bool) -> Result<Resources, Failure> {
+        let all = self.resources(everywhere).await?;
+        Ok(if everywhere { all } else { all.of_namespace(&self.namespace) })
+    }
+
     /// What was listed; what may not be listed is only told.
     fn or_unseen<K: Resource<DynamicType = ()>>(
         &self,

@@ -101,7 +101,8 @@ pub(crate) async fn until_in_force(world: &World, contracts: &[String]) {
     }
 }
 
-/// Applies a folder of examples to a world, in the order of its kustomization; the names of its contracts.
+/// Applies a folder of examples to a world, in the order of its kustomization; the names of its contracts. Worlds share a
+/// cluster: each has the cluster's providers under a name of its own.
 pub(crate) async fn apply(world: &World, folder: &Path) -> Vec<String> {
     let arguments = ["create", "--dry-run=client", "-o", "json", "-k", folder.to_str().unwrap()];
     let mut contracts = Vec::new();
@@ -109,6 +110,12 @@ pub(crate) async fn apply(world: &World, folder: &Path) -> Vec<String> {
         object["metadata"] =
             json!({"name": object["metadata"]["name"], "annotations": object["metadata"]["annotations"]});
         let api = if object["spec"]["zoo"].is_object() { "zoo" } else { "metronome" };
+        let is_of_cluster = object["kind"] == "ClusterBillingProvider";
+        let refers = object["spec"]["providerRef"]["kind"] == "ClusterBillingProvider";
+        let named = if is_of_cluster { "/metadata/name" } else { "/spec/providerRef/name" };
+        if let Some(name) = object.pointer_mut(named).filter(|_| is_of_cluster || refers) {
+            *name = json!(format!("{}-{}", name.as_str().unwrap(), world.namespace));
+        }
         match object["kind"].as_str().unwrap() {
             "BillingContract" => {
                 match object["spec"]["zoo"]["organizationId"].as_str() {

@@ -15,12 +15,15 @@ mod fixture;
 mod standing;
 pub mod tree;
 
+use std::collections::HashSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 pub use self::standing::{Mark, Standing};
 use crate::api::{
     BillingContract, BillingProvider, ClusterBillingProvider, ContractApproval, ContractPackage,
+    contract::ProviderKind,
 };
 
 /// Resources that are looked at together.
@@ -113,6 +116,24 @@ impl Resources {
             rank(one).cmp(&rank(other))
         });
         troubles
+    }
+
+    /// The same as whoever works in one namespace sees it: without the providers of the cluster that neither serve it nor are
+    /// referred to in it, which are others' to look after.
+    #[must_use]
+    pub fn of_namespace(mut self, namespace: &str) -> Self {
+        let of_contracts = self.contracts.iter().map(|contract| &contract.spec.provider_ref);
+        let of_packages = self.packages.iter().filter_map(|package| package.spec.provider_ref.as_ref());
+        let named: HashSet<String> = of_contracts
+            .chain(of_packages)
+            .filter(|reference| reference.kind == ProviderKind::ClusterBillingProvider)
+            .map(|reference| reference.name.clone())
+            .collect();
+        self.cluster_providers.retain(|provider| {
+            let mut serves = provider.spec.allowed_namespaces.iter();
+            serves.any(|served| served == namespace) || named.contains(&provider.name_any())
+        });
+        self
     }
 }
 

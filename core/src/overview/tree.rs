@@ -430,6 +430,32 @@ mod tests {
     }
 
     #[test]
+    fn of_the_clusters_providers_a_namespace_has_those_that_serve_it_or_that_it_names() {
+        let shared = |name: &str, serves: &[&str]| -> ClusterBillingProvider {
+            serde_json::from_value(json!({
+                "apiVersion": "billing.countersign.dev/v1alpha1", "kind": "ClusterBillingProvider", "metadata": {"name": name},
+                "spec": {"zoo": {}, "tokenSecretRef": {"name": "zoo-token"}, "allowedNamespaces": serves},
+            }))
+            .unwrap()
+        };
+        let mut contract = contract("a", "2026-01-01", "2027-01-01");
+        contract.spec.provider_ref.kind = ProviderKind::ClusterBillingProvider;
+        contract.spec.provider_ref.name = "named".to_owned();
+        let resources = Resources {
+            cluster_providers: vec![
+                shared("named", &[]),
+                shared("of-others", &["other"]),
+                shared("serving", &["other", "billing"]),
+            ],
+            contracts: vec![contract],
+            ..Resources::default()
+        };
+        let found = tree(&resources.of_namespace("billing"));
+        let names: Vec<_> = found.providers.iter().map(|node| &*node.name).collect();
+        assert_eq!(names, ["named", "serving"]);
+    }
+
+    #[test]
     fn one_contract_alone_keeps_what_it_depends_on() {
         let resources = Resources {
             providers: vec![provider()],

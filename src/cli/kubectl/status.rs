@@ -71,7 +71,7 @@ enum Output {
 impl Status {
     pub(in crate::cli) async fn run(self) -> Result<(), Failure> {
         let cluster = self.target.connect().await?;
-        let resources = cluster.resources(self.all_namespaces).await?;
+        let resources = cluster.shown(self.all_namespaces).await?;
         let tree = Tree::of(&resources, Utc::now(), self.renewals_within);
         let (tree, detail) = match &self.name {
             None => (tree, Detail::Mentioned),

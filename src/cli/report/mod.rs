@@ -109,7 +109,7 @@ fn read_plan(file: &Path) -> Result<Document, Failure> {
 /// Everything in a namespace of a cluster, or in all of them.
 async fn of_cluster(target: &Target, everywhere: bool) -> Result<Found, Failure> {
     let cluster = target.connect().await?;
-    let resources = cluster.resources(everywhere).await?;
+    let resources = cluster.shown(everywhere).await?;
     let scope =
         if everywhere { "all namespaces".to_owned() } else { format!("namespace {}", cluster.namespace) };
     Ok(Found { resources, scope, is_cluster: true, wrong: Vec::new() })

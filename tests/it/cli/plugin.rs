@@ -5,7 +5,12 @@ use std::{os::unix::fs::symlink, path::Path, process::Command};
 use serde_json::{Value, json};
 
 use super::Ran;
-use crate::support::{World, plane::Plane, rbac, root, run, terms, world};
+use crate::support::{
+    World,
+    kstatus::{self, Standing},
+    plane::Plane,
+    rbac, root, run, terms, world,
+};
 
 /// Runs the program as an administrator, in the world's namespace.
 fn plugin(world: &World, arguments: &[&str]) -> Ran {
@@ -183,6 +188,7 @@ async fn what_is_missing_is_said_with_its_cure_and_no_token_is_read() {
     let mut world = World::start().await;
     world.apply(&terms::acme()).await;
     world.until_ready("acme").await;
+    world.until_provider(|provider| kstatus::compute(provider) == Standing::Current).await;
     let own = ["--operator-namespace", &world.namespace.clone()];
     let check = |world: &World| plugin(world, &[&["check"][..], &own[..]].concat());
     let ran = check(&world);
@@ -258,6 +264,7 @@ async fn the_page_is_served_to_this_machine_alone_and_made_anew_for_each_look() 
     let world = World::start().await;
     world.apply(&terms::acme()).await;
     world.until_ready("acme").await;
+    world.until_provider(|provider| kstatus::compute(provider) == Standing::Current).await;
     let mut child = command()
         .args(["view", "-n", &world.namespace])
         .stdout(Stdio::piped())

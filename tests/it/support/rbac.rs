@@ -3,16 +3,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
+    authorization::v1::SubjectAccessReview,
     core::v1::ServiceAccount,
 };
 use kube::{Api, Client, api::PostParams};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use super::{plane::Plane, root};
+use super::{DEADLINE, plane::Plane, root};
 
 /// Where `manifests/` puts the operator.
 const NAMESPACE: &str = "countersign-system";
@@ -48,6 +51,26 @@ pub(crate) fn moved_to(namespace: &str, rights: &[Value]) -> Vec<Value> {
         }
     }
     rights
+}
+
+/// Waits until the API server goes by an operator's rights, of which it hears by watches of its own: whoever acts with them once
+/// has nobody to try it again.
+pub(crate) async fn until_granted(client: &Client, namespace: &str) {
+    let reviews: Api<SubjectAccessReview> = Api::all(client.clone());
+    let of_cluster =
+        json!({"group": "billing.countersign.dev", "resource": "clusterbillingproviders", "verb": "list"});
+    let own = json!({"resource": "configmaps", "verb": "create", "namespace": namespace});
+    for attributes in [of_cluster, own] {
+        let review: SubjectAccessReview = serde_json::from_value(json!({"spec": {
+            "user": format!("system:serviceaccount:{namespace}:{NAME}"), "resourceAttributes": attributes,
+        }}))
+        .unwrap();
+        let give_up = Instant::now() + DEADLINE;
+        while !reviews.create(&PostParams::default(), &review).await.unwrap().status.unwrap().allowed {
+            assert!(Instant::now() < give_up, "the rights of {namespace} are not granted: {review:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
 }
 
 /// A kubeconfig with nothing but a token of a `ServiceAccount`.

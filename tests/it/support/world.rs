@@ -107,6 +107,7 @@ impl World {
         for right in rbac::moved_to(&world.namespace, plane.rights()) {
             world.apply(&right).await;
         }
+        rbac::until_granted(&world.client, &world.namespace).await;
         world.options.kubeconfig =
             rbac::kubeconfig(&world.client, &world.namespace, rbac::NAME, plane, world.folder.path()).await;
         world

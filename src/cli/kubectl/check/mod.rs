@@ -63,7 +63,7 @@ impl Check {
         }
         found.push(self.operator(&cluster).await);
         found.extend(rights(&cluster, self.all_namespaces).await);
-        match cluster.resources(self.all_namespaces).await {
+        match cluster.shown(self.all_namespaces).await {
             Ok(resources) => found.extend(self.accounts(&cluster, &resources).await),
             Err(why) => found.push(Finding::bad("providers", why.to_string(), None)),
         }
