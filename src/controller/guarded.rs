@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
 
 use crate::{
-    api::{Api, spec_schema},
+    api::{Api, check_format, spec_schema},
     validate::schema,
 };
 
@@ -29,12 +29,22 @@ pub struct Invalid<K> {
     pub error: String,
     /// The resource with as much of its terms as can be read: enough to know what it claims and to end what it holds, and
     /// never enough to write. Nothing when something besides its terms cannot be read.
-    pub salvaged: Option<Box<K>>,
+    salvaged: Option<Box<K>>,
     /// Whether its deletion is to leave billing as it is.
     pub is_orphan: bool,
     /// The conditions that it has, as far as they can be read.
     pub conditions: Vec<Condition>,
+    /// Whether a later version has written the status, and may remember what this one does not see.
+    is_later: bool,
     metadata: ObjectMeta,
+}
+
+impl<K> Invalid<K> {
+    /// The resource with as much as it takes to end what it holds; nothing where that is not all known.
+    #[must_use]
+    pub fn endable(&self) -> Option<&K> {
+        self.salvaged.as_deref().filter(|_| !self.is_later)
+    }
 }
 
 impl<K> Guarded<K> {
@@ -94,7 +104,10 @@ impl<'de, K: DeserializeOwned + Resource<DynamicType = ()>> Deserialize<'de> for
         let spec = raw.get("spec").zip(spec_schema(&K::kind(&())));
         let unknown =
             spec.map(|(spec, schema)| schema::unknown_members(schema, "spec", spec)).unwrap_or_default();
-        let resource = match K::deserialize(&raw) {
+        let format = check_format(raw.pointer("/status/format")).map_err(|why| format!("its status: {why}"));
+        let is_later = format.is_err();
+        let read = format.and_then(|()| K::deserialize(&raw).map_err(|error| error.to_string()));
+        let resource = match read {
             Ok(resource) => Ok(resource),
             Err(error) => {
                 let PartialObjectMeta { metadata, .. } =
@@ -104,7 +117,7 @@ impl<'de, K: DeserializeOwned + Resource<DynamicType = ()>> Deserialize<'de> for
                 let conditions = raw.pointer("/status/conditions").and_then(|all| Vec::deserialize(all).ok());
                 let conditions = conditions.unwrap_or_default();
                 let salvaged = K::deserialize(without_odd_terms(raw, &K::kind(&()))).ok().map(Box::new);
-                Err(Invalid { error: error.to_string(), salvaged, is_orphan, conditions, metadata })
+                Err(Invalid { error, salvaged, is_orphan, conditions, is_later, metadata })
             }
         };
         Ok(Self { resource, unknown })
@@ -207,6 +220,21 @@ mod tests {
         raw["spec"]["deletionPolicy"] = json!("Transfer");
         let odder: Guarded<BillingContract> = guarded(raw);
         assert!(odder.readable().is_none() && !odder.decoded().unwrap_err().is_orphan);
+    }
+
+    #[test]
+    fn what_a_later_version_has_written_is_known_by_what_it_holds_and_not_acted_on() {
+        let mut raw = contract("active");
+        raw["status"] = json!({"contractId": "c-1", "format": 2});
+        let later: Guarded<BillingContract> = guarded(raw.clone());
+        let invalid = later.decoded().unwrap_err();
+        assert!(invalid.error.contains("its status: a later version"), "{}", invalid.error);
+        assert!(invalid.endable().is_none());
+        let held = later.readable().unwrap().status.as_ref().unwrap();
+        assert_eq!(held.contract_id.as_deref(), Some("c-1"));
+
+        raw["status"]["format"] = json!(1);
+        assert!(guarded::<BillingContract>(raw).decoded().is_ok());
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! What is put on record before it is written to billing, and what comes of it when the operator is killed.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{
     World, metronome,
+    plane::Plane,
+    run,
     terms::{ORG, PRICE, acme, contract, organization, with, without},
     world::{message, reason},
 };
@@ -203,4 +206,39 @@ async fn a_record_that_somebody_changes_or_deletes_is_written_anew() {
     world.apply(&with(acme(), PRICE, json!("0.48"))).await;
     world.until_ready("acme").await;
     assert_eq!(world.sim.calls(ORG).await.puts, 3);
+}
+
+#[tokio::test]
+async fn a_write_that_a_later_version_has_announced_stays_on_record_and_none_is_made_beside_it() {
+    let mut world = World::start().await;
+    let acme = world.apply(&acme()).await;
+    world.until_ready("acme").await;
+    world.stop_operator().await;
+    let uid = acme["metadata"]["uid"].as_str().unwrap();
+    let announced = r#"{"format": 2, "sends": "something"}"#;
+    let records = world.api("v1", "ConfigMap");
+    let patch = Patch::Merge(json!({"data": {uid: announced}}));
+    records.patch(RECORD, &PatchParams::default(), &patch).await.unwrap();
+
+    // The version before it takes its turn.
+    world.apply(&with(self::acme(), PRICE, json!("0.48"))).await;
+    world.start_operator().await;
+    let why = world.until_stalled("acme", "Undecodable").await;
+    assert!(why.contains("in format 2") && why.contains("countersign-writes"), "{why}");
+    // It goes on with others, whose writes are put on the same record.
+    for n in 1..=2 {
+        world.sim.register(&organization(n)).await;
+        world.apply(&contract(&format!("other-{n}"), &organization(n))).await;
+        world.until_ready(&format!("other-{n}")).await;
+    }
+    assert_eq!(record(&world).await.unwrap()[uid], announced);
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+
+    // Somebody who knows what became of it takes it off the record, as the message says.
+    let (_, cure) = why.split_once("record: kubectl ").unwrap();
+    let cure = format!("{} {cure}", Plane::shared().kubectl_command());
+    run(Command::new("bash").args(["-c", &cure]));
+    world.reconcile("acme").await;
+    world.until_ready("acme").await;
+    assert_eq!(world.sim.calls(ORG).await.puts, 2);
 }

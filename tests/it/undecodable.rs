@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -138,4 +139,53 @@ async fn nothing_is_written_for_terms_that_this_version_does_not_know() {
     world.until_waiting("beta", "ProviderNotReady").await;
     world.connect().await;
     world.until_ready("beta").await;
+}
+
+/// Definitions of a later version, whose statuses remember more.
+fn remembering() -> Plane {
+    let plane = Plane::of_its_own("remembering");
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/sentBefore";
+    change(&plane, "billingcontracts", &json!([{"op": "add", "path": path, "value": {"type": "string"}}]));
+    plane
+}
+
+#[tokio::test]
+async fn what_a_later_version_remembers_is_left_to_it() {
+    let plane = remembering();
+    let mut world = World::start_on(&plane).await;
+    let cancels = with(acme(), "/spec/deletionPolicy", json!("Cancel"));
+    world.apply(&cancels).await;
+    world.until_ready("acme").await;
+    world.stop_operator().await;
+    let contracts = world.api("billing.countersign.dev/v1alpha1", "BillingContract");
+    let write = async |status: Value| {
+        let patch = Patch::Merge(json!({"status": status}));
+        let written = contracts.patch_status("acme", &PatchParams::default(), &patch).await.unwrap();
+        serde_json::to_value(written).unwrap()["status"].clone()
+    };
+    // The API server drops what it does not know, and takes a moment to learn of it.
+    while write(json!({"format": 2, "sentBefore": "once"})).await["sentBefore"].is_null() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    // The version before it takes its turn.
+    world.apply(&with(cancels, "/spec/zoo/name", json!("Another"))).await;
+    world.start_operator().await;
+    let why = world.until_stalled("acme", "Undecodable").await;
+    assert!(why.contains("in format 2"), "{why}");
+    world.apply(&contract("rival", ORG)).await;
+    world.until_stalled("rival", "DuplicateClaim").await;
+    world.delete("rival").await;
+    world.until_gone("rival", 1).await;
+    world.delete("acme").await;
+    world.until("acme", |contract| message(contract).contains("release=true")).await;
+    let status = world.get("acme").await["status"].clone();
+    assert_eq!((&status["format"], &status["sentBefore"]), (&json!(2), &json!("once")));
+    assert!(status["contractId"].is_string() && status["lastApplied"].is_object(), "{status}");
+    assert_eq!(world.sim.calls(ORG).await.puts, 1);
+
+    // What it can read again, it acts on.
+    write(json!({"format": null, "sentBefore": null})).await;
+    world.until_gone("acme", 1).await;
+    assert_eq!(world.sim.contract(ORG).await["status"], "canceled");
 }

@@ -1,6 +1,7 @@
 //! The custom resources of `billing.countersign.dev/v1alpha1`: types, schema, CEL rules and columns; no logic.
 
 mod explain;
+mod format;
 mod kind;
 pub mod reasons;
 pub mod schemas;
@@ -12,6 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use kube::{CustomResourceExt, Resource as _};
 use serde_json::{Value, json};
 
+pub use format::{FORMAT, check_format};
 pub use kind::{
     ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
     requested_at,

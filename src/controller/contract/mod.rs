@@ -217,6 +217,9 @@ async fn bring(
         Err(blocked) => return *blocked,
     };
     let uid = ObjectId::of(contract).uid;
+    if let Some(refusal) = context.journal.unread(&uid).await {
+        return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
+    }
     let grounds = references.grounds(resolved.package.filter(|_| goal == Goal::InForce), &uid, context);
     let result = account.client.reconcile_contract(contract, &resolved, goal, &grounds).await;
     if result.suspects_token {

@@ -33,7 +33,7 @@ pub(super) async fn reconcile(
     if deletion::is_released(guarded) || invalid.is_orphan {
         return release(guarded, context).await;
     }
-    let Some(contract) = invalid.salvaged.as_deref() else {
+    let Some(contract) = invalid.endable() else {
         let message = deletion::how_to_release(&message, "contract", &guarded.name_any(), "ended");
         return undecodable::report(context, guarded, &message).await;
     };

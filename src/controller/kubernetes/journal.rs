@@ -15,10 +15,11 @@ use tokio::time::{sleep, timeout};
 
 use super::{leadership::Leadership, post_params};
 use crate::{
+    api::reasons,
     billing::CallError,
     controller::{API_TIMEOUT, Error, bounded},
     metrics::Metrics,
-    plan::Announced,
+    plan::{Announced, Refusal},
 };
 
 /// Its name.
@@ -41,11 +42,39 @@ pub struct Journal {
     stored: tokio::sync::Mutex<Stored>,
 }
 
+/// What stands on record for a contract.
+enum Entry {
+    /// What was announced.
+    Read(Box<Announced>),
+    /// What this version cannot read, word for word, and why: it is another's, and stays as it is.
+    Unread { text: String, why: String },
+}
+
+impl Entry {
+    fn of(text: &str) -> Self {
+        match Announced::read(text) {
+            Ok(announced) => Self::Read(Box::new(announced)),
+            Err(why) => Self::Unread { text: text.to_owned(), why },
+        }
+    }
+
+    const fn is_read(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+
+    fn text(&self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Read(announced) => serde_json::to_string(announced),
+            Self::Unread { text, .. } => Ok(text.clone()),
+        }
+    }
+}
+
 /// What should be on record.
 #[derive(Default)]
 struct Open {
     /// By the UID of the contract.
-    writes: BTreeMap<String, Announced>,
+    writes: BTreeMap<String, Entry>,
     /// How often it was changed.
     changes: u64,
 }
@@ -80,14 +109,43 @@ impl Journal {
             namespace: namespace.to_owned(),
             leadership: leadership.clone(),
             metrics: metrics.clone(),
-            open: Mutex::new(Open { writes: writes(&found), changes: 0 }),
+            open: Mutex::new(Open { writes: entries(&found), changes: 0 }),
             stored: tokio::sync::Mutex::new(Stored::of(&found, 0)),
         }
     }
 
     /// What was announced for a contract and is not reported.
     pub fn found(&self, uid: &str) -> Option<Announced> {
-        self.with_open(|open| open.writes.get(uid).cloned())
+        self.with_open(|open| match open.writes.get(uid) {
+            Some(Entry::Read(announced)) => Some(Announced::clone(announced)),
+            Some(Entry::Unread { .. }) | None => None,
+        })
+    }
+
+    /// Why nothing may be written for a contract: what is on record of it was written down by another version, and may have been
+    /// sent. It is looked up once more, as somebody may have taken it off the record.
+    pub async fn unread(&self, uid: &str) -> Option<Refusal> {
+        self.unread_here(uid)?;
+        match bounded(self.api.get_opt(NAME)).await {
+            Ok(found) => self.with_open(|open| open.leave(&entries(&found.unwrap_or_default()))),
+            Err(error) => tracing::warn!(uid, %error, "the record of writes cannot be read again"),
+        }
+        self.unread_here(uid)
+    }
+
+    fn unread_here(&self, uid: &str) -> Option<Refusal> {
+        let why = self.with_open(|open| match open.writes.get(uid) {
+            Some(Entry::Unread { why, .. }) => Some(why.clone()),
+            Some(Entry::Read(_)) | None => None,
+        })?;
+        let Self { namespace, .. } = self;
+        let message = format!(
+            "A write of this contract is on record (`{uid}` in ConfigMap {namespace}/{NAME}) which this version of Countersign \
+             cannot read: {why}. It may have been sent, so nothing is written. If you know what became of it, take it off the \
+             record: kubectl patch configmap {NAME} --namespace {namespace} --type json \
+             --patch '[{{\"op\": \"remove\", \"path\": \"/data/{uid}\"}}]'"
+        );
+        Some(Refusal { reason: reasons::UNDECODABLE, message })
     }
 
     /// Where the writes of one contract are announced.
@@ -97,7 +155,11 @@ impl Journal {
 
     /// The status of a contract tells what has come of its writes.
     pub fn reported(&self, uid: &str) {
-        self.with_open(|open| open.changes += u64::from(open.writes.remove(uid).is_some()));
+        self.with_open(|open| {
+            if open.writes.get(uid).is_some_and(Entry::is_read) {
+                open.change(uid, None);
+            }
+        });
     }
 
     /// Forgets contracts that are gone, and takes off the record what was reported since it was last written.
@@ -164,12 +226,12 @@ impl Journal {
 
     /// Takes up what another leader has announced since it was read. What this one wrote and has no more was reported.
     fn take_over(&self, found: &ConfigMap, fence: Option<i32>) {
-        if fence.is_some() && Stored::of(found, 0).fence == fence {
-            return;
-        }
+        let is_own = fence.is_some() && Stored::of(found, 0).fence == fence;
+        let found = entries(found);
         self.with_open(|open| {
-            for (uid, announced) in writes(found) {
-                open.writes.entry(uid).or_insert(announced);
+            open.leave(&found);
+            for (uid, entry) in found.into_iter().filter(|_| !is_own) {
+                open.writes.entry(uid).or_insert(entry);
             }
         });
     }
@@ -183,11 +245,18 @@ impl Open {
     /// Which change it is that this stands there for a contract.
     fn change(&mut self, uid: &str, announced: Option<Announced>) -> u64 {
         match announced {
-            Some(announced) => drop(self.writes.insert(uid.to_owned(), announced)),
+            Some(announced) => {
+                drop(self.writes.insert(uid.to_owned(), Entry::Read(Box::new(announced))));
+            }
             None => drop(self.writes.remove(uid)),
         }
         self.changes += 1;
         self.changes
+    }
+
+    /// What this version cannot read is there as long as others leave it there.
+    fn leave(&mut self, found: &BTreeMap<String, Entry>) {
+        self.writes.retain(|uid, entry| entry.is_read() || found.contains_key(uid));
     }
 }
 
@@ -244,19 +313,11 @@ fn is_another(status: &Status) -> bool {
     status.is_conflict() || status.is_already_exists() || status.is_not_found()
 }
 
-fn data(writes: &BTreeMap<String, Announced>) -> Result<BTreeMap<String, String>, Error> {
-    let texts = writes.iter().map(|(uid, announced)| Ok((uid.clone(), serde_json::to_string(announced)?)));
+fn data(writes: &BTreeMap<String, Entry>) -> Result<BTreeMap<String, String>, Error> {
+    let texts = writes.iter().map(|(uid, entry)| Ok((uid.clone(), entry.text()?)));
     texts.collect::<Result<_, _>>().map_err(|error| kube::Error::SerdeError(error).into())
 }
 
-/// What is on record; what this version cannot read is another's, and says nothing to it.
-fn writes(found: &ConfigMap) -> BTreeMap<String, Announced> {
-    let mut writes = BTreeMap::new();
-    for (uid, text) in found.data.iter().flatten() {
-        match serde_json::from_str(text) {
-            Ok(announced) => drop(writes.insert(uid.clone(), announced)),
-            Err(error) => tracing::warn!(uid, %error, "the record of writes has something unknown"),
-        }
-    }
-    writes
+fn entries(found: &ConfigMap) -> BTreeMap<String, Entry> {
+    found.data.iter().flatten().map(|(uid, text)| (uid.clone(), Entry::of(text))).collect()
 }

@@ -201,7 +201,7 @@ async fn unreadable(
         return Ok(Action::await_change());
     }
     let is_archived = async {
-        let package = invalid.salvaged.as_deref()?;
+        let package = invalid.endable()?;
         context.filled().await;
         let Deletion::End(goal) = deletion::of_package(package) else { return None };
         let key = provider_key(package)?;

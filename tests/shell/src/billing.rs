@@ -20,7 +20,10 @@ use tokio::{
     time::sleep,
 };
 
-use crate::server::Server;
+use crate::{
+    server::Server,
+    version::{self, Version},
+};
 
 /// The token of every account.
 pub(crate) const TOKEN: &str = "token-of-the-simulation";
@@ -76,6 +79,8 @@ pub(crate) struct Sent {
     pub(crate) body: Value,
     /// Whether the sender had the Lease.
     pub(crate) led: bool,
+    /// The contracts that the next version remembers something of, where the sender is of the version before it.
+    pub(crate) unread: Vec<String>,
 }
 
 struct Inner {
@@ -139,11 +144,11 @@ impl Billing {
     }
 
     /// What an operator sends its requests by.
-    pub(crate) fn carrier(&self, who: usize, identity: &str) -> Carrier {
+    pub(crate) fn carrier(&self, who: usize, version: Version, identity: &str) -> Carrier {
         let (billing, identity) = (self.clone(), identity.to_owned());
         Carrier::new(move |request| {
             let (billing, identity) = (billing.clone(), identity.clone());
-            async move { billing.carry(who, &identity, request).await }
+            async move { billing.carry((who, version), &identity, request).await }
         })
     }
 
@@ -172,7 +177,7 @@ impl Billing {
 
     async fn carry(
         self,
-        who: usize,
+        (who, version): (usize, Version),
         identity: &str,
         request: reqwest::Request,
     ) -> Result<reqwest::Response, Unanswered> {
@@ -193,6 +198,7 @@ impl Billing {
                 path: path.clone(),
                 body: serde_json::from_slice(&body).unwrap_or(Value::Null),
                 led: self.0.server.holder().as_deref() == Some(identity),
+                unread: if version == Version::This { self.remembered() } else { Vec::new() },
             });
         }
         let target = match request.url().query() {
@@ -204,6 +210,13 @@ impl Billing {
         *arriving.headers_mut() = request.headers().clone();
         *arriving.uri_mut() = target.parse().unwrap_or_default();
         self.meet(account, who, arriving, &mut rng).await
+    }
+
+    /// The contracts that the next version remembers something of which this one cannot read.
+    fn remembered(&self) -> Vec<String> {
+        let contracts = self.0.server.list("billingcontracts").into_iter();
+        let remembered = contracts.filter(|contract| version::remembers(&self.0.server, contract));
+        remembered.filter_map(|contract| Some(contract["metadata"]["name"].as_str()?.to_owned())).collect()
     }
 
     /// The request meets its fate.

@@ -3,7 +3,7 @@
 //!
 //! - [`server`]: Kubernetes, and what goes wrong on the way there;
 //! - [`billing`]: the billing accounts, and the same;
-//! - [`operator`]: a process, which is killed, and stands still;
+//! - [`operator`]: a process, which is killed, and stands still; [`version`]: of this version or of the next one;
 //! - [`people`]: what Git says, and how it is applied;
 //! - [`world`]: a run of all of them; [`promises`]: what must hold.
 
@@ -12,6 +12,7 @@ mod operator;
 mod people;
 mod promises;
 pub mod server;
+mod version;
 mod world;
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};

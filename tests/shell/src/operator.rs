@@ -17,6 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     billing::{Billing, HOSTS},
     server::Server,
+    version::{self, Version},
 };
 
 /// How long its Lease lasts.
@@ -47,8 +48,8 @@ impl Operator {
         self.task.is_some()
     }
 
-    /// Starts it, unless it runs.
-    pub(crate) fn start(&mut self, server: &Server, billing: &Billing) {
+    /// Starts it, as one of a version, unless it runs.
+    pub(crate) fn start(&mut self, version: Version, server: &Server, billing: &Billing) {
         if self.is_running() {
             return;
         }
@@ -62,11 +63,11 @@ impl Operator {
             lease_duration: LEASE,
             allowed_hosts: HOSTS.iter().filter_map(|host| host.parse::<AllowedHosts>().ok()).collect(),
             leader_election: true,
-            carrier: Some(billing.carrier(self.who, &identity)),
+            carrier: Some(billing.carrier(self.who, version, &identity)),
             identity,
         };
         let (ready, _) = watch::channel(false);
-        let client = server.client(self.who);
+        let client = version::client(server, self.who, version);
         let process = run(client, options, Metrics::default(), ready, std::future::pending());
         self.still = Arc::default();
         let still = Arc::clone(&self.still);

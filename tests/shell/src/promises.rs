@@ -11,7 +11,7 @@ use crate::{
     billing::{Billing, Sent},
     operator::LEASE,
     people::{Deal, People},
-    server::Server,
+    server::{Entry, Server},
 };
 
 /// How long what was heard of may still be written: a pass that has begun is brought to its end.
@@ -44,6 +44,10 @@ pub(crate) fn sent(people: &People, billing: &Billing, doubted: &[DateTime<Utc>]
             say("it is about nobody");
             continue;
         };
+        let is_unread = sent.unread.contains(&deal.id().name);
+        if is_unread && !doubted.iter().any(|moment| is_after(moment, UNDER_WAY)) {
+            say("it is about what a later version remembers, and the sender cannot read");
+        }
         let was_suspended = deal.suspended.iter().any(|(from, until)| {
             let is_long = (sent.at - *from).to_std().is_ok_and(|passed| passed > UNDER_WAY);
             is_long && until.is_none_or(|until| sent.at < until)
@@ -63,6 +67,15 @@ pub(crate) fn sent(people: &People, billing: &Billing, doubted: &[DateTime<Utc>]
         }
     }
     broken
+}
+
+/// Looks at every status that an operator wrote: what a later version remembers is never written over.
+pub(crate) fn kept(log: &[Entry]) -> Vec<String> {
+    let of_operators = log.iter().filter(|entry| entry.who.is_some());
+    let is_over = |entry: &&Entry| entry.format.0.is_some() && entry.format.0 != entry.format.1;
+    let told =
+        |entry: &Entry| format!("{} {}: a later version's status is written over", entry.at, entry.id.name);
+    of_operators.filter(is_over).map(told).collect()
 }
 
 /// Looks at what is in billing and in the cluster when all is at rest.
@@ -89,6 +102,8 @@ pub(crate) async fn rest(
                 && !is_excused(&left, knows_all)
             {
                 say(format!("it does not go: {left}"));
+            } else if knows_all && !has_moved && !live.is_empty() && server.get(&deal.id()).is_none() {
+                say("it is billed, and its resource has gone".to_owned());
             }
             continue;
         };
@@ -114,11 +129,13 @@ pub(crate) async fn rest(
 /// Whether a resource stops, and says so, for what nobody can know any more since etcd was put back.
 fn is_excused(ready: &str, knows_all: bool) -> bool {
     let reasons = [
+        "False AmbiguousItem:",
         "False ContractExists:",
         "False ContractUnclaimed:",
         "False HeldContractMissing:",
         "False OtherContractHeld:",
         "False OwnershipUnproven:",
+        "False ReplacedOutside:",
         "True DriftReported:",
     ];
     !knows_all && reasons.iter().any(|reason| ready.starts_with(reason))

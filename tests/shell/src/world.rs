@@ -18,6 +18,7 @@ use crate::{
     people::People,
     promises,
     server::{Entry, Server, Weather},
+    version::{self, Version},
 };
 
 /// How long everything may take to come to rest.
@@ -68,6 +69,8 @@ struct World {
     killed: UnboundedReceiver<usize>,
     operators: Vec<Operator>,
     people: People,
+    /// Whether operators of the next version take turns with those of this one.
+    has_versions: bool,
     /// Whether etcd is ever put back: much is excused after that.
     puts_etcd_back: bool,
     /// When it was.
@@ -81,7 +84,11 @@ impl World {
         clock::follow_tokio("2026-03-01T00:00:00Z".parse().map_err(|_| "no time")?);
         fastrand::seed(seed);
         let definitions = api::crds().iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>();
-        let definitions = definitions.map_err(|error| error.to_string())?;
+        let mut definitions = definitions.map_err(|error| error.to_string())?;
+        let has_versions = seed.is_multiple_of(3);
+        if has_versions {
+            version::widen(&mut definitions);
+        }
         let server = Server::new(seed, &definitions, clock::now);
         let (billing, killed) = Billing::new(seed, &server)?;
         let people = People::new(&server);
@@ -92,15 +99,14 @@ impl World {
             killed,
             operators: vec![Operator::new(0), Operator::new(1)],
             people,
+            has_versions,
             puts_etcd_back: !seed.is_multiple_of(2),
             restored: Vec::new(),
             counts: BTreeMap::new(),
             story: Vec::new(),
         };
         world.open_accounts().await?;
-        for operator in &mut world.operators {
-            operator.start(&world.server, &world.billing);
-        }
+        world.start_all();
         for _ in 0..events {
             world.happen().await;
         }
@@ -108,6 +114,7 @@ impl World {
         let written = (world.billing.sent().len(), world.kept().len());
         sleep(QUIET).await;
         let mut broken = promises::sent(&world.people, &world.billing, &world.restored);
+        broken.extend(promises::kept(&world.server.log()));
         broken.extend(
             promises::rest(&world.people, &world.billing, &world.server, world.restored.is_empty()).await?,
         );
@@ -232,8 +239,21 @@ impl World {
     }
 
     fn start_all(&mut self) {
+        for operator in self.operators.iter_mut().filter(|operator| !operator.is_running()) {
+            let is_next = self.has_versions && self.rng.bool();
+            let version = if is_next { Version::Next } else { Version::This };
+            operator.start(version, &self.server, &self.billing);
+            if self.has_versions {
+                *self.counts.entry(format!("operator of version {version:?} started")).or_default() += 1;
+            }
+        }
+    }
+
+    /// Every operator is of the next version from now on.
+    fn upgrade(&mut self) {
         for operator in &mut self.operators {
-            operator.start(&self.server, &self.billing);
+            operator.kill();
+            operator.start(Version::Next, &self.server, &self.billing);
         }
     }
 
@@ -278,6 +298,9 @@ impl World {
         self.server.set_weather(Weather { latency_ms: 5, breaks_after_s: 300, ..Weather::default() });
         self.billing.set_trouble(Trouble::default());
         self.pass(Duration::from_mins(1)).await;
+        if self.has_versions {
+            self.upgrade();
+        }
         self.start_all();
         self.people.apply_all();
         self.pass(REST).await;
@@ -290,6 +313,11 @@ impl World {
         for (name, count) in self.billing.counts() {
             *self.counts.entry(name.to_owned()).or_default() += count;
         }
+        let log = self.server.log();
+        let left = log.iter().filter(|entry| entry.verb == "patch" && entry.subresource == Some("status"));
+        let left = left.filter(|entry| entry.who.is_some() && entry.format.0.is_some()).count();
+        *self.counts.entry("contracts left to a later version".to_owned()).or_default() +=
+            u64::try_from(left).unwrap_or(u64::MAX);
         let sent = self.billing.sent();
         let said = self.kept();
         for (what, count) in [("writes sent to billing", sent.len()), ("writes to the cluster", said.len())] {

@@ -151,6 +151,11 @@ pub struct ContractPackageStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub fence: Option<i32>,
+    /// Format of the status, where a later version than the first has written it: one that cannot read it leaves the resource
+    /// alone, and says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub format: Option<i32>,
     /// ID of the package in the billing API; none where the API has no packages (Zoo).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]

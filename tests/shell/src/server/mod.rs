@@ -31,6 +31,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+pub(crate) use self::service::Answer;
 pub use self::weather::Weather;
 use self::{
     kinds::{Kind, Kinds},
@@ -43,7 +44,9 @@ use self::{
 use crate::hash;
 
 /// Where the operator runs.
-const NAMESPACE: &str = "countersign-system";
+pub(crate) const NAMESPACE: &str = "countersign-system";
+/// Name of the `ConfigMap` in which writes are announced.
+pub(crate) const RECORD: &str = "countersign-writes";
 /// Name of the operator's Lease.
 const LEASE: &str = "countersign";
 
@@ -87,6 +90,8 @@ pub struct Entry {
     pub subresource: Option<&'static str>,
     /// The count of versions after it; a write that changed nothing leaves it as it was.
     pub version: u64,
+    /// `status.format` before it, and after it.
+    pub format: (Option<u64>, Option<u64>),
 }
 
 struct Inner {
@@ -117,8 +122,20 @@ impl Server {
     #[must_use]
     pub fn client(&self, who: usize) -> kube::Client {
         let server = self.clone();
-        let service = tower::service_fn(move |request| service::serve(server.clone(), who, request));
+        let service = tower::service_fn(move |request| {
+            let server = server.clone();
+            async move { server.serve(who, request).await }
+        });
         kube::Client::new(service, NAMESPACE)
+    }
+
+    /// Serves one request of an operator, which meets the weather.
+    pub(crate) async fn serve(
+        &self,
+        who: usize,
+        request: http::Request<kube::client::Body>,
+    ) -> std::io::Result<http::Response<Answer>> {
+        service::serve(self.clone(), who, request).await
     }
 
     /// What may go wrong from now on, for every operator without a weather of its own.
@@ -261,6 +278,7 @@ impl Server {
         body: Value,
     ) -> Result<Written, Refusal> {
         let now = (self.0.now)();
+        let before = state.find(id).and_then(|object| object.format());
         let written = match verb {
             Verb::Create => write::create(state, (kind, id), body, (self.uid(state, id), now)),
             Verb::Update => write::replace(state, (kind, id), part, body, (self.uid(state, id), now)),
@@ -270,7 +288,9 @@ impl Server {
         }?;
         let subresource = (part == Part::Status).then_some("status");
         let (verb, version) = (verb.name(), state.version());
-        state.log.push(Entry { at: now, who, verb, id: id.clone(), subresource, version });
+        let (Written::Object(object) | Written::Removed(object)) = &written;
+        let format = (before, object.format());
+        state.log.push(Entry { at: now, who, verb, id: id.clone(), subresource, version, format });
         Ok(written)
     }
 

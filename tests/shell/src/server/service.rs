@@ -23,7 +23,7 @@ use super::{
 };
 
 /// The body of an answer.
-pub(super) type Answer = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
+pub(crate) type Answer = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
 /// Serves one request, as its fate is.
 pub(super) async fn serve(
