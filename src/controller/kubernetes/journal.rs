@@ -166,7 +166,8 @@ impl Journal {
     pub async fn tidy(&self, uids: &HashSet<String>) {
         let changes = self.with_open(|open| {
             let before = open.writes.len();
-            open.writes.retain(|uid, _| uids.contains(uid));
+            // What another version has announced is its own to take off the record.
+            open.writes.retain(|uid, entry| !entry.is_read() || uids.contains(uid));
             open.changes += u64::from(open.writes.len() < before);
             open.changes
         });

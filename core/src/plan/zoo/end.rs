@@ -50,7 +50,7 @@ pub(super) fn plan(
         (None, Some(desired), Some(held)) if recorded.state.as_deref() == Some("scheduled") => {
             end(organization_id, held, "scheduled", desired.written.clone(), status, recorded, policy)
         }
-        (None, _, Some(held)) if !is_over(held, desired, status, recorded, now) => Decision::Wait(
+        (None, _, Some(held)) if !is_over(organization_id, desired, recorded, now) => Decision::Wait(
             unseen::missing(held, "If it has ended by other means, the resource can be let go."),
         ),
         _ => Decision::InSync,
@@ -77,7 +77,7 @@ fn end(
     let change = Change::new(format!("contract {contract}"), Some(json!(state)), Some(json!(status)));
     match put(organization_id, &terms) {
         Ok(mut call) => {
-            call.fingerprint = mark(contract, status);
+            call.fingerprint = mark(organization_id, status);
             let plan = Plan::new(&observed, &terms, vec![change], MoneyEffect::default(), vec![call]);
             state::allows(plan.under(policy, recorded, false), (contract, state), true, status)
         }
@@ -90,16 +90,16 @@ fn is_own(observed: &ObservedContract, recorded: &Recorded) -> bool {
         || recorded.may_have_sent(&fingerprint(&observed.terms))
 }
 
-/// Recognises an end of a contract that was sent: what it made of the contract is not shown.
-fn mark(contract: &str, status: ContractStatus) -> Digest {
-    Digest::of(&json!(["end", contract, status]))
+/// Recognises an end that was sent: what it made of the organization's contract is not shown. It does not say which contract: what a
+/// replace whose reply was lost had made of it may have had another ID than the one on record.
+fn mark(organization_id: &str, status: ContractStatus) -> Digest {
+    Digest::of(&json!(["end", organization_id, status]))
 }
 
 /// Whether it is known why a contract that is on record is not shown: it has ended.
 fn is_over(
-    held: &str,
+    organization_id: &str,
     desired: Option<&Desired>,
-    status: ContractStatus,
     recorded: &Recorded,
     now: DateTime<Utc>,
 ) -> bool {
@@ -107,7 +107,9 @@ fn is_over(
     in_force.is_some_and(|desired| desired.contract.term_end_at.0 <= now)
         || matches!(recorded.state.as_deref(), Some("closed" | "canceled"))
         || unseen::has_ended(recorded, now)
-        || recorded.may_have_sent(&mark(held, status))
+        || [ContractStatus::Closed, ContractStatus::Canceled]
+            .into_iter()
+            .any(|status| recorded.may_have_sent(&mark(organization_id, status)))
 }
 
 /// The refusal to end a contract that may be this resource's, as it would be if the operator had been killed right after it made

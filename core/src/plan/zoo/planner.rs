@@ -103,6 +103,16 @@ impl ContractPlanner {
             shown => Ok(shown.present()),
         }
     }
+
+    /// Takes what is shown for the contract on record where it is as that last was, under another ID: a write was carried out once
+    /// more on its way, and nobody had a say in it. Where another resource means the same contract, that one may have made it.
+    fn find_again(&self, observed: &ObservedContract, recorded: &mut Recorded) {
+        let is_renumbered = recorded.contract_id.as_ref().is_some_and(|id| *id != observed.contract_id)
+            && recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms));
+        if is_renumbered && !self.holders.share(&self.organization_id) {
+            recorded.contract_id = Some(observed.contract_id.clone());
+        }
+    }
 }
 
 impl Planner for ContractPlanner {
@@ -138,8 +148,12 @@ impl Planner for ContractPlanner {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Decision, Need> {
-        let desired = self.desired.as_ref().ok();
-        Ok(end::plan(&self.organization_id, desired, self.shown()?, recorded, policy, ending.policy, now))
+        let (desired, shown) = (self.desired.as_ref().ok(), self.shown()?);
+        let mut recorded = recorded.clone();
+        if let Some(observed) = shown {
+            self.find_again(observed, &mut recorded);
+        }
+        Ok(end::plan(&self.organization_id, desired, shown, &recorded, policy, ending.policy, now))
     }
 
     fn learn(&mut self, _: &Need, told: Option<Value>, _: DateTime<Utc>) -> Result<(), Unreadable> {
@@ -202,13 +216,7 @@ impl Planner for ContractPlanner {
 
     fn recall(&self, recorded: &mut Recorded) {
         let Some(observed) = self.shown.present() else { return };
-        let is_renumbered = recorded.contract_id.as_ref().is_some_and(|id| *id != observed.contract_id)
-            && recorded.agreed_on.as_ref() == Some(&Digest::of(&observed.terms));
-        if is_renumbered && !self.holders.share(&self.organization_id) {
-            // As it last was, under another ID: a write was carried out once more on its way, and nobody had a say in it.
-            // Where another resource means the same contract, that one may have made it.
-            recorded.contract_id = Some(observed.contract_id.clone());
-        }
+        self.find_again(observed, recorded);
         let is_held = |recorded: &Recorded| recorded.contract_id.as_ref() == Some(&observed.contract_id);
         if !is_held(recorded) && recorded.may_have_sent(&fingerprint(&observed.terms)) {
             // A write without a reply has made it: so it is told, whatever comes of the plan.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy},
+    api::contract::{Adopt, AdoptMode, DeletionPolicy, DriftPolicy, ManagementPolicy, UnconfirmedWrite},
     plan::{BlockedPlan, SetTerms},
     terms::{sample::Sampler, zoo::PartialContract},
     validate,
@@ -509,6 +509,19 @@ fn end(shown: Option<&ObservedContract>, recorded: &Recorded, policy: DeletionPo
     }
 }
 
+/// A write as it is on record when its reply was lost.
+fn without_a_reply(digest: Digest) -> UnconfirmedWrite {
+    UnconfirmedWrite {
+        digest,
+        time: crate::terms::Timestamp(now()),
+        after_edit: None,
+        taken: false,
+        difference: None,
+        rounds: 0,
+        lost: Vec::new(),
+    }
+}
+
 /// Why nothing is ended, and the resource does not go either.
 fn kept(shown: Option<&ObservedContract>, recorded: &Recorded) -> Refusal {
     let desired = desired(&contract("active"));
@@ -561,17 +574,22 @@ fn a_contract_that_should_be_shown_and_is_not_is_no_ended_one() {
     for recorded in [closed, over] {
         assert_eq!(end(None, &recorded, DeletionPolicy::Cancel), None);
     }
-    let sent = end(Some(&seen(&spec)), &holding(&spec), DeletionPolicy::Cancel).unwrap();
     let mut lost = holding(&spec);
-    lost.unconfirmed = Some(crate::api::contract::UnconfirmedWrite {
-        digest: sent.fingerprint,
-        time: crate::terms::Timestamp(now()),
-        after_edit: None,
-        taken: false,
-        difference: None,
-        rounds: 0,
-        lost: Vec::new(),
-    });
+    let sent = end(Some(&seen(&spec)), &lost, DeletionPolicy::Cancel).unwrap();
+    lost.unconfirmed = Some(without_a_reply(sent.fingerprint));
+    assert_eq!(end(None, &lost, DeletionPolicy::Cancel), None);
+    assert_eq!(end(None, &lost, DeletionPolicy::End), None, "the policy may have changed meanwhile");
+}
+
+#[test]
+fn an_end_whose_reply_was_lost_behind_a_replace_with_another_id_is_known() {
+    let spec = contract("active");
+    let mut replaced = seen(&spec);
+    replaced.contract_id = "contract-2".into();
+    let mut lost = holding(&spec);
+    lost.unconfirmed = Some(without_a_reply(super::fingerprint(&replaced.terms)));
+    let sent = end(Some(&replaced), &lost, DeletionPolicy::Cancel).unwrap();
+    lost.unconfirmed = Some(without_a_reply(sent.fingerprint));
     assert_eq!(end(None, &lost, DeletionPolicy::Cancel), None);
 }
 

@@ -528,6 +528,22 @@ fn a_contract_as_it_last_was_is_ours_under_another_id_too() {
     assert_eq!(bench.contract_id().as_deref(), Some("c-2"));
 }
 
+#[test]
+fn a_contract_as_it_last_was_is_ended_under_another_id_too() {
+    let old = terms("Acme", "active");
+    let mut bench = holding(&old);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let canceled = told(&terms("Acme", "canceled"), "c-3");
+    bench.pass(&[read(READ, told(&old, "c-2")), taken(REPLACE, canceled), done("ended")]);
+
+    // What somebody else has made in its place is theirs.
+    let mut bench = holding(&old);
+    bench.goal = ending(DeletionPolicy::Cancel);
+    let mut other = told(&old, "c-2");
+    other["notes"] = json!("theirs");
+    bench.pass(&[read(READ, other), done("ended")]);
+}
+
 /// A cluster in which another resource means the same contract, or none does.
 struct Doubled(bool);
 
