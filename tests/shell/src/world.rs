@@ -300,8 +300,9 @@ impl World {
         self.pass(Duration::from_mins(1)).await;
         if self.has_versions {
             self.upgrade();
+        } else {
+            self.start_all();
         }
-        self.start_all();
         self.people.apply_all();
         self.pass(REST).await;
     }

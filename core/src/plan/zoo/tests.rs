@@ -248,18 +248,7 @@ fn a_write_whose_reply_was_lost_is_recognised_after_the_spec_moved_on() {
     let lost = written(decide(&sent, None, &Recorded::default())).calls[0].fingerprint.clone();
     let mut newer = sent.clone();
     newer.name = "Acme renamed".into();
-    let recorded = Recorded {
-        unconfirmed: Some(crate::api::contract::UnconfirmedWrite {
-            digest: lost,
-            time: crate::terms::Timestamp(now()),
-            after_edit: None,
-            taken: false,
-            difference: None,
-            rounds: 0,
-            lost: Vec::new(),
-        }),
-        ..Recorded::default()
-    };
+    let recorded = Recorded { unconfirmed: Some(without_a_reply(lost)), ..Recorded::default() };
     written(decide(&newer, Some(&seen(&sent)), &recorded));
 }
 

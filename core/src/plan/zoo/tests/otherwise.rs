@@ -185,18 +185,8 @@ fn what_was_ended_and_is_shown_is_opened_again_only_when_somebody_says_so() {
         let decision = plan(&desired(&spec), Some(&observed), &holding(&spec), &policy, now());
         assert_eq!(body(&written(decision))["status"], "active");
         // What this resource has written itself is not asked about, however late it arrives.
-        let late = Recorded {
-            unconfirmed: Some(crate::api::contract::UnconfirmedWrite {
-                digest: fingerprint(&observed.terms),
-                time: crate::terms::Timestamp(now()),
-                after_edit: None,
-                taken: false,
-                difference: None,
-                rounds: 0,
-                lost: Vec::new(),
-            }),
-            ..holding(&spec)
-        };
+        let late =
+            Recorded { unconfirmed: Some(without_a_reply(fingerprint(&observed.terms))), ..holding(&spec) };
         written(decide(&spec, Some(&observed), &late));
         let mut ended = spec.clone();
         ended.status = serde_json::from_value(json!(state)).unwrap();
