@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     api::contract::{LostWrite, UnconfirmedWrite},
     plan::{Call, CallKind, MAY_SHOW_LATER, Planner},
+    protocol::Goal,
     terms::{Digest, Timestamp},
 };
 
@@ -26,16 +27,16 @@ const MOST: usize = 16;
 pub(super) struct Means {
     spec_digest: Option<Digest>,
     customer_id: Option<String>,
-    pub sets: Vec<String>,
+    pub(super) sets: Vec<String>,
 }
 
 impl Means {
-    /// What a write of what is wanted is to put in force.
-    pub(super) fn of(planner: &impl Planner) -> Self {
+    /// What a write of what is wanted is to put in force; an end sets nothing.
+    pub(super) fn of(planner: &impl Planner, goal: Goal) -> Self {
         Self {
             spec_digest: planner.digest().cloned(),
             customer_id: planner.customer_id().map(str::to_owned),
-            sets: planner.sets(),
+            sets: if goal == Goal::InForce { planner.sets() } else { Vec::new() },
         }
     }
 }
@@ -138,11 +139,37 @@ pub(super) fn carried_out(lost: &mut Vec<LostWrite>, call: &Call) {
     }
 }
 
+/// Notes that the key of a call was used: one of its earlier tries may have been carried out, and none will be any more.
+pub(super) fn is_used(lost: &mut [LostWrite], call: &Call, now: DateTime<Utc>) {
+    let tries = lost.iter_mut().filter(|write| write.digest == call.fingerprint);
+    tries.for_each(|write| is_over(write, now));
+}
+
+/// Notes what a call has set that was carried out: Git may take it out before any read has shown it. The reply to a replace
+/// is such a read.
+pub(super) fn answered(answered: &mut Vec<LostWrite>, call: &Call, means: Means, now: DateTime<Utc>) {
+    if matches!(call.kind, CallKind::Create | CallKind::Edit) && !means.sets.is_empty() {
+        add(answered, call, means, (now, now));
+    }
+}
+
+/// What was lost, and the last of what was answered and is not seen yet.
+pub(super) fn unseen(lost: &[LostWrite], answered: &[LostWrite]) -> Vec<LostWrite> {
+    let room = MOST.saturating_sub(lost.len());
+    let (_, last) = answered.split_at(answered.len().saturating_sub(room));
+    [lost, last].concat()
+}
+
+/// It cannot arrive any more.
+fn is_over(write: &mut LostWrite, now: DateTime<Utc>) {
+    write.late_until = write.late_until.min(Timestamp::whole_seconds(now));
+}
+
 /// Notes which writes have arrived: they stay known as this resource's, and are not waited for.
 pub(super) fn arrived(lost: &mut [LostWrite], now: DateTime<Utc>, has_arrived: impl Fn(&LostWrite) -> bool) {
     for write in lost {
         if !write.repeated && has_arrived(write) {
-            write.late_until = write.late_until.min(Timestamp::whole_seconds(now));
+            is_over(write, now);
         }
     }
 }
@@ -263,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_call_has_set_that_was_carried_out_is_known_and_not_waited_for() {
+        let mut kept = Vec::new();
+        answered(&mut kept, &call(CallKind::Edit, "this"), means(sets(1..3)), at(5));
+        answered(&mut kept, &call(CallKind::Replace, "whole"), means(sets(0..1)), at(5));
+        answered(&mut kept, &call(CallKind::Edit, "nothing"), means(Vec::new()), at(5));
+        assert_eq!((kept.len(), &kept[0].sets, wait(&kept, at(5))), (1, &sets(1..3), None));
+        let mut lost = Vec::new();
+        for write in 0..MOST {
+            note(&mut lost, &call(CallKind::Replace, &write.to_string()), Means::default(), at(4));
+        }
+        assert_eq!(unseen(&lost[1..], &kept), [&lost[1..], &kept[..]].concat());
+        assert_eq!(unseen(&lost, &kept), lost, "what may still arrive comes first");
+    }
+
+    #[test]
     fn a_call_that_was_carried_out_is_waited_for_no_more_where_its_api_takes_it_once() {
         for (kind, left) in [(CallKind::Add, 1), (CallKind::Edit, 1), (CallKind::Replace, 2)] {
             let mut lost = Vec::new();
@@ -272,6 +314,16 @@ mod tests {
             assert_eq!(lost.len(), left, "{kind:?}");
             assert!(lost.iter().any(|write| write.digest == call(kind, "another").fingerprint), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_has_used_a_key_is_known_and_not_waited_for() {
+        let mut lost = Vec::new();
+        note(&mut lost, &call(CallKind::Edit, "this"), means(sets(0..1)), at(0));
+        note(&mut lost, &call(CallKind::Edit, "another"), Means::default(), at(0));
+        is_used(&mut lost, &call(CallKind::Edit, "this"), at(5));
+        let known: Vec<_> = lost.iter().map(|write| (write.sets.len(), write.late_until.0)).collect();
+        assert_eq!(known, [(1, at(5)), (0, at(0) + LATE)]);
     }
 
     #[test]

@@ -108,6 +108,8 @@ pub struct Reconciliation<P: Planner> {
     /// A write that an earlier pass has announced and not reported: what it came to is this pass's to report.
     inherited: Option<UnconfirmedWrite>,
     announced: Announcements,
+    /// What this pass has written, as far as only reads tell afterwards what it has set.
+    answered: Vec<LostWrite>,
     /// Whether billing shows nothing of what is planned.
     is_absent: bool,
     /// Whether this pass has carried out a call.
@@ -142,6 +144,7 @@ impl<P: Planner> Reconciliation<P> {
             write: None,
             inherited,
             announced: Announcements::default(),
+            answered: Vec::new(),
             is_absent: false,
             has_sent: false,
             sent: None,
@@ -337,6 +340,7 @@ impl<P: Planner> Reconciliation<P> {
         let Some(running) = &mut self.running else { return };
         let Some(call) = running.left.pop_front() else { return };
         running.is_announced = false;
+        let means = Means::of(&self.planner, self.goal);
         if matches!(reply, Ok(_) | Err(CallError::Unknown(_))) {
             self.sent = Some(running.plan.clone());
         }
@@ -349,10 +353,15 @@ impl<P: Planner> Reconciliation<P> {
             wrote.map_err(|unreadable| CallError::Unknown(unreadable.0))
         });
         match reply {
-            Ok(()) => self.done(&call),
+            Ok(()) => {
+                lost::carried_out(&mut self.recorded.lost, &call);
+                lost::answered(&mut self.answered, &call, means, now);
+                self.done(&call);
+            }
             // What was to be made beside the contract is there: made by this very call, whose reply was lost. It is read next.
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Add => {
                 self.planner.forget();
+                lost::is_used(&mut self.recorded.lost, &call, now);
                 self.done(&call);
             }
             // An edit was taken after the one that this follows: this very one, whose reply was lost, or another. What holds
@@ -361,13 +370,14 @@ impl<P: Planner> Reconciliation<P> {
                 self.planner.forget();
                 running.left.clear();
                 self.key_was_used = true;
+                lost::is_used(&mut self.recorded.lost, &call, now);
                 self.done(&call);
             }
             // An earlier create whose reply was lost may have used it: what it made is looked for at once.
             Err(CallError::KeyUsed { .. }) if call.kind == CallKind::Create => {
                 self.planner.forget();
                 self.key_was_used = true;
-                lost::used(&mut self.recorded.lost, &call, Means::of(&self.planner), now);
+                lost::used(&mut self.recorded.lost, &call, means, now);
                 if let Some(running) = self.running.take() {
                     self.count_round(&running.plan, now);
                 }
@@ -377,14 +387,13 @@ impl<P: Planner> Reconciliation<P> {
                 self.planner.forget();
                 self.done(&call);
             }
-            Err(error) => self.refused(&call, &error, now),
+            Err(error) => self.refused(&call, means, &error, now),
         }
     }
 
     /// One call was carried out; the plan is when it was the last.
     fn done(&mut self, call: &Call) {
         self.has_sent = true;
-        lost::carried_out(&mut self.recorded.lost, call);
         if call.kind == CallKind::Edit {
             // Its key is used up, so what may be left is another edit.
             for write in [&mut self.write, &mut self.recorded.unconfirmed].into_iter().flatten() {
@@ -402,7 +411,7 @@ impl<P: Planner> Reconciliation<P> {
     }
 
     /// A call of the plan was not carried out, or may have been: the pass ends.
-    fn refused(&mut self, call: &Call, error: &CallError, now: DateTime<Utc>) {
+    fn refused(&mut self, call: &Call, means: Means, error: &CallError, now: DateTime<Utc>) {
         let Some(running) = self.running.take() else { return };
         let result = match error {
             CallError::Unknown(why) => {
@@ -411,7 +420,7 @@ impl<P: Planner> Reconciliation<P> {
                 }
                 // An end that comes late ends what has ended.
                 if self.goal == Goal::InForce {
-                    lost::note(&mut self.recorded.lost, call, Means::of(&self.planner), now);
+                    lost::note(&mut self.recorded.lost, call, means, now);
                 }
                 let message = format!(
                     "The outcome of a write is not known yet ({why}); it is looked up before anything is written again."

@@ -449,14 +449,14 @@ pub struct UnconfirmedWrite {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 0, max = 1000))]
     pub rounds: i32,
-    /// Every write whose reply did not come and that may be in force, or come into force yet, oldest first: a newer one
-    /// does not make it forgotten.
+    /// Every write whose reply did not come, and that may be in force, or come into force yet, oldest first: a newer one
+    /// does not make it forgotten. So is one that was answered and that no read has shown yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub lost: Vec<LostWrite>,
 }
 
-/// A write whose reply did not come.
+/// A write whose reply did not come, or that no read has shown since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LostWrite {
@@ -468,8 +468,9 @@ pub struct LostWrite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec_digest: Option<Digest>,
     /// What it was to set, each with a digest of its value: of the contract `notes=1f2e3d4c`, of an item
-    /// `commits/launch:rolloverFraction=1f2e3d4c`; of an item that it was to add, only the names. What billing shows of them is
-    /// the spec's, though it never was seen to be in force.
+    /// `commits/launch:rolloverFraction=1f2e3d4c`; of an item that it was to add, only the names; of a list that a create
+    /// was to make, how many (`scheduledCharges:created=2`). What billing shows of them is the spec's, though it never was
+    /// seen to be in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 256)), extend("x-kubernetes-list-type" = "atomic"))]
     pub sets: Vec<String>,

@@ -6,7 +6,7 @@ use super::{
     CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, balances, effect, list,
     lists::LISTS,
     money, schedule,
-    tables::{PAYMENT_GATE, REFERRING},
+    tables::{KEYLESS, PAYMENT_GATE, REFERRING},
     text,
 };
 use crate::{
@@ -60,6 +60,17 @@ fn create(desired: &Desired) -> Result<Call, Refusal> {
         }
     }
     Call::new(CallKind::Create, CREATE_CONTRACT, &CONTRACT.wire(&terms), desired.create_fingerprint())
+}
+
+/// How many items of each list a create makes.
+pub(super) fn counts(desired: &Desired) -> Vec<(&'static str, usize)> {
+    if desired.has_package() {
+        return Vec::new();
+    }
+    let mut terms = desired.written.clone();
+    withhold(&mut terms);
+    let lists = LISTS.iter().map(|list| list.name).chain(KEYLESS);
+    lists.map(|name| (name, list(&terms, name).count())).collect()
 }
 
 /// Whether a commit waits for a payment, which a create does not take: whether the API drops that or refuses it, the balance

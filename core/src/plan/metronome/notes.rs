@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Recorded, three_way::OF};
+use crate::{
+    plan::{Recorded, three_way::OF},
+    terms::Digest,
+};
 
 /// The field that says that an override was added.
 const ADDED: &str = "added";
+/// The field of a list that says how many items a create was to make.
+const CREATED: &str = "created";
 /// The list whose items go by what they say.
 pub(super) const OVERRIDES: &str = "overrides";
 /// Member that says whether a threshold is watched.
@@ -35,6 +40,20 @@ pub(super) fn was_not_added(recorded: &Recorded, path: &str) -> bool {
     let mut adding =
         recorded.lost.iter().filter(|write| write.sets.iter().any(|note| note.starts_with(&all))).peekable();
     adding.peek().is_some() && adding.all(|write| tells(&write.sets) && !write.sets.contains(&one))
+}
+
+/// That a create makes so many items of a list. Not every list tells afterwards that its items came with the contract.
+pub(super) fn created_note(list: &str, count: usize) -> Option<String> {
+    (count > 0).then(|| format!("{list}{OF}{CREATED}={count}"))
+}
+
+/// How many items of a list the creates with some fingerprints were to make; nothing unless that is noted, and they agree.
+pub(super) fn created(recorded: &Recorded, creates: &[Digest], list: &str) -> Option<usize> {
+    let noted = format!("{list}{OF}{CREATED}=");
+    let count = |sets: &Vec<String>| sets.iter().find_map(|note| note.strip_prefix(&noted)?.parse().ok());
+    let sent = recorded.lost.iter().filter(|write| creates.contains(&write.digest));
+    let counts: BTreeSet<Option<usize>> = sent.map(|write| count(&write.sets)).collect();
+    if counts.len() == 1 { counts.into_iter().next().flatten() } else { None }
 }
 
 /// Notes of writes without a reply, by the thing that they are of: the field of each, and the note itself; none for a field of

@@ -9,11 +9,13 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{CUSTOM_FIELDS, CustomerId, Desired, UniquenessKey, create_fingerprint, list, money, text};
+use super::{
+    CUSTOM_FIELDS, CustomerId, Desired, UniquenessKey, create_fingerprint, list, money, notes, text,
+};
 use crate::{
     api::contract::Amount,
     plan::Recorded,
-    terms::{Decimal, Timestamp},
+    terms::{Decimal, Digest, Timestamp},
 };
 
 /// Who has edited a contract.
@@ -264,9 +266,16 @@ impl ObservedContract {
     }
 
     /// The same where nobody else can have made the contract, as its key follows from the resource's name, and nothing of it
-    /// came on record: the resource's own create has made all of them.
+    /// came on record: the resource's own create has made all of them. So it has where they do not tell when they were made,
+    /// and are as many as it was to make.
     pub(super) fn came_with_own(&self, desired: &Desired, recorded: &Recorded, list: &str) -> bool {
-        self.came_with(desired, list) && is_own_create(desired, recorded)
+        let is_as_sent = || {
+            let sent = notes::created(recorded, &self.creates().collect::<Vec<_>>(), list);
+            sent.is_some_and(|sent| sent == self.items(list).count())
+        };
+        self.is_as_made(desired)
+            && is_own_create(desired, recorded)
+            && (self.made.contains(list) || is_as_sent())
     }
 
     /// Whether this resource was the last one to set a threshold of the contract, though that may not be on record.
@@ -288,8 +297,13 @@ impl ObservedContract {
     /// Whether a create of the resource's whose reply did not come on record made the contract, by whichever key the resource had
     /// then, and whoever its customer was.
     pub(super) fn is_sent_by(&self, recorded: &Recorded) -> bool {
-        let mut readings = self.uniqueness_key.iter().flat_map(|key| UniquenessKey::readings(key));
-        readings.any(|key| recorded.may_have_sent(&create_fingerprint(key, &self.customer_id)))
+        self.creates().any(|create| recorded.may_have_sent(&create))
+    }
+
+    /// What a create that has made the contract is recognised by, as its key may be read.
+    fn creates(&self) -> impl Iterator<Item = Digest> {
+        let readings = self.uniqueness_key.iter().flat_map(|key| UniquenessKey::readings(key));
+        readings.map(|key| create_fingerprint(key, &self.customer_id))
     }
 
     /// Whether the contract is on record as the resource's, or is what a create without a reply has made.

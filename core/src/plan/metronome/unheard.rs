@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desired, ObservedContract, keyless, leaving,
+    Desired, ObservedContract, create, keyless, leaving,
     lists::{LISTS, List, item_shape},
     matching::{Matched, Wanted, float_digits, wanted_items},
-    notes::{IS_ENABLED_FIELD, OVERRIDES, SEATS, UNASSIGNED, added_notes, noted},
+    notes::{IS_ENABLED_FIELD, OVERRIDES, SEATS, UNASSIGNED, added_notes, created_note, noted},
     observed::Item,
     schedule, subscriptions,
     tables::{KEYLESS, THRESHOLD_NAMES},
@@ -65,6 +65,8 @@ pub(super) fn to_set(
             }
         }
     } else {
+        let made = create::counts(desired).into_iter();
+        notes.extend(made.filter_map(|(list, count)| created_note(list, count)));
         let references = BTreeMap::new();
         for list in &LISTS {
             for wanted in wanted_items(desired, list, &references) {
@@ -211,8 +213,8 @@ pub(super) fn recall(observed: &ObservedContract, recorded: &mut Recorded) {
         for item in candidates(observed, recorded, list, &thing) {
             let set: Fields =
                 notes.iter().filter(|note| is_set(item, note)).map(|(field, _)| field.clone()).collect();
-            // What has no key went by what it said then.
-            let of = if KEYLESS.contains(&list) {
+            // What has no key went by what it said then, which is on record where the reply came.
+            let of = if KEYLESS.contains(&list) && !recorded.items.contains_key(&thing) {
                 format!("{list}/{}", item.recorded_id())
             } else {
                 thing.clone()

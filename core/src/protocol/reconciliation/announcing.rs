@@ -36,10 +36,7 @@ impl<P: Planner> Reconciliation<P> {
         if is_end && !plan.calls.iter().any(is_untold) {
             return None;
         }
-        let mut means = Means::of(&self.planner);
-        if is_end {
-            means.sets.clear();
-        }
+        let means = Means::of(&self.planner, self.goal);
         // What follows a create is approved along with it, and its key keeps it from being made again.
         let creates = plan.calls.iter().any(|call| call.kind == CallKind::Create);
         let approved = plan.consent.given.as_ref().filter(|_| !creates).map(|_| plan.digest.clone());

@@ -28,8 +28,9 @@ impl<P: Planner> Reconciliation<P> {
         });
     }
 
+    /// What stays on record of a write, with all others that are not seen to be in force.
     pub(super) fn with_lost(&self, write: UnconfirmedWrite) -> UnconfirmedWrite {
-        UnconfirmedWrite { lost: self.recorded.lost.clone(), ..write }
+        UnconfirmedWrite { lost: lost::unseen(&self.recorded.lost, &self.answered), ..write }
     }
 
     /// The result when a write left a difference: another try, and after a few rounds none.

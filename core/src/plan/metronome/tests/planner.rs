@@ -21,6 +21,13 @@ pub(super) enum Fault {
     Request,
     /// It is carried out, and whoever sent it ends before anything is reported.
     Killed,
+    /// It is carried out and answered, and nothing can be read after it.
+    Unread,
+}
+
+impl Fault {
+    /// Those after which a write is in force that no read has shown.
+    pub(super) const UNSEEN: [Self; 3] = [Self::Reply, Self::Killed, Self::Unread];
 }
 
 /// A resource, its status, and the API.
@@ -36,6 +43,8 @@ pub(super) struct World {
     announced: Option<Announced>,
     /// The pass ends before it can report.
     dies: bool,
+    /// Nothing can be read in the rest of the pass.
+    is_unread: bool,
     pub now: DateTime<Utc>,
     /// What the API makes of a contract before it tells it.
     pub alters: fn(&mut Value),
@@ -80,6 +89,7 @@ impl World {
             fault,
             announced: None,
             dies: false,
+            is_unread: false,
             now: now(),
             alters: |_| {},
             alters_rest: |_| {},
@@ -140,7 +150,8 @@ impl World {
             edit["timestamp"] = json!((self.now + self.ahead).to_rfc3339());
         }
         self.dies = fault == Some(Fault::Killed);
-        match fault {
+        self.is_unread = fault == Some(Fault::Unread);
+        match fault.filter(|fault| *fault != Fault::Unread) {
             None if call.kind == CallKind::Edit => {
                 let mut edit = self.api.history.last().cloned().filter(|_| self.tells);
                 edit.iter_mut().for_each(self.alters);
@@ -171,6 +182,9 @@ impl World {
         let mut machine = Reconciliation::new(api, planner, goal, recorded, policy);
         let result = loop {
             match machine.next(self.now) {
+                Step::Read(need) if self.is_unread => {
+                    machine.told(&need, Err(CallError::Unreachable("no answer".to_owned())), self.now);
+                }
                 Step::Read(need @ Need::Invoices(_)) => {
                     self.invoice_reads += 1;
                     let told = self.invoices.clone().map(|all| Some(all.into()));
@@ -190,6 +204,7 @@ impl World {
                 Step::Done(result) => break *result,
             }
         };
+        self.is_unread = false;
         let result = ReconcileResult { account: Some(ACCOUNT.into()), ..result };
         if !std::mem::take(&mut self.dies) {
             self.contract.status = Some(status::contract::status(&self.contract, &result, None, self.now));
@@ -228,7 +243,7 @@ fn every_contract_is_made_once_and_settles_whichever_reply_is_lost() {
             assert_eq!((smooth.creates, smooth.pass(Goal::InForce).write), (1, None), "{spec}");
             let sends = smooth.sends;
             for at in 0..sends {
-                for fault in [Fault::Reply, Fault::Request, Fault::Killed] {
+                for fault in [Fault::Reply, Fault::Request, Fault::Killed, Fault::Unread] {
                     let mut world = World::new(&spec, stamp, Some((at, fault)));
                     world.settle();
                     assert_eq!(world.creates, 1, "{fault:?} of write {at} of {spec}");
