@@ -1,6 +1,6 @@
 //! The promises, as far as what was sent and what is at rest show them.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use countersign::{api::Api, clock};
@@ -12,6 +12,7 @@ use crate::{
     operator::LEASE,
     people::{Deal, People},
     server::{Entry, Server},
+    version,
 };
 
 /// How long what was heard of may still be written: a pass that has begun is brought to its end.
@@ -69,13 +70,24 @@ pub(crate) fn sent(people: &People, billing: &Billing, doubted: &[DateTime<Utc>]
     broken
 }
 
-/// Looks at every status that an operator wrote: what a later version remembers is never written over.
-pub(crate) fn kept(log: &[Entry]) -> Vec<String> {
-    let of_operators = log.iter().filter(|entry| entry.who.is_some());
-    let is_over = |entry: &&Entry| entry.format.0.is_some() && entry.format.0 != entry.format.1;
-    let told =
-        |entry: &Entry| format!("{} {}: a later version's status is written over", entry.at, entry.id.name);
-    of_operators.filter(is_over).map(told).collect()
+/// Looks at every write to the cluster: what a later version remembers is not taken away by this one, which cannot read it.
+pub(crate) fn kept(log: &[Entry], is_of_this_version: impl Fn(&Entry) -> bool) -> Vec<String> {
+    let mut there = HashSet::new();
+    let mut broken = Vec::new();
+    for entry in log {
+        if is_of_this_version(entry) && version::is_lost(entry, |uid| there.contains(uid)) {
+            let (who, id) = (entry.who.unwrap_or_default(), &entry.id);
+            let what = "what a later version remembers is taken away";
+            broken.push(format!("{} operator {who}, {} {}: {what}", entry.at, id.plural, id.name));
+        }
+        let uid = |object: &Option<Value>| object.as_ref()?["metadata"]["uid"].as_str().map(str::to_owned);
+        match (uid(&entry.before), uid(&entry.after)) {
+            (_, Some(uid)) => drop(there.insert(uid)),
+            (Some(uid), None) => drop(there.remove(&uid)),
+            (None, None) => {}
+        }
+    }
+    broken
 }
 
 /// Looks at what is in billing and in the cluster when all is at rest.

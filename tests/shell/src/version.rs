@@ -13,7 +13,7 @@ use http_body_util::StreamBody;
 use kube::client::Body;
 use serde_json::{Map, Value, json};
 
-use crate::server::{self, Server};
+use crate::server::{self, Entry, Server};
 
 /// The format that the next version writes.
 const FORMAT: i32 = countersign::api::FORMAT + 1;
@@ -71,6 +71,34 @@ pub(crate) fn remembers(server: &Server, contract: &Value) -> bool {
     let text = contract["metadata"]["uid"].as_str().and_then(|uid| announced.as_ref()?["data"][uid].as_str());
     let announced = text.and_then(|text| serde_json::from_str::<Value>(text).ok());
     contract["status"]["format"] == FORMAT || announced.is_some_and(|announced| announced["format"] == FORMAT)
+}
+
+/// Whether a write takes away what the next version remembers, in a status or announced for a contract that is there.
+pub(crate) fn is_lost(write: &Entry, is_there: impl Fn(&str) -> bool) -> bool {
+    let Some(before) = &write.before else { return false };
+    let after = write.after.as_ref();
+    let is_status = KINDS.contains(&write.id.plural.as_str());
+    if is_status && before["status"]["format"] == FORMAT {
+        return after.is_some_and(|after| memory(before) != memory(after));
+    }
+    let is_next = |text: &Value| {
+        text.as_str().is_some_and(|text| {
+            serde_json::from_str(text).is_ok_and(|announced: Value| announced["format"] == FORMAT)
+        })
+    };
+    let announced = before["data"].as_object().into_iter().flatten();
+    let mut of_next =
+        announced.filter(|(uid, text)| write.id.name == server::RECORD && is_next(text) && is_there(uid));
+    of_next.any(|(uid, text)| after.is_none_or(|after| after["data"][uid] != *text))
+}
+
+/// What a status remembers: all that is not shown to whoever waits for it.
+fn memory(object: &Value) -> Value {
+    let mut status = object["status"].clone();
+    if let Some(members) = status.as_object_mut() {
+        members.retain(|name, _| !["conditions", "observedGeneration", "fence"].contains(&name.as_str()));
+    }
+    status
 }
 
 /// JSON in another form; whatever is none stays as it is.

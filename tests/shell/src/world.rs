@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{api, clock};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     runtime::Builder,
     sync::mpsc::UnboundedReceiver,
@@ -23,6 +23,8 @@ use crate::{
 
 /// How long everything may take to come to rest.
 const REST: Duration = Duration::from_hours(3);
+/// How long after it was sent a request may be carried out.
+const LATE: TimeDelta = TimeDelta::minutes(1);
 /// How long nothing may be written then.
 const QUIET: Duration = Duration::from_mins(45);
 
@@ -71,6 +73,8 @@ struct World {
     people: People,
     /// Whether operators of the next version take turns with those of this one.
     has_versions: bool,
+    /// When an operator of which version was started.
+    started: Vec<(DateTime<Utc>, usize, Version)>,
     /// Whether etcd is ever put back: much is excused after that.
     puts_etcd_back: bool,
     /// When it was.
@@ -100,6 +104,7 @@ impl World {
             operators: vec![Operator::new(0), Operator::new(1)],
             people,
             has_versions,
+            started: Vec::new(),
             puts_etcd_back: !seed.is_multiple_of(2),
             restored: Vec::new(),
             counts: BTreeMap::new(),
@@ -114,7 +119,9 @@ impl World {
         let written = (world.billing.sent().len(), world.kept().len());
         sleep(QUIET).await;
         let mut broken = promises::sent(&world.people, &world.billing, &world.restored);
-        broken.extend(promises::kept(&world.server.log()));
+        if world.restored.is_empty() {
+            broken.extend(promises::kept(&world.server.log(), |entry| world.is_of_this_version(entry)));
+        }
         broken.extend(
             promises::rest(&world.people, &world.billing, &world.server, world.restored.is_empty()).await?,
         );
@@ -137,6 +144,13 @@ impl World {
             (entry.at, what)
         })
         .collect()
+    }
+
+    /// Whether an operator of this version has made a write, and no other one can have sent it before that was started.
+    fn is_of_this_version(&self, write: &Entry) -> bool {
+        let starts = self.started.iter().filter(|(at, who, _)| Some(*who) == write.who && *at <= write.at);
+        let last = starts.last();
+        last.is_some_and(|(at, _, version)| *version == Version::This && write.at - *at > LATE)
     }
 
     /// Accounts with customers, each of which reads back in its own way where the documentation leaves it open.
@@ -239,10 +253,14 @@ impl World {
     }
 
     fn start_all(&mut self) {
-        for operator in self.operators.iter_mut().filter(|operator| !operator.is_running()) {
+        for (who, operator) in self.operators.iter_mut().enumerate() {
+            if operator.is_running() {
+                continue;
+            }
             let is_next = self.has_versions && self.rng.bool();
             let version = if is_next { Version::Next } else { Version::This };
             operator.start(version, &self.server, &self.billing);
+            self.started.push((clock::now(), who, version));
             if self.has_versions {
                 *self.counts.entry(format!("operator of version {version:?} started")).or_default() += 1;
             }
@@ -251,9 +269,10 @@ impl World {
 
     /// Every operator is of the next version from now on.
     fn upgrade(&mut self) {
-        for operator in &mut self.operators {
+        for (who, operator) in self.operators.iter_mut().enumerate() {
             operator.kill();
             operator.start(Version::Next, &self.server, &self.billing);
+            self.started.push((clock::now(), who, Version::Next));
         }
     }
 
@@ -316,7 +335,9 @@ impl World {
         }
         let log = self.server.log();
         let left = log.iter().filter(|entry| entry.verb == "patch" && entry.subresource == Some("status"));
-        let left = left.filter(|entry| entry.who.is_some() && entry.format.0.is_some()).count();
+        let had_format = |before: &Value| !before["status"]["format"].is_null();
+        let left =
+            left.filter(|entry| entry.who.is_some() && entry.before.as_ref().is_some_and(had_format)).count();
         *self.counts.entry("contracts left to a later version".to_owned()).or_default() +=
             u64::try_from(left).unwrap_or(u64::MAX);
         let sent = self.billing.sent();

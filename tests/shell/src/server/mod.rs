@@ -90,8 +90,10 @@ pub struct Entry {
     pub subresource: Option<&'static str>,
     /// The count of versions after it; a write that changed nothing leaves it as it was.
     pub version: u64,
-    /// `status.format` before it, and after it.
-    pub format: (Option<u64>, Option<u64>),
+    /// The object before it, if it was there.
+    pub before: Option<Value>,
+    /// The object after it, unless it is gone.
+    pub after: Option<Value>,
 }
 
 struct Inner {
@@ -278,7 +280,7 @@ impl Server {
         body: Value,
     ) -> Result<Written, Refusal> {
         let now = (self.0.now)();
-        let before = state.find(id).and_then(|object| object.format());
+        let before = state.find(id).map(|object| object.value());
         let written = match verb {
             Verb::Create => write::create(state, (kind, id), body, (self.uid(state, id), now)),
             Verb::Update => write::replace(state, (kind, id), part, body, (self.uid(state, id), now)),
@@ -288,9 +290,8 @@ impl Server {
         }?;
         let subresource = (part == Part::Status).then_some("status");
         let (verb, version) = (verb.name(), state.version());
-        let (Written::Object(object) | Written::Removed(object)) = &written;
-        let format = (before, object.format());
-        state.log.push(Entry { at: now, who, verb, id: id.clone(), subresource, version, format });
+        let after = state.find(id).map(|object| object.value());
+        state.log.push(Entry { at: now, who, verb, id: id.clone(), subresource, version, before, after });
         Ok(written)
     }
 

@@ -51,11 +51,6 @@ impl Object {
         Ok(object)
     }
 
-    /// The format of its status.
-    pub(super) fn format(&self) -> Option<u64> {
-        self.status.as_ref()?.get("format")?.as_u64()
-    }
-
     /// The whole object.
     pub(super) fn value(&self) -> Value {
         let mut value = self.rest.clone();
