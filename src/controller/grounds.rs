@@ -1,7 +1,11 @@
-//! What a reconcile rests on besides its own resource, asked of the API server itself before the first write: of what is applied
-//! together, watches may tell of the contract before its provider.
+//! What a reconcile rests on, asked of the API server itself before the first write: a watch may have been silent for minutes,
+//! and of what is applied together it may tell of the contract before its provider.
 
-use kube::{Api, ResourceExt};
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Resource, ResourceExt, core::PartialObjectMeta};
+use serde::de::DeserializeOwned;
 
 use super::{
     Context, Error, bounded,
@@ -9,13 +13,17 @@ use super::{
     provider::registry::{ProviderKey, SpecVersion},
 };
 use crate::{
-    api::{BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind},
+    api::{
+        BillingContract, BillingProvider, ClusterBillingProvider, ContractPackage, contract::ProviderKind,
+    },
     billing::{CallError, Cluster},
     plan::Announced,
 };
 
 /// What one reconcile began with.
 pub struct Grounds<'a> {
+    /// The resource that it is of.
+    pub own: Own<'a>,
     /// Its provider.
     pub key: &'a ProviderKey,
     /// The spec that the provider had; nothing where there was none.
@@ -29,10 +37,42 @@ pub struct Grounds<'a> {
     pub context: &'a Context,
 }
 
+/// A resource as its reconcile has read it.
+pub enum Own<'a> {
+    /// Of a contract.
+    Contract(&'a BillingContract),
+    /// Of a package.
+    Package(&'a ContractPackage),
+}
+
 impl Grounds<'_> {
     async fn are_so(&self) -> Result<bool, Error> {
-        let (provider, package) = futures::try_join!(self.provider_now(), self.package_now())?;
-        Ok(provider == self.provider && package == self.package.map(SpecVersion::of))
+        let (own, provider, package) =
+            futures::try_join!(self.own_is_as_read(), self.provider_now(), self.package_now())?;
+        Ok(own && provider == self.provider && package == self.package.map(SpecVersion::of))
+    }
+
+    /// Whether nobody has changed the resource since: what it says, or what its status remembers.
+    async fn own_is_as_read(&self) -> Result<bool, Error> {
+        Ok(match self.own {
+            Own::Contract(contract) => self.now(contract).await?.is_some_and(|now| is_same(&now, contract)),
+            Own::Package(package) => self.now(package).await?.is_some_and(|now| is_same(&now, package)),
+        })
+    }
+
+    async fn package_now(&self) -> Result<Option<SpecVersion>, Error> {
+        let Some(package) = self.package else { return Ok(None) };
+        Ok(self.now(package).await?.as_ref().map(SpecVersion::of))
+    }
+
+    /// What the API server has of an object now.
+    async fn now<K>(&self, object: &K) -> Result<Option<PartialObjectMeta<K>>, Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        let namespace = object.namespace().unwrap_or_default();
+        let api = Api::<K>::namespaced(self.context.client.clone(), &namespace);
+        bounded(api.get_metadata_opt(&object.name_any())).await
     }
 
     async fn provider_now(&self) -> Result<Option<SpecVersion>, Error> {
@@ -50,14 +90,10 @@ impl Grounds<'_> {
         };
         Ok(found)
     }
+}
 
-    async fn package_now(&self) -> Result<Option<SpecVersion>, Error> {
-        let Some(package) = self.package else { return Ok(None) };
-        let namespace = package.namespace().unwrap_or_default();
-        let api = Api::<ContractPackage>::namespaced(self.context.client.clone(), &namespace);
-        let found = bounded(api.get_metadata_opt(&package.name_any())).await?;
-        Ok(found.as_ref().map(SpecVersion::of))
-    }
+fn is_same(now: &impl ResourceExt, read: &impl ResourceExt) -> bool {
+    now.uid() == read.uid() && now.resource_version() == read.resource_version()
 }
 
 impl Cluster for Grounds<'_> {

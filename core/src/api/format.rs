@@ -1,6 +1,7 @@
 //! In which format something is kept on record, in statuses and beside them: versions of the operator take turns, and none may
 //! lose or misread what another one remembers.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// The highest format that this version reads, and writes by leaving it out. A version that remembers what an earlier one would
@@ -22,8 +23,20 @@ pub fn check_format(format: Option<&Value>) -> Result<(), String> {
     }
 }
 
+/// Reads what is on record beside statuses, with the member `format` where a later version than the first has written it.
+///
+/// # Errors
+/// Why this version cannot read it.
+pub fn read_record<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    check_format(value.get("format"))?;
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;
@@ -40,5 +53,14 @@ mod tests {
                 "{why}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_later_version_has_on_record_is_not_read_as_if_it_were_known() {
+        let read = |text: &str| read_record::<BTreeMap<String, i32>>(text);
+        assert_eq!(read(r#"{"format": 1}"#), Ok([("format".to_owned(), 1)].into()));
+        assert!(read(r#"{"format": 2}"#).unwrap_err().contains("in format 2"));
+        assert!(read(r#"{"rounds": "one"}"#).unwrap_err().contains("one"));
+        assert!(read("soon").is_err());
     }
 }

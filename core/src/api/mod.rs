@@ -13,7 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use kube::{CustomResourceExt, Resource as _};
 use serde_json::{Value, json};
 
-pub use format::{FORMAT, check_format};
+pub use format::{FORMAT, check_format, read_record};
 pub use kind::{
     ALLOWED_HOSTS, APPROVED_PLAN, Api, FINALIZER, GROUP, PACKAGE_FINALIZER, RELEASE, REQUESTED_AT, REVISION,
     requested_at,

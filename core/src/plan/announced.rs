@@ -4,11 +4,10 @@
 //! there is one way back from both.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Recorded;
 use crate::{
-    api::{BillingContractStatus, check_format, contract::UnconfirmedWrite},
+    api::{BillingContractStatus, contract::UnconfirmedWrite},
     terms::{Digest, Timestamp},
 };
 
@@ -25,18 +24,6 @@ pub struct Announced {
     pub approved: Option<Digest>,
     /// What is sent, as it would stand in the status had the reply been lost.
     pub write: UnconfirmedWrite,
-}
-
-impl Announced {
-    /// Reads what is on record, which has the member `format` where a later version than the first has written it.
-    ///
-    /// # Errors
-    /// Why this version cannot read it: what was announced is not known then, and may have been sent.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        check_format(value.get("format"))?;
-        serde_json::from_value(value).map_err(|error| error.to_string())
-    }
 }
 
 /// A report, told from others by what it says of what was written and is in force. That one was made says nothing: it may be
@@ -178,20 +165,5 @@ mod tests {
         let known = Recorded { unconfirmed: Some(before), ..recorded() }.and_announced(Some(announced()));
         let write = known.unconfirmed.unwrap();
         assert_eq!((write.difference, write.rounds), (difference, 2));
-    }
-
-    #[test]
-    fn what_is_written_down_is_read_as_it_was() {
-        let text = serde_json::to_string(&announced()).unwrap();
-        assert_eq!(Announced::read(&text), Ok(announced()));
-    }
-
-    #[test]
-    fn what_a_later_version_has_written_down_is_not_read_as_if_it_were_known() {
-        let mut later = serde_json::to_value(announced()).unwrap();
-        later["format"] = json!(2);
-        assert!(Announced::read(&later.to_string()).unwrap_err().contains("in format 2"));
-        assert!(Announced::read("{}").unwrap_err().contains("account"));
-        assert!(Announced::read("soon").is_err());
     }
 }

@@ -220,7 +220,8 @@ async fn bring(
     if let Some(refusal) = context.journal.unread(&uid).await {
         return ReconcileResult::refused(refusal, Requeue::AfterSyncPeriod);
     }
-    let grounds = references.grounds(resolved.package.filter(|_| goal == Goal::InForce), &uid, context);
+    let package = resolved.package.filter(|_| goal == Goal::InForce);
+    let grounds = references.grounds(contract, package, context);
     let result = account.client.reconcile_contract(contract, &resolved, goal, &grounds).await;
     if result.suspects_token {
         context.providers.suspect(&references.provider_key, account);

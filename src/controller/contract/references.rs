@@ -23,7 +23,7 @@ use crate::{
         Context, Guarded, ObjectId,
         context::Stores,
         contracts_of,
-        grounds::Grounds,
+        grounds::{Grounds, Own},
         kubernetes::queue::Fingerprint,
         package::registry,
         provider::registry::{ProviderKey, ReadyProvider},
@@ -83,12 +83,13 @@ impl References {
     /// What the contract's pass has looked up.
     pub(super) fn grounds<'a>(
         &'a self,
+        contract: &'a BillingContract,
         package: Option<&'a ContractPackage>,
-        uid: &'a str,
         context: &'a Context,
     ) -> Grounds<'a> {
         let (key, provider) = (&self.provider_key, self.meant.provider.clone());
-        Grounds { key, provider, package, page: Some(context.journal.of(uid)), context }
+        let page = context.journal.of(ObjectId::of(contract));
+        Grounds { own: Own::Contract(contract), key, provider, package, page: Some(page), context }
     }
 
     fn holders(&self, contract: &BillingContract, account: &str, context: &Context) -> Holders {

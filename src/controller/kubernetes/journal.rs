@@ -10,14 +10,15 @@ use std::{
 };
 
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::{Api, Client, core::Status};
+use kube::{Api, Client, ResourceExt, core::Status};
+use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
 use super::{leadership::Leadership, post_params};
 use crate::{
-    api::reasons,
+    api::{BillingContract, read_record, reasons},
     billing::CallError,
-    controller::{API_TIMEOUT, Error, bounded},
+    controller::{API_TIMEOUT, Error, ObjectId, bounded},
     metrics::Metrics,
     plan::{Announced, Refusal},
 };
@@ -33,6 +34,7 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// Writes that are on record and not reported.
 pub struct Journal {
+    client: Client,
     api: Api<ConfigMap>,
     namespace: String,
     leadership: Leadership,
@@ -45,15 +47,25 @@ pub struct Journal {
 /// What stands on record for a contract.
 enum Entry {
     /// What was announced.
-    Read(Box<Announced>),
+    Read(Box<Noted>),
     /// What this version cannot read, word for word, and why: it is another's, and stays as it is.
     Unread { text: String, why: String },
 }
 
+/// What was announced for a contract, as it stands on record.
+#[derive(Clone, Serialize, Deserialize)]
+struct Noted {
+    /// Where the contract is, for people and for whoever asks whether it is there still.
+    namespace: String,
+    name: String,
+    #[serde(flatten)]
+    announced: Announced,
+}
+
 impl Entry {
     fn of(text: &str) -> Self {
-        match Announced::read(text) {
-            Ok(announced) => Self::Read(Box::new(announced)),
+        match read_record(text) {
+            Ok(noted) => Self::Read(Box::new(noted)),
             Err(why) => Self::Unread { text: text.to_owned(), why },
         }
     }
@@ -64,7 +76,7 @@ impl Entry {
 
     fn text(&self) -> Result<String, serde_json::Error> {
         match self {
-            Self::Read(announced) => serde_json::to_string(announced),
+            Self::Read(noted) => serde_json::to_string(noted),
             Self::Unread { text, .. } => Ok(text.clone()),
         }
     }
@@ -105,6 +117,7 @@ impl Journal {
             }
         };
         Self {
+            client: client.clone(),
             api,
             namespace: namespace.to_owned(),
             leadership: leadership.clone(),
@@ -116,10 +129,7 @@ impl Journal {
 
     /// What was announced for a contract and is not reported.
     pub fn found(&self, uid: &str) -> Option<Announced> {
-        self.with_open(|open| match open.writes.get(uid) {
-            Some(Entry::Read(announced)) => Some(Announced::clone(announced)),
-            Some(Entry::Unread { .. }) | None => None,
-        })
+        self.with_open(|open| open.noted(uid)).map(|noted| noted.announced)
     }
 
     /// Why nothing may be written for a contract: what is on record of it was written down by another version, and may have been
@@ -149,8 +159,8 @@ impl Journal {
     }
 
     /// Where the writes of one contract are announced.
-    pub const fn of<'j>(&'j self, uid: &'j str) -> Page<'j> {
-        Page { journal: self, uid, before: Mutex::new(None) }
+    pub const fn of(&self, contract: ObjectId) -> Page<'_> {
+        Page { journal: self, contract, before: Mutex::new(None) }
     }
 
     /// The status of a contract tells what has come of its writes.
@@ -162,17 +172,29 @@ impl Journal {
         });
     }
 
-    /// Forgets contracts that are gone, and takes off the record what was reported since it was last written.
-    pub async fn tidy(&self, uids: &HashSet<String>) {
-        let changes = self.with_open(|open| {
-            let before = open.writes.len();
-            // What another version has announced is its own to take off the record.
-            open.writes.retain(|uid, entry| !entry.is_read() || uids.contains(uid));
-            open.changes += u64::from(open.writes.len() < before);
-            open.changes
-        });
+    /// Forgets contracts that are gone, and takes off the record what was reported since it was last written. What the cache
+    /// does not have may be there all the same: its list may have been of an earlier time, or of fewer namespaces.
+    pub async fn tidy(&self, cached: &HashSet<String>) {
+        for contract in self.with_open(|open| open.besides(cached)) {
+            if self.is_gone(&contract).await {
+                self.reported(&contract.uid);
+            }
+        }
+        let changes = self.with_open(|open| open.changes);
         if let Err(error) = self.write(changes).await {
             tracing::warn!(%error, "the record of writes keeps what was reported");
+        }
+    }
+
+    /// Whether the API server itself says that there is no such contract.
+    async fn is_gone(&self, ObjectId { uid, namespace, name }: &ObjectId) -> bool {
+        let api = Api::<BillingContract>::namespaced(self.client.clone(), namespace);
+        match bounded(api.get_metadata_opt(name)).await {
+            Ok(found) => found.is_none_or(|found| found.uid().as_ref() != Some(uid)),
+            Err(error) => {
+                tracing::debug!(namespace, name, %error, "on record, and whether it is there still cannot be told");
+                false
+            }
         }
     }
 
@@ -243,16 +265,35 @@ impl Journal {
 }
 
 impl Open {
+    fn noted(&self, uid: &str) -> Option<Box<Noted>> {
+        match self.writes.get(uid) {
+            Some(Entry::Read(noted)) => Some(noted.clone()),
+            Some(Entry::Unread { .. }) | None => None,
+        }
+    }
+
     /// Which change it is that this stands there for a contract.
-    fn change(&mut self, uid: &str, announced: Option<Announced>) -> u64 {
-        match announced {
-            Some(announced) => {
-                drop(self.writes.insert(uid.to_owned(), Entry::Read(Box::new(announced))));
-            }
+    fn change(&mut self, uid: &str, noted: Option<Box<Noted>>) -> u64 {
+        match noted {
+            Some(noted) => drop(self.writes.insert(uid.to_owned(), Entry::Read(noted))),
             None => drop(self.writes.remove(uid)),
         }
         self.changes += 1;
         self.changes
+    }
+
+    /// Contracts with an announcement that are not among these. What another version has announced is its own to take off the
+    /// record.
+    fn besides(&self, cached: &HashSet<String>) -> Vec<ObjectId> {
+        let missing = self.writes.iter().filter(|(uid, _)| !cached.contains(*uid));
+        let named = missing.filter_map(|(uid, entry)| match entry {
+            Entry::Read(noted) => {
+                let Noted { namespace, name, .. } = Noted::clone(noted);
+                Some(ObjectId { uid: uid.clone(), namespace, name })
+            }
+            Entry::Unread { .. } => None,
+        });
+        named.collect()
     }
 
     /// What this version cannot read is there as long as others leave it there.
@@ -272,9 +313,9 @@ impl Stored {
 /// Where the writes of one contract are announced.
 pub struct Page<'j> {
     journal: &'j Journal,
-    uid: &'j str,
+    contract: ObjectId,
     /// What was on record before the last announcement.
-    before: Mutex<Option<Box<Announced>>>,
+    before: Mutex<Option<Box<Noted>>>,
 }
 
 impl Page<'_> {
@@ -283,13 +324,14 @@ impl Page<'_> {
     /// # Errors
     /// When that was not done, so that nothing may be sent.
     pub async fn announce(&self, announced: Announced) -> Result<(), CallError> {
-        let Self { journal, uid, .. } = *self;
-        *self.before() = journal.found(uid).map(Box::new);
+        let Self { journal, contract: ObjectId { uid, namespace, name }, .. } = self;
+        *self.before() = journal.with_open(|open| open.noted(uid));
         // What is announced and then not sent would be looked for all the same, and its approval be used.
         if !journal.leadership.may_begin() {
             return Err(CallError::NotLeader);
         }
-        let change = journal.with_open(|open| open.change(uid, Some(announced)));
+        let noted = Noted { namespace: namespace.clone(), name: name.clone(), announced };
+        let change = journal.with_open(|open| open.change(uid, Some(Box::new(noted))));
         let written = timeout(API_TIMEOUT, journal.write(change)).await.unwrap_or(Err(Error::Timeout));
         written.map_err(|error| match error {
             Error::NotLeader => CallError::NotLeader,
@@ -301,10 +343,10 @@ impl Page<'_> {
     /// contract, or when it is tidied up.
     pub fn withdraw(&self) {
         let before = self.before().take();
-        self.journal.with_open(|open| open.change(self.uid, before.map(|before| *before)));
+        self.journal.with_open(|open| open.change(&self.contract.uid, before));
     }
 
-    fn before(&self) -> MutexGuard<'_, Option<Box<Announced>>> {
+    fn before(&self) -> MutexGuard<'_, Option<Box<Noted>>> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

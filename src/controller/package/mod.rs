@@ -13,7 +13,7 @@ use super::{
     Context, Error, Guarded, Handled, ObjectId,
     contract::{account_of, awaits_provider, find_provider, or_lingering, provider_version, spec_version},
     decoded,
-    grounds::Grounds,
+    grounds::{Grounds, Own},
     guarded::Invalid,
     kubernetes::{
         events, finalizer,
@@ -242,7 +242,7 @@ async fn bring(
     }
     // Of one that is gone, what it was is used for a while.
     let provider = spec_version(key, &context.stores).map(|_| account.spec().clone());
-    let grounds = Grounds { key, provider, package: None, page: None, context };
+    let grounds = Grounds { own: Own::Package(package), key, provider, package: None, page: None, context };
     let client = &account.client;
     let result = client.reconcile_package(package, &account.account, contracts, goal, &grounds).await;
     if result.suspects_token {
