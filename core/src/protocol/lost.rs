@@ -156,8 +156,8 @@ pub(super) fn answered(answered: &mut Vec<LostWrite>, call: &Call, means: Means,
 /// What was lost, and the last of what was answered and is not seen yet.
 pub(super) fn unseen(lost: &[LostWrite], answered: &[LostWrite]) -> Vec<LostWrite> {
     let room = MOST.saturating_sub(lost.len());
-    let (_, last) = answered.split_at(answered.len().saturating_sub(room));
-    [lost, last].concat()
+    let (_, newest) = answered.split_at(answered.len().saturating_sub(room));
+    [lost, newest].concat()
 }
 
 /// It cannot arrive any more.
