@@ -148,8 +148,9 @@ impl World {
 
     /// Whether an operator of this version has made a write, and no other one can have sent it before that was started.
     fn is_of_this_version(&self, write: &Entry) -> bool {
-        let starts = self.started.iter().filter(|(at, who, _)| Some(*who) == write.who && *at <= write.at);
-        let last = starts.last();
+        let mut starts =
+            self.started.iter().filter(|(at, who, _)| Some(*who) == write.who && *at <= write.at);
+        let last = starts.next_back();
         last.is_some_and(|(at, _, version)| *version == Version::This && write.at - *at > LATE)
     }
 
