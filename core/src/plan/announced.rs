@@ -87,7 +87,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::api::contract::LostWrite;
+    use crate::api::{contract::LostWrite, read_record};
 
     fn at(second: i64) -> Timestamp {
         Timestamp(DateTime::<Utc>::from_timestamp(1_800_000_000 + second, 0).unwrap())
@@ -165,5 +165,21 @@ mod tests {
         let known = Recorded { unconfirmed: Some(before), ..recorded() }.and_announced(Some(announced()));
         let write = known.unconfirmed.unwrap();
         assert_eq!((write.difference, write.rounds), (difference, 2));
+    }
+
+    #[test]
+    fn what_is_written_down_is_read_as_it_was() {
+        let text = serde_json::to_string(&announced()).unwrap();
+        assert_eq!(read_record(&text), Ok(announced()));
+    }
+
+    #[test]
+    fn what_a_later_version_has_written_down_is_not_read_as_if_it_were_known() {
+        let read = |text: &str| read_record::<Announced>(text);
+        let mut later = serde_json::to_value(announced()).unwrap();
+        later["format"] = json!(2);
+        assert!(read(&later.to_string()).unwrap_err().contains("in format 2"));
+        assert!(read("{}").unwrap_err().contains("account"));
+        assert!(read("soon").is_err());
     }
 }
