@@ -288,7 +288,7 @@ impl Open {
         let missing = self.writes.iter().filter(|(uid, _)| !cached.contains(*uid));
         let named = missing.filter_map(|(uid, entry)| match entry {
             Entry::Read(noted) => {
-                let Noted { namespace, name, .. } = Noted::clone(noted);
+                let (namespace, name) = (noted.namespace.clone(), noted.name.clone());
                 Some(ObjectId { uid: uid.clone(), namespace, name })
             }
             Entry::Unread { .. } => None,

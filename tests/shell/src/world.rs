@@ -254,10 +254,8 @@ impl World {
     }
 
     fn start_all(&mut self) {
-        for (who, operator) in self.operators.iter_mut().enumerate() {
-            if operator.is_running() {
-                continue;
-            }
+        let all = self.operators.iter_mut().enumerate();
+        for (who, operator) in all.filter(|(_, operator)| !operator.is_running()) {
             let is_next = self.has_versions && self.rng.bool();
             let version = if is_next { Version::Next } else { Version::This };
             operator.start(version, &self.server, &self.billing);

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     CREATE_CONTRACT, CUSTOM_FIELDS, Desired, ITEM_KEY, balances, effect, list,
-    lists::LISTS,
+    lists::{LISTS, list_names},
     money, schedule,
-    tables::{KEYLESS, PAYMENT_GATE, REFERRING},
+    tables::{PAYMENT_GATE, REFERRING},
     text,
 };
 use crate::{
@@ -69,8 +69,7 @@ pub(super) fn counts(desired: &Desired) -> Vec<(&'static str, usize)> {
     }
     let mut terms = desired.written.clone();
     withhold(&mut terms);
-    let lists = LISTS.iter().map(|list| list.name).chain(KEYLESS);
-    lists.map(|name| (name, list(&terms, name).count())).collect()
+    list_names().map(|name| (name, list(&terms, name).count())).collect()
 }
 
 /// Whether a commit waits for a payment, which a create does not take: whether the API drops that or refuses it, the balance

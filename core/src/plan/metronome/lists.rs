@@ -2,7 +2,7 @@
 //!
 //! One table, so that matching, editing and recording treat all of them alike.
 
-use super::{EDIT_COMMIT, EDIT_CREDIT};
+use super::{EDIT_COMMIT, EDIT_CREDIT, tables::KEYLESS};
 use crate::terms::{Shape, metronome::CONTRACT};
 
 /// A list of a contract whose items have a key in the spec and an id in the API.
@@ -131,6 +131,11 @@ const CUSTOMER_COMMIT: &[(&str, &[&str])] = &[
     ("/rateType", &["rate_type"]),
     ("/specifiers", &["specifiers"]),
 ];
+
+/// The names of all lists of items, with keys and without.
+pub(super) fn list_names() -> impl Iterator<Item = &'static str> {
+    LISTS.iter().map(|list| list.name).chain(KEYLESS)
+}
 
 /// Every list whose items have a key.
 pub(super) static LISTS: [List; 8] = [

@@ -52,8 +52,9 @@ pub(super) fn created(recorded: &Recorded, creates: &[Digest], list: &str) -> Op
     let noted = format!("{list}{OF}{CREATED}=");
     let count = |sets: &Vec<String>| sets.iter().find_map(|note| note.strip_prefix(&noted)?.parse().ok());
     let sent = recorded.lost.iter().filter(|write| creates.contains(&write.digest));
-    let counts: BTreeSet<Option<usize>> = sent.map(|write| count(&write.sets)).collect();
-    if counts.len() == 1 { counts.into_iter().next().flatten() } else { None }
+    let mut counts = sent.map(|write| count(&write.sets));
+    let first = counts.next()??;
+    counts.all(|other| other == Some(first)).then_some(first)
 }
 
 /// Notes of writes without a reply, by the thing that they are of: the field of each, and the note itself; none for a field of

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Desired, ObservedContract, create, keyless, leaving,
-    lists::{LISTS, List, item_shape},
+    lists::{LISTS, List, item_shape, list_names},
     matching::{Matched, Wanted, float_digits, wanted_items},
     notes::{IS_ENABLED_FIELD, OVERRIDES, SEATS, UNASSIGNED, added_notes, created_note, noted},
     observed::Item,
@@ -197,8 +197,7 @@ pub(super) fn recall(observed: &ObservedContract, recorded: &mut Recorded) {
             }
             continue;
         }
-        let lists = LISTS.iter().map(|list| list.name).chain(KEYLESS);
-        let list = thing.split_once('/').and_then(|(list, _)| lists.into_iter().find(|found| *found == list));
+        let list = thing.split_once('/').and_then(|(list, _)| list_names().find(|found| *found == list));
         let Some(list) = list else { continue };
         let is_set = |item: Item<'_>, (field, whole): &&(String, Option<String>)| {
             let seats = || observed.seats.get(&item.ids.own);
