@@ -258,8 +258,8 @@ async fn a_resource_that_was_refused_ends_nothing_of_whoever_holds_the_contract(
     world.until("asleep", |contract| reason(contract) == "Suspended").await;
     world.delete("younger").await;
     world.until_gone("younger", 1).await;
-    world.delete("asleep").await;
     world.annotate("asleep", "billing.countersign.dev/release", "true").await;
+    world.delete("asleep").await;
     world.until_gone("asleep", 1).await;
 
     // Somebody else's, by the same key, that began at another time.
