@@ -98,7 +98,7 @@ fn rate(requests_per_second: i32) -> NonZeroU32 {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_pause_holds_every_call_and_a_shorter_one_does_not_end_it() {
         let budget = Budget::new(1000, 1);
         budget.hold(Duration::from_millis(60));
